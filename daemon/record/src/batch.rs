@@ -1,0 +1,247 @@
+//! A batch: what leaves a site, the same bytes on the wire and on a carried medium.
+//!
+//! A batch is identified by (appliance, epoch, sequence). The epoch is drawn at random when a
+//! store's database is made, so the numbers of a rebuilt store never collide with the old one's;
+//! within an epoch sequences start at 1 and have no gaps.
+
+use prost::Message;
+use sha2::{Digest, Sha256};
+
+use crate::{Class, Error, Kind, Record, codec};
+
+/// The version of the batch format that this program writes and reads.
+pub const VERSION: u32 = 1;
+/// Largest encoded batch, in octets.
+pub const MAX_BATCH_BYTES: usize = 4 << 20;
+/// Longest appliance identifier, in octets.
+pub const MAX_APPLIANCE: usize = 64;
+/// Most rows in each of the two accounts of a batch.
+pub const MAX_ACCOUNT_ROWS: usize = 64;
+const COMPRESSION_LEVEL: i32 = 3;
+
+/// What identifies a batch.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct BatchId {
+    /// The appliance, as its certificate names it: 1 to [`MAX_APPLIANCE`] of `a-z 0-9 - .`.
+    pub appliance: String,
+    /// The life of one database.
+    pub epoch: u64,
+    /// Position within the epoch, from 1.
+    pub sequence: u64,
+}
+
+/// Records that the release gate held back, by reason.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Withheld {
+    /// Kind of the records.
+    pub kind: Kind,
+    /// Name of the rule or default, for example `randomised-mac`.
+    pub reason: String,
+    /// How many.
+    pub records: u64,
+}
+
+/// Records that were lost at the site, by reason.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Lost {
+    /// Class of the records.
+    pub class: Class,
+    /// Why, for example `buffer-full`.
+    pub reason: String,
+    /// How many.
+    pub records: u64,
+}
+
+/// A batch of minimised records.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Batch {
+    /// Which batch.
+    pub id: BatchId,
+    /// SHA-256 of the effective rules under which it was released.
+    pub rules: [u8; 32],
+    /// The records, minimised.
+    pub records: Vec<Record>,
+    /// Held back by the release gate since the previous batch.
+    pub withheld: Vec<Withheld>,
+    /// Lost at the site since the previous batch.
+    pub lost: Vec<Lost>,
+}
+
+impl Batch {
+    /// The bytes that leave. Equal batches give equal bytes.
+    ///
+    /// # Errors
+    /// [`Error::Limit`] when a named limit is exceeded, [`Error::Encoding`] for an unusable appliance identifier.
+    pub fn encode(&self) -> Result<Vec<u8>, Error> {
+        check_appliance(&self.id.appliance)?;
+        if self.withheld.len().max(self.lost.len()) > MAX_ACCOUNT_ROWS {
+            return Err(Error::Limit { what: "batch account", limit: MAX_ACCOUNT_ROWS });
+        }
+        let body = codec::encode(&self.records)?;
+        let body = zstd::bulk::compress(&body, COMPRESSION_LEVEL).map_err(|_| Error::Compression)?;
+        let bytes = BatchMessage {
+            version: VERSION,
+            appliance: self.id.appliance.clone(),
+            epoch: self.id.epoch,
+            sequence: self.id.sequence,
+            rules: self.rules.to_vec(),
+            records: u32::try_from(self.records.len()).unwrap_or(u32::MAX),
+            withheld: self.withheld.iter().map(|w| row(w.kind.number(), &w.reason, w.records)).collect(),
+            lost: self.lost.iter().map(|l| row(l.class.number(), &l.reason, l.records)).collect(),
+            body,
+        }
+        .encode_to_vec();
+        if bytes.len() > MAX_BATCH_BYTES {
+            return Err(Error::Limit { what: "batch", limit: MAX_BATCH_BYTES });
+        }
+        Ok(bytes)
+    }
+
+    /// Reads a batch from an untrusted peer or medium. The body expands to at most
+    /// [`codec::MAX_SET_BYTES`].
+    ///
+    /// # Errors
+    /// What is wrong with the first part that is not valid.
+    pub fn decode(bytes: &[u8]) -> Result<Batch, Error> {
+        if bytes.len() > MAX_BATCH_BYTES {
+            return Err(Error::Limit { what: "batch", limit: MAX_BATCH_BYTES });
+        }
+        let message = BatchMessage::decode(bytes).map_err(|_| Error::Encoding("batch"))?;
+        if message.version != VERSION {
+            return Err(Error::Version { message: "batch", found: message.version, expected: VERSION });
+        }
+        check_appliance(&message.appliance)?;
+        if message.sequence == 0 {
+            return Err(Error::Missing { message: "batch", part: "sequence" });
+        }
+        if message.withheld.len().max(message.lost.len()) > MAX_ACCOUNT_ROWS {
+            return Err(Error::Limit { what: "batch account", limit: MAX_ACCOUNT_ROWS });
+        }
+        if message.body.is_empty() {
+            return Err(Error::Missing { message: "batch", part: "body" });
+        }
+        let body =
+            zstd::bulk::decompress(&message.body, codec::MAX_SET_BYTES).map_err(|_| Error::Compression)?;
+        let records = codec::decode(&body)?;
+        if u32::try_from(records.len()) != Ok(message.records) {
+            return Err(Error::Contradiction("record count"));
+        }
+        let withheld = message.withheld.into_iter().map(|r| {
+            let kind = Kind::from_number(r.of).ok_or(Error::UnknownKind(r.of))?;
+            Ok(Withheld { kind, reason: r.reason, records: r.records })
+        });
+        let lost = message.lost.into_iter().map(|r| {
+            let class = Class::from_number(r.of).ok_or(Error::UnknownKind(r.of))?;
+            Ok(Lost { class, reason: r.reason, records: r.records })
+        });
+        Ok(Batch {
+            id: BatchId { appliance: message.appliance, epoch: message.epoch, sequence: message.sequence },
+            rules: message.rules.as_slice().try_into().map_err(|_| Error::Encoding("rules hash"))?,
+            records,
+            withheld: withheld.collect::<Result<_, Error>>()?,
+            lost: lost.collect::<Result<_, Error>>()?,
+        })
+    }
+}
+
+/// The content hash that receipts, the ledger and the receiver use: SHA-256 of the encoded batch.
+#[must_use]
+pub fn digest(encoded: &[u8]) -> [u8; 32] {
+    Sha256::digest(encoded).into()
+}
+
+/// Whether `name` can be an appliance identifier: 1 to [`MAX_APPLIANCE`] of `a-z 0-9 - .`.
+///
+/// # Errors
+/// [`Error::Encoding`] when it can not.
+pub fn check_appliance(name: &str) -> Result<(), Error> {
+    let allowed = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-' || c == '.';
+    if name.is_empty() || name.len() > MAX_APPLIANCE || !name.chars().all(allowed) {
+        return Err(Error::Encoding("appliance identifier"));
+    }
+    Ok(())
+}
+
+fn row(of: u32, reason: &str, records: u64) -> AccountRow {
+    AccountRow { of, reason: reason.to_owned(), records }
+}
+
+#[derive(Clone, PartialEq, Message)]
+struct BatchMessage {
+    #[prost(uint32, tag = "1")]
+    version: u32,
+    #[prost(string, tag = "2")]
+    appliance: String,
+    #[prost(uint64, tag = "3")]
+    epoch: u64,
+    #[prost(uint64, tag = "4")]
+    sequence: u64,
+    #[prost(bytes = "vec", tag = "5")]
+    rules: Vec<u8>,
+    #[prost(uint32, tag = "6")]
+    records: u32,
+    #[prost(message, repeated, tag = "7")]
+    withheld: Vec<AccountRow>,
+    #[prost(message, repeated, tag = "8")]
+    lost: Vec<AccountRow>,
+    /// A record set, zstd.
+    #[prost(bytes = "vec", tag = "15")]
+    body: Vec<u8>,
+}
+
+#[derive(Clone, PartialEq, Message)]
+struct AccountRow {
+    #[prost(uint32, tag = "1")]
+    of: u32,
+    #[prost(string, tag = "2")]
+    reason: String,
+    #[prost(uint64, tag = "3")]
+    records: u64,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Field;
+
+    fn sample() -> Batch {
+        let mut record = Record::new(Kind::Device);
+        record.set(Field::DeviceVendor, "Example").unwrap();
+        Batch {
+            id: BatchId { appliance: "site-1".into(), epoch: 7, sequence: 1 },
+            rules: [9; 32],
+            records: vec![record],
+            withheld: vec![Withheld { kind: Kind::Device, reason: "randomised-mac".into(), records: 3 }],
+            lost: vec![Lost { class: Class::Bulk, reason: "buffer-full".into(), records: 2 }],
+        }
+    }
+
+    #[test]
+    fn a_batch_survives_its_encoding() {
+        let batch = sample();
+        assert_eq!(Batch::decode(&batch.encode().unwrap()), Ok(batch));
+    }
+
+    #[test]
+    fn a_batch_cut_anywhere_is_refused() {
+        let bytes = sample().encode().unwrap();
+        for cut in 0..bytes.len() {
+            assert!(Batch::decode(&bytes[..cut]).is_err(), "cut at {cut}");
+        }
+    }
+
+    #[test]
+    fn a_body_that_expands_beyond_the_limit_is_refused() {
+        let body = zstd::bulk::compress(&vec![0; codec::MAX_SET_BYTES + 1], 3).unwrap();
+        let mut message = BatchMessage::decode(sample().encode().unwrap().as_slice()).unwrap();
+        message.body = body;
+        assert_eq!(Batch::decode(&message.encode_to_vec()), Err(Error::Compression));
+    }
+
+    #[test]
+    fn an_appliance_identifier_with_a_path_is_refused() {
+        let mut batch = sample();
+        batch.id.appliance = "../x".into();
+        assert_eq!(batch.encode(), Err(Error::Encoding("appliance identifier")));
+    }
+}

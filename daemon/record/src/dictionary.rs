@@ -1,0 +1,276 @@
+//! Every field that can be stored or sent, declared once.
+//!
+//! Documents, `headgate dictionary`, the gates and the tests read this declaration. The number of a
+//! field is its identity on disk and on the wire and is never reused.
+
+use crate::ValueType;
+
+mod fields;
+pub use fields::Field;
+
+/// A kind of record.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Kind {
+    /// A station, by MAC address and VLAN.
+    Device,
+    /// What a neighbour announces about itself by LLDP (IEEE 802.1AB).
+    Neighbor,
+    /// An IPv4 address lent by DHCP (RFC 2131).
+    Lease,
+    /// One DHCP exchange: its messages, timing and result.
+    Exchange,
+    /// A bidirectional flow (RFC 5103), or the part of it since its last record.
+    Flow,
+    /// Where every frame and record of a period ended.
+    Counters,
+}
+
+/// How much a record is worth when there is no room for all: the lowest goes first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Class {
+    /// Many, and each worth little: flows.
+    Bulk,
+    /// What a site is made of: devices, neighbours, leases, exchanges.
+    State,
+    /// The accounting that makes a loss visible.
+    Account,
+}
+
+/// Whether an element identifies a person.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Person {
+    /// It does not.
+    No,
+    /// Only together with others.
+    Weak,
+    /// It does.
+    Yes,
+}
+
+/// What a gate does with a field's value.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Treatment {
+    /// The value goes on.
+    Keep,
+    /// The value ends here.
+    Drop,
+    /// A keyed pseudonym goes on.
+    Pseudonym,
+    /// Only the network goes on: /24 of an IPv4, /48 of an IPv6 address.
+    Prefix,
+    /// Only the leading word goes on (`android-dhcp-13` becomes `android`).
+    Class,
+    /// The value goes on for infrastructure (bridges, routers, access points), otherwise it ends.
+    Infrastructure,
+    /// The value goes on for infrastructure, otherwise its pseudonym.
+    InfrastructureOrPseudonym,
+}
+
+/// One row of the dictionary.
+#[derive(Clone, Copy, Debug)]
+pub struct Definition {
+    /// `kind.field`, as rule files name it.
+    pub name: &'static str,
+    /// Identity on disk and on the wire.
+    pub number: u16,
+    /// The kind of record that has this field.
+    pub kind: Kind,
+    /// Type of the value.
+    pub value_type: ValueType,
+    /// OpenTelemetry semantic-convention attribute, or ours where there is none.
+    pub attribute: &'static str,
+    /// Unit (UCUM), or empty.
+    pub unit: &'static str,
+    /// Protocol element and clause.
+    pub source: &'static str,
+    /// Whether it identifies a person.
+    pub person: Person,
+    /// At the collect gate, when no rule says otherwise.
+    pub collect: Treatment,
+    /// At the release gate, when no rule says otherwise.
+    pub release: Treatment,
+    /// Part of what tells the subject from others of its kind.
+    pub key: bool,
+}
+
+impl Kind {
+    /// All kinds.
+    pub const ALL: [Kind; 6] =
+        [Kind::Device, Kind::Neighbor, Kind::Lease, Kind::Exchange, Kind::Flow, Kind::Counters];
+
+    /// The name in rule files, JSON and messages.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Kind::Device => "device",
+            Kind::Neighbor => "neighbor",
+            Kind::Lease => "lease",
+            Kind::Exchange => "exchange",
+            Kind::Flow => "flow",
+            Kind::Counters => "counters",
+        }
+    }
+
+    /// Identity on disk and on the wire; never reused.
+    #[must_use]
+    pub fn number(self) -> u32 {
+        match self {
+            Kind::Device => 1,
+            Kind::Neighbor => 2,
+            Kind::Lease => 3,
+            Kind::Exchange => 4,
+            Kind::Flow => 5,
+            Kind::Counters => 6,
+        }
+    }
+
+    /// The kind with this number.
+    #[must_use]
+    pub fn from_number(number: u32) -> Option<Kind> {
+        Kind::ALL.into_iter().find(|k| k.number() == number)
+    }
+
+    /// The kind with this name.
+    #[must_use]
+    pub fn from_name(name: &str) -> Option<Kind> {
+        Kind::ALL.into_iter().find(|k| k.name() == name)
+    }
+
+    /// What a record of this kind is worth when room is short.
+    #[must_use]
+    pub fn class(self) -> Class {
+        match self {
+            Kind::Flow => Class::Bulk,
+            Kind::Device | Kind::Neighbor | Kind::Lease | Kind::Exchange => Class::State,
+            Kind::Counters => Class::Account,
+        }
+    }
+
+    /// The field that holds the MAC address of the person's device, where the kind has one.
+    #[must_use]
+    pub fn subject(self) -> Option<Field> {
+        match self {
+            Kind::Device => Some(Field::DeviceMac),
+            Kind::Lease => Some(Field::LeaseMac),
+            Kind::Exchange => Some(Field::ExchangeMac),
+            Kind::Flow => Some(Field::FlowMac),
+            Kind::Neighbor | Kind::Counters => None,
+        }
+    }
+}
+
+impl Class {
+    /// All classes, the first to go first.
+    pub const ALL: [Class; 3] = [Class::Bulk, Class::State, Class::Account];
+
+    /// The name in messages.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Class::Bulk => "bulk",
+            Class::State => "state",
+            Class::Account => "account",
+        }
+    }
+
+    /// Identity on disk; the lowest goes first.
+    #[must_use]
+    pub fn number(self) -> u32 {
+        match self {
+            Class::Bulk => 0,
+            Class::State => 1,
+            Class::Account => 2,
+        }
+    }
+
+    /// The class with this number.
+    #[must_use]
+    pub fn from_number(number: u32) -> Option<Class> {
+        Class::ALL.into_iter().find(|c| c.number() == number)
+    }
+}
+
+impl Field {
+    /// The record kind that has this field.
+    #[must_use]
+    pub fn kind(self) -> Kind {
+        self.definition().kind
+    }
+
+    /// `kind.field`, as rule files name it.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        self.definition().name
+    }
+
+    /// The name without the kind, as JSON objects of one kind use it.
+    #[must_use]
+    pub fn short_name(self) -> &'static str {
+        self.name().split_once('.').map_or(self.name(), |(_, short)| short)
+    }
+
+    /// The field with this `kind.field` name.
+    #[must_use]
+    pub fn from_name(name: &str) -> Option<Field> {
+        Field::ALL.iter().copied().find(|f| f.name() == name)
+    }
+
+    /// The field with this number.
+    #[must_use]
+    pub fn from_number(number: u32) -> Option<Field> {
+        Field::ALL.iter().copied().find(|f| u32::from(f.definition().number) == number)
+    }
+
+    /// The fields of a kind, in the dictionary's order.
+    pub fn of(kind: Kind) -> impl Iterator<Item = Field> {
+        Field::ALL.iter().copied().filter(move |f| f.kind() == kind)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::MAX_FIELDS;
+    use std::collections::HashSet;
+
+    #[test]
+    fn numbers_and_names_are_unique_and_in_order() {
+        let mut names = HashSet::new();
+        let mut last = 0;
+        for field in Field::ALL {
+            let row = field.definition();
+            assert!(names.insert(row.name), "{} twice", row.name);
+            assert!(row.number > last, "{} out of order", row.name);
+            last = row.number;
+            assert!(row.name.starts_with(&format!("{}.", row.kind.name())), "{}", row.name);
+            assert!(!row.source.is_empty() && !row.attribute.is_empty(), "{}", row.name);
+            assert_eq!(Field::from_number(row.number.into()), Some(*field));
+            assert_eq!(Field::from_name(row.name), Some(*field));
+        }
+        assert!(Kind::ALL.into_iter().all(|k| Field::of(k).count() <= MAX_FIELDS));
+    }
+
+    #[test]
+    fn what_identifies_a_person_never_leaves_as_it_is() {
+        for field in Field::ALL {
+            let row = field.definition();
+            if row.person == Person::Yes {
+                assert!(
+                    !matches!(
+                        row.release,
+                        Treatment::Keep | Treatment::Infrastructure | Treatment::InfrastructureOrPseudonym
+                    ) || row.kind == Kind::Neighbor,
+                    "{}",
+                    row.name
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn every_kind_has_a_key() {
+        for kind in Kind::ALL {
+            assert!(Field::of(kind).any(|f| f.definition().key), "{}", kind.name());
+        }
+    }
+}

@@ -1,0 +1,288 @@
+//! The table itself. Order, numbers and names are the contract; see [`super::Definition`].
+
+use super::{Definition, Kind, Person, Treatment};
+use crate::ValueType;
+
+macro_rules! dictionary {
+    ($($field:ident = $number:literal, $name:literal, $kind:ident, $type:ident, $attribute:literal,
+       $unit:literal, $source:literal, $person:ident, $collect:ident => $release:ident, key: $key:literal;)*) => {
+        /// A field of a record. See [`Field::definition`] for what it holds.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+        pub enum Field {
+            $(#[doc = concat!("`", $name, "`: ", $source, ".")] $field),*
+        }
+
+        impl Field {
+            /// All fields, in order of their numbers.
+            pub const ALL: &'static [Field] = &[$(Field::$field),*];
+
+            /// The field's row in the dictionary.
+            #[must_use]
+            pub fn definition(self) -> &'static Definition {
+                match self {
+                    $(Field::$field => &Definition {
+                        name: $name,
+                        number: $number,
+                        kind: Kind::$kind,
+                        value_type: ValueType::$type,
+                        attribute: $attribute,
+                        unit: $unit,
+                        source: $source,
+                        person: Person::$person,
+                        collect: Treatment::$collect,
+                        release: Treatment::$release,
+                        key: $key,
+                    }),*
+                }
+            }
+        }
+    };
+}
+
+dictionary! {
+    DeviceMac = 101, "device.mac", Device, Mac, "device.mac", "",
+        "Ethernet source, ARP sha, DHCP chaddr (RFC 2131, 2)", Yes, Keep => Pseudonym, key: true;
+    DeviceVlan = 102, "device.vlan", Device, Number, "network.vlan.id", "",
+        "IEEE 802.1Q VID; absent when untagged", No, Keep => Keep, key: true;
+    DeviceInterface = 103, "device.interface", Device, Text, "network.interface.name", "",
+        "capture interface", No, Keep => Keep, key: false;
+    DeviceAddresses = 104, "device.addresses", Device, Addresses, "host.ip", "",
+        "ARP spa (RFC 826), DHCP yiaddr and ciaddr (RFC 2131, 2)", Yes, Keep => Prefix, key: false;
+    DeviceHostname = 105, "device.hostname", Device, Text, "host.name", "",
+        "DHCP option 12 (RFC 2132, 3.14)", Yes, Keep => Drop, key: false;
+    DeviceFqdn = 106, "device.fqdn", Device, Text, "headgate.device.fqdn", "",
+        "DHCP option 81 (RFC 4702)", Yes, Keep => Drop, key: false;
+    DeviceVendor = 107, "device.vendor", Device, Text, "device.manufacturer", "",
+        "OUI of the MAC address, IEEE registry", No, Keep => Keep, key: false;
+    DeviceLocallyAdministered = 108, "device.locally_administered", Device, Bool, "headgate.device.locally_administered", "",
+        "U/L bit (IEEE 802-2014, 8.2.2)", No, Keep => Keep, key: false;
+    DeviceOsClass = 109, "device.os_class", Device, Text, "os.type", "",
+        "derived from DHCP options 55 and 60", No, Keep => Keep, key: false;
+    DeviceVendorClass = 110, "device.vendor_class", Device, Text, "headgate.dhcp.vendor_class", "",
+        "DHCP option 60 (RFC 2132, 9.13)", Weak, Keep => Class, key: false;
+    DeviceParameterList = 111, "device.parameter_list", Device, Numbers, "headgate.dhcp.parameter_list", "",
+        "DHCP option 55 (RFC 2132, 9.8)", Weak, Keep => Drop, key: false;
+    DeviceFirstSeen = 112, "device.first_seen", Device, Time, "headgate.first_seen", "",
+        "time of the first frame", No, Keep => Keep, key: false;
+    DeviceLastSeen = 113, "device.last_seen", Device, Time, "headgate.last_seen", "",
+        "time of the latest frame", No, Keep => Keep, key: false;
+    DeviceFrames = 114, "device.frames", Device, Number, "hw.network.packets", "{packet}",
+        "frames sent by the device since its last record", No, Keep => Keep, key: false;
+    DeviceBytes = 115, "device.bytes", Device, Number, "hw.network.io", "By",
+        "octets on the wire sent by the device since its last record", No, Keep => Keep, key: false;
+
+    NeighborInterface = 201, "neighbor.interface", Neighbor, Text, "network.interface.name", "",
+        "capture interface", No, Keep => Keep, key: true;
+    NeighborVlan = 202, "neighbor.vlan", Neighbor, Number, "network.vlan.id", "",
+        "IEEE 802.1Q VID; absent when untagged", No, Keep => Keep, key: false;
+    NeighborSourceMac = 203, "neighbor.source_mac", Neighbor, Mac, "headgate.neighbor.source_mac", "",
+        "Ethernet source of the LLDPDU", Yes, Keep => InfrastructureOrPseudonym, key: false;
+    NeighborInfrastructure = 204, "neighbor.infrastructure", Neighbor, Bool, "headgate.neighbor.infrastructure", "",
+        "an enabled capability is bridge, router, WLAN access point, repeater or DOCSIS (IEEE 802.1AB-2016, 8.5.8)", No, Keep => Keep, key: false;
+    NeighborChassisIdSubtype = 205, "neighbor.chassis_id_subtype", Neighbor, Text, "headgate.neighbor.chassis_id_subtype", "",
+        "Chassis ID TLV (IEEE 802.1AB-2016, 8.5.2)", No, Keep => Keep, key: true;
+    NeighborChassisId = 206, "neighbor.chassis_id", Neighbor, Text, "headgate.neighbor.chassis_id", "",
+        "Chassis ID TLV (IEEE 802.1AB-2016, 8.5.2)", Yes, Keep => InfrastructureOrPseudonym, key: true;
+    NeighborPortIdSubtype = 207, "neighbor.port_id_subtype", Neighbor, Text, "headgate.neighbor.port_id_subtype", "",
+        "Port ID TLV (IEEE 802.1AB-2016, 8.5.3)", No, Keep => Keep, key: true;
+    NeighborPortId = 208, "neighbor.port_id", Neighbor, Text, "headgate.neighbor.port_id", "",
+        "Port ID TLV (IEEE 802.1AB-2016, 8.5.3)", Yes, Keep => InfrastructureOrPseudonym, key: true;
+    NeighborTtl = 209, "neighbor.ttl", Neighbor, Number, "headgate.neighbor.ttl", "s",
+        "Time To Live TLV (IEEE 802.1AB-2016, 8.5.4)", No, Keep => Keep, key: false;
+    NeighborPortDescription = 210, "neighbor.port_description", Neighbor, Text, "headgate.neighbor.port_description", "",
+        "Port Description TLV (IEEE 802.1AB-2016, 8.5.5)", No, Keep => Infrastructure, key: false;
+    NeighborSystemName = 211, "neighbor.system_name", Neighbor, Text, "headgate.neighbor.system_name", "",
+        "System Name TLV (IEEE 802.1AB-2016, 8.5.6)", Yes, Keep => Infrastructure, key: false;
+    NeighborSystemDescription = 212, "neighbor.system_description", Neighbor, Text, "headgate.neighbor.system_description", "",
+        "System Description TLV (IEEE 802.1AB-2016, 8.5.7)", Weak, Keep => Infrastructure, key: false;
+    NeighborCapabilities = 213, "neighbor.capabilities", Neighbor, Texts, "headgate.neighbor.capabilities", "",
+        "System Capabilities TLV (IEEE 802.1AB-2016, 8.5.8)", No, Keep => Keep, key: false;
+    NeighborCapabilitiesEnabled = 214, "neighbor.capabilities_enabled", Neighbor, Texts, "headgate.neighbor.capabilities_enabled", "",
+        "System Capabilities TLV (IEEE 802.1AB-2016, 8.5.8)", No, Keep => Keep, key: false;
+    NeighborManagementAddresses = 215, "neighbor.management_addresses", Neighbor, Texts, "headgate.neighbor.management_addresses", "",
+        "Management Address TLV (IEEE 802.1AB-2016, 8.5.9)", Yes, Keep => Infrastructure, key: false;
+    NeighborPortVlan = 216, "neighbor.port_vlan", Neighbor, Number, "headgate.neighbor.port_vlan", "",
+        "Port VLAN ID TLV (IEEE 802.1Q-2018, D.2.1)", No, Keep => Keep, key: false;
+    NeighborVlans = 217, "neighbor.vlans", Neighbor, Numbers, "headgate.neighbor.vlans", "",
+        "VLAN Name TLV, identifiers (IEEE 802.1Q-2018, D.2.3)", No, Keep => Keep, key: false;
+    NeighborVlanNames = 218, "neighbor.vlan_names", Neighbor, Texts, "headgate.neighbor.vlan_names", "",
+        "VLAN Name TLV, names (IEEE 802.1Q-2018, D.2.3)", No, Keep => Infrastructure, key: false;
+    NeighborLinkAggregated = 219, "neighbor.link_aggregated", Neighbor, Bool, "headgate.neighbor.link_aggregated", "",
+        "Link Aggregation TLV (IEEE 802.1AX-2014, F; 802.3)", No, Keep => Keep, key: false;
+    NeighborMaxFrameSize = 220, "neighbor.max_frame_size", Neighbor, Number, "headgate.neighbor.max_frame_size", "By",
+        "Maximum Frame Size TLV (IEEE 802.3-2018, 79.3.4)", No, Keep => Keep, key: false;
+    NeighborMauType = 221, "neighbor.mau_type", Neighbor, Number, "headgate.neighbor.mau_type", "",
+        "MAC/PHY Configuration/Status TLV (IEEE 802.3-2018, 79.3.1)", No, Keep => Keep, key: false;
+    NeighborAutonegotiation = 222, "neighbor.autonegotiation", Neighbor, Bool, "headgate.neighbor.autonegotiation", "",
+        "MAC/PHY Configuration/Status TLV (IEEE 802.3-2018, 79.3.1)", No, Keep => Keep, key: false;
+    NeighborPowerAllocated = 223, "neighbor.power_allocated", Neighbor, Number, "headgate.neighbor.power_allocated", "mW",
+        "Power Via MDI TLV (IEEE 802.3-2018, 79.3.2), or LLDP-MED Extended Power (ANSI/TIA-1057, 10.2.5)", No, Keep => Keep, key: false;
+    NeighborMedClass = 224, "neighbor.med_class", Neighbor, Text, "headgate.neighbor.med_class", "",
+        "LLDP-MED Capabilities TLV (ANSI/TIA-1057, 10.2.2)", No, Keep => Keep, key: false;
+    NeighborHardwareRevision = 225, "neighbor.hardware_revision", Neighbor, Text, "headgate.neighbor.hardware_revision", "",
+        "LLDP-MED inventory (ANSI/TIA-1057, 10.2.6)", No, Keep => Keep, key: false;
+    NeighborFirmwareRevision = 226, "neighbor.firmware_revision", Neighbor, Text, "headgate.neighbor.firmware_revision", "",
+        "LLDP-MED inventory (ANSI/TIA-1057, 10.2.6)", No, Keep => Keep, key: false;
+    NeighborSoftwareRevision = 227, "neighbor.software_revision", Neighbor, Text, "headgate.neighbor.software_revision", "",
+        "LLDP-MED inventory (ANSI/TIA-1057, 10.2.6)", No, Keep => Keep, key: false;
+    NeighborManufacturer = 228, "neighbor.manufacturer", Neighbor, Text, "device.manufacturer", "",
+        "LLDP-MED inventory (ANSI/TIA-1057, 10.2.6)", No, Keep => Keep, key: false;
+    NeighborModel = 229, "neighbor.model", Neighbor, Text, "device.model.name", "",
+        "LLDP-MED inventory (ANSI/TIA-1057, 10.2.6)", No, Keep => Keep, key: false;
+    NeighborSerial = 230, "neighbor.serial", Neighbor, Text, "headgate.neighbor.serial", "",
+        "LLDP-MED inventory (ANSI/TIA-1057, 10.2.6)", Yes, Drop => Drop, key: false;
+    NeighborAssetId = 231, "neighbor.asset_id", Neighbor, Text, "headgate.neighbor.asset_id", "",
+        "LLDP-MED inventory (ANSI/TIA-1057, 10.2.6)", Yes, Drop => Drop, key: false;
+    NeighborLocation = 232, "neighbor.location", Neighbor, Bytes, "headgate.neighbor.location", "",
+        "LLDP-MED Location Identification (ANSI/TIA-1057, 10.2.4)", Yes, Drop => Drop, key: false;
+    NeighborVoiceVlan = 233, "neighbor.voice_vlan", Neighbor, Number, "headgate.neighbor.voice_vlan", "",
+        "LLDP-MED Network Policy, application voice (ANSI/TIA-1057, 10.2.3)", No, Keep => Keep, key: false;
+    NeighborUnknownTlvs = 234, "neighbor.unknown_tlvs", Neighbor, Number, "headgate.neighbor.unknown_tlvs", "{tlv}",
+        "TLVs of types or organisations not read here", No, Keep => Keep, key: false;
+    NeighborMalformed = 235, "neighbor.malformed", Neighbor, Bool, "headgate.neighbor.malformed", "",
+        "a TLV of the latest LLDPDU broke a rule of its clause", No, Keep => Keep, key: false;
+    NeighborState = 236, "neighbor.state", Neighbor, Text, "headgate.neighbor.state", "",
+        "present, shutdown (TTL 0) or aged (TTL passed; IEEE 802.1AB-2016, 9.2.7.7)", No, Keep => Keep, key: false;
+    NeighborFirstSeen = 237, "neighbor.first_seen", Neighbor, Time, "headgate.first_seen", "",
+        "time of the first LLDPDU", No, Keep => Keep, key: false;
+    NeighborLastSeen = 238, "neighbor.last_seen", Neighbor, Time, "headgate.last_seen", "",
+        "time of the latest LLDPDU", No, Keep => Keep, key: false;
+
+    LeaseMac = 301, "lease.mac", Lease, Mac, "device.mac", "",
+        "chaddr (RFC 2131, 2)", Yes, Keep => Pseudonym, key: true;
+    LeaseAddress = 302, "lease.address", Lease, Address, "client.address", "",
+        "yiaddr, or ciaddr (RFC 2131, 2)", Yes, Keep => Prefix, key: true;
+    LeaseVlan = 303, "lease.vlan", Lease, Number, "network.vlan.id", "",
+        "IEEE 802.1Q VID; absent when untagged", No, Keep => Keep, key: true;
+    LeaseInterface = 304, "lease.interface", Lease, Text, "network.interface.name", "",
+        "capture interface", No, Keep => Keep, key: false;
+    LeaseServer = 305, "lease.server", Lease, Address, "server.address", "",
+        "option 54 (RFC 2132, 9.7)", No, Keep => Keep, key: false;
+    LeaseRelay = 306, "lease.relay", Lease, Address, "headgate.dhcp.relay", "",
+        "giaddr (RFC 2131, 2)", No, Keep => Keep, key: false;
+    LeaseCircuitId = 307, "lease.circuit_id", Lease, Bytes, "headgate.dhcp.circuit_id", "",
+        "option 82.1 (RFC 3046, 3.1)", Yes, Keep => Drop, key: false;
+    LeaseRemoteId = 308, "lease.remote_id", Lease, Bytes, "headgate.dhcp.remote_id", "",
+        "option 82.2 (RFC 3046, 3.2)", Yes, Keep => Drop, key: false;
+    LeaseHostname = 309, "lease.hostname", Lease, Text, "host.name", "",
+        "option 12 (RFC 2132, 3.14)", Yes, Keep => Drop, key: false;
+    LeaseDuration = 310, "lease.duration", Lease, Number, "headgate.lease.duration", "s",
+        "option 51 (RFC 2132, 9.2)", No, Keep => Keep, key: false;
+    LeaseState = 311, "lease.state", Lease, Text, "headgate.lease.state", "",
+        "bound, released, declined or expired (RFC 2131, 3.1)", No, Keep => Keep, key: false;
+    LeaseGranted = 312, "lease.granted", Lease, Time, "headgate.lease.granted", "",
+        "time of the DHCPACK", No, Keep => Keep, key: false;
+    LeaseExpires = 313, "lease.expires", Lease, Time, "headgate.lease.expires", "",
+        "time of the DHCPACK plus option 51", No, Keep => Keep, key: false;
+
+    ExchangeMac = 401, "exchange.mac", Exchange, Mac, "device.mac", "",
+        "chaddr (RFC 2131, 2)", Yes, Keep => Pseudonym, key: true;
+    ExchangeStarted = 402, "exchange.started", Exchange, Time, "headgate.exchange.started", "",
+        "time of the first message", No, Keep => Keep, key: true;
+    ExchangeTransaction = 403, "exchange.transaction", Exchange, Number, "headgate.dhcp.transaction", "",
+        "xid (RFC 2131, 2)", Weak, Keep => Drop, key: true;
+    ExchangeVlan = 404, "exchange.vlan", Exchange, Number, "network.vlan.id", "",
+        "IEEE 802.1Q VID; absent when untagged", No, Keep => Keep, key: false;
+    ExchangeInterface = 405, "exchange.interface", Exchange, Text, "network.interface.name", "",
+        "capture interface", No, Keep => Keep, key: false;
+    ExchangeServers = 406, "exchange.servers", Exchange, Addresses, "server.address", "",
+        "option 54 of each OFFER, ACK or NAK (RFC 2132, 9.7)", No, Keep => Keep, key: false;
+    ExchangeOutcome = 407, "exchange.outcome", Exchange, Text, "headgate.exchange.outcome", "",
+        "acknowledged, refused, offered, unanswered, declined, released or informed (RFC 2131, 3.1)", No, Keep => Keep, key: false;
+    ExchangeMessages = 408, "exchange.messages", Exchange, Number, "headgate.exchange.messages", "{message}",
+        "messages seen", No, Keep => Keep, key: false;
+    ExchangeDiscoverToOffer = 409, "exchange.discover_to_offer", Exchange, Number, "headgate.exchange.discover_to_offer", "ns",
+        "time from the first DHCPDISCOVER to the first DHCPOFFER", No, Keep => Keep, key: false;
+    ExchangeRequestToAnswer = 410, "exchange.request_to_answer", Exchange, Number, "headgate.exchange.request_to_answer", "ns",
+        "time from the first DHCPREQUEST to the DHCPACK or DHCPNAK", No, Keep => Keep, key: false;
+    ExchangeTotal = 411, "exchange.total", Exchange, Number, "headgate.exchange.total", "ns",
+        "time from the first to the last message", No, Keep => Keep, key: false;
+
+    FlowMac = 501, "flow.mac", Flow, Mac, "device.mac", "",
+        "Ethernet source of the first packet", Yes, Keep => Pseudonym, key: true;
+    FlowVlan = 502, "flow.vlan", Flow, Number, "network.vlan.id", "",
+        "IEEE 802.1Q VID; absent when untagged", No, Keep => Keep, key: true;
+    FlowInterface = 503, "flow.interface", Flow, Text, "network.interface.name", "",
+        "capture interface", No, Keep => Keep, key: false;
+    FlowSourceAddress = 504, "flow.source_address", Flow, Address, "source.address", "",
+        "IP source of the first packet (RFC 791, 3.1; RFC 8200, 3)", Yes, Keep => Drop, key: true;
+    FlowSourcePort = 505, "flow.source_port", Flow, Number, "source.port", "",
+        "TCP or UDP source port of the first packet", Weak, Keep => Drop, key: true;
+    FlowDestinationAddress = 506, "flow.destination_address", Flow, Address, "destination.address", "",
+        "IP destination of the first packet (RFC 791, 3.1; RFC 8200, 3)", Yes, Keep => Drop, key: true;
+    FlowDestinationPort = 507, "flow.destination_port", Flow, Number, "destination.port", "",
+        "TCP or UDP destination port of the first packet", Weak, Keep => Drop, key: true;
+    FlowTransport = 508, "flow.transport", Flow, Text, "network.transport", "",
+        "IP protocol (IANA protocol numbers)", No, Keep => Keep, key: true;
+    FlowService = 509, "flow.service", Flow, Text, "headgate.flow.service", "",
+        "class of the responder's port (IANA service names), other where none", No, Keep => Keep, key: false;
+    FlowStarted = 510, "flow.started", Flow, Time, "headgate.flow.started", "",
+        "time of the first packet of this record (IPFIX 152)", No, Keep => Keep, key: true;
+    FlowEnded = 511, "flow.ended", Flow, Time, "headgate.flow.ended", "",
+        "time of the last packet of this record (IPFIX 153)", No, Keep => Keep, key: false;
+    FlowPackets = 512, "flow.packets", Flow, Number, "headgate.flow.packets", "{packet}",
+        "packets from the originator (IPFIX 2)", No, Keep => Keep, key: false;
+    FlowBytes = 513, "flow.bytes", Flow, Number, "headgate.flow.bytes", "By",
+        "octets of frames from the originator, without FCS (IPFIX 352)", No, Keep => Keep, key: false;
+    FlowReversePackets = 514, "flow.reverse_packets", Flow, Number, "headgate.flow.reverse_packets", "{packet}",
+        "packets from the responder (RFC 5103)", No, Keep => Keep, key: false;
+    FlowReverseBytes = 515, "flow.reverse_bytes", Flow, Number, "headgate.flow.reverse_bytes", "By",
+        "octets of frames from the responder, without FCS (RFC 5103)", No, Keep => Keep, key: false;
+    FlowTcpFlags = 516, "flow.tcp_flags", Flow, Number, "headgate.flow.tcp_flags", "",
+        "union of TCP control bits from the originator (IPFIX 6)", No, Keep => Keep, key: false;
+    FlowReverseTcpFlags = 517, "flow.reverse_tcp_flags", Flow, Number, "headgate.flow.reverse_tcp_flags", "",
+        "union of TCP control bits from the responder (RFC 5103)", No, Keep => Keep, key: false;
+    FlowHandshakeRtt = 518, "flow.handshake_rtt", Flow, Number, "headgate.flow.handshake_rtt", "ns",
+        "time from the SYN to the ACK that ends the handshake (RFC 9293, 3.5)", No, Keep => Keep, key: false;
+    FlowEndReason = 519, "flow.end_reason", Flow, Text, "headgate.flow.end_reason", "",
+        "idle, active, ended, forced or lack-of-resources (IPFIX 136)", No, Keep => Keep, key: false;
+
+    CountersInterface = 601, "counters.interface", Counters, Text, "network.interface.name", "",
+        "capture interface or file", No, Keep => Keep, key: true;
+    CountersFrom = 602, "counters.from", Counters, Time, "headgate.counters.from", "",
+        "start of the period", No, Keep => Keep, key: true;
+    CountersTo = 603, "counters.to", Counters, Time, "headgate.counters.to", "",
+        "end of the period", No, Keep => Keep, key: false;
+    CountersFrames = 604, "counters.frames", Counters, Number, "headgate.frames.received", "{frame}",
+        "frames handed over by the kernel or read from the file", No, Keep => Keep, key: false;
+    CountersFramesLost = 605, "counters.frames_lost", Counters, Number, "headgate.frames.lost", "{frame}",
+        "frames that found no room in the ring (PACKET_STATISTICS tp_drops)", No, Keep => Keep, key: false;
+    CountersBytes = 606, "counters.bytes", Counters, Number, "headgate.frames.bytes", "By",
+        "octets of these frames on the wire", No, Keep => Keep, key: false;
+    CountersBytesKept = 607, "counters.bytes_kept", Counters, Number, "headgate.frames.bytes_kept", "By",
+        "octets of these frames that entered user space", No, Keep => Keep, key: false;
+    CountersUsed = 608, "counters.used", Counters, Number, "headgate.frames.used", "{frame}",
+        "frames that were read and used", No, Keep => Keep, key: false;
+    CountersPartlyUsed = 609, "counters.partly_used", Counters, Number, "headgate.frames.partly_used", "{frame}",
+        "frames with a malformed part; the rest was used", No, Keep => Keep, key: false;
+    CountersUnread = 610, "counters.unread", Counters, Number, "headgate.frames.unread", "{frame}",
+        "frames of protocols that are not read", No, Keep => Keep, key: false;
+    CountersMalformed = 611, "counters.malformed", Counters, Number, "headgate.frames.malformed", "{frame}",
+        "frames of which nothing could be used", No, Keep => Keep, key: false;
+    CountersExcludedInterface = 612, "counters.excluded_interface", Counters, Number, "headgate.frames.excluded_interface", "{frame}",
+        "frames excluded by an interface rule", No, Keep => Keep, key: false;
+    CountersExcludedVlan = 613, "counters.excluded_vlan", Counters, Number, "headgate.frames.excluded_vlan", "{frame}",
+        "frames excluded by a VLAN rule", No, Keep => Keep, key: false;
+    CountersExcludedMac = 614, "counters.excluded_mac", Counters, Number, "headgate.frames.excluded_mac", "{frame}",
+        "frames excluded by a MAC address rule", No, Keep => Keep, key: false;
+    CountersExcludedPrefix = 615, "counters.excluded_prefix", Counters, Number, "headgate.frames.excluded_prefix", "{frame}",
+        "frames excluded by a prefix rule", No, Keep => Keep, key: false;
+    CountersExcludedProtocol = 616, "counters.excluded_protocol", Counters, Number, "headgate.frames.excluded_protocol", "{frame}",
+        "frames excluded by a protocol rule", No, Keep => Keep, key: false;
+    CountersDevicesEvicted = 617, "counters.devices_evicted", Counters, Number, "headgate.table.devices_evicted", "{entry}",
+        "devices that left a full table", No, Keep => Keep, key: false;
+    CountersNeighborsEvicted = 618, "counters.neighbors_evicted", Counters, Number, "headgate.table.neighbors_evicted", "{entry}",
+        "neighbours that left a full table", No, Keep => Keep, key: false;
+    CountersLeasesEvicted = 619, "counters.leases_evicted", Counters, Number, "headgate.table.leases_evicted", "{entry}",
+        "leases that left a full table", No, Keep => Keep, key: false;
+    CountersExchangesEvicted = 620, "counters.exchanges_evicted", Counters, Number, "headgate.table.exchanges_evicted", "{entry}",
+        "DHCP exchanges that left a full table", No, Keep => Keep, key: false;
+    CountersFlowsEvicted = 621, "counters.flows_evicted", Counters, Number, "headgate.table.flows_evicted", "{entry}",
+        "flows that left a full table", No, Keep => Keep, key: false;
+    CountersRecordsDroppedBulk = 622, "counters.records_dropped_bulk", Counters, Number, "headgate.records.dropped_bulk", "{record}",
+        "bulk records dropped before the store for want of room", No, Keep => Keep, key: false;
+    CountersRecordsDroppedState = 623, "counters.records_dropped_state", Counters, Number, "headgate.records.dropped_state", "{record}",
+        "state records dropped before the store for want of room", No, Keep => Keep, key: false;
+    CountersRecordsDroppedAccount = 624, "counters.records_dropped_account", Counters, Number, "headgate.records.dropped_account", "{record}",
+        "account records dropped before the store for want of room", No, Keep => Keep, key: false;
+}

@@ -1,0 +1,383 @@
+//! The messages between the processes of one appliance.
+//!
+//! Each travels on a Unix stream socket behind a 32-bit big-endian length, at most
+//! [`MAX_MESSAGE_BYTES`]. The store listens; the sensor, the uplink and the administrator's command
+//! connect:
+//!
+//! | socket | peer says | store answers |
+//! |---|---|---|
+//! | `see/records.sock` | [`FromSensor`] | [`ToSensor`] |
+//! | `speak/outbox.sock` | [`FromUplink`] | [`ToUplink`] |
+//! | `admin/control.sock` | [`ControlRequest`] as JSON | a JSON document |
+
+use prost::Message;
+use serde::{Deserialize, Serialize};
+
+use crate::codec::RecordMessage;
+use crate::{Error, Record};
+
+/// The version of these messages; both ends are of one package, so it must be equal.
+pub const VERSION: u32 = 1;
+/// Largest message, in octets, without its length.
+pub const MAX_MESSAGE_BYTES: usize = 5 << 20;
+/// Most records in one [`FromSensor::Records`].
+pub const MAX_HANDOVER: usize = 1_024;
+/// Path of the sensor's socket below the socket directory.
+pub const RECORDS_SOCKET: &str = "see/records.sock";
+/// Path of the uplink's socket below the socket directory.
+pub const OUTBOX_SOCKET: &str = "speak/outbox.sock";
+/// Path of the administrator's socket below the socket directory.
+pub const CONTROL_SOCKET: &str = "admin/control.sock";
+
+/// What the sensor says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum FromSensor {
+    /// First message of a connection. `session` is drawn at random when the sensor starts; the
+    /// sensor numbers the records of a session from 1 without gaps.
+    Hello {
+        /// The sensor's session.
+        session: [u8; 16],
+    },
+    /// Records `first`, `first + 1`, …; at most [`MAX_HANDOVER`]. The sensor keeps them until they are
+    /// committed and says them again on the next connection.
+    Records {
+        /// Number of the first record.
+        first: u64,
+        /// The records.
+        records: Vec<Record>,
+    },
+}
+
+/// What the store answers to the sensor.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ToSensor {
+    /// All records of the session up to this number are on disk and synchronised. Sent after
+    /// [`FromSensor::Hello`] (0 for a new session) and after each commit.
+    Committed {
+        /// Number of the last such record.
+        through: u64,
+    },
+}
+
+/// What the uplink says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum FromUplink {
+    /// Give me the oldest batch without a receipt; wait up to so long when there is none.
+    Next {
+        /// Longest wait, in milliseconds.
+        wait_ms: u32,
+    },
+    /// The receiver answered with this receipt ([`crate::receipt::Receipt::encode`]).
+    Receipt(Vec<u8>),
+    /// How the link is, for the administrator. Text holds no address, name or record.
+    State {
+        /// Whether the last attempt succeeded.
+        connected: bool,
+        /// The last failure, or empty.
+        problem: String,
+        /// Milliseconds until the next attempt, or 0.
+        retry_ms: u64,
+    },
+}
+
+/// What the store answers to the uplink: one message for each of [`FromUplink`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ToUplink {
+    /// A batch to send ([`crate::batch::Batch::encode`]).
+    Batch(Vec<u8>),
+    /// Nothing is waiting.
+    Empty,
+    /// The receipt is verified and its batch deleted, or the state is noted.
+    Accepted,
+    /// The receipt is not accepted; nothing was deleted.
+    Refused {
+        /// Why.
+        reason: String,
+    },
+}
+
+/// What the administrator's command asks. The answer is `{"ok": ...}` or `{"error": "..."}`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "ask", rename_all = "kebab-case", deny_unknown_fields)]
+pub enum ControlRequest {
+    /// Health and accounts of all processes that the store knows of.
+    Status,
+    /// The latest record of each subject of a kind.
+    Records {
+        /// Kind name.
+        kind: String,
+        /// At most so many, the most recent first.
+        limit: u32,
+    },
+    /// What the next batch would hold.
+    Preview {
+        /// At most so many records.
+        limit: u32,
+    },
+    /// What has left.
+    Ledger {
+        /// At most so many entries, the most recent first.
+        limit: u32,
+    },
+}
+
+impl FromSensor {
+    /// The message's bytes.
+    #[must_use]
+    pub fn encode(&self) -> Vec<u8> {
+        let body = match self {
+            FromSensor::Hello { session } => {
+                SensorBody::Hello(Hello { version: VERSION, session: session.to_vec() })
+            }
+            FromSensor::Records { first, records } => SensorBody::Records(Records {
+                first: *first,
+                records: records.iter().map(RecordMessage::from).collect(),
+            }),
+        };
+        SensorMessage { body: Some(body) }.encode_to_vec()
+    }
+
+    /// Reads a message from the peer. A record that is not valid does not hide its neighbours: the
+    /// records come back one by one, each with its own verdict.
+    ///
+    /// # Errors
+    /// When the message as a whole is unusable.
+    pub fn decode(bytes: &[u8]) -> Result<Handover, Error> {
+        let message = SensorMessage::decode(bytes).map_err(|_| Error::Encoding("sensor message"))?;
+        match message.body.ok_or(Error::Missing { message: "sensor message", part: "body" })? {
+            SensorBody::Hello(hello) => {
+                if hello.version != VERSION {
+                    return Err(Error::Version { message: "hello", found: hello.version, expected: VERSION });
+                }
+                let session = hello.session.as_slice().try_into().map_err(|_| Error::Encoding("session"))?;
+                Ok(Handover::Hello { session })
+            }
+            SensorBody::Records(records) if records.records.len() > MAX_HANDOVER => {
+                Err(Error::Limit { what: "handover", limit: MAX_HANDOVER })
+            }
+            SensorBody::Records(Records { first, records }) => {
+                Ok(Handover::Records { first, records: records.into_iter().map(Record::try_from).collect() })
+            }
+        }
+    }
+}
+
+/// A decoded [`FromSensor`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Handover {
+    /// See [`FromSensor::Hello`].
+    Hello {
+        /// The sensor's session.
+        session: [u8; 16],
+    },
+    /// See [`FromSensor::Records`].
+    Records {
+        /// Number of the first record.
+        first: u64,
+        /// Each record, or why it is not one.
+        records: Vec<Result<Record, Error>>,
+    },
+}
+
+impl ToSensor {
+    /// The message's bytes.
+    #[must_use]
+    pub fn encode(&self) -> Vec<u8> {
+        let ToSensor::Committed { through } = self;
+        Committed { through: *through }.encode_to_vec()
+    }
+
+    /// Reads a message from the peer.
+    ///
+    /// # Errors
+    /// When the message is unusable.
+    pub fn decode(bytes: &[u8]) -> Result<Self, Error> {
+        let message = Committed::decode(bytes).map_err(|_| Error::Encoding("committed"))?;
+        Ok(ToSensor::Committed { through: message.through })
+    }
+}
+
+impl FromUplink {
+    /// The message's bytes.
+    #[must_use]
+    pub fn encode(&self) -> Vec<u8> {
+        let body = match self {
+            FromUplink::Next { wait_ms } => UplinkBody::Next(Next { version: VERSION, wait_ms: *wait_ms }),
+            FromUplink::Receipt(receipt) => UplinkBody::Receipt(receipt.clone()),
+            FromUplink::State { connected, problem, retry_ms } => UplinkBody::State(State {
+                connected: *connected,
+                problem: problem.clone(),
+                retry_ms: *retry_ms,
+            }),
+        };
+        UplinkMessage { body: Some(body) }.encode_to_vec()
+    }
+
+    /// Reads a message from the peer.
+    ///
+    /// # Errors
+    /// When the message is unusable.
+    pub fn decode(bytes: &[u8]) -> Result<Self, Error> {
+        let message = UplinkMessage::decode(bytes).map_err(|_| Error::Encoding("uplink message"))?;
+        Ok(match message.body.ok_or(Error::Missing { message: "uplink message", part: "body" })? {
+            UplinkBody::Next(next) if next.version != VERSION => {
+                return Err(Error::Version { message: "next", found: next.version, expected: VERSION });
+            }
+            UplinkBody::Next(next) => FromUplink::Next { wait_ms: next.wait_ms },
+            UplinkBody::Receipt(receipt) => FromUplink::Receipt(receipt),
+            UplinkBody::State(State { connected, problem, retry_ms }) => {
+                FromUplink::State { connected, problem, retry_ms }
+            }
+        })
+    }
+}
+
+impl ToUplink {
+    /// The message's bytes.
+    #[must_use]
+    pub fn encode(&self) -> Vec<u8> {
+        let body = match self {
+            ToUplink::Batch(batch) => AnswerBody::Batch(batch.clone()),
+            ToUplink::Empty => AnswerBody::Empty(true),
+            ToUplink::Accepted => AnswerBody::Accepted(true),
+            ToUplink::Refused { reason } => AnswerBody::Refused(reason.clone()),
+        };
+        UplinkAnswer { body: Some(body) }.encode_to_vec()
+    }
+
+    /// Reads a message from the peer.
+    ///
+    /// # Errors
+    /// When the message is unusable.
+    pub fn decode(bytes: &[u8]) -> Result<Self, Error> {
+        let message = UplinkAnswer::decode(bytes).map_err(|_| Error::Encoding("uplink answer"))?;
+        Ok(match message.body.ok_or(Error::Missing { message: "uplink answer", part: "body" })? {
+            AnswerBody::Batch(batch) => ToUplink::Batch(batch),
+            AnswerBody::Empty(_) => ToUplink::Empty,
+            AnswerBody::Accepted(_) => ToUplink::Accepted,
+            AnswerBody::Refused(reason) => ToUplink::Refused { reason },
+        })
+    }
+}
+
+#[derive(Clone, PartialEq, Message)]
+struct SensorMessage {
+    #[prost(oneof = "SensorBody", tags = "1, 2")]
+    body: Option<SensorBody>,
+}
+#[derive(Clone, PartialEq, prost::Oneof)]
+enum SensorBody {
+    #[prost(message, tag = "1")]
+    Hello(Hello),
+    #[prost(message, tag = "2")]
+    Records(Records),
+}
+#[derive(Clone, PartialEq, Message)]
+struct Hello {
+    #[prost(uint32, tag = "1")]
+    version: u32,
+    #[prost(bytes = "vec", tag = "2")]
+    session: Vec<u8>,
+}
+#[derive(Clone, PartialEq, Message)]
+struct Records {
+    #[prost(uint64, tag = "1")]
+    first: u64,
+    #[prost(message, repeated, tag = "2")]
+    records: Vec<RecordMessage>,
+}
+#[derive(Clone, PartialEq, Message)]
+struct Committed {
+    #[prost(uint64, tag = "1")]
+    through: u64,
+}
+#[derive(Clone, PartialEq, Message)]
+struct UplinkMessage {
+    #[prost(oneof = "UplinkBody", tags = "1, 2, 3")]
+    body: Option<UplinkBody>,
+}
+#[derive(Clone, PartialEq, prost::Oneof)]
+enum UplinkBody {
+    #[prost(message, tag = "1")]
+    Next(Next),
+    #[prost(bytes = "vec", tag = "2")]
+    Receipt(Vec<u8>),
+    #[prost(message, tag = "3")]
+    State(State),
+}
+#[derive(Clone, PartialEq, Message)]
+struct Next {
+    #[prost(uint32, tag = "1")]
+    version: u32,
+    #[prost(uint32, tag = "2")]
+    wait_ms: u32,
+}
+#[derive(Clone, PartialEq, Message)]
+struct State {
+    #[prost(bool, tag = "1")]
+    connected: bool,
+    #[prost(string, tag = "2")]
+    problem: String,
+    #[prost(uint64, tag = "3")]
+    retry_ms: u64,
+}
+#[derive(Clone, PartialEq, Message)]
+struct UplinkAnswer {
+    #[prost(oneof = "AnswerBody", tags = "1, 2, 3, 4")]
+    body: Option<AnswerBody>,
+}
+#[derive(Clone, PartialEq, prost::Oneof)]
+enum AnswerBody {
+    #[prost(bytes = "vec", tag = "1")]
+    Batch(Vec<u8>),
+    #[prost(bool, tag = "2")]
+    Empty(bool),
+    #[prost(bool, tag = "3")]
+    Accepted(bool),
+    #[prost(string, tag = "4")]
+    Refused(String),
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Field, Kind};
+
+    #[test]
+    fn messages_survive_their_encoding() {
+        let hello = FromSensor::Hello { session: [3; 16] };
+        assert_eq!(FromSensor::decode(&hello.encode()), Ok(Handover::Hello { session: [3; 16] }));
+        for message in [
+            FromUplink::Next { wait_ms: 5 },
+            FromUplink::Receipt(vec![1, 2]),
+            FromUplink::State { connected: false, problem: "refused".into(), retry_ms: 7 },
+        ] {
+            assert_eq!(FromUplink::decode(&message.encode()), Ok(message));
+        }
+        for message in [
+            ToUplink::Batch(vec![1]),
+            ToUplink::Empty,
+            ToUplink::Accepted,
+            ToUplink::Refused { reason: "x".into() },
+        ] {
+            assert_eq!(ToUplink::decode(&message.encode()), Ok(message));
+        }
+        let committed = ToSensor::Committed { through: 9 };
+        assert_eq!(ToSensor::decode(&committed.encode()), Ok(committed));
+    }
+
+    #[test]
+    fn one_bad_record_does_not_hide_its_neighbours() {
+        let mut good = Record::new(Kind::Device);
+        good.set(Field::DeviceVlan, 5u16).unwrap();
+        let mut bad = RecordMessage::from(&good);
+        bad.clear();
+        let body = SensorBody::Records(Records { first: 4, records: vec![RecordMessage::from(&good), bad] });
+        let Ok(Handover::Records { first, records }) =
+            FromSensor::decode(&SensorMessage { body: Some(body) }.encode_to_vec())
+        else {
+            panic!("records")
+        };
+        assert_eq!((first, records), (4, vec![Ok(good), Err(Error::UnknownKind(0))]));
+    }
+}

@@ -1,0 +1,154 @@
+//! A receipt: the receiver's signed word that a batch is stored.
+//!
+//! A store deletes nothing from its outbox without one. This module fixes the signed bytes and the
+//! encoding; signing and verifying (Ed25519, RFC 8032) are the receiver's and the store's.
+
+use prost::Message;
+
+use crate::Error;
+use crate::batch::{BatchId, check_appliance};
+
+/// The version of the receipt format that this program writes and reads.
+pub const VERSION: u32 = 1;
+/// Largest encoded receipt, in octets.
+pub const MAX_RECEIPT_BYTES: usize = 1_024;
+const DOMAIN: &[u8] = b"headgate receipt v1\0";
+
+/// What the receiver states about one batch.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Statement {
+    /// Which batch.
+    pub id: BatchId,
+    /// [`crate::batch::digest`] of the bytes that were stored.
+    pub digest: [u8; 32],
+    /// How many records it held.
+    pub records: u32,
+    /// The receiver's clock when the batch was stored, milliseconds since 1970. Information only:
+    /// nothing is decided by it.
+    pub stored_ms: u64,
+}
+
+/// A statement and its signature.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Receipt {
+    /// What is stated.
+    pub statement: Statement,
+    /// Ed25519 signature of [`Statement::signed_bytes`].
+    pub signature: [u8; 64],
+}
+
+impl Statement {
+    /// The bytes that are signed: a domain separator, then every part at fixed width or length-prefixed.
+    #[must_use]
+    pub fn signed_bytes(&self) -> Vec<u8> {
+        let mut bytes = DOMAIN.to_vec();
+        bytes.push(u8::try_from(self.id.appliance.len()).unwrap_or(u8::MAX));
+        bytes.extend_from_slice(self.id.appliance.as_bytes());
+        bytes.extend_from_slice(&self.id.epoch.to_be_bytes());
+        bytes.extend_from_slice(&self.id.sequence.to_be_bytes());
+        bytes.extend_from_slice(&self.digest);
+        bytes.extend_from_slice(&self.records.to_be_bytes());
+        bytes.extend_from_slice(&self.stored_ms.to_be_bytes());
+        bytes
+    }
+}
+
+impl Receipt {
+    /// The bytes that travel.
+    #[must_use]
+    pub fn encode(&self) -> Vec<u8> {
+        ReceiptMessage {
+            version: VERSION,
+            appliance: self.statement.id.appliance.clone(),
+            epoch: self.statement.id.epoch,
+            sequence: self.statement.id.sequence,
+            digest: self.statement.digest.to_vec(),
+            records: self.statement.records,
+            stored_ms: self.statement.stored_ms,
+            signature: self.signature.to_vec(),
+        }
+        .encode_to_vec()
+    }
+
+    /// Reads a receipt from an untrusted peer; the signature is not yet verified.
+    ///
+    /// # Errors
+    /// What is wrong with the first part that is not valid.
+    pub fn decode(bytes: &[u8]) -> Result<Receipt, Error> {
+        if bytes.len() > MAX_RECEIPT_BYTES {
+            return Err(Error::Limit { what: "receipt", limit: MAX_RECEIPT_BYTES });
+        }
+        let message = ReceiptMessage::decode(bytes).map_err(|_| Error::Encoding("receipt"))?;
+        if message.version != VERSION {
+            return Err(Error::Version { message: "receipt", found: message.version, expected: VERSION });
+        }
+        check_appliance(&message.appliance)?;
+        Ok(Receipt {
+            statement: Statement {
+                id: BatchId {
+                    appliance: message.appliance,
+                    epoch: message.epoch,
+                    sequence: message.sequence,
+                },
+                digest: message.digest.as_slice().try_into().map_err(|_| Error::Encoding("digest"))?,
+                records: message.records,
+                stored_ms: message.stored_ms,
+            },
+            signature: message.signature.as_slice().try_into().map_err(|_| Error::Encoding("signature"))?,
+        })
+    }
+}
+
+#[derive(Clone, PartialEq, Message)]
+struct ReceiptMessage {
+    #[prost(uint32, tag = "1")]
+    version: u32,
+    #[prost(string, tag = "2")]
+    appliance: String,
+    #[prost(uint64, tag = "3")]
+    epoch: u64,
+    #[prost(uint64, tag = "4")]
+    sequence: u64,
+    #[prost(bytes = "vec", tag = "5")]
+    digest: Vec<u8>,
+    #[prost(uint32, tag = "6")]
+    records: u32,
+    #[prost(uint64, tag = "7")]
+    stored_ms: u64,
+    #[prost(bytes = "vec", tag = "8")]
+    signature: Vec<u8>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn sample() -> Receipt {
+        let id = BatchId { appliance: "site-1".into(), epoch: 7, sequence: 3 };
+        Receipt { statement: Statement { id, digest: [1; 32], records: 5, stored_ms: 9 }, signature: [2; 64] }
+    }
+
+    #[test]
+    fn a_receipt_survives_its_encoding() {
+        assert_eq!(Receipt::decode(&sample().encode()), Ok(sample()));
+    }
+
+    #[test]
+    fn every_part_of_the_statement_is_signed() {
+        let base = sample().statement;
+        let mut changed = Vec::new();
+        for part in 0..6 {
+            let mut s = base.clone();
+            match part {
+                0 => s.id.appliance.push('x'),
+                1 => s.id.epoch += 1,
+                2 => s.id.sequence += 1,
+                3 => s.digest[31] ^= 1,
+                4 => s.records += 1,
+                _ => s.stored_ms += 1,
+            }
+            changed.push(s.signed_bytes());
+        }
+        assert!(changed.iter().all(|bytes| *bytes != base.signed_bytes()));
+    }
+}

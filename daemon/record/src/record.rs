@@ -1,0 +1,111 @@
+//! One record: a kind, and the values of some of that kind's fields.
+
+use crate::{Error, Field, Kind, MAX_LIST, MAX_TEXT, Value};
+
+/// Most fields in one record; no kind declares more.
+pub const MAX_FIELDS: usize = 48;
+
+/// A record. Its fields are in the dictionary's order, each at most once, each of the record's kind
+/// and of the declared type.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Record {
+    kind: Kind,
+    fields: Vec<(Field, Value)>,
+}
+
+impl Record {
+    /// An empty record.
+    #[must_use]
+    pub fn new(kind: Kind) -> Self {
+        Record { kind, fields: Vec::new() }
+    }
+
+    /// The kind.
+    #[must_use]
+    pub fn kind(&self) -> Kind {
+        self.kind
+    }
+
+    /// The value of a field.
+    #[must_use]
+    pub fn get(&self, field: Field) -> Option<&Value> {
+        self.fields.iter().find(|(f, _)| *f == field).map(|(_, v)| v)
+    }
+
+    /// All fields that have a value, in the dictionary's order.
+    pub fn fields(&self) -> impl Iterator<Item = (Field, &Value)> {
+        self.fields.iter().map(|(f, v)| (*f, v))
+    }
+
+    /// Sets a field, replacing what was there.
+    ///
+    /// # Errors
+    /// [`Error::ForeignField`], [`Error::WrongType`] or [`Error::Limit`]; the record is unchanged.
+    pub fn set(&mut self, field: Field, value: impl Into<Value>) -> Result<(), Error> {
+        let value = value.into();
+        check(self.kind, field, &value)?;
+        match self.fields.binary_search_by_key(&field, |(f, _)| *f) {
+            Ok(at) => {
+                if let Some(slot) = self.fields.get_mut(at) {
+                    slot.1 = value;
+                }
+            }
+            Err(at) => self.fields.insert(at, (field, value)),
+        }
+        Ok(())
+    }
+
+    /// Sets a field where there is a value.
+    ///
+    /// # Errors
+    /// As [`Record::set`].
+    pub fn set_some(&mut self, field: Field, value: Option<impl Into<Value>>) -> Result<(), Error> {
+        value.map_or(Ok(()), |v| self.set(field, v))
+    }
+
+    /// The fields that tell this record's subject from others of its kind; absent ones are left out.
+    #[must_use]
+    pub fn key(&self) -> Vec<(Field, Value)> {
+        self.fields.iter().filter(|(f, _)| f.definition().key).cloned().collect()
+    }
+
+    /// A JSON object: `kind`, then each field under its name without the kind.
+    #[must_use]
+    pub fn to_json(&self) -> serde_json::Value {
+        let mut object = serde_json::Map::new();
+        object.insert("kind".into(), self.kind.name().into());
+        for (field, value) in &self.fields {
+            object.insert(field.short_name().into(), value.to_json());
+        }
+        object.into()
+    }
+}
+
+fn check(kind: Kind, field: Field, value: &Value) -> Result<(), Error> {
+    if field.kind() != kind {
+        return Err(Error::ForeignField { field, kind });
+    }
+    if !field.definition().value_type.admits(value) {
+        return Err(Error::WrongType(field));
+    }
+    check_size(value)?;
+    if let Value::List(items) = value {
+        if items.len() > MAX_LIST {
+            return Err(Error::Limit { what: "list", limit: MAX_LIST });
+        }
+        items.iter().try_for_each(check_size)?;
+    }
+    Ok(())
+}
+
+fn check_size(value: &Value) -> Result<(), Error> {
+    let length = match value {
+        Value::Text(v) => v.len(),
+        Value::Bytes(v) => v.len(),
+        _ => 0,
+    };
+    if length > MAX_TEXT {
+        return Err(Error::Limit { what: "text", limit: MAX_TEXT });
+    }
+    Ok(())
+}

@@ -1,0 +1,265 @@
+//! The values a field can hold.
+
+use std::fmt;
+use std::net::IpAddr;
+
+/// Longest text or byte string in a field, in octets. Longer input is cut at a character boundary.
+pub const MAX_TEXT: usize = 512;
+/// Most elements in a list field.
+pub const MAX_LIST: usize = 64;
+
+/// An IEEE 802 MAC address (EUI-48).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Mac(pub [u8; 6]);
+
+impl Mac {
+    /// The U/L bit (IEEE 802-2014, 8.2.2): set by an administrator or at random, not by a vendor.
+    #[must_use]
+    pub fn is_locally_administered(self) -> bool {
+        self.0[0] & 0x02 != 0
+    }
+
+    /// The I/G bit (IEEE 802-2014, 8.2.2): a group of stations, not one.
+    #[must_use]
+    pub fn is_group(self) -> bool {
+        self.0[0] & 0x01 != 0
+    }
+}
+
+impl fmt::Display for Mac {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let [a, b, c, d, e, g] = self.0;
+        write!(f, "{a:02x}:{b:02x}:{c:02x}:{d:02x}:{e:02x}:{g:02x}")
+    }
+}
+
+/// One value. What a value means is said by the field that holds it.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Value {
+    /// Yes or no.
+    Bool(bool),
+    /// A count, an identifier or a duration, in the unit of the field.
+    Number(u64),
+    /// Wall-clock time, nanoseconds since 1970-01-01T00:00:00Z.
+    Time(u64),
+    /// UTF-8 text, at most [`MAX_TEXT`] octets.
+    Text(String),
+    /// Opaque octets, at most [`MAX_TEXT`].
+    Bytes(Vec<u8>),
+    /// A MAC address.
+    Mac(Mac),
+    /// An IP address.
+    Address(IpAddr),
+    /// An IP network: address with host bits zero, and prefix length.
+    Prefix(IpAddr, u8),
+    /// A keyed pseudonym (HMAC-SHA-256, first 16 octets).
+    Pseudonym([u8; 16]),
+    /// Several values, at most [`MAX_LIST`], none of them a list.
+    List(Vec<Value>),
+}
+
+/// The type that the dictionary declares for a field.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ValueType {
+    /// [`Value::Bool`].
+    Bool,
+    /// [`Value::Number`].
+    Number,
+    /// [`Value::Time`].
+    Time,
+    /// [`Value::Text`].
+    Text,
+    /// [`Value::Bytes`].
+    Bytes,
+    /// [`Value::Mac`].
+    Mac,
+    /// [`Value::Address`].
+    Address,
+    /// A list of [`Value::Text`].
+    Texts,
+    /// A list of [`Value::Number`].
+    Numbers,
+    /// A list of [`Value::Address`].
+    Addresses,
+}
+
+impl ValueType {
+    /// The name used in documents and messages.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            ValueType::Bool => "bool",
+            ValueType::Number => "number",
+            ValueType::Time => "time",
+            ValueType::Text => "text",
+            ValueType::Bytes => "bytes",
+            ValueType::Mac => "mac",
+            ValueType::Address => "address",
+            ValueType::Texts => "list of text",
+            ValueType::Numbers => "list of number",
+            ValueType::Addresses => "list of address",
+        }
+    }
+
+    /// Whether a field of this type may hold `value`. Gates narrow values, so a pseudonym may stand
+    /// for a MAC address or text, and a prefix for an address.
+    #[must_use]
+    pub fn admits(self, value: &Value) -> bool {
+        match (self, value) {
+            (ValueType::Bool, Value::Bool(_))
+            | (ValueType::Number, Value::Number(_))
+            | (ValueType::Time, Value::Time(_))
+            | (ValueType::Text, Value::Text(_) | Value::Pseudonym(_))
+            | (ValueType::Bytes, Value::Bytes(_) | Value::Pseudonym(_))
+            | (ValueType::Mac, Value::Mac(_) | Value::Pseudonym(_))
+            | (ValueType::Address, Value::Address(_) | Value::Prefix(..) | Value::Pseudonym(_)) => true,
+            (ValueType::Texts, Value::List(items)) => items.iter().all(|v| ValueType::Text.admits(v)),
+            (ValueType::Numbers, Value::List(items)) => items.iter().all(|v| ValueType::Number.admits(v)),
+            (ValueType::Addresses, Value::List(items)) => items.iter().all(|v| ValueType::Address.admits(v)),
+            _ => false,
+        }
+    }
+}
+
+impl Value {
+    /// The JSON form shown to people and tests: addresses and names as text, times as RFC 3339 in
+    /// UTC, octets and pseudonyms in hexadecimal.
+    #[must_use]
+    pub fn to_json(&self) -> serde_json::Value {
+        match self {
+            Value::Bool(v) => (*v).into(),
+            Value::Number(v) => (*v).into(),
+            Value::List(items) => items.iter().map(Value::to_json).collect(),
+            other => other.to_string().into(),
+        }
+    }
+}
+
+impl fmt::Display for Value {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Value::Bool(v) => write!(f, "{v}"),
+            Value::Number(v) => write!(f, "{v}"),
+            Value::Time(ns) => rfc3339(*ns, f),
+            Value::Text(v) => f.write_str(v),
+            Value::Bytes(v) => v.iter().try_for_each(|b| write!(f, "{b:02x}")),
+            Value::Mac(v) => write!(f, "{v}"),
+            Value::Address(v) => write!(f, "{v}"),
+            Value::Prefix(v, length) => write!(f, "{v}/{length}"),
+            Value::Pseudonym(v) => v.iter().try_for_each(|b| write!(f, "{b:02x}")),
+            Value::List(items) => items.iter().enumerate().try_for_each(|(i, v)| {
+                if i > 0 {
+                    f.write_str(", ")?;
+                }
+                write!(f, "{v}")
+            }),
+        }
+    }
+}
+
+/// RFC 3339 in UTC with nanoseconds. Civil date from day count: proleptic Gregorian calendar with
+/// years that start in March, so that the leap day comes last.
+fn rfc3339(ns: u64, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    let (seconds, fraction) = (ns / 1_000_000_000, ns % 1_000_000_000);
+    let (days, second_of_day) = (seconds / 86_400, seconds % 86_400);
+    let shifted = days + 719_468;
+    let (era, day_of_era) = (shifted / 146_097, shifted % 146_097);
+    let year_of_era = (day_of_era - day_of_era / 1_460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
+    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+    let march_month = (5 * day_of_year + 2) / 153;
+    let day = day_of_year - (153 * march_month + 2) / 5 + 1;
+    let month = if march_month < 10 { march_month + 3 } else { march_month - 9 };
+    let year = year_of_era + era * 400 + u64::from(month <= 2);
+    let (hour, minute, second) = (second_of_day / 3_600, second_of_day / 60 % 60, second_of_day % 60);
+    write!(f, "{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}.{fraction:09}Z")
+}
+
+impl From<bool> for Value {
+    fn from(v: bool) -> Self {
+        Value::Bool(v)
+    }
+}
+impl From<u64> for Value {
+    fn from(v: u64) -> Self {
+        Value::Number(v)
+    }
+}
+impl From<u32> for Value {
+    fn from(v: u32) -> Self {
+        Value::Number(v.into())
+    }
+}
+impl From<u16> for Value {
+    fn from(v: u16) -> Self {
+        Value::Number(v.into())
+    }
+}
+impl From<u8> for Value {
+    fn from(v: u8) -> Self {
+        Value::Number(v.into())
+    }
+}
+impl From<Mac> for Value {
+    fn from(v: Mac) -> Self {
+        Value::Mac(v)
+    }
+}
+impl From<IpAddr> for Value {
+    fn from(v: IpAddr) -> Self {
+        Value::Address(v)
+    }
+}
+impl From<&str> for Value {
+    /// Cuts at [`MAX_TEXT`] octets, at a character boundary.
+    fn from(v: &str) -> Self {
+        Value::Text(v.get(..floor_boundary(v, MAX_TEXT)).unwrap_or_default().to_owned())
+    }
+}
+impl From<String> for Value {
+    /// Cuts at [`MAX_TEXT`] octets, at a character boundary.
+    fn from(mut v: String) -> Self {
+        v.truncate(floor_boundary(&v, MAX_TEXT));
+        Value::Text(v)
+    }
+}
+impl From<&[u8]> for Value {
+    /// Cuts at [`MAX_TEXT`] octets.
+    fn from(v: &[u8]) -> Self {
+        Value::Bytes(v.iter().copied().take(MAX_TEXT).collect())
+    }
+}
+impl<T: Into<Value>> FromIterator<T> for Value {
+    /// A list of the first [`MAX_LIST`] items.
+    fn from_iter<I: IntoIterator<Item = T>>(items: I) -> Self {
+        Value::List(items.into_iter().take(MAX_LIST).map(Into::into).collect())
+    }
+}
+
+fn floor_boundary(text: &str, limit: usize) -> usize {
+    if text.len() <= limit {
+        return text.len();
+    }
+    (0..=limit).rev().find(|&i| text.is_char_boundary(i)).unwrap_or(0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn time_is_rfc3339_in_utc_with_nanoseconds() {
+        let at = |s: u64| Value::Time(s * 1_000_000_000 + 5).to_string();
+        assert_eq!(at(0), "1970-01-01T00:00:00.000000005Z");
+        assert_eq!(at(951_782_400), "2000-02-29T00:00:00.000000005Z");
+        assert_eq!(at(1_709_164_799), "2024-02-28T23:59:59.000000005Z");
+        assert_eq!(at(4_102_444_800), "2100-01-01T00:00:00.000000005Z");
+    }
+
+    #[test]
+    fn long_text_is_cut_between_characters() {
+        let Value::Text(cut) = Value::from("é".repeat(400)) else { panic!("text") };
+        assert_eq!(cut.len(), MAX_TEXT);
+        let Value::Text(cut) = Value::from(format!("a{}", "é".repeat(400))) else { panic!("text") };
+        assert_eq!(cut.len(), MAX_TEXT - 1);
+    }
+}

@@ -1,0 +1,77 @@
+//! Messages on a stream: a 32-bit big-endian length, then so many octets.
+
+use std::io::{self, Read, Write};
+
+/// Writes one message.
+///
+/// # Errors
+/// `InvalidInput` when the message is longer than 32 bits can say; otherwise what the stream says.
+pub fn write(stream: &mut impl Write, message: &[u8]) -> io::Result<()> {
+    let length = u32::try_from(message.len()).map_err(|_| io::Error::from(io::ErrorKind::InvalidInput))?;
+    stream.write_all(&length.to_be_bytes())?;
+    stream.write_all(message)?;
+    stream.flush()
+}
+
+/// Reads one message of at most `limit` octets. `None` when the peer ended the stream between messages.
+///
+/// # Errors
+/// `InvalidData` for a longer message, `UnexpectedEof` for one that is cut, `WouldBlock` or
+/// `TimedOut` when a read timeout passes before its first octet; otherwise what the stream says.
+pub fn read(stream: &mut impl Read, limit: usize) -> io::Result<Option<Vec<u8>>> {
+    let mut first = [0; 1];
+    loop {
+        match stream.read(&mut first) {
+            Ok(0) => return Ok(None),
+            Ok(_) => break,
+            Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
+            Err(e) => return Err(e),
+        }
+    }
+    let mut rest = [0; 3];
+    stream.read_exact(&mut rest).map_err(cut)?;
+    let length = u32::from_be_bytes([first[0], rest[0], rest[1], rest[2]]);
+    let length = usize::try_from(length).unwrap_or(usize::MAX);
+    if length > limit {
+        return Err(io::Error::from(io::ErrorKind::InvalidData));
+    }
+    let mut message = vec![0; length];
+    stream.read_exact(&mut message).map_err(cut)?;
+    Ok(Some(message))
+}
+
+/// A timeout inside a message is a peer that stalls, not one that is idle.
+fn cut(error: io::Error) -> io::Error {
+    match error.kind() {
+        io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut => io::ErrorKind::UnexpectedEof.into(),
+        _ => error,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_written_is_read() {
+        let mut stream = Vec::new();
+        write(&mut stream, b"one").unwrap();
+        write(&mut stream, b"").unwrap();
+        let mut stream = stream.as_slice();
+        assert_eq!(read(&mut stream, 3).unwrap().unwrap(), b"one");
+        assert_eq!(read(&mut stream, 3).unwrap().unwrap(), b"");
+        assert_eq!(read(&mut stream, 3).unwrap(), None);
+    }
+
+    #[test]
+    fn a_length_over_the_limit_is_refused_before_memory_is_taken() {
+        let mut stream: &[u8] = &[0xff; 8];
+        assert_eq!(read(&mut stream, 16).unwrap_err().kind(), io::ErrorKind::InvalidData);
+    }
+
+    #[test]
+    fn a_cut_message_is_an_error() {
+        let mut stream: &[u8] = &[0, 0, 0, 9, 1];
+        assert_eq!(read(&mut stream, 16).unwrap_err().kind(), io::ErrorKind::UnexpectedEof);
+    }
+}
