@@ -56,8 +56,8 @@ pub enum Treatment {
     Drop,
     /// A keyed pseudonym goes on.
     Pseudonym,
-    /// Only the network goes on: /24 of an IPv4, /48 of an IPv6 address.
-    Prefix,
+    /// Only the network of an address goes on: /24 of IPv4, /48 of IPv6, or as the rules say.
+    Truncate,
     /// Only the leading word goes on (`android-dhcp-13` becomes `android`).
     Class,
     /// The value goes on for infrastructure (bridges, routers, access points), otherwise it ends.
@@ -190,6 +190,63 @@ impl Class {
     }
 }
 
+impl Treatment {
+    /// All treatments.
+    pub const ALL: [Treatment; 7] = [
+        Treatment::Keep,
+        Treatment::Drop,
+        Treatment::Pseudonym,
+        Treatment::Truncate,
+        Treatment::Class,
+        Treatment::Infrastructure,
+        Treatment::InfrastructureOrPseudonym,
+    ];
+
+    /// The name in rule files.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Treatment::Keep => "keep",
+            Treatment::Drop => "drop",
+            Treatment::Pseudonym => "pseudonym",
+            Treatment::Truncate => "truncate",
+            Treatment::Class => "class",
+            Treatment::Infrastructure => "infrastructure",
+            Treatment::InfrastructureOrPseudonym => "infrastructure-or-pseudonym",
+        }
+    }
+
+    /// Whether the treatment makes sense for a field.
+    #[must_use]
+    pub fn fits(self, field: Field) -> bool {
+        let row = field.definition();
+        let text = matches!(row.value_type, ValueType::Text | ValueType::Texts);
+        let address = matches!(row.value_type, ValueType::Address | ValueType::Addresses);
+        match self {
+            Treatment::Keep | Treatment::Drop => true,
+            Treatment::Pseudonym => {
+                text || address || matches!(row.value_type, ValueType::Bytes | ValueType::Mac)
+            }
+            Treatment::Truncate => address,
+            Treatment::Class => text,
+            Treatment::Infrastructure => row.kind == Kind::Neighbor,
+            Treatment::InfrastructureOrPseudonym => {
+                row.kind == Kind::Neighbor && Treatment::Pseudonym.fits(field)
+            }
+        }
+    }
+
+    /// Whether what this treatment lets through says no more than what `other` lets through.
+    #[must_use]
+    pub fn is_within(self, other: Treatment) -> bool {
+        self == other
+            || self == Treatment::Drop
+            || other == Treatment::Keep
+            || (other == Treatment::InfrastructureOrPseudonym
+                && matches!(self, Treatment::Pseudonym | Treatment::Infrastructure))
+    }
+}
+
 impl Field {
     /// The record kind that has this field.
     #[must_use]
@@ -264,6 +321,15 @@ mod tests {
                     row.name
                 );
             }
+        }
+    }
+
+    #[test]
+    fn every_default_fits_its_field_and_release_is_within_collect() {
+        for field in Field::ALL {
+            let row = field.definition();
+            assert!(row.collect.fits(*field) && row.release.fits(*field), "{}", row.name);
+            assert!(row.release.is_within(row.collect), "{}", row.name);
         }
     }
 

@@ -1,1 +1,29 @@
-//! rules
+//! What a site lets Headgate collect and release.
+//!
+//! **What it does.** Turns the text of rule files into [`Rules`]: a kernel filter ([`filter`]) that
+//! excludes frames and computes how many octets of the others are kept, the collect gate
+//! ([`CollectGate`]) that narrows records before they are stored, and the release gate
+//! ([`ReleaseGate`]) that builds what leaves.
+//!
+//! **What it never does.** It performs no input or output and holds no key; pseudonyms come from
+//! whoever holds the keys ([`Pseudonymise`]). A rule file that is wrong gives an error with its
+//! place and changes nothing.
+//!
+//! **Who uses it.** The sensor (filter, exclusions, narrowing), the store (admission, release) and the
+//! administrator's command (checking). It imports `wire` and `record`.
+#![deny(clippy::indexing_slicing, clippy::as_conversions)]
+
+mod collect;
+mod error;
+mod exclude;
+mod file;
+pub mod filter;
+mod release;
+mod treat;
+
+pub use collect::CollectGate;
+pub use error::RuleError;
+pub use exclude::{Exclusion, Exclusions};
+pub use file::Rules;
+pub use release::{ReleaseGate, Verdict};
+pub use treat::{Pseudonymise, Purpose};

@@ -1,6 +1,45 @@
-//! sensor
+//! The process that sees: frames to records.
+//!
+//! **What it does.** Reads frames that the kernel filter has already cut ([`live`]), or capture files
+//! through the same filter ([`replay()`]), keeps devices, neighbours, leases, exchanges and flows in
+//! tables of fixed size ([`Engine`]), and hands records to the store ([`Handover`]). A short privileged
+//! step of the same program opens the capture sockets before it starts.
+//!
+//! **What it never does.** It has no network, writes no file, holds no key, and while it reads frames
+//! has no capability and cannot send on its capture sockets.
+//!
+//! **Who uses it.** `headgate-sensor`, and the administrator's command for `replay`. It imports
+//! `capture`, `wire`, `rules` and `record`.
 
-/// Entry point.
-pub fn main() -> std::process::ExitCode {
-    std::process::ExitCode::SUCCESS
+mod args;
+mod engine;
+mod error;
+mod handover;
+mod identify;
+mod live;
+mod opener;
+mod replay;
+mod sandbox;
+mod start;
+mod state;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+use headgate_service::exit;
+
+pub use engine::{Engine, MAX_INTERFACES};
+pub use error::SensorError;
+pub use handover::{Handover, MAX_QUEUE};
+pub use replay::replay;
+pub use sandbox::SandboxError;
+pub use start::read_rules;
+pub use state::counters::{Counters, Outcome};
+
+/// The `headgate-sensor` program.
+#[must_use]
+pub fn main() -> ExitCode {
+    let args = args::Args::parse();
+    headgate_service::log::init("headgate-sensor");
+    exit::report(start::start(args))
 }

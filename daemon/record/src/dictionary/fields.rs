@@ -47,7 +47,7 @@ dictionary! {
     DeviceInterface = 103, "device.interface", Device, Text, "network.interface.name", "",
         "capture interface", No, Keep => Keep, key: false;
     DeviceAddresses = 104, "device.addresses", Device, Addresses, "host.ip", "",
-        "ARP spa (RFC 826), DHCP yiaddr and ciaddr (RFC 2131, 2)", Yes, Keep => Prefix, key: false;
+        "ARP spa (RFC 826), DHCP yiaddr and ciaddr (RFC 2131, 2)", Yes, Keep => Truncate, key: false;
     DeviceHostname = 105, "device.hostname", Device, Text, "host.name", "",
         "DHCP option 12 (RFC 2132, 3.14)", Yes, Keep => Drop, key: false;
     DeviceFqdn = 106, "device.fqdn", Device, Text, "headgate.device.fqdn", "",
@@ -151,7 +151,7 @@ dictionary! {
     LeaseMac = 301, "lease.mac", Lease, Mac, "device.mac", "",
         "chaddr (RFC 2131, 2)", Yes, Keep => Pseudonym, key: true;
     LeaseAddress = 302, "lease.address", Lease, Address, "client.address", "",
-        "yiaddr, or ciaddr (RFC 2131, 2)", Yes, Keep => Prefix, key: true;
+        "yiaddr, or ciaddr (RFC 2131, 2)", Yes, Keep => Truncate, key: true;
     LeaseVlan = 303, "lease.vlan", Lease, Number, "network.vlan.id", "",
         "IEEE 802.1Q VID; absent when untagged", No, Keep => Keep, key: true;
     LeaseInterface = 304, "lease.interface", Lease, Text, "network.interface.name", "",

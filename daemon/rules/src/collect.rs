@@ -1,0 +1,50 @@
+//! The collect gate: which frames count at all, and what of a record is kept on the appliance.
+
+use headgate_record::{Kind, Record, Treatment};
+
+use crate::exclude::Exclusions;
+use crate::treat::{PrefixLengths, Pseudonymise, Purpose, Treatments, build};
+
+/// What may be collected.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CollectGate {
+    pub(crate) exclusions: Exclusions,
+    pub(crate) kinds: Vec<Kind>,
+    pub(crate) treatments: Treatments,
+    pub(crate) lengths: PrefixLengths,
+}
+
+impl CollectGate {
+    /// Which frames are excluded.
+    #[must_use]
+    pub fn exclusions(&self) -> &Exclusions {
+        &self.exclusions
+    }
+
+    /// Whether records of a kind are collected.
+    #[must_use]
+    pub fn collects(&self, kind: Kind) -> bool {
+        self.kinds.contains(&kind)
+    }
+
+    /// The sensor's side: what of a record is handed to the store, or `None` where its kind is not
+    /// collected. Everything but pseudonyms is done here.
+    #[must_use]
+    pub fn narrow(&self, record: &Record) -> Option<Record> {
+        self.collects(record.kind()).then(|| build(record, &self.treatments, self.lengths, None))
+    }
+
+    /// The store's side: what of a record is written, or `None` where its kind is not collected. All
+    /// that [`CollectGate::narrow`] does is done again, so that the store need not trust the sensor.
+    #[must_use]
+    pub fn admit(&self, record: &Record, pseudonyms: &dyn Pseudonymise) -> Option<Record> {
+        let keys = Some((pseudonyms, Purpose::Collect));
+        self.collects(record.kind()).then(|| build(record, &self.treatments, self.lengths, keys))
+    }
+
+    /// How a field is treated.
+    #[must_use]
+    pub fn treatment(&self, field: headgate_record::Field) -> Treatment {
+        self.treatments.of(field)
+    }
+}

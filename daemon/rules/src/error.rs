@@ -1,0 +1,28 @@
+//! Why a rule file cannot be used.
+
+/// The first problem of a rule file: which file, where in it, what is wrong and what is allowed.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{file}:{line}:{column}: {what}")]
+pub struct RuleError {
+    /// Name of the file.
+    pub file: String,
+    /// Line, from 1.
+    pub line: usize,
+    /// Column in characters, from 1.
+    pub column: usize,
+    /// What is wrong and what is allowed, on one line.
+    pub what: String,
+}
+
+impl RuleError {
+    /// The problem `what` at octet `at` of `text`.
+    pub(crate) fn at(file: &str, text: &str, at: usize, what: impl Into<String>) -> Self {
+        let before = text.get(..at).unwrap_or_default();
+        RuleError {
+            file: file.to_owned(),
+            line: before.matches('\n').count() + 1,
+            column: before.rsplit('\n').next().unwrap_or_default().chars().count() + 1,
+            what: what.into().replace('\n', " "),
+        }
+    }
+}

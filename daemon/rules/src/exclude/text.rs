@@ -1,0 +1,121 @@
+//! How exclusions are written in rule files.
+
+use std::net::IpAddr;
+
+use headgate_record::Mac;
+use serde::Deserialize;
+
+use super::{MacSet, Protocol};
+use crate::treat::{mask_v4, mask_v6};
+
+#[derive(Deserialize)]
+#[serde(untagged, expecting = "expected a VLAN such as 20 or a range such as \"100-199\"")]
+pub(crate) enum VlanText {
+    One(u16),
+    Range(String),
+}
+
+pub(crate) fn interface(text: &str) -> Result<String, String> {
+    let fits = (1..16).contains(&text.len()) && text.chars().all(|c| c.is_ascii_graphic() && c != '/');
+    fits.then(|| text.to_owned()).ok_or_else(|| format!("{text:?} is not an interface name"))
+}
+
+pub(crate) fn vlans(text: &VlanText) -> Result<(u16, u16), String> {
+    let (first, last) = match text {
+        VlanText::One(id) => (*id, *id),
+        VlanText::Range(range) => range
+            .split_once('-')
+            .or(Some((range, range)))
+            .and_then(|(first, last)| Some((first.trim().parse().ok()?, last.trim().parse().ok()?)))
+            .ok_or_else(|| format!("{range:?} is not a VLAN: write 20 or \"100-199\""))?,
+    };
+    if first > last || last > 4094 {
+        return Err("a VLAN is 0 to 4094, the first of a range before the last".into());
+    }
+    Ok((first, last))
+}
+
+pub(crate) fn mac(text: &str) -> Result<MacSet, String> {
+    if text == "locally-administered" {
+        return Ok(MacSet::LocallyAdministered);
+    }
+    let octets: Option<Vec<u8>> = text
+        .split([':', '-'])
+        .map(|part| (part.len() == 2).then(|| u8::from_str_radix(part, 16).ok()).flatten())
+        .collect();
+    match octets.as_deref() {
+        Some(&[a, b, c]) => Ok(MacSet::Oui([a, b, c])),
+        Some(&[a, b, c, d, e, f]) => Ok(MacSet::Exact(Mac([a, b, c, d, e, f]))),
+        _ => Err(format!(
+            "{text:?} is not a set of MAC addresses: write 00:1b:21:00:00:01, the OUI 00:1b:21, or locally-administered"
+        )),
+    }
+}
+
+pub(crate) fn prefix(text: &str) -> Result<(IpAddr, u8), String> {
+    let wrong = || format!("{text:?} is not a prefix: write 192.0.2.0/24, 2001:db8::/48 or a single address");
+    let (address, length) = text.split_once('/').map_or((text, None), |(a, l)| (a, Some(l)));
+    let address: IpAddr = address.parse().map_err(|_| wrong())?;
+    let most = if address.is_ipv4() { 32 } else { 128 };
+    let length: u8 = length.map_or(Ok(most), str::parse).map_err(|_| wrong())?;
+    let has_host_bits = match address {
+        IpAddr::V4(a) => a.to_bits() & !mask_v4(length) != 0,
+        IpAddr::V6(a) => a.to_bits() & !mask_v6(length) != 0,
+    };
+    if length > most {
+        return Err(wrong());
+    }
+    if has_host_bits {
+        return Err(format!(
+            "{text:?} has bits set behind its prefix length; did you mean a single address?"
+        ));
+    }
+    Ok((address, length))
+}
+
+pub(crate) fn protocol(text: &str) -> Result<Protocol, String> {
+    let (name, number) =
+        text.split_once('/').map_or((text, None), |(n, p)| (n, p.parse::<u16>().ok().or(Some(0))));
+    match (name, number) {
+        ("arp", None) => Ok(Protocol::Arp),
+        ("lldp", None) => Ok(Protocol::Lldp),
+        ("dhcp", None) => Ok(Protocol::Dhcp),
+        ("icmp", None) => Ok(Protocol::Icmp),
+        ("icmpv6", None) => Ok(Protocol::Icmpv6),
+        ("tcp", port) if port != Some(0) => Ok(Protocol::Tcp(port)),
+        ("udp", port) if port != Some(0) => Ok(Protocol::Udp(port)),
+        ("ip", Some(number)) if number != 0 && number <= 255 => {
+            Ok(Protocol::Ip(u8::try_from(number).unwrap_or(0)))
+        }
+        _ => Err(format!(
+            "{text:?} is not a protocol: write arp, lldp, dhcp, icmp, icmpv6, tcp, udp, tcp/22, udp/53 or ip/47"
+        )),
+    }
+}
+
+pub(crate) fn show_vlans((first, last): &(u16, u16)) -> String {
+    if first == last { first.to_string() } else { format!("{first}-{last}") }
+}
+
+pub(crate) fn show_mac(set: &MacSet) -> String {
+    match set {
+        MacSet::Exact(mac) => mac.to_string(),
+        MacSet::Oui([a, b, c]) => format!("{a:02x}:{b:02x}:{c:02x}"),
+        MacSet::LocallyAdministered => "locally-administered".into(),
+    }
+}
+
+pub(crate) fn show_protocol(protocol: &Protocol) -> String {
+    match protocol {
+        Protocol::Arp => "arp".into(),
+        Protocol::Lldp => "lldp".into(),
+        Protocol::Dhcp => "dhcp".into(),
+        Protocol::Icmp => "icmp".into(),
+        Protocol::Icmpv6 => "icmpv6".into(),
+        Protocol::Tcp(None) => "tcp".into(),
+        Protocol::Tcp(Some(port)) => format!("tcp/{port}"),
+        Protocol::Udp(None) => "udp".into(),
+        Protocol::Udp(Some(port)) => format!("udp/{port}"),
+        Protocol::Ip(number) => format!("ip/{number}"),
+    }
+}

@@ -1,0 +1,344 @@
+//! `rules.toml`: from text to [`Rules`].
+//!
+//! Several files are read in order: `rules.toml`, then its drop-ins. Exclusions add up; a field's
+//! treatment is what the last file says. What is wrong is reported with its place, and nothing is
+//! used of a set of files with an error.
+
+use std::collections::BTreeMap;
+use std::fmt::Write;
+
+use headgate_record::{Field, Kind, Treatment};
+use serde::Deserialize;
+use sha2::{Digest, Sha256};
+use toml::Spanned;
+
+use crate::collect::CollectGate;
+use crate::error::RuleError;
+use crate::exclude::{Exclusions, MAX_EXCLUSIONS, text};
+use crate::filter::{Program, compile};
+use crate::release::ReleaseGate;
+use crate::treat::{PrefixLengths, Treatments};
+
+/// The effective rules of a site: both gates and the kernel filter.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Rules {
+    collect: CollectGate,
+    release: ReleaseGate,
+    filter: Program,
+}
+
+impl Rules {
+    /// Reads rule files: pairs of file name and text, in the order in which they apply.
+    ///
+    /// # Errors
+    /// The first problem found.
+    pub fn parse(files: &[(String, String)]) -> Result<Rules, RuleError> {
+        let mut draft = Draft::default();
+        for (name, text) in files {
+            let source = Source { name, text };
+            let file: File = toml::from_str(text)
+                .map_err(|e| RuleError::at(name, text, e.span().map_or(0, |s| s.start), e.message()))?;
+            draft.add(&source, file)?;
+        }
+        draft.finish()
+    }
+
+    /// The collect gate.
+    #[must_use]
+    pub fn collect(&self) -> &CollectGate {
+        &self.collect
+    }
+
+    /// The release gate.
+    #[must_use]
+    pub fn release(&self) -> &ReleaseGate {
+        &self.release
+    }
+
+    /// The kernel filter.
+    #[must_use]
+    pub fn filter(&self) -> &Program {
+        &self.filter
+    }
+
+    /// SHA-256 of the effective rules, whatever files and comments they came from.
+    #[must_use]
+    pub fn digest(&self) -> [u8; 32] {
+        Sha256::digest(self.show()).into()
+    }
+
+    /// The effective rules in the form of a rule file.
+    #[must_use]
+    pub fn show(&self) -> String {
+        let mut text = String::new();
+        let exclusions = self.collect.exclusions();
+        // Writing to a string cannot fail.
+        let _ = writeln!(text, "[exclude]");
+        let _ = writeln!(text, "interfaces = {}", list(&exclusions.interfaces, Clone::clone));
+        let _ = writeln!(text, "vlans = {}", list(&exclusions.vlans, text::show_vlans));
+        let _ = writeln!(text, "macs = {}", list(&exclusions.macs, text::show_mac));
+        let _ = writeln!(text, "prefixes = {}", list(&exclusions.prefixes, |(n, l)| format!("{n}/{l}")));
+        let _ = writeln!(text, "protocols = {}", list(&exclusions.protocols, text::show_protocol));
+        let gates = [
+            ("collect", &self.collect.kinds, &self.collect.treatments, self.collect.lengths),
+            ("release", &self.release.kinds, &self.release.treatments, self.release.lengths),
+        ];
+        for (name, kinds, treatments, lengths) in gates {
+            let _ = writeln!(text, "\n[{name}]\nkinds = {}", list(kinds, |k| k.name().to_owned()));
+            let _ = writeln!(text, "ipv4_prefix = {}\nipv6_prefix = {}", lengths.v4, lengths.v6);
+            if name == "release" {
+                let _ = writeln!(text, "randomised_macs = {}", self.release.randomised_macs);
+            }
+            for kind in Kind::ALL {
+                let _ = writeln!(text, "\n[{name}.{}]", kind.name());
+                for (field, treatment) in treatments.iter().filter(|(f, _)| f.kind() == kind) {
+                    let _ = writeln!(text, "{} = \"{}\"", field.short_name(), treatment.name());
+                }
+            }
+        }
+        text
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct File {
+    #[serde(default)]
+    exclude: ExcludeTable,
+    #[serde(default)]
+    collect: GateTable,
+    #[serde(default)]
+    release: ReleaseTable,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+struct ExcludeTable {
+    interfaces: Vec<Spanned<String>>,
+    vlans: Vec<Spanned<text::VlanText>>,
+    macs: Vec<Spanned<String>>,
+    prefixes: Vec<Spanned<String>>,
+    protocols: Vec<Spanned<String>>,
+}
+
+type FieldTable = BTreeMap<Spanned<String>, Spanned<String>>;
+
+#[derive(Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+struct GateTable {
+    kinds: Option<Vec<Spanned<String>>>,
+    ipv4_prefix: Option<Spanned<u8>>,
+    ipv6_prefix: Option<Spanned<u8>>,
+    device: FieldTable,
+    neighbor: FieldTable,
+    lease: FieldTable,
+    exchange: FieldTable,
+    flow: FieldTable,
+    counters: FieldTable,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+struct ReleaseTable {
+    kinds: Option<Vec<Spanned<String>>>,
+    ipv4_prefix: Option<Spanned<u8>>,
+    ipv6_prefix: Option<Spanned<u8>>,
+    randomised_macs: Option<bool>,
+    device: FieldTable,
+    neighbor: FieldTable,
+    lease: FieldTable,
+    exchange: FieldTable,
+    flow: FieldTable,
+    counters: FieldTable,
+}
+
+struct Source<'a> {
+    name: &'a str,
+    text: &'a str,
+}
+
+impl Source<'_> {
+    fn error<T>(&self, at: &Spanned<T>, what: String) -> RuleError {
+        RuleError::at(self.name, self.text, at.span().start, what)
+    }
+}
+
+/// One gate, as far as the files have said.
+#[derive(Default)]
+struct GateDraft {
+    kinds: Option<Vec<Kind>>,
+    v4: Option<u8>,
+    v6: Option<u8>,
+    /// Treatment, and an error without words at the place where it was said.
+    fields: BTreeMap<Field, (Treatment, RuleError)>,
+}
+
+#[derive(Default)]
+struct Draft {
+    exclusions: Exclusions,
+    collect: GateDraft,
+    release: GateDraft,
+    randomised_macs: bool,
+}
+
+impl Draft {
+    fn add(&mut self, source: &Source<'_>, file: File) -> Result<(), RuleError> {
+        let File { exclude, collect, release } = file;
+        let into = &mut self.exclusions;
+        extend(source, &mut into.interfaces, exclude.interfaces, |t| text::interface(t))?;
+        extend(source, &mut into.vlans, exclude.vlans, text::vlans)?;
+        extend(source, &mut into.macs, exclude.macs, |t| text::mac(t))?;
+        extend(source, &mut into.prefixes, exclude.prefixes, |t| text::prefix(t))?;
+        extend(source, &mut into.protocols, exclude.protocols, |t| text::protocol(t))?;
+        let GateTable { kinds, ipv4_prefix, ipv6_prefix, device, neighbor, lease, exchange, flow, counters } =
+            collect;
+        let fields = [device, neighbor, lease, exchange, flow, counters];
+        self.collect.add(source, kinds, (ipv4_prefix, ipv6_prefix), fields)?;
+        let ReleaseTable {
+            kinds,
+            ipv4_prefix,
+            ipv6_prefix,
+            device,
+            neighbor,
+            lease,
+            exchange,
+            flow,
+            counters,
+            ..
+        } = release;
+        let fields = [device, neighbor, lease, exchange, flow, counters];
+        self.release.add(source, kinds, (ipv4_prefix, ipv6_prefix), fields)?;
+        if let Some(released) = release.randomised_macs {
+            self.randomised_macs = released;
+        }
+        Ok(())
+    }
+
+    fn finish(self) -> Result<Rules, RuleError> {
+        let whole_file = |what: String| RuleError { file: "rules".into(), line: 1, column: 1, what };
+        let collected =
+            Treatments::new(|f| self.collect.fields.get(&f).map_or(f.definition().collect, |(t, _)| *t));
+        // What a file asks of the release gate beyond the default must not be wider than what is
+        // collected; the default itself narrows with the collect gate.
+        let asked = |f: Field| self.release.fields.get(&f).filter(|(t, _)| *t != f.definition().release);
+        for field in Field::ALL {
+            let collect = collected.of(*field);
+            let Some((treatment, place)) = asked(*field) else { continue };
+            if !treatment.is_within(collect) {
+                let what = format!(
+                    "{} is collected as {:?} and cannot be released as {:?}; use \"drop\" or {1:?}",
+                    field.name(),
+                    collect.name(),
+                    treatment.name(),
+                );
+                return Err(RuleError { what, ..place.clone() });
+            }
+        }
+        let released = Treatments::new(|f| {
+            let (default, collect) = (f.definition().release, collected.of(f));
+            match asked(f) {
+                Some((treatment, _)) => *treatment,
+                None if default.is_within(collect) => default,
+                None if collect.is_within(default) => collect,
+                None => Treatment::Drop,
+            }
+        });
+        let kinds = self.collect.kinds.unwrap_or_else(|| Kind::ALL.to_vec());
+        // What is not collected cannot leave.
+        let mut release_kinds = self.release.kinds.unwrap_or_else(|| Kind::ALL.to_vec());
+        release_kinds.retain(|k| kinds.contains(k));
+        let collect_lengths =
+            PrefixLengths { v4: self.collect.v4.unwrap_or(24), v6: self.collect.v6.unwrap_or(48) };
+        let lengths = PrefixLengths { v4: self.release.v4.unwrap_or(24), v6: self.release.v6.unwrap_or(48) };
+        let filter = compile(&self.exclusions).map_err(|e| whole_file(e.to_string()))?;
+        Ok(Rules {
+            collect: CollectGate {
+                exclusions: self.exclusions,
+                kinds,
+                treatments: collected,
+                lengths: collect_lengths,
+            },
+            release: ReleaseGate {
+                kinds: release_kinds,
+                treatments: released,
+                lengths,
+                randomised_macs: self.randomised_macs,
+            },
+            filter,
+        })
+    }
+}
+
+impl GateDraft {
+    fn add(
+        &mut self,
+        source: &Source<'_>,
+        kinds: Option<Vec<Spanned<String>>>,
+        lengths: (Option<Spanned<u8>>, Option<Spanned<u8>>),
+        fields: [FieldTable; 6],
+    ) -> Result<(), RuleError> {
+        if let Some(names) = kinds {
+            self.kinds = Some(names.iter().map(|name| kind(source, name)).collect::<Result<_, _>>()?);
+        }
+        for (length, most, into) in [(lengths.0, 32, &mut self.v4), (lengths.1, 128, &mut self.v6)] {
+            if let Some(length) = length {
+                if *length.get_ref() > most {
+                    return Err(source.error(&length, format!("a prefix length is 0 to {most}")));
+                }
+                *into = Some(*length.get_ref());
+            }
+        }
+        for (kind, table) in Kind::ALL.into_iter().zip(fields) {
+            for (name, text) in table {
+                let field = Field::of(kind).find(|f| f.short_name() == name.get_ref()).ok_or_else(|| {
+                    let known = Field::of(kind).map(|f| f.short_name()).collect::<Vec<_>>().join(", ");
+                    source.error(
+                        &name,
+                        format!("a {} record has no field {:?}; it has {known}", kind.name(), name.get_ref()),
+                    )
+                })?;
+                let fitting = || Treatment::ALL.into_iter().filter(|t| t.fits(field));
+                let treatment = fitting().find(|t| t.name() == text.get_ref()).ok_or_else(|| {
+                    let known = fitting().map(Treatment::name).collect::<Vec<_>>().join(", ");
+                    source.error(
+                        &text,
+                        format!("{} cannot be {:?}; use one of {known}", field.name(), text.get_ref()),
+                    )
+                })?;
+                let place = source.error(&text, String::new());
+                self.fields.insert(field, (treatment, place));
+            }
+        }
+        Ok(())
+    }
+}
+
+fn extend<T, U: PartialEq>(
+    source: &Source<'_>,
+    into: &mut Vec<U>,
+    texts: Vec<Spanned<T>>,
+    read: impl Fn(&T) -> Result<U, String>,
+) -> Result<(), RuleError> {
+    for text in texts {
+        let value = read(text.get_ref()).map_err(|what| source.error(&text, what))?;
+        if into.contains(&value) {
+            continue;
+        }
+        if into.len() >= MAX_EXCLUSIONS {
+            return Err(source.error(&text, format!("there can be {MAX_EXCLUSIONS} exclusions of one sort")));
+        }
+        into.push(value);
+    }
+    Ok(())
+}
+
+fn kind(source: &Source<'_>, name: &Spanned<String>) -> Result<Kind, RuleError> {
+    Kind::from_name(name.get_ref()).ok_or_else(|| {
+        let known = Kind::ALL.map(Kind::name).join(", ");
+        source.error(name, format!("{:?} is not a kind of record; the kinds are {known}", name.get_ref()))
+    })
+}
+
+fn list<T>(items: &[T], show: impl Fn(&T) -> String) -> String {
+    format!("[{}]", items.iter().map(|i| format!("\"{}\"", show(i))).collect::<Vec<_>>().join(", "))
+}

@@ -1,0 +1,194 @@
+//! A small assembler: labels instead of distances, and jumps of any length.
+
+use super::program::{Instruction, MAX_INSTRUCTIONS, Program, op};
+
+/// A place to jump to; always later in the program than the jump.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Label(usize);
+
+enum Step {
+    Plain(u16, u32),
+    /// Conditional: code, operand, target when true, target when false; `None` falls through.
+    Branch(u16, u32, Option<Label>, Option<Label>),
+    Jump(Label),
+}
+
+/// A program under construction.
+#[derive(Default)]
+pub(super) struct Assembler {
+    steps: Vec<Step>,
+    /// For each label, the index of the step it stands before.
+    places: Vec<Option<usize>>,
+}
+
+impl Assembler {
+    pub(super) fn label(&mut self) -> Label {
+        self.places.push(None);
+        Label(self.places.len() - 1)
+    }
+
+    /// Puts a label here.
+    pub(super) fn place(&mut self, label: Label) -> &mut Self {
+        let here = self.steps.len();
+        if let Some(place) = self.places.get_mut(label.0) {
+            *place = Some(here);
+        }
+        self
+    }
+
+    pub(super) fn op(&mut self, code: u16, k: u32) -> &mut Self {
+        self.steps.push(Step::Plain(code, k));
+        self
+    }
+
+    /// Jumps to `target` when the condition holds.
+    pub(super) fn when(&mut self, code: u16, k: u32, target: Label) -> &mut Self {
+        self.steps.push(Step::Branch(code, k, Some(target), None));
+        self
+    }
+
+    /// Jumps to `target` unless the condition holds.
+    pub(super) fn unless(&mut self, code: u16, k: u32, target: Label) -> &mut Self {
+        self.steps.push(Step::Branch(code, k, None, Some(target)));
+        self
+    }
+
+    pub(super) fn jump(&mut self, target: Label) -> &mut Self {
+        self.steps.push(Step::Jump(target));
+        self
+    }
+
+    /// Keeps `k` octets.
+    pub(super) fn keep(&mut self, k: u32) -> &mut Self {
+        self.op(op::RET_K, k)
+    }
+
+    /// Keeps as many octets as A says.
+    pub(super) fn keep_a(&mut self) -> &mut Self {
+        self.op(op::RET_A, 0)
+    }
+
+    /// Keeps X + `k` octets.
+    pub(super) fn keep_x(&mut self, k: u32) -> &mut Self {
+        self.op(op::TXA, 0).op(op::ADD_K, k).keep_a()
+    }
+
+    /// Goes on only when at least `octets` follow the offset in X. Clobbers A.
+    pub(super) fn need(&mut self, octets: u32, otherwise: Label) -> &mut Self {
+        self.op(op::LD_W_LEN, 0).unless(op::JGE_X, 0, otherwise).op(op::SUB_X, 0).unless(
+            op::JGE_K,
+            octets,
+            otherwise,
+        )
+    }
+
+    /// Resolves labels. `None` when the program exceeds [`MAX_INSTRUCTIONS`], or when a label is not
+    /// placed after its jumps.
+    pub(super) fn finish(&self) -> Option<Program> {
+        // A conditional jump reaches 255 instructions. A farther one goes to an unconditional jump
+        // right behind it. Lengthening one can lengthen others, so repeat until nothing changes; each
+        // round lengthens at least one, so there are at most as many rounds as steps.
+        let mut long = vec![false; self.steps.len()];
+        loop {
+            let starts = self.starts(&long);
+            if *starts.last()? > MAX_INSTRUCTIONS {
+                return None;
+            }
+            let mut changed = false;
+            for ((step, start), long) in self.steps.iter().zip(&starts).zip(long.iter_mut()) {
+                if let Step::Branch(_, _, yes, no) = step
+                    && !*long
+                {
+                    let target = self.target(yes.or(*no)?, &starts)?;
+                    if target.checked_sub(start + 1)? > usize::from(u8::MAX) {
+                        *long = true;
+                        changed = true;
+                    }
+                }
+            }
+            if !changed {
+                return self.emit(&starts, &long);
+            }
+        }
+    }
+
+    /// Index of the first instruction of each step, and of the end.
+    fn starts(&self, long: &[bool]) -> Vec<usize> {
+        let mut at = 0;
+        let mut starts = Vec::with_capacity(self.steps.len() + 1);
+        for long in long {
+            starts.push(at);
+            at += 1 + usize::from(*long);
+        }
+        starts.push(at);
+        starts
+    }
+
+    fn target(&self, label: Label, starts: &[usize]) -> Option<usize> {
+        starts.get((*self.places.get(label.0)?)?).copied()
+    }
+
+    fn emit(&self, starts: &[usize], long: &[bool]) -> Option<Program> {
+        let mut program = Vec::new();
+        for ((step, start), long) in self.steps.iter().zip(starts).zip(long) {
+            match *step {
+                Step::Plain(code, k) => program.push(Instruction { code, jt: 0, jf: 0, k }),
+                Step::Jump(label) => {
+                    let distance = self.target(label, starts)?.checked_sub(start + 1)?;
+                    program.push(jump_always(distance)?);
+                }
+                Step::Branch(code, k, yes, no) => {
+                    let distance = self.target(yes.or(no)?, starts)?.checked_sub(start + 1)?;
+                    if *long {
+                        let (jt, jf) = if yes.is_some() { (0, 1) } else { (1, 0) };
+                        program.push(Instruction { code, jt, jf, k });
+                        program.push(jump_always(distance.checked_sub(1)?)?);
+                    } else {
+                        let distance = u8::try_from(distance).ok()?;
+                        let (jt, jf) = if yes.is_some() { (distance, 0) } else { (0, distance) };
+                        program.push(Instruction { code, jt, jf, k });
+                    }
+                }
+            }
+        }
+        Some(Program(program))
+    }
+}
+
+fn jump_always(distance: usize) -> Option<Instruction> {
+    Some(Instruction { code: op::JA, jt: 0, jf: 0, k: u32::try_from(distance).ok()? })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_jump_over_more_than_255_instructions_arrives() {
+        for condition_holds in [true, false] {
+            let mut a = Assembler::default();
+            let far = a.label();
+            a.op(op::LD_W_LEN, 0);
+            if condition_holds {
+                a.when(op::JEQ_K, 3, far)
+            } else {
+                a.unless(op::JEQ_K, 4, far)
+            };
+            for _ in 0..300 {
+                a.op(op::ADD_K, 1);
+            }
+            a.keep(1).place(far).keep(2);
+            assert_eq!(a.finish().unwrap().run(&[0; 3], None), 2);
+            assert_eq!(a.finish().unwrap().run(&[0; 4], None), 1);
+        }
+    }
+
+    #[test]
+    fn a_program_over_the_limit_is_refused() {
+        let mut a = Assembler::default();
+        for _ in 0..MAX_INSTRUCTIONS {
+            a.op(op::ADD_K, 1);
+        }
+        assert!(a.keep(0).finish().is_none());
+    }
+}

@@ -1,0 +1,62 @@
+//! The release gate: what leaves the site.
+
+use headgate_record::{Field, Kind, Record, Treatment, Value};
+
+use crate::treat::{PrefixLengths, Pseudonymise, Purpose, Treatments, build};
+
+/// What may leave.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ReleaseGate {
+    pub(crate) kinds: Vec<Kind>,
+    pub(crate) treatments: Treatments,
+    pub(crate) lengths: PrefixLengths,
+    pub(crate) randomised_macs: bool,
+}
+
+/// What the release gate decides about one record.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// This leaves: a record built from the fields that may.
+    Release(Record),
+    /// Nothing of the record leaves; it is counted under this reason.
+    Withhold(&'static str),
+}
+
+impl ReleaseGate {
+    /// Builds what of a stored record leaves.
+    #[must_use]
+    pub fn release(&self, record: &Record, pseudonyms: &dyn Pseudonymise) -> Verdict {
+        if !self.kinds.contains(&record.kind()) {
+            return Verdict::Withhold("kind");
+        }
+        if !self.randomised_macs && is_randomised(record) {
+            return Verdict::Withhold(RANDOMISED_MAC);
+        }
+        Verdict::Release(build(record, &self.treatments, self.lengths, Some((pseudonyms, Purpose::Release))))
+    }
+
+    /// Whether records of devices with a randomised (locally administered) MAC address may leave.
+    #[must_use]
+    pub fn releases_randomised_macs(&self) -> bool {
+        self.randomised_macs
+    }
+
+    /// How a field is treated.
+    #[must_use]
+    pub fn treatment(&self, field: Field) -> Treatment {
+        self.treatments.of(field)
+    }
+}
+
+/// Why records of devices with a randomised MAC address are withheld.
+const RANDOMISED_MAC: &str = "randomised-mac";
+
+/// Whether the record's subject has a locally administered MAC address, by the address or by the flag
+/// that a device record carries where the address itself is not kept.
+fn is_randomised(record: &Record) -> bool {
+    let by_address = record.kind().subject().and_then(|f| record.get(f)).is_some_and(|value| match value {
+        Value::Mac(mac) => mac.is_locally_administered(),
+        _ => false,
+    });
+    by_address || record.get(Field::DeviceLocallyAdministered) == Some(&Value::Bool(true))
+}

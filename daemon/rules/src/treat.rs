@@ -1,0 +1,158 @@
+//! Applying a treatment to a value.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+use headgate_record::{Field, Record, Treatment, Value};
+
+/// What a pseudonym is for. Each purpose has keys of its own, so that what is stored cannot be
+/// matched with what has left.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Purpose {
+    /// Stored on the appliance in place of the value.
+    Collect,
+    /// Released in place of the value.
+    Release,
+}
+
+/// Whoever holds the pseudonym keys.
+pub trait Pseudonymise {
+    /// The pseudonym of `value` for `purpose` in the current epoch: keyed, and equal for equal values
+    /// as long as the key lives.
+    fn pseudonym(&self, purpose: Purpose, value: &[u8]) -> [u8; 16];
+}
+
+/// Prefix lengths that [`Treatment::Truncate`] leaves.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct PrefixLengths {
+    pub v4: u8,
+    pub v6: u8,
+}
+
+/// How a gate treats each field.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Treatments(Vec<(Field, Treatment)>);
+
+impl Treatments {
+    pub(crate) fn new(of: impl Fn(Field) -> Treatment) -> Self {
+        Treatments(Field::ALL.iter().map(|f| (*f, of(*f))).collect())
+    }
+
+    pub(crate) fn of(&self, field: Field) -> Treatment {
+        self.0
+            .binary_search_by_key(&field, |(f, _)| *f)
+            .ok()
+            .and_then(|i| self.0.get(i))
+            .map_or(Treatment::Drop, |r| r.1)
+    }
+
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (Field, Treatment)> + '_ {
+        self.0.iter().copied()
+    }
+}
+
+/// Builds a record from those fields of `record` that `treatments` let through. A field without a
+/// treatment cannot appear, because nothing copies it.
+///
+/// Without `pseudonyms` a value that is to become a pseudonym goes on as it is: the sensor holds no
+/// keys, and the store applies the same treatments again before anything is written.
+pub(crate) fn build(
+    record: &Record,
+    treatments: &Treatments,
+    lengths: PrefixLengths,
+    pseudonyms: Option<(&dyn Pseudonymise, Purpose)>,
+) -> Record {
+    let infrastructure = record.get(Field::NeighborInfrastructure) == Some(&Value::Bool(true));
+    let mut built = Record::new(record.kind());
+    for (field, value) in record.fields() {
+        let treatment = match treatments.of(field) {
+            Treatment::Infrastructure if infrastructure => Treatment::Keep,
+            Treatment::Infrastructure => Treatment::Drop,
+            Treatment::InfrastructureOrPseudonym if infrastructure => Treatment::Keep,
+            Treatment::InfrastructureOrPseudonym => Treatment::Pseudonym,
+            other => other,
+        };
+        let treated = match treatment {
+            Treatment::Keep => Some(value.clone()),
+            Treatment::Pseudonym => match pseudonyms {
+                Some((keys, purpose)) => pseudonym(value, field, keys, purpose),
+                None => Some(value.clone()),
+            },
+            Treatment::Truncate => each(value, &|v| truncate(v, lengths)),
+            Treatment::Class => each(value, &class),
+            _ => None,
+        };
+        if let Some(value) = treated {
+            // A treated value is of a type that its field admits; if it were not, it would not go on.
+            let _ = built.set(field, value);
+        }
+    }
+    built
+}
+
+fn each(value: &Value, one: &dyn Fn(&Value) -> Option<Value>) -> Option<Value> {
+    match value {
+        Value::List(items) => {
+            let mut treated: Vec<Value> = Vec::new();
+            for value in items.iter().filter_map(one) {
+                if !treated.contains(&value) {
+                    treated.push(value);
+                }
+            }
+            Some(Value::List(treated))
+        }
+        single => one(single),
+    }
+}
+
+/// The pseudonym is taken over the field's meaning, not its name, so that one MAC address has one
+/// pseudonym in device, lease, exchange and flow records, and over the text form of an identifier
+/// for neighbours, which may hold an address in text.
+fn pseudonym(value: &Value, field: Field, keys: &dyn Pseudonymise, purpose: Purpose) -> Option<Value> {
+    each(value, &|v| {
+        let mut input = match v {
+            Value::Bool(_) | Value::Number(_) | Value::Time(_) | Value::List(_) => return None,
+            Value::Mac(_) => b"mac\0".to_vec(),
+            Value::Address(_) | Value::Prefix(..) => b"ip\0".to_vec(),
+            _ => [field.name().as_bytes(), b"\0"].concat(),
+        };
+        input.extend_from_slice(v.to_string().as_bytes());
+        Some(Value::Pseudonym(keys.pseudonym(purpose, &input)))
+    })
+}
+
+fn truncate(value: &Value, lengths: PrefixLengths) -> Option<Value> {
+    match value {
+        Value::Address(address) => Some(network(*address, lengths.of(*address))),
+        Value::Prefix(address, length) => Some(network(*address, (*length).min(lengths.of(*address)))),
+        _ => None,
+    }
+}
+
+impl PrefixLengths {
+    fn of(self, address: IpAddr) -> u8 {
+        if address.is_ipv4() { self.v4 } else { self.v6 }
+    }
+}
+
+fn network(address: IpAddr, length: u8) -> Value {
+    let masked = match address {
+        IpAddr::V4(v) => Ipv4Addr::from_bits(v.to_bits() & mask_v4(length)).into(),
+        IpAddr::V6(v) => Ipv6Addr::from_bits(v.to_bits() & mask_v6(length)).into(),
+    };
+    Value::Prefix(masked, length)
+}
+
+pub(crate) fn mask_v4(length: u8) -> u32 {
+    u32::MAX.checked_shl(32 - u32::from(length.min(32))).unwrap_or(0)
+}
+
+pub(crate) fn mask_v6(length: u8) -> u128 {
+    u128::MAX.checked_shl(128 - u32::from(length.min(128))).unwrap_or(0)
+}
+
+/// The leading letters: `android-dhcp-13` gives `android`, `MSFT 5.0` gives `MSFT`.
+fn class(value: &Value) -> Option<Value> {
+    let Value::Text(text) = value else { return None };
+    let letters: String = text.chars().take_while(char::is_ascii_alphabetic).collect();
+    (!letters.is_empty()).then(|| letters.into())
+}

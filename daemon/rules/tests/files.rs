@@ -1,0 +1,151 @@
+//! Rule files: what is accepted, what is refused, and how a refusal reads.
+// A test fails by panicking.
+#![allow(clippy::panic, clippy::unwrap_used)]
+
+use headgate_record::{Field, Treatment};
+use headgate_rules::{RuleError, Rules};
+
+const SHIPPED: &str = include_str!("../../../config/rules.toml");
+
+fn parse(text: &str) -> Result<Rules, RuleError> {
+    Rules::parse(&[("rules.toml".into(), text.into())])
+}
+
+fn refusal(text: &str) -> String {
+    parse(text).unwrap_err().to_string()
+}
+
+#[test]
+fn the_shipped_file_is_the_defaults() {
+    assert_eq!(parse(SHIPPED).unwrap(), parse("").unwrap());
+}
+
+#[test]
+fn the_shipped_file_names_every_field_at_both_gates() {
+    for field in Field::ALL {
+        let line = format!("\n{} = \"", field.short_name());
+        for gate in ["collect", "release"] {
+            let section = format!("[{gate}.{}]", field.kind().name());
+            let body = SHIPPED.split(&section).nth(1).unwrap().split("\n[").next().unwrap();
+            assert!(body.contains(&line), "{section} lacks {}", field.short_name());
+        }
+    }
+}
+
+#[test]
+fn what_is_shown_is_the_same_rules_again() {
+    let text = r#"
+        [exclude]
+        interfaces = ["eth9"]
+        vlans = [20, "100-199"]
+        macs = ["00:1b:21:00:00:01", "00-1b-22", "locally-administered"]
+        prefixes = ["192.0.2.0/24", "2001:db8::/48", "198.51.100.7"]
+        protocols = ["arp", "tcp/22", "udp", "ip/47", "icmpv6"]
+        [collect]
+        kinds = ["device", "flow", "counters"]
+        [collect.device]
+        mac = "pseudonym"
+        [release]
+        ipv4_prefix = 16
+        randomised_macs = true
+        [release.flow]
+        mac = "drop"
+    "#;
+    let rules = parse(text).unwrap();
+    assert_eq!(parse(&rules.show()).unwrap(), rules);
+    assert_ne!(rules.digest(), parse("").unwrap().digest());
+}
+
+#[test]
+fn an_unknown_key_is_named_with_its_place_and_what_is_allowed() {
+    let error = refusal("[exclude]\nvlan = [20]\n");
+    assert!(error.starts_with("rules.toml:2:1: unknown field `vlan`, expected one of"), "{error}");
+}
+
+#[test]
+fn an_unknown_field_is_named_with_its_place_and_what_is_allowed() {
+    let error = refusal("[collect.device]\nmac = \"keep\"\nhost = \"drop\"\n");
+    assert!(
+        error.starts_with("rules.toml:3:1: a device record has no field \"host\"; it has mac, vlan,"),
+        "{error}"
+    );
+}
+
+#[test]
+fn an_unfitting_treatment_is_named_with_its_place_and_what_is_allowed() {
+    let error = refusal("[release.flow]\npackets = \"truncate\"\n");
+    assert_eq!(error, "rules.toml:2:11: flow.packets cannot be \"truncate\"; use one of keep, drop");
+}
+
+#[test]
+fn release_wider_than_collect_is_refused() {
+    let error = refusal("[collect.device]\nhostname = \"class\"\n[release.device]\nhostname = \"keep\"\n");
+    assert_eq!(
+        error,
+        "rules.toml:4:12: device.hostname is collected as \"class\" and cannot be released as \"keep\"; \
+         use \"drop\" or \"class\""
+    );
+}
+
+#[test]
+fn the_default_release_narrows_with_the_collect_gate() {
+    let rules = parse("[collect.device]\nmac = \"drop\"\nvendor = \"class\"\nvendor_class = \"pseudonym\"\n")
+        .unwrap();
+    assert_eq!(rules.release().treatment(Field::DeviceMac), Treatment::Drop);
+    assert_eq!(rules.release().treatment(Field::DeviceVendor), Treatment::Class);
+    // A class of a pseudonym has no meaning, and neither is within the other.
+    assert_eq!(rules.release().treatment(Field::DeviceVendorClass), Treatment::Drop);
+    for field in Field::ALL {
+        let (release, collect) = (rules.release().treatment(*field), rules.collect().treatment(*field));
+        assert!(release.is_within(collect), "{}", field.name());
+    }
+}
+
+#[test]
+fn exclusions_that_make_no_sense_are_refused_at_their_column() {
+    for (text, place) in [
+        ("[exclude]\nvlans = [1, 5000]", "2:13"),
+        ("[exclude]\nvlans = [\"9-3\"]", "2:10"),
+        ("[exclude]\nmacs = [\"00:1b\"]", "2:9"),
+        ("[exclude]\nprefixes = [\"10.0.0.0/8\", \"10.0.0.1/8\"]", "2:27"),
+        ("[exclude]\nprefixes = [\"10.0.0.0/33\"]", "2:13"),
+        ("[exclude]\nprotocols = [\"tcp/0\"]", "2:14"),
+        ("[exclude]\nprotocols = [\"http\"]", "2:14"),
+        ("[exclude]\ninterfaces = [\"a/b\"]", "2:15"),
+        ("[release]\nipv4_prefix = 33", "2:15"),
+        ("[collect]\nkinds = [\"devices\"]", "2:10"),
+        ("[release]\nrandomised_macs = \"yes\"", "2:19"),
+        ("[collect\n", "1:9"),
+    ] {
+        let error = refusal(text);
+        assert!(error.starts_with(&format!("rules.toml:{place}: ")), "{text:?}: {error}");
+        assert!(!error.contains('\n'), "{error}");
+    }
+}
+
+#[test]
+fn drop_ins_add_exclusions_and_replace_treatments() {
+    let files = [
+        (
+            "rules.toml".to_owned(),
+            "[exclude]\nvlans = [1]\n[release.device]\nvendor = \"class\"\n".to_owned(),
+        ),
+        (
+            "rules.toml.d/x.toml".to_owned(),
+            "[exclude]\nvlans = [2]\n[release.device]\nvendor = \"drop\"\n".to_owned(),
+        ),
+    ];
+    let rules = Rules::parse(&files).unwrap();
+    assert!(rules.show().contains("vlans = [\"1\", \"2\"]"));
+    assert_eq!(rules.release().treatment(Field::DeviceVendor), Treatment::Drop);
+    let broken =
+        [files[0].clone(), ("rules.toml.d/x.toml".to_owned(), "[exclude]\nvlans = [9999]\n".to_owned())];
+    assert!(Rules::parse(&broken).unwrap_err().to_string().starts_with("rules.toml.d/x.toml:2:10: "));
+}
+
+#[test]
+fn more_than_the_kernel_takes_is_refused_not_cut() {
+    let many: Vec<String> = (0..65).map(|n| format!("\"10.0.{n}.0/24\"")).collect();
+    let error = refusal(&format!("[exclude]\nprefixes = [{}]", many.join(", ")));
+    assert!(error.contains("there can be 64 exclusions of one sort"), "{error}");
+}

@@ -1,0 +1,139 @@
+//! What the gates let through.
+// A test fails by panicking.
+#![allow(clippy::panic, clippy::unwrap_used)]
+
+use std::net::IpAddr;
+
+use headgate_record::{Field, Kind, Mac, Person, Record, Value};
+use headgate_rules::{Pseudonymise, Purpose, Rules, Verdict};
+
+/// Stands in for keys: readable, and different for each purpose.
+struct Keys;
+
+impl Pseudonymise for Keys {
+    fn pseudonym(&self, purpose: Purpose, value: &[u8]) -> [u8; 16] {
+        let seed = if purpose == Purpose::Collect { 1 } else { 2 };
+        value.iter().enumerate().fold([seed; 16], |mut out, (i, b)| {
+            out[i % 16] = out[i % 16].rotate_left(3) ^ b;
+            out
+        })
+    }
+}
+
+fn rules(text: &str) -> Rules {
+    Rules::parse(&[("rules.toml".into(), text.into())]).unwrap()
+}
+
+fn device(mac: [u8; 6]) -> Record {
+    let mut r = Record::new(Kind::Device);
+    r.set(Field::DeviceMac, Mac(mac)).unwrap();
+    r.set(Field::DeviceHostname, "laptop-anna").unwrap();
+    r.set(Field::DeviceVendorClass, "android-dhcp-13").unwrap();
+    r.set(Field::DeviceVendor, "Example").unwrap();
+    let addresses = ["10.1.2.3", "10.1.2.4", "2001:db8:1:2::5"].map(|a| a.parse::<IpAddr>().unwrap());
+    r.set(Field::DeviceAddresses, addresses.into_iter().collect::<Value>()).unwrap();
+    r
+}
+
+fn released(rules: &Rules, record: &Record) -> Record {
+    match rules.release().release(record, &Keys) {
+        Verdict::Release(record) => record,
+        Verdict::Withhold(reason) => panic!("withheld: {reason}"),
+    }
+}
+
+fn neighbor(infrastructure: bool) -> Record {
+    let mut r = Record::new(Kind::Neighbor);
+    r.set(Field::NeighborInfrastructure, infrastructure).unwrap();
+    r.set(Field::NeighborChassisId, "00:1c:73:00:00:01").unwrap();
+    r.set(Field::NeighborSystemName, "annas-notebook").unwrap();
+    r
+}
+
+#[test]
+fn by_default_nothing_that_identifies_a_person_leaves_as_it_is() {
+    let out = released(&rules(""), &device([0, 0x1b, 0x21, 1, 2, 3]));
+    assert!(matches!(out.get(Field::DeviceMac), Some(Value::Pseudonym(_))));
+    assert_eq!(out.get(Field::DeviceHostname), None);
+    assert_eq!(out.get(Field::DeviceVendorClass), Some(&Value::from("android")));
+    assert_eq!(out.get(Field::DeviceVendor), Some(&Value::from("Example")));
+    assert_eq!(out.get(Field::DeviceAddresses).unwrap().to_string(), "10.1.2.0/24, 2001:db8:1::/48");
+}
+
+#[test]
+fn one_address_has_one_pseudonym_in_all_kinds_of_record() {
+    let rules = rules("");
+    let mac = Mac([0, 0x1b, 0x21, 1, 2, 3]);
+    let in_device = released(&rules, &device(mac.0)).get(Field::DeviceMac).cloned();
+    for (kind, field) in
+        [(Kind::Lease, Field::LeaseMac), (Kind::Exchange, Field::ExchangeMac), (Kind::Flow, Field::FlowMac)]
+    {
+        let mut record = Record::new(kind);
+        record.set(field, mac).unwrap();
+        assert_eq!(released(&rules, &record).get(field).cloned(), in_device, "{}", kind.name());
+    }
+}
+
+#[test]
+fn devices_with_a_randomised_address_are_counted_only() {
+    let record = device([0x02, 0, 0, 1, 2, 3]);
+    assert_eq!(rules("").release().release(&record, &Keys), Verdict::Withhold("randomised-mac"));
+    let open = rules("[release]\nrandomised_macs = true\n");
+    assert!(matches!(open.release().release(&record, &Keys), Verdict::Release(_)));
+}
+
+#[test]
+fn the_name_of_an_endpoint_stays_and_the_name_of_a_switch_leaves() {
+    let rules = rules("");
+    let endpoint = released(&rules, &neighbor(false));
+    assert_eq!(endpoint.get(Field::NeighborSystemName), None);
+    assert!(matches!(endpoint.get(Field::NeighborChassisId), Some(Value::Pseudonym(_))));
+    let switch = released(&rules, &neighbor(true));
+    assert_eq!(switch.get(Field::NeighborSystemName), Some(&Value::from("annas-notebook")));
+    assert_eq!(switch.get(Field::NeighborChassisId), Some(&Value::from("00:1c:73:00:00:01")));
+}
+
+#[test]
+fn the_sensor_narrows_all_but_pseudonyms_and_the_store_does_it_again() {
+    let rules =
+        rules("[collect.device]\nmac = \"pseudonym\"\nhostname = \"drop\"\naddresses = \"truncate\"\n");
+    let narrowed = rules.collect().narrow(&device([0, 0x1b, 0x21, 1, 2, 3])).unwrap();
+    assert_eq!(narrowed.get(Field::DeviceMac), Some(&Value::Mac(Mac([0, 0x1b, 0x21, 1, 2, 3]))));
+    assert_eq!(narrowed.get(Field::DeviceHostname), None);
+    assert_eq!(narrowed.get(Field::DeviceAddresses).unwrap().to_string(), "10.1.2.0/24, 2001:db8:1::/48");
+    let admitted = rules.collect().admit(&narrowed, &Keys).unwrap();
+    assert!(matches!(admitted.get(Field::DeviceMac), Some(Value::Pseudonym(_))));
+    let direct = rules.collect().admit(&device([0, 0x1b, 0x21, 1, 2, 3]), &Keys).unwrap();
+    assert_eq!(direct, admitted);
+}
+
+#[test]
+fn a_kind_that_is_not_collected_goes_no_further() {
+    let rules = rules("[collect]\nkinds = [\"flow\"]\n");
+    let record = device([0, 0x1b, 0x21, 1, 2, 3]);
+    assert_eq!(rules.collect().narrow(&record), None);
+    assert_eq!(rules.collect().admit(&record, &Keys), None);
+    assert_eq!(rules.release().release(&record, &Keys), Verdict::Withhold("kind"));
+}
+
+#[test]
+fn stored_and_released_pseudonyms_cannot_be_matched() {
+    let rules = rules("[collect.device]\nmac = \"pseudonym\"\n");
+    let stored = rules.collect().admit(&device([0, 0x1b, 0x21, 1, 2, 3]), &Keys).unwrap();
+    assert_ne!(released(&rules, &stored).get(Field::DeviceMac), stored.get(Field::DeviceMac));
+}
+
+/// The table of the privacy promises, read from the rules and not from the dictionary.
+#[test]
+fn no_default_releases_an_element_that_identifies_a_person() {
+    let rules = rules("");
+    for field in Field::ALL.iter().filter(|f| f.definition().person == Person::Yes) {
+        let treatment = rules.release().treatment(*field).name();
+        let allowed = match field.kind() {
+            // What infrastructure says of itself is no person's.
+            Kind::Neighbor => ["drop", "infrastructure", "infrastructure-or-pseudonym"].as_slice(),
+            _ => ["drop", "pseudonym", "truncate"].as_slice(),
+        };
+        assert!(allowed.contains(&treatment), "{}: {treatment}", field.name());
+    }
+}

@@ -1,0 +1,302 @@
+//! From frames to records: reads each frame, asks the collect gate, updates the tables.
+//!
+//! The engine has no clock of its own. Time is the latest frame's, or what [`Engine::tick`] says when
+//! no frame comes, so that a file gives the same records whenever it is read.
+
+use headgate_capture::Frame;
+use headgate_record::{Class, Field, Mac, Record};
+use headgate_rules::{Exclusion, Rules, filter};
+use headgate_service::config;
+use headgate_wire as wire;
+
+use crate::state::counters::{Counters, Outcome};
+use crate::state::device::Devices;
+use crate::state::dhcp::Dhcp;
+use crate::state::flow::{Flows, Segment};
+use crate::state::neighbor::Neighbors;
+use crate::state::{REPORT_INTERVAL, SECOND, Sink};
+
+/// Most interfaces of one sensor; frames of further ones are counted under the last.
+pub const MAX_INTERFACES: usize = 64;
+
+/// The sensor's state and its way through a frame.
+pub struct Engine {
+    rules: Rules,
+    interfaces: Vec<Interface>,
+    devices: Devices,
+    dhcp: Dhcp,
+    flows: Flows,
+    neighbor_capacity: usize,
+    out: Sink,
+    now: u64,
+    next_tick: u64,
+    next_account: u64,
+    account_from: u64,
+}
+
+struct Interface {
+    name: String,
+    excluded: bool,
+    neighbors: Neighbors,
+    /// Since the last counters record.
+    counters: Counters,
+    /// Since the start.
+    total: Counters,
+}
+
+impl Engine {
+    /// An engine without frames.
+    #[must_use]
+    pub fn new(rules: Rules, config: &config::Headgate) -> Engine {
+        let tables = &config.tables;
+        let nanoseconds = |d: std::time::Duration| u64::try_from(d.as_nanos()).unwrap_or(u64::MAX);
+        Engine {
+            rules,
+            interfaces: Vec::new(),
+            devices: Devices::new(tables.devices.count()),
+            dhcp: Dhcp::new(tables.leases.count(), tables.exchanges.count()),
+            flows: Flows::new(
+                tables.flows.count(),
+                nanoseconds(config.flows.idle_timeout.seconds()),
+                nanoseconds(config.flows.active_timeout.seconds()),
+            ),
+            neighbor_capacity: tables.neighbors.count(),
+            out: Sink::default(),
+            now: 0,
+            next_tick: 0,
+            next_account: 0,
+            account_from: 0,
+        }
+    }
+
+    /// The number of an interface, for [`Engine::frame`]. At most [`MAX_INTERFACES`] are told apart.
+    pub fn interface(&mut self, name: &str) -> usize {
+        if let Some(at) = self.interfaces.iter().position(|i| i.name == name) {
+            return at;
+        }
+        if self.interfaces.len() >= MAX_INTERFACES {
+            return MAX_INTERFACES - 1;
+        }
+        self.interfaces.push(Interface {
+            name: name.to_owned(),
+            excluded: self.rules.collect().exclusions().excludes_interface(name),
+            neighbors: Neighbors::new(self.neighbor_capacity),
+            counters: Counters::default(),
+            total: Counters::default(),
+        });
+        self.interfaces.len() - 1
+    }
+
+    /// The rules in force.
+    #[must_use]
+    pub fn rules(&self) -> &Rules {
+        &self.rules
+    }
+
+    /// A frame, already cut by the filter.
+    pub fn frame(&mut self, interface: usize, frame: &Frame<'_>) {
+        self.tick(frame.time_ns);
+        let tag_octets = if frame.tag.is_some() { TAG_OCTETS } else { 0 };
+        let bytes = u64::from(frame.wire_len) + tag_octets;
+        let kept = u64::try_from(frame.bytes.len()).unwrap_or(u64::MAX);
+        let outcome = self.judge(interface, frame, bytes);
+        // What an excluded frame keeps says why it is excluded and is not used for anything else.
+        if let Some(interface) = self.interfaces.get_mut(interface) {
+            interface.counters.count(outcome, bytes, kept);
+        }
+    }
+
+    /// Frames that the kernel had no room for.
+    pub fn lost(&mut self, interface: usize, frames: u64) {
+        if let Some(interface) = self.interfaces.get_mut(interface) {
+            interface.counters.lost += frames;
+        }
+    }
+
+    /// Frames that were not read at all: of another link type, for example.
+    pub fn unread(&mut self, interface: usize, frames: u64) {
+        if let Some(interface) = self.interfaces.get_mut(interface) {
+            (0..frames).for_each(|_| interface.counters.count(Outcome::Unread, 0, 0));
+        }
+    }
+
+    /// Lets time pass until `now`, nanoseconds since 1970: entries age, activity is reported. Time does
+    /// not go back.
+    pub fn tick(&mut self, now: u64) {
+        self.now = self.now.max(now);
+        if self.now < self.next_tick {
+            return;
+        }
+        if self.next_tick == 0 {
+            self.account_from = self.now;
+            self.next_account = self.now.saturating_add(REPORT_INTERVAL);
+        }
+        self.next_tick = self.now.saturating_add(SECOND);
+        self.report(false);
+    }
+
+    /// The end of all frames: everything that is under way becomes a record.
+    pub fn finish(&mut self) {
+        self.report(true);
+    }
+
+    /// The records made since the last call, narrowed by the collect gate.
+    pub fn take(&mut self) -> Vec<Record> {
+        let collect = self.rules.collect();
+        self.out.take().iter().filter_map(|record| collect.narrow(record)).collect()
+    }
+
+    /// What became of all frames since the start, by interface.
+    pub fn totals(&self) -> impl Iterator<Item = (&str, &Counters)> {
+        self.interfaces.iter().map(|i| (i.name.as_str(), &i.total))
+    }
+
+    /// Whether records were made since the last [`Engine::take`]; cheap.
+    #[must_use]
+    pub fn has_records(&self) -> bool {
+        !self.out.is_empty()
+    }
+
+    /// Makes the counters records of the period that ends now; `dropped` are records that were dropped on
+    /// the way to the store, by class in the order of [`Class::ALL`]. Call when [`Engine::account_is_due`].
+    pub fn account(&mut self, dropped: [u64; Class::ALL.len()]) {
+        let (from, to) = (self.account_from, self.now);
+        self.account_from = to;
+        self.next_account = to.saturating_add(REPORT_INTERVAL);
+        let evicted = [
+            (Field::CountersDevicesEvicted, std::mem::take(&mut self.devices.evicted)),
+            (Field::CountersLeasesEvicted, std::mem::take(&mut self.dhcp.leases_evicted)),
+            (Field::CountersExchangesEvicted, std::mem::take(&mut self.dhcp.exchanges_evicted)),
+            (Field::CountersFlowsEvicted, std::mem::take(&mut self.flows.evicted)),
+            (Field::CountersRecordsDroppedBulk, dropped[0]),
+            (Field::CountersRecordsDroppedState, dropped[1]),
+            (Field::CountersRecordsDroppedAccount, dropped[2]),
+        ];
+        for (at, interface) in self.interfaces.iter_mut().enumerate() {
+            let counters = std::mem::take(&mut interface.counters);
+            interface.total.add(&counters);
+            let neighbors_evicted = std::mem::take(&mut interface.neighbors.evicted);
+            self.out.push(counters.record(&interface.name, from, to).and_then(|mut record| {
+                record.set(Field::CountersNeighborsEvicted, neighbors_evicted)?;
+                // What belongs to no interface stands with the first, so that it is counted once.
+                for (field, count) in evicted.iter().filter(|_| at == 0) {
+                    record.set(*field, *count)?;
+                }
+                Ok(record)
+            }));
+        }
+    }
+
+    /// Whether a period of counting has passed.
+    #[must_use]
+    pub fn account_is_due(&self) -> bool {
+        self.now >= self.next_account && self.account_from != 0
+    }
+
+    fn report(&mut self, all: bool) {
+        for interface in &mut self.interfaces {
+            interface.neighbors.report(self.now, all, &mut self.out);
+        }
+        self.dhcp.report(self.now, all, &mut self.out);
+        self.flows.report(self.now, all, &mut self.out);
+        self.devices.report(self.now, all, &mut self.out);
+    }
+
+    fn judge(&mut self, interface: usize, frame: &Frame<'_>, bytes: u64) -> Outcome {
+        let Some(interface) = self.interfaces.get_mut(interface) else { return Outcome::Unread };
+        if interface.excluded {
+            return Outcome::Excluded(Exclusion::Interface);
+        }
+        let wire_length = usize::try_from(frame.wire_len).unwrap_or(usize::MAX);
+        if let Some(exclusion) = filter::exclusion(frame.bytes.len(), wire_length) {
+            return Outcome::Excluded(exclusion);
+        }
+        let stripped = frame.tag.map(|tag| wire::vlan::Tag { tpid: tag.protocol, tci: tag.control });
+        let Ok(packet) = wire::parse(frame.bytes, stripped, frame.wire_len) else {
+            return Outcome::Malformed;
+        };
+        if let Some(exclusion) = self.rules.collect().exclusions().judge(&packet) {
+            return Outcome::Excluded(exclusion);
+        }
+        let seen = Seen { packet: &packet, time: frame.time_ns, bytes, vlan: packet.vlan().unwrap_or(0) };
+        let source = Mac(packet.ethernet.source.0);
+        if !source.is_group() {
+            self.devices.frame((seen.vlan, source), &interface.name, seen.time, bytes, &mut self.out);
+        }
+        let used = match &packet.network {
+            wire::Network::Lldp(lldpdu) => interface.neighbors.lldpdu(
+                &interface.name,
+                seen.vlan,
+                source,
+                lldpdu,
+                seen.time,
+                &mut self.out,
+            ),
+            wire::Network::Arp(arp) => {
+                let sender = Mac(arp.sender_hardware.0);
+                self.devices.address(&(seen.vlan, sender), arp.sender_protocol.into());
+                true
+            }
+            wire::Network::Ipv4(header) => {
+                seen.ip(interface, source, header.protocol, &mut self.flows, &mut self.out);
+                if let wire::Application::Dhcp(message) = &packet.application {
+                    self.dhcp.message(
+                        &interface.name,
+                        seen.vlan,
+                        message,
+                        seen.time,
+                        &mut self.devices,
+                        &mut self.out,
+                    );
+                }
+                true
+            }
+            wire::Network::Ipv6(header) => {
+                seen.ip(interface, source, header.protocol, &mut self.flows, &mut self.out);
+                true
+            }
+            wire::Network::Other => false,
+        };
+        // A part that the filter cut away is not a fault of the frame.
+        let fault = packet.malformed.filter(|m| m.kind != wire::Kind::NotCaptured);
+        match (used, fault) {
+            (true, None) => Outcome::Used,
+            (true, Some(_)) => Outcome::PartlyUsed,
+            (false, None) => Outcome::Unread,
+            (false, Some(_)) => Outcome::Malformed,
+        }
+    }
+}
+
+struct Seen<'a> {
+    packet: &'a wire::Packet<'a>,
+    time: u64,
+    bytes: u64,
+    vlan: u16,
+}
+
+impl Seen<'_> {
+    fn ip(&self, interface: &Interface, source_mac: Mac, protocol: u8, flows: &mut Flows, out: &mut Sink) {
+        let Some((source, destination)) = self.packet.addresses() else { return };
+        let (ports, flags) = match &self.packet.transport {
+            wire::Transport::Tcp(tcp) => ((tcp.source, tcp.destination), tcp.flags.0),
+            wire::Transport::Udp(udp) => ((udp.source, udp.destination), 0),
+            _ => ((0, 0), 0),
+        };
+        let segment = Segment {
+            interface: &interface.name,
+            vlan: self.vlan,
+            source_mac,
+            source: (source, ports.0),
+            destination: (destination, ports.1),
+            protocol,
+            flags,
+            time: self.time,
+            bytes: self.bytes,
+        };
+        flows.packet(&segment, out);
+    }
+}
+
+/// A tag that is not in the frame was on the wire.
+const TAG_OCTETS: u64 = 4;

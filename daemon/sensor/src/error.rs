@@ -1,0 +1,76 @@
+//! Why the sensor cannot start or go on.
+
+use std::io;
+
+use headgate_capture::{self as capture, FileError};
+use headgate_rules::RuleError;
+use headgate_service::config::ConfigError;
+use headgate_service::exit::{self, Exit};
+
+use crate::sandbox::SandboxError;
+
+/// The cause. None holds anything of a frame.
+#[derive(Debug, thiserror::Error)]
+pub enum SensorError {
+    /// `headgate.toml` cannot be used, or the rule files cannot be read.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// The rule files cannot be used.
+    #[error("{0}. Nothing is collected until this is mended")]
+    Rules(#[from] RuleError),
+    /// A capture socket cannot be opened, adopted or read, or a capture file not to its end.
+    #[error(transparent)]
+    Capture(#[from] capture::Error),
+    /// No capture socket was handed over.
+    #[error(
+        "no capture socket was handed over: name interfaces under [capture] in headgate.toml; \
+         the step before this one says why an interface could not be opened"
+    )]
+    NoSocket,
+    /// The service manager did not take a socket.
+    #[error("cannot hand a capture socket to the service manager")]
+    HandOver(#[source] io::Error),
+    /// The descriptors from the service manager cannot be read.
+    #[error("cannot take the capture sockets from the service manager")]
+    Inherited(#[source] io::Error),
+    /// The host's network namespace cannot be entered.
+    #[error("cannot enter the network namespace of the host")]
+    Namespace(#[source] io::Error),
+    /// The sandbox cannot be closed.
+    #[error(transparent)]
+    Sandbox(#[from] SandboxError),
+    /// A system facility that is needed at start is refused.
+    #[error("cannot {step}")]
+    System {
+        /// What was being done.
+        step: &'static str,
+        /// The refusal.
+        source: io::Error,
+    },
+    /// The store did not commit everything in time.
+    #[error("{records} records were not taken by the store and are lost")]
+    NotCommitted {
+        /// How many.
+        records: usize,
+    },
+}
+
+impl Exit for SensorError {
+    fn code(&self) -> u8 {
+        match self {
+            SensorError::Config(_) | SensorError::Rules(_) => exit::CONFIG,
+            SensorError::Capture(capture::Error::Permission) => exit::NO_PERMISSION,
+            SensorError::Capture(capture::Error::File(
+                FileError::Missing { .. } | FileError::Unreadable { .. },
+            )) => exit::NO_INPUT,
+            SensorError::Capture(capture::Error::File(_)) => exit::DATA,
+            SensorError::Capture(_) | SensorError::NoSocket => exit::UNAVAILABLE,
+            SensorError::NotCommitted { .. } => exit::TRY_LATER,
+            SensorError::HandOver(_)
+            | SensorError::Inherited(_)
+            | SensorError::Namespace(_)
+            | SensorError::Sandbox(_)
+            | SensorError::System { .. } => exit::SYSTEM,
+        }
+    }
+}

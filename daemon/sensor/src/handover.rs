@@ -1,0 +1,310 @@
+//! Handing records to the store.
+//!
+//! Capture never waits: a record goes into a bounded queue, and a thread of its own sends the queue to
+//! the store. When the queue is full the least valuable class gives way and the loss is counted. A
+//! record leaves the queue only when the store has committed it; after a broken connection the records
+//! that were not committed are said again, under the same numbers, and the store skips those it has.
+
+use std::collections::VecDeque;
+use std::io;
+use std::os::unix::net::UnixStream;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use headgate_record::local::{FromSensor, MAX_HANDOVER, RECORDS_SOCKET, ToSensor};
+use headgate_record::{Class, Record};
+use headgate_service::frame;
+
+/// Most records that wait for the store.
+pub const MAX_QUEUE: usize = 65_536;
+/// Largest answer of the store.
+const MAX_ANSWER: usize = 64;
+/// The store has failed when it says nothing for so long.
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(60);
+/// Wait before a new connection: the first, and the longest.
+const RECONNECT: (Duration, Duration) = (Duration::from_millis(50), Duration::from_secs(2));
+
+/// The queue and its thread.
+pub struct Handover {
+    shared: Arc<Shared>,
+    thread: Option<JoinHandle<()>>,
+}
+
+struct Shared {
+    queue: Mutex<Queue>,
+    /// Something was added, removed or asked for.
+    changed: Condvar,
+}
+
+#[derive(Default)]
+struct Queue {
+    /// Records by class, in the order of [`Class::ALL`].
+    waiting: [VecDeque<Record>; 3],
+    /// Records that have numbers and are not known to be committed; the first has number `first`.
+    sent: VecDeque<Record>,
+    first: u64,
+    dropped: [u64; 3],
+    closing: bool,
+    connected: bool,
+}
+
+impl Handover {
+    /// Starts the thread. `sockets` is the socket directory.
+    ///
+    /// # Errors
+    /// When the system gives no thread or no random numbers.
+    pub fn start(sockets: &Path) -> io::Result<Handover> {
+        let mut session = [0; 16];
+        getrandom::fill(&mut session).map_err(io::Error::other)?;
+        let queue = Mutex::new(Queue { first: 1, ..Queue::default() });
+        let shared = Arc::new(Shared { queue, changed: Condvar::new() });
+        let sender = Sender { shared: Arc::clone(&shared), socket: sockets.join(RECORDS_SOCKET), session };
+        let thread = std::thread::Builder::new().name("handover".into()).spawn(move || sender.run())?;
+        Ok(Handover { shared, thread: Some(thread) })
+    }
+
+    /// Adds a record without waiting. A full queue gives up a record of the lowest class, which may be
+    /// this one, and counts it.
+    pub fn push(&self, record: Record) {
+        self.shared.lock().push(record);
+        self.shared.changed.notify_all();
+    }
+
+    /// Adds a record, waiting while the queue is full: for files, which can wait. Gives up when `stop`
+    /// says so, and counts the record as dropped.
+    pub fn push_waiting(&self, record: Record, stop: &dyn Fn() -> bool) {
+        let mut queue = self.shared.lock();
+        while queue.is_full() && !stop() {
+            queue = self.shared.wait(queue, Duration::from_millis(100));
+        }
+        queue.push(record);
+        drop(queue);
+        self.shared.changed.notify_all();
+    }
+
+    /// Records dropped by class since the last call, in the order of [`Class::ALL`].
+    #[must_use]
+    pub fn take_dropped(&self) -> [u64; 3] {
+        std::mem::take(&mut self.shared.lock().dropped)
+    }
+
+    /// Whether the store is connected.
+    #[must_use]
+    pub fn is_connected(&self) -> bool {
+        self.shared.lock().connected
+    }
+
+    /// Waits until the store has committed everything, `stop` says to stop, or `limit` has passed;
+    /// then ends the thread. Returns how many records were not committed.
+    #[must_use]
+    pub fn finish(mut self, limit: Duration, stop: &dyn Fn() -> bool) -> usize {
+        let deadline = Instant::now() + limit;
+        let mut queue = self.shared.lock();
+        while queue.len() > 0 && !stop() && Instant::now() < deadline {
+            queue = self.shared.wait(queue, Duration::from_millis(100));
+        }
+        let left = queue.len();
+        queue.closing = true;
+        drop(queue);
+        self.shared.changed.notify_all();
+        if left == 0
+            && let Some(thread) = self.thread.take()
+        {
+            let _ = thread.join();
+        }
+        left
+    }
+}
+
+impl Shared {
+    /// A thread that panicked left no half-done change behind: every change is one statement.
+    fn lock(&self) -> MutexGuard<'_, Queue> {
+        self.queue.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn wait<'a>(&self, queue: MutexGuard<'a, Queue>, limit: Duration) -> MutexGuard<'a, Queue> {
+        self.changed.wait_timeout(queue, limit).unwrap_or_else(PoisonError::into_inner).0
+    }
+}
+
+impl Queue {
+    fn len(&self) -> usize {
+        self.sent.len() + self.waiting.iter().map(VecDeque::len).sum::<usize>()
+    }
+
+    fn is_full(&self) -> bool {
+        self.len() >= MAX_QUEUE
+    }
+
+    fn push(&mut self, record: Record) {
+        let class = record.kind().class();
+        if self.is_full() {
+            // The lowest class that has a waiting record gives up its oldest; what was sent stays.
+            let lowest = Class::ALL.into_iter().zip(&mut self.waiting).zip(&mut self.dropped);
+            let mut given_up = false;
+            for ((candidate, waiting), dropped) in lowest {
+                if candidate <= class && waiting.pop_front().is_some() {
+                    *dropped += 1;
+                    given_up = true;
+                    break;
+                }
+            }
+            if !given_up {
+                self.count_dropped(class);
+                return;
+            }
+        }
+        for (candidate, waiting) in Class::ALL.into_iter().zip(&mut self.waiting) {
+            if candidate == class {
+                waiting.push_back(record);
+                return;
+            }
+        }
+    }
+
+    fn count_dropped(&mut self, class: Class) {
+        for (candidate, dropped) in Class::ALL.into_iter().zip(&mut self.dropped) {
+            *dropped += u64::from(candidate == class);
+        }
+    }
+
+    /// Gives numbers to waiting records, the most valuable class first.
+    fn number(&mut self) {
+        for waiting in self.waiting.iter_mut().rev() {
+            while self.sent.len() < MAX_HANDOVER
+                && let Some(record) = waiting.pop_front()
+            {
+                self.sent.push_back(record);
+            }
+        }
+    }
+
+    fn committed(&mut self, through: u64) -> bool {
+        let last = self.first + u64::try_from(self.sent.len()).unwrap_or(u64::MAX);
+        if through >= last {
+            return false;
+        }
+        while self.first <= through {
+            self.sent.pop_front();
+            self.first += 1;
+        }
+        true
+    }
+}
+
+struct Sender {
+    shared: Arc<Shared>,
+    socket: PathBuf,
+    session: [u8; 16],
+}
+
+impl Sender {
+    fn run(&self) {
+        let mut wait = RECONNECT.0;
+        loop {
+            let connected_at = Instant::now();
+            let problem = match self.converse() {
+                Ok(()) => return,
+                Err(problem) => problem,
+            };
+            let was_connected = std::mem::replace(&mut self.shared.lock().connected, false);
+            if was_connected {
+                log::warn!("the store went away ({}); records wait", problem.kind());
+                wait = RECONNECT.0;
+            } else {
+                log::debug!("no store: {problem}");
+            }
+            let mut queue = self.shared.lock();
+            while !queue.closing && connected_at.elapsed() < wait {
+                queue = self.shared.wait(queue, wait);
+            }
+            if queue.closing {
+                return;
+            }
+            drop(queue);
+            wait = (wait * 2).min(RECONNECT.1);
+        }
+    }
+
+    /// One connection. Ends without an error when the queue is closing.
+    fn converse(&self) -> io::Result<()> {
+        let mut stream = UnixStream::connect(&self.socket)?;
+        stream.set_read_timeout(Some(ANSWER_TIMEOUT))?;
+        stream.set_write_timeout(Some(ANSWER_TIMEOUT))?;
+        frame::write(&mut stream, &FromSensor::Hello { session: self.session }.encode())?;
+        self.answer(&mut stream)?;
+        self.shared.lock().connected = true;
+        log::info!("connected to the store");
+        loop {
+            let message = {
+                let mut queue = self.shared.lock();
+                queue.number();
+                while queue.sent.is_empty() {
+                    if queue.closing {
+                        return Ok(());
+                    }
+                    queue = self.shared.wait(queue, Duration::from_secs(1));
+                    queue.number();
+                }
+                FromSensor::Records { first: queue.first, records: queue.sent.iter().cloned().collect() }
+            };
+            frame::write(&mut stream, &message.encode())?;
+            self.answer(&mut stream)?;
+        }
+    }
+
+    fn answer(&self, stream: &mut UnixStream) -> io::Result<()> {
+        let Some(message) = frame::read(stream, MAX_ANSWER)? else {
+            return Err(io::ErrorKind::UnexpectedEof.into());
+        };
+        let ToSensor::Committed { through } = ToSensor::decode(&message).map_err(io::Error::other)?;
+        let possible = self.shared.lock().committed(through);
+        self.shared.changed.notify_all();
+        if possible { Ok(()) } else { Err(io::ErrorKind::InvalidData.into()) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use headgate_record::{Field, Kind};
+
+    fn record(kind: Kind, n: u64) -> Record {
+        let mut record = Record::new(kind);
+        let field = if kind == Kind::Flow { Field::FlowPackets } else { Field::DeviceFrames };
+        record.set(field, n).unwrap();
+        record
+    }
+
+    #[test]
+    fn a_full_queue_gives_up_the_lowest_class_and_counts_it() {
+        let mut queue = Queue { first: 1, ..Queue::default() };
+        for n in 0..MAX_QUEUE as u64 {
+            queue.push(record(Kind::Flow, n));
+        }
+        queue.push(record(Kind::Device, 1));
+        assert_eq!((queue.dropped, queue.len()), ([1, 0, 0], MAX_QUEUE));
+        assert_eq!(queue.waiting[0].front(), Some(&record(Kind::Flow, 1)));
+        let mut devices = Queue { first: 1, ..Queue::default() };
+        for n in 0..MAX_QUEUE as u64 {
+            devices.push(record(Kind::Device, n));
+        }
+        devices.push(record(Kind::Flow, 1));
+        assert_eq!((devices.dropped, devices.waiting[0].len()), ([1, 0, 0], 0));
+    }
+
+    #[test]
+    fn what_is_not_committed_is_said_again_under_the_same_number() {
+        let mut queue = Queue { first: 1, ..Queue::default() };
+        for n in 0..5 {
+            queue.push(record(Kind::Device, n));
+        }
+        queue.number();
+        assert!(queue.committed(3));
+        assert_eq!((queue.first, queue.sent.front()), (4, Some(&record(Kind::Device, 3))));
+        assert!(queue.committed(3), "an answer that says nothing new");
+        assert!(!queue.committed(6), "a number that was never given");
+    }
+}

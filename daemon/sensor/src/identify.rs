@@ -1,0 +1,164 @@
+//! What can be told from addresses, numbers and DHCP requests alone.
+
+use headgate_record::Mac;
+
+/// The vendor that the IEEE registered for a MAC address, by its longest registered prefix. A locally
+/// administered address has none.
+pub(crate) fn vendor(mac: Mac) -> Option<&'static str> {
+    if mac.is_locally_administered() || mac.is_group() {
+        return None;
+    }
+    let digits = mac.0.iter().map(|octet| format!("{octet:02X}")).collect::<String>();
+    // MA-S, MA-M and MA-L (IEEE Registration Authority): 36, 28 and 24 bits.
+    [9, 7, 6].into_iter().find_map(|length| registered(digits.get(..length)?))
+}
+
+/// Finds the line of a prefix in the sorted registry by bisection over octets.
+fn registered(prefix: &str) -> Option<&'static str> {
+    let (mut low, mut high) = (0, REGISTRY.len());
+    while low < high {
+        let middle = low + (high - low) / 2;
+        let start = REGISTRY.get(..middle)?.rfind('\n').map_or(0, |at| at + 1).max(low);
+        let line = REGISTRY.get(start..)?.split('\n').next()?;
+        let (found, vendor) = line.split_once('\t').unwrap_or((line, ""));
+        match found.cmp(prefix) {
+            std::cmp::Ordering::Equal => return Some(vendor),
+            std::cmp::Ordering::Less => low = start + line.len() + 1,
+            std::cmp::Ordering::Greater => high = start,
+        }
+    }
+    None
+}
+
+/// The operating-system class of a DHCP client, from its parameter request list (option 55) and vendor
+/// class (option 60): both are set by the DHCP client program of the system.
+pub(crate) fn os_class(parameter_list: &[u8], vendor_class: Option<&str>) -> Option<&'static str> {
+    let by_vendor = vendor_class.and_then(|text| {
+        VENDOR_CLASSES.iter().find(|(prefix, _)| text.starts_with(prefix)).map(|(_, class)| *class)
+    });
+    by_vendor.or_else(|| {
+        PARAMETER_LISTS.iter().find(|(prefix, _)| parameter_list.starts_with(prefix)).map(|(_, class)| *class)
+    })
+}
+
+/// The name of an IP protocol, as OpenTelemetry's `network.transport` and IANA spell it.
+pub(crate) fn transport(protocol: u8) -> String {
+    match protocol {
+        1 => "icmp".into(),
+        2 => "igmp".into(),
+        6 => "tcp".into(),
+        17 => "udp".into(),
+        47 => "gre".into(),
+        50 => "esp".into(),
+        58 => "ipv6-icmp".into(),
+        89 => "ospf".into(),
+        132 => "sctp".into(),
+        other => format!("ip-{other}"),
+    }
+}
+
+/// The class of service behind the responder's port: what kind of use a device makes of the network,
+/// never with whom.
+pub(crate) fn service(protocol: u8, port: u16) -> &'static str {
+    if !matches!(protocol, 6 | 17) {
+        return "none";
+    }
+    SERVICES.iter().find(|(ports, _)| ports.contains(&port)).map_or("other", |(_, class)| *class)
+}
+
+/// Lines `PREFIX<TAB>vendor`, sorted by prefix; the prefix is 6, 7 or 9 hexadecimal digits.
+const REGISTRY: &str = include_str!("../data/oui.tsv");
+
+/// Leading text of DHCP option 60, and the class it means.
+const VENDOR_CLASSES: &[(&str, &str)] = &[
+    ("MSFT", "windows"),
+    ("android-dhcp", "android"),
+    ("dhcpcd", "linux"),
+    ("udhcp", "embedded-linux"),
+    ("Linux", "linux"),
+    ("PXEClient", "boot-firmware"),
+    ("HTTPClient", "boot-firmware"),
+    ("Cisco", "network-device"),
+    ("ciscopnp", "network-device"),
+    ("ArubaAP", "access-point"),
+    ("ArubaInstantAP", "access-point"),
+    ("ubnt", "network-device"),
+    ("Hewlett-Packard JetDirect", "printer"),
+    ("Mfg=", "printer"),
+    ("yealink", "phone"),
+    ("snom", "phone"),
+    ("Polycom", "phone"),
+];
+
+/// Leading codes of DHCP option 55, and the class they mean. The most specific comes first.
+const PARAMETER_LISTS: &[(&[u8], &str)] = &[
+    (&[1, 121, 3, 6, 15, 108, 114, 119, 252], "apple"),
+    (&[1, 121, 3, 6, 15, 114, 119, 252], "apple"),
+    (&[1, 121, 3, 6, 15, 119, 252], "apple"),
+    (&[1, 3, 6, 15, 26, 28, 51, 58, 59, 43], "android"),
+    (&[1, 3, 6, 15, 31, 33, 43, 44, 46, 47, 119, 121, 249, 252], "windows"),
+    (&[1, 15, 3, 6, 44, 46, 47, 31, 33, 121, 249, 252, 43], "windows"),
+    (&[1, 28, 2, 3, 15, 6, 119, 12], "linux"),
+    (&[1, 28, 2, 121, 15, 6, 12, 40, 41, 42, 26, 119, 3], "linux"),
+    (&[1, 2, 6, 12, 15, 26, 28, 121, 3, 33, 40, 41, 42, 119, 249, 252, 17], "linux"),
+    (&[1, 3, 12, 15, 6, 26, 33, 121, 42], "linux"),
+    (&[1, 3, 6, 12, 15, 28, 42], "embedded-linux"),
+];
+
+/// Ports of the responder, and the class of service (IANA service names where one fits).
+const SERVICES: &[(&[u16], &str)] = &[
+    (&[80, 8000, 8008, 8080, 8081], "http"),
+    (&[443, 8443], "https"),
+    (&[53, 853, 5353], "dns"),
+    (&[67, 68], "dhcp"),
+    (&[123], "ntp"),
+    (&[22], "ssh"),
+    (&[23], "telnet"),
+    (&[25, 110, 143, 465, 587, 993, 995], "mail"),
+    (&[20, 21, 69, 989, 990], "file-transfer"),
+    (&[139, 445, 2049, 111], "file-sharing"),
+    (&[515, 631, 9100], "printing"),
+    (&[161, 162], "snmp"),
+    (&[514, 6514], "syslog"),
+    (&[1812, 1813, 49], "authentication"),
+    (&[88, 389, 636, 464, 3268, 3269], "directory"),
+    (&[3389, 5900], "remote-desktop"),
+    (&[5060, 5061, 3478], "telephony"),
+    (&[500, 1194, 1701, 4500, 51820], "vpn"),
+    (&[1883, 8883, 502, 4840, 47808], "automation"),
+    (&[1433, 1521, 3306, 5432, 6379, 27017], "database"),
+    (&[137, 138, 1900, 5355], "discovery"),
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_vendor_is_found_by_its_longest_prefix() {
+        assert_eq!(vendor(Mac([0x00, 0x1b, 0x21, 1, 2, 3])), Some("Intel Corporate"));
+        assert_eq!(vendor(Mac([0x02, 0x1b, 0x21, 1, 2, 3])), None);
+        assert_eq!(vendor(Mac([0xff; 6])), None);
+    }
+
+    #[test]
+    fn every_line_of_the_registry_is_found_again() {
+        for line in REGISTRY.lines().step_by(97).chain(REGISTRY.lines().last()) {
+            let (prefix, name) = line.split_once('\t').unwrap();
+            assert_eq!(registered(prefix), Some(name), "{line}");
+        }
+        assert!(REGISTRY.lines().is_sorted_by_key(|line| line.split('\t').next()));
+    }
+
+    #[test]
+    fn the_vendor_class_decides_before_the_parameter_list() {
+        assert_eq!(os_class(&[1, 3, 6, 12, 15, 28, 42], Some("MSFT 5.0")), Some("windows"));
+        assert_eq!(os_class(&[1, 3, 6, 12, 15, 28, 42], None), Some("embedded-linux"));
+        assert_eq!(os_class(&[99], Some("unheard of")), None);
+    }
+
+    #[test]
+    fn a_service_class_says_what_kind_not_with_whom() {
+        assert_eq!((service(6, 443), service(6, 4_321), service(1, 0)), ("https", "other", "none"));
+    }
+}

@@ -1,0 +1,117 @@
+//! Frames from wires, until the process is asked to stop.
+
+use std::os::fd::AsFd;
+use std::time::{Duration, Instant, SystemTime};
+
+use headgate_capture::{self as capture, Ring};
+use headgate_service::notify::{self, Watchdog};
+use headgate_service::stop::Stop;
+use rustix::event::{PollFd, PollFlags, Timespec};
+
+use crate::engine::Engine;
+use crate::error::SensorError;
+use crate::handover::Handover;
+
+/// A ring and the interface it is for.
+pub(crate) struct Source {
+    pub(crate) ring: Ring,
+    pub(crate) interface: String,
+}
+
+/// Reads frames and hands over records. Returns when `stop` says so.
+///
+/// # Errors
+/// When an interface is gone or its ring cannot be read; what was seen until then is handed over.
+pub(crate) fn run(
+    engine: &mut Engine,
+    sources: &mut [Source],
+    handover: &Handover,
+    stop: &Stop,
+) -> Result<(), SensorError> {
+    let numbers: Vec<usize> = sources.iter().map(|s| engine.interface(&s.interface)).collect();
+    let mut watchdog = Watchdog::new();
+    let mut next_statistics = Instant::now();
+    let mut down = false;
+    let result = loop {
+        if stop.is_requested() {
+            break Ok(());
+        }
+        if stop.take_reload() {
+            log::warn!("capture rules are in the kernel filter: restart the sensor to apply new ones");
+        }
+        let mut frames = 0;
+        let mut is_down = false;
+        let mut failure = None;
+        for (source, number) in sources.iter_mut().zip(&numbers) {
+            match source.ring.poll(Duration::ZERO, |frame| engine.frame(*number, &frame)) {
+                Ok(read) => frames += read,
+                Err(capture::Error::InterfaceDown) => is_down = true,
+                Err(error @ capture::Error::Block { .. }) => log::error!("{error}"),
+                Err(error) => failure = Some(error),
+            }
+        }
+        if let Some(error) = failure {
+            break Err(error.into());
+        }
+        if is_down && !down {
+            log::warn!("{}", capture::Error::InterfaceDown);
+        }
+        down = is_down;
+        if next_statistics <= Instant::now() {
+            next_statistics = Instant::now() + STATISTICS_INTERVAL;
+            for (source, number) in sources.iter_mut().zip(&numbers) {
+                engine.lost(*number, source.ring.statistics()?.lost);
+            }
+            notify::status(&format!(
+                "watching {} interfaces, store {}",
+                sources.len(),
+                if handover.is_connected() { "connected" } else { "away: records wait" }
+            ));
+        }
+        if frames == 0 {
+            engine.tick(wall_clock());
+            hand_over(engine, handover);
+            wait(sources, is_down);
+        } else {
+            hand_over(engine, handover);
+        }
+        watchdog.progress();
+    };
+    engine.finish();
+    engine.account(handover.take_dropped());
+    hand_over(engine, handover);
+    result
+}
+
+fn hand_over(engine: &mut Engine, handover: &Handover) {
+    if engine.account_is_due() {
+        engine.account(handover.take_dropped());
+    }
+    for record in engine.take() {
+        handover.push(record);
+    }
+}
+
+/// Waits for a frame, and no longer than a tick. An interface that is down answers at once, so then the
+/// wait is a sleep.
+fn wait(sources: &[Source], is_down: bool) {
+    if is_down {
+        std::thread::sleep(TICK);
+        return;
+    }
+    let mut descriptors: Vec<PollFd<'_>> = sources
+        .iter()
+        .map(|s| PollFd::from_borrowed_fd(s.ring.as_fd(), PollFlags::IN | PollFlags::ERR))
+        .collect();
+    let tick = Timespec { tv_sec: 0, tv_nsec: TICK.subsec_nanos().into() };
+    // Whatever ends the wait, the next round finds out.
+    let _ = rustix::event::poll(&mut descriptors, Some(&tick));
+}
+
+fn wall_clock() -> u64 {
+    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    u64::try_from(since.as_nanos()).unwrap_or(u64::MAX)
+}
+
+const TICK: Duration = Duration::from_millis(200);
+const STATISTICS_INTERVAL: Duration = Duration::from_secs(1);

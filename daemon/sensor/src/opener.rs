@@ -1,0 +1,60 @@
+//! The short privileged step before the sensor: opens, filters and locks the capture sockets, hands
+//! them to the service manager and is gone before any frame is read.
+
+use std::os::fd::AsFd;
+use std::path::Path;
+
+use headgate_capture::{self as capture, Geometry, Instruction};
+use headgate_rules::Rules;
+use headgate_service::config::Headgate;
+use rustix::thread::LinkNameSpaceType;
+use sd_notify::NotifyState;
+
+use crate::error::SensorError;
+
+/// Opens a socket for each interface of the configuration that no rule excludes, and hands it to the
+/// descriptor store of the service manager at `$NOTIFY_SOCKET` (sd_notify(3), `FDSTORE=1`) under
+/// [`capture::descriptor_name`].
+///
+/// # Errors
+/// The first interface that cannot be opened or handed over.
+pub(crate) fn open_all(config: &Headgate, rules: &Rules) -> Result<(), SensorError> {
+    let geometry = Geometry::for_budget(config.capture.ring_mib.get());
+    let program = instructions(rules);
+    for interface in &config.capture.interfaces {
+        let name = interface.as_str();
+        if rules.collect().exclusions().excludes_interface(name) {
+            log::info!("an interface is excluded by a rule and is not opened");
+            continue;
+        }
+        let socket = capture::open(name, &program, config.capture.promiscuous, geometry)?;
+        let stored = capture::descriptor_name(name, geometry);
+        let fd_name = NotifyState::FdName(&stored);
+        // The store outlives a restart of the service: the socket of the last start makes room first.
+        sd_notify::notify(&[NotifyState::FdStoreRemove, NotifyState::FdName(&stored)])
+            .map_err(SensorError::HandOver)?;
+        sd_notify::notify_with_fds(&[NotifyState::FdStore, fd_name], &[socket.as_fd()])
+            .map_err(SensorError::HandOver)?;
+    }
+    Ok(())
+}
+
+/// Enters the network namespace of the host: with `PrivateNetwork=` even the privileged step begins in the
+/// unit's own, empty one.
+///
+/// # Errors
+/// When the namespace of process 1 cannot be entered.
+pub(crate) fn enter_host_network() -> Result<(), SensorError> {
+    let failed = |e: std::io::Error| SensorError::Namespace(e);
+    let namespace = std::fs::File::open(Path::new(HOST_NETWORK)).map_err(failed)?;
+    rustix::thread::move_into_link_name_space(namespace.as_fd(), Some(LinkNameSpaceType::Network))
+        .map_err(|e| failed(e.into()))
+}
+
+/// The filter as plain instructions.
+pub(crate) fn instructions(rules: &Rules) -> Vec<Instruction> {
+    let program = rules.filter().instructions().iter();
+    program.map(|i| Instruction { code: i.code, jt: i.jt, jf: i.jf, k: i.k }).collect()
+}
+
+const HOST_NETWORK: &str = "/proc/1/ns/net";

@@ -1,0 +1,47 @@
+//! Capture files through the same rooms as a wire.
+
+use std::ops::ControlFlow;
+use std::path::Path;
+
+use headgate_capture::{self as capture, File, FileError, FileSummary};
+use headgate_record::Record;
+use headgate_rules::filter::VlanTag;
+
+use crate::engine::Engine;
+use crate::error::SensorError;
+
+/// Reads a file: each packet is first cut by the same program that the kernel runs on a wire.
+///
+/// Records go to `take` as they are made; it ends the reading by breaking. What is still under way at the
+/// end of the file stays in the engine, so that several files can follow each other.
+///
+/// # Errors
+/// [`SensorError::File`] when the file cannot be read, or not to its end; what came before was used.
+pub fn replay(
+    engine: &mut Engine,
+    path: &Path,
+    take: &mut dyn FnMut(Vec<Record>) -> ControlFlow<()>,
+) -> Result<FileSummary, SensorError> {
+    let mut file = File::open(path).map_err(SensorError::from)?;
+    let program = engine.rules().filter().clone();
+    let stem = path.file_stem().map(|s| s.to_string_lossy().into_owned()).unwrap_or_default();
+    let result = file.read(
+        |bytes, tag| program.run(bytes, tag.map(|t| VlanTag(t.control))),
+        |interface, frame| {
+            let interface = engine.interface(interface);
+            engine.frame(interface, &frame);
+            if engine.has_records() { take(engine.take()) } else { ControlFlow::Continue(()) }
+        },
+    );
+    let summary = match &result {
+        Ok(summary) => Some(summary),
+        Err(error) => FileError::summary(error),
+    };
+    // Frames of other link types, and frames that the program could not judge, are accounted for too.
+    let unread = summary.map_or(0, |s| s.unsupported_link + s.not_kept);
+    if unread > 0 {
+        let interface = engine.interface(&stem);
+        engine.unread(interface, unread);
+    }
+    result.map_err(|e| SensorError::from(capture::Error::from(e)))
+}

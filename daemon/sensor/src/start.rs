@@ -1,0 +1,133 @@
+//! From a command line to a running sensor: configuration, sockets, sandbox, then frames.
+
+use std::io;
+use std::ops::ControlFlow;
+use std::os::fd::{AsRawFd, OwnedFd};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use headgate_capture::{self as capture, Ring};
+use headgate_record::Record;
+use headgate_rules::Rules;
+use headgate_service::config::{self, Headgate};
+use headgate_service::stop::Stop;
+use headgate_service::{lockdown, notify};
+
+use crate::args::{Args, Command};
+use crate::engine::Engine;
+use crate::error::SensorError;
+use crate::handover::Handover;
+use crate::live::{self, Source};
+use crate::{opener, replay, sandbox};
+
+/// Reads the rules that lie beside a configuration file: `rules.toml` and its drop-ins.
+///
+/// # Errors
+/// [`SensorError::Config`] when a file cannot be read, [`SensorError::Rules`] when it is wrong.
+pub fn read_rules(config: &Path) -> Result<Rules, SensorError> {
+    let files = config::read_with_drop_ins(&config.with_file_name("rules.toml"))?;
+    let named: Vec<_> = files.into_iter().map(|(path, text)| (path.display().to_string(), text)).collect();
+    Ok(Rules::parse(&named)?)
+}
+
+pub(crate) fn start(args: Args) -> Result<(), SensorError> {
+    match args.command {
+        Command::OpenCapture { config, host_network } => {
+            let (settings, rules) = (config::load(&config)?, read_rules(&config)?);
+            if host_network {
+                opener::enter_host_network()?;
+            }
+            opener::open_all(&settings, &rules)
+        }
+        Command::Run { config, capture_stdin, replay } => {
+            let (settings, rules) = (config::load(&config)?, read_rules(&config)?);
+            if replay.is_empty() {
+                watch(&settings, rules, sockets(capture_stdin)?)
+            } else {
+                read(&settings, rules, &replay)
+            }
+        }
+    }
+}
+
+/// The capture sockets: standard input, or what the service manager hands over.
+fn sockets(stdin_name: Option<String>) -> Result<Vec<(String, OwnedFd)>, SensorError> {
+    let inherited: Vec<_> = match stdin_name {
+        Some(name) => vec![(0, name)],
+        None => sd_notify::listen_fds_with_names().map_err(SensorError::Inherited)?.collect(),
+    };
+    let adopted = inherited.into_iter().map(|(raw, name)| Ok((name, capture::adopt(raw)?)));
+    let sockets: Vec<_> = adopted.collect::<Result<_, SensorError>>()?;
+    if sockets.is_empty() { Err(SensorError::NoSocket) } else { Ok(sockets) }
+}
+
+fn watch(config: &Headgate, rules: Rules, sockets: Vec<(String, OwnedFd)>) -> Result<(), SensorError> {
+    let descriptors: Vec<_> = sockets.iter().map(|(_, fd)| fd.as_raw_fd()).collect();
+    let stop = give_up_privileges()?;
+    let mut sources = Vec::new();
+    for (name, socket) in sockets {
+        let (interface, geometry) = capture::parse_descriptor_name(&name)?;
+        sources.push(Source { ring: Ring::map(socket, geometry)?, interface });
+    }
+    let handover = start_handover(config)?;
+    sandbox::filter_system_calls(&descriptors)?;
+    let mut engine = Engine::new(rules, config);
+    log::info!("watching {} interfaces", sources.len());
+    notify::ready(&format!("watching {} interfaces", sources.len()));
+    let result = live::run(&mut engine, &mut sources, &handover, &stop);
+    notify::stopping();
+    let committed = finish(handover, STOP_LIMIT, &|| false);
+    result.and(committed)
+}
+
+fn read(config: &Headgate, rules: Rules, files: &[PathBuf]) -> Result<(), SensorError> {
+    let stop = give_up_privileges()?;
+    let handover = start_handover(config)?;
+    sandbox::filter_system_calls(&[])?;
+    let mut engine = Engine::new(rules, config);
+    notify::ready("reading capture files");
+    let stopped = || stop.is_requested();
+    let mut take = |records: Vec<Record>| {
+        records.into_iter().for_each(|record| handover.push_waiting(record, &stopped));
+        if stopped() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+    };
+    // A file that is damaged does not keep the next one from being read; its error is what remains.
+    let mut result = Ok(());
+    for file in files {
+        if let Err(error) = replay::replay(&mut engine, file, &mut take) {
+            log::error!("{}", headgate_service::exit::chain(&error));
+            result = Err(error);
+        }
+    }
+    engine.finish();
+    engine.account(handover.take_dropped());
+    let _ = take(engine.take());
+    log::info!("read {} frames", engine.totals().map(|(_, c)| c.frames).sum::<u64>());
+    let committed = finish(handover, FILE_LIMIT, &stopped);
+    result.and(committed)
+}
+
+/// Before any thread is made, so that all of them are without privileges.
+fn give_up_privileges() -> Result<Stop, SensorError> {
+    let step = |step| move |source: io::Error| SensorError::System { step, source };
+    lockdown::privileges().map_err(step("give up privileges"))?;
+    sandbox::drop_capabilities()?;
+    Stop::install().map_err(step("watch for signals"))
+}
+
+fn start_handover(config: &Headgate) -> Result<Handover, SensorError> {
+    Handover::start(&config.sockets.directory)
+        .map_err(|source| SensorError::System { step: "start the hand-over to the store", source })
+}
+
+fn finish(handover: Handover, limit: Duration, stop: &dyn Fn() -> bool) -> Result<(), SensorError> {
+    match handover.finish(limit, stop) {
+        0 => Ok(()),
+        records => Err(SensorError::NotCommitted { records }),
+    }
+}
+
+/// How long the store may take for the last records when the sensor is asked to stop.
+const STOP_LIMIT: Duration = Duration::from_secs(5);
+/// How long it may take for those of a file.
+const FILE_LIMIT: Duration = Duration::from_secs(300);

@@ -1,0 +1,43 @@
+//! What the sensor remembers while it watches: tables of fixed size, oldest out, every loss counted.
+
+use headgate_record::{Error, Record};
+
+pub(crate) mod counters;
+pub(crate) mod device;
+pub(crate) mod dhcp;
+pub(crate) mod flow;
+pub(crate) mod neighbor;
+pub(crate) mod table;
+
+/// Activity of a device or neighbour that is otherwise unchanged is recorded once in so long, nanoseconds.
+pub(crate) const REPORT_INTERVAL: u64 = 60 * SECOND;
+/// Nanoseconds.
+pub(crate) const SECOND: u64 = 1_000_000_000;
+
+/// Records on their way out of the tables.
+#[derive(Debug, Default)]
+pub(crate) struct Sink(Vec<Record>);
+
+impl Sink {
+    /// Adds a record. One that could not be built is a fault of ours; it is logged by its cause,
+    /// which names fields and no values.
+    pub(crate) fn push(&mut self, record: Result<Record, Error>) {
+        match record {
+            Ok(record) => self.0.push(record),
+            Err(error) => log::error!("a record could not be built: {error}"),
+        }
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    pub(crate) fn take(&mut self) -> Vec<Record> {
+        std::mem::take(&mut self.0)
+    }
+}
+
+/// The VLAN field of a record: absent for untagged frames.
+pub(crate) fn tagged(vlan: u16) -> Option<u16> {
+    (vlan != 0).then_some(vlan)
+}

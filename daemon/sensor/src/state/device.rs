@@ -1,0 +1,145 @@
+//! Devices: stations by MAC address and VLAN.
+
+use std::net::IpAddr;
+
+use headgate_record::{Error, Field, Kind, Mac, Record, Value};
+
+use super::table::Table;
+use super::{REPORT_INTERVAL, Sink};
+use crate::identify;
+
+/// Most addresses remembered of one device; a new one replaces the oldest.
+const MAX_ADDRESSES: usize = 8;
+
+/// Which device: VLAN (0 when untagged) and MAC address.
+pub(crate) type DeviceKey = (u16, Mac);
+
+#[derive(Debug, Default)]
+pub(crate) struct Device {
+    interface: String,
+    addresses: Vec<IpAddr>,
+    names: Names,
+    first_seen: u64,
+    last_seen: u64,
+    frames: u64,
+    bytes: u64,
+    reported: u64,
+    changed: bool,
+}
+
+/// What a DHCP client says about itself.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Names {
+    pub(crate) hostname: Option<String>,
+    pub(crate) fqdn: Option<String>,
+    pub(crate) vendor_class: Option<String>,
+    pub(crate) parameter_list: Vec<u8>,
+}
+
+#[derive(Debug)]
+pub(crate) struct Devices {
+    table: Table<DeviceKey, Device>,
+    pub(crate) evicted: u64,
+}
+
+impl Devices {
+    pub(crate) fn new(capacity: usize) -> Self {
+        Devices { table: Table::new(capacity), evicted: 0 }
+    }
+
+    /// A frame of the device was seen.
+    pub(crate) fn frame(&mut self, key: DeviceKey, interface: &str, time: u64, bytes: u64, out: &mut Sink) {
+        if let Some(device) = self.table.touch(&key) {
+            device.frame(time, bytes);
+            return;
+        }
+        let mut device =
+            Device { interface: interface.to_owned(), first_seen: time, changed: true, ..Device::default() };
+        device.frame(time, bytes);
+        if let Some((key, mut old)) = self.table.insert(key, device) {
+            self.evicted += 1;
+            if old.changed || old.frames > 0 {
+                old.emit(&key, time, out);
+            }
+        }
+    }
+
+    /// The device uses an address.
+    pub(crate) fn address(&mut self, key: &DeviceKey, address: IpAddr) {
+        let Some(device) = self.table.touch(key) else { return };
+        if address.is_unspecified() || device.addresses.contains(&address) {
+            return;
+        }
+        if device.addresses.len() >= MAX_ADDRESSES {
+            device.addresses.remove(0);
+        }
+        device.addresses.push(address);
+        device.changed = true;
+    }
+
+    /// The device says who it is. What it does not say this time stays as it was.
+    pub(crate) fn names(&mut self, key: &DeviceKey, names: Names) {
+        let Some(device) = self.table.touch(key) else { return };
+        let before = device.names.clone();
+        let known = &mut device.names;
+        known.hostname = names.hostname.or(known.hostname.take());
+        known.fqdn = names.fqdn.or(known.fqdn.take());
+        known.vendor_class = names.vendor_class.or(known.vendor_class.take());
+        if !names.parameter_list.is_empty() {
+            known.parameter_list = names.parameter_list;
+        }
+        device.changed |= *known != before;
+    }
+
+    /// Reports what is new about devices: changes at once, activity once in an interval, all at the end.
+    pub(crate) fn report(&mut self, now: u64, all: bool, out: &mut Sink) {
+        for (key, device) in self.table.values_mut() {
+            let active = device.frames > 0 && (all || now.saturating_sub(device.reported) >= REPORT_INTERVAL);
+            if device.changed || active {
+                device.emit(key, now, out);
+            }
+        }
+    }
+}
+
+impl Device {
+    fn frame(&mut self, time: u64, bytes: u64) {
+        self.last_seen = self.last_seen.max(time);
+        self.frames += 1;
+        self.bytes += bytes;
+    }
+
+    fn emit(&mut self, key: &DeviceKey, now: u64, out: &mut Sink) {
+        out.push(self.record(key));
+        self.frames = 0;
+        self.bytes = 0;
+        self.reported = now;
+        self.changed = false;
+    }
+
+    fn record(&self, (vlan, mac): &DeviceKey) -> Result<Record, Error> {
+        let names = &self.names;
+        let os_class = identify::os_class(&names.parameter_list, names.vendor_class.as_deref());
+        let mut r = Record::new(Kind::Device);
+        r.set(Field::DeviceMac, *mac)?;
+        r.set_some(Field::DeviceVlan, super::tagged(*vlan))?;
+        r.set(Field::DeviceInterface, self.interface.as_str())?;
+        if !self.addresses.is_empty() {
+            r.set(Field::DeviceAddresses, self.addresses.iter().copied().collect::<Value>())?;
+        }
+        r.set_some(Field::DeviceHostname, names.hostname.as_deref())?;
+        r.set_some(Field::DeviceFqdn, names.fqdn.as_deref())?;
+        r.set_some(Field::DeviceVendor, identify::vendor(*mac))?;
+        r.set(Field::DeviceLocallyAdministered, mac.is_locally_administered())?;
+        r.set_some(Field::DeviceOsClass, os_class)?;
+        r.set_some(Field::DeviceVendorClass, names.vendor_class.as_deref())?;
+        if !names.parameter_list.is_empty() {
+            r.set(Field::DeviceParameterList, names.parameter_list.iter().copied().collect::<Value>())?;
+        }
+        r.set(Field::DeviceFirstSeen, Value::Time(self.first_seen))?;
+        r.set(Field::DeviceLastSeen, Value::Time(self.last_seen))?;
+        r.set(Field::DeviceFrames, self.frames)?;
+        r.set(Field::DeviceBytes, self.bytes)?;
+        Ok(r)
+    }
+}
