@@ -1,1 +1,31 @@
-//! capture
+//! Frames in: the live ring and capture files.
+//!
+//! **What it does.** A short privileged process calls [`open`]: it makes a packet socket, attaches a
+//! compiled filter that says how many octets of each frame to keep, locks that filter for good and hands
+//! the descriptor on under a [`descriptor_name`]. The process that sees takes it with [`adopt`], which
+//! believes nothing but what the kernel says about it, and reads cut frames from a [`Ring`] without any
+//! capability. [`File`] gives frames of pcap and pcapng files in the same form, cut by the same program.
+//!
+//! **What it never does.** It parses no protocol above the VLAN tag, sends nothing, writes no file,
+//! logs nothing, and never reads a whole capture file into memory. Octets that the filter does not keep
+//! never reach its memory from a wire, and never leave it from a file.
+//!
+//! **Who uses it.** The sensor, and whatever opens for it. It imports none of our crates; a filter comes
+//! in as plain [`Instruction`]s. It is the only crate with `unsafe`, all of it in `sys.rs`.
+#![deny(clippy::indexing_slicing, clippy::as_conversions)]
+
+mod block;
+mod error;
+mod file;
+mod frame;
+mod geometry;
+mod ring;
+mod socket;
+mod sys;
+
+pub use error::{Error, FileError};
+pub use file::{Ended, File, FileSummary};
+pub use frame::{Frame, Instruction, Tag};
+pub use geometry::{Geometry, descriptor_name, parse_descriptor_name};
+pub use ring::{Ring, Statistics};
+pub use socket::{adopt, open};

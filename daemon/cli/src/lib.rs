@@ -1,6 +1,68 @@
-//! cli
+//! `headgate`, the administrator's command.
+//!
+//! **What it does.** Asks the running processes and shows their answers ([`ask`], [`show`]), checks rule
+//! files, reads capture files through the sensor's own rooms (`replay`), makes keys and requests by
+//! calling the programs that own them (`enroll`), and runs the whole chain once in a throw-away
+//! site (`trial`).
+//!
+//! **What it never does.** It holds no key and opens no database: what only a process knows, only that
+//! process is asked.
+//!
+//! **Who uses it.** The administrator. It imports `sensor` (for `replay`), `rules` and `record`.
 
-/// Entry point.
-pub fn main() -> std::process::ExitCode {
-    std::process::ExitCode::SUCCESS
+mod args;
+mod ask;
+mod dictionary;
+mod enroll;
+mod error;
+mod programs;
+mod replay;
+mod rules;
+mod show;
+mod trial;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+use headgate_service::exit::{self, Exit};
+
+use args::{Args, Command};
+use error::CliError;
+
+/// The `headgate` program.
+#[must_use]
+pub fn main() -> ExitCode {
+    match run(Args::parse()) {
+        Ok(()) => ExitCode::from(exit::OK),
+        // Whoever reads our output has enough of it.
+        Err(CliError::Output(e)) if e.kind() == std::io::ErrorKind::BrokenPipe => ExitCode::from(exit::OK),
+        Err(CliError::Said(error)) => ExitCode::from(error.code()),
+        Err(error) => {
+            show::problem(&exit::chain(&error));
+            ExitCode::from(error.code())
+        }
+    }
+}
+
+fn run(args: Args) -> Result<(), CliError> {
+    let Args { config, json, command } = args;
+    match command {
+        Command::Status => show::status(&ask::status(&config)?, json),
+        Command::Devices { limit } => show::records(headgate_record::Kind::Device, &config, limit, json),
+        Command::Neighbors { limit } => show::records(headgate_record::Kind::Neighbor, &config, limit, json),
+        Command::Leases { limit } => show::records(headgate_record::Kind::Lease, &config, limit, json),
+        Command::Exchanges { limit } => show::records(headgate_record::Kind::Exchange, &config, limit, json),
+        Command::Flows { limit } => show::records(headgate_record::Kind::Flow, &config, limit, json),
+        Command::Counters { limit } => show::records(headgate_record::Kind::Counters, &config, limit, json),
+        Command::Preview { limit } => show::preview(&ask::preview(&config, limit)?, json),
+        Command::Ledger { limit } => show::ledger(&ask::ledger(&config, limit)?, json),
+        Command::Rules { command: args::RulesCommand::Check } => rules::check(&config, json),
+        Command::Rules { command: args::RulesCommand::Show } => rules::show(&config, json),
+        Command::Dictionary => dictionary::print(json),
+        Command::Replay { files } => replay::replay(&config, &files, json),
+        Command::Enroll => enroll::enroll(&config),
+        Command::Trial { pcap, interface, seconds, keep } => {
+            trial::run(&trial::Wish { pcap, interface, seconds, keep, json })
+        }
+    }
 }

@@ -1,6 +1,120 @@
-//! receiver
+//! The cloud end: it verifies batches, stores each once, and answers with a signed receipt.
+//!
+//! **What it does.** Accepts appliances over mutual TLS 1.3 (RFC 8446), checks that a batch is from
+//! the appliance whose certificate it came with, stores it whole in its own SQLite file, and only
+//! then signs a receipt (Ed25519, RFC 8032). It also makes the keys and certificates of an
+//! organisation ([`init`]), signs appliances' requests ([`sign`]) and shows what was received.
+//!
+//! **What it never does.** It never replaces a batch that it has stored, gives no receipt for what
+//! is not on disk, answers nobody without a certificate of its authority, and asks nothing of an
+//! appliance.
+//!
+//! **Who uses it.** The `headgate-receiver` binary. Of ours it imports `record` and `service`.
 
-/// Entry point.
-pub fn main() -> std::process::ExitCode {
-    std::process::ExitCode::SUCCESS
+mod accounts;
+mod args;
+mod authority;
+mod config;
+mod database;
+mod error;
+mod files;
+mod http;
+mod init;
+mod list;
+mod receipt;
+mod server;
+mod tls;
+mod writer;
+
+use std::io::{self, Write};
+use std::net::SocketAddr;
+use std::path::Path;
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use headgate_service::stop::Stop;
+use headgate_service::{exit, lockdown, log};
+
+use args::{Args, Command};
+
+pub use authority::Validity;
+pub use config::Config;
+pub use error::Error;
+pub use init::{Signed, init, sign};
+pub use list::{Filter, batches, records};
+pub use server::serve;
+
+/// Runs the command line of `headgate-receiver`.
+#[must_use]
+pub fn main() -> ExitCode {
+    let args = Args::parse();
+    log::init("headgate-receiver");
+    match dispatch(args.command) {
+        Ok(true) => ExitCode::from(exit::OK),
+        Ok(false) => ExitCode::from(exit::NO),
+        Err(error) => exit::report(Err(error)),
+    }
+}
+
+/// Whether there was an answer.
+fn dispatch(command: Command) -> Result<bool, Error> {
+    lockdown::privileges().map_err(|source| Error::System { what: "giving up privileges", source })?;
+    match command {
+        Command::Init(args) => {
+            init(&args.directory, &args.names, args.listen)?;
+            say(&format!(
+                "made in {}\nNext: `headgate-receiver run --config {}`; give appliances authority.crt and receipt.pub.",
+                args.directory.display(),
+                args.directory.join("receiver.toml").display(),
+            ))?;
+        }
+        Command::Sign(args) => {
+            let signed = sign(&args.directory, &args.request, &args.output, args.validity())?;
+            say(&format!("{}: certificate of {}", args.output.display(), signed.appliance))?;
+        }
+        Command::Run(args) => {
+            let mut config = Config::load(&args.config)?;
+            if let Some(listen) = args.listen {
+                config.listen = listen;
+            }
+            let stop =
+                Stop::install().map_err(|source| Error::System { what: "watching signals", source })?;
+            serve(&config, &stop, announce)?;
+        }
+        Command::Records(args) => {
+            let filter = Filter { appliance: args.appliance, kind: args.kind };
+            return list(&args.config, |config, out| records(config, &filter, args.json, out));
+        }
+        Command::Batches(args) => {
+            return list(&args.config, |config, out| batches(config, args.json, out));
+        }
+    }
+    Ok(true)
+}
+
+/// For whoever started the process and must know the port.
+fn announce(address: SocketAddr) {
+    let mut out = io::stdout().lock();
+    // A closed standard output is no reason not to serve.
+    let _ = writeln!(out, "listening on {address}").and_then(|()| out.flush());
+}
+
+fn say(text: &str) -> Result<(), Error> {
+    writeln!(io::stdout().lock(), "{text}").map_err(Error::Output)
+}
+
+/// Whether anything was listed. A reader that has seen enough is no error.
+fn list(
+    config: &Path,
+    show: impl FnOnce(&Config, &mut dyn Write) -> Result<u64, Error>,
+) -> Result<bool, Error> {
+    let config = Config::load(config)?;
+    let mut out = io::BufWriter::new(io::stdout().lock());
+    let shown = show(&config, &mut out).and_then(|n| out.flush().map(|()| n).map_err(Error::Output));
+    match shown {
+        Ok(count) => Ok(count > 0),
+        Err(Error::Output(error)) if error.kind() == io::ErrorKind::BrokenPipe => Ok(true),
+        Err(error) => Err(error),
+    }
 }

@@ -1,6 +1,74 @@
-//! store
+//! The process that remembers: `headgate-store`.
+//!
+//! **What it does.** Takes records from the sensor, applies the collect gate's pseudonyms, seals them
+//! into segments of an encrypted SQLite database, applies the release gate, keeps numbered batches in
+//! an outbox until the receiver's receipt for each is verified, and answers the administrator.
+//!
+//! **What it never does.** It sees no frame, opens no network connection, makes no key by itself, and
+//! hands nothing to the uplink that has not passed the release gate.
+//!
+//! **Who uses it.** The binary of this name calls [`main`]. Everyone else speaks to its sockets
+//! ([`headgate_record::local`]).
+//!
+//! # Invariants
+//!
+//! 1. *Acknowledged means on disk.* [`Committed`](headgate_record::local::ToSensor::Committed) is sent
+//!    after the transaction that holds the records is synchronised (WAL, `synchronous=FULL`). After
+//!    loss of power at any moment every acknowledged record is there, once.
+//! 2. *One transaction for each promise.* The records of a hand-over and the session's number; a
+//!    batch, its ledger entry and the cursor behind it; a receipt's ledger entry and the deletion of
+//!    its batch; a loss and its count: both happen or neither.
+//! 3. *Once.* A record has one number in its session; what is said again is skipped, a gap is refused.
+//!    A record passes the release gate once, in order, and a batch has one number in the epoch, from 1
+//!    without gaps.
+//! 4. *Sealed in place.* Every record and batch is under AES-256-GCM with associated data that names
+//!    its table, database, key, row and class. Nothing in any file is plain but counts, times,
+//!    classes, digests and reasons.
+//! 5. *Who deletes.* A batch leaves the outbox by a receipt that the pinned key signed for exactly
+//!    these bytes; by damage, into quarantine; or as the last resort to make room. A segment leaves to
+//!    make room, with its session, or by damage. Each is counted by class and reason, and is in the
+//!    ledger. Nothing else deletes.
+//! 6. *For the session only.* What is about a device with a randomised address is sealed under a key
+//!    of the sensor's session. When another session begins, these segments are overwritten and the
+//!    key is destroyed.
+//! 7. *Bounded.* Database, WAL and shared memory together stay below `store.max_mib`; requests,
+//!    connections, messages, batches and answers each have a limit with a name. When the cap is
+//!    reached the least valuable goes first ([`evict`](self)), and when nothing can go, hand-overs are
+//!    not acknowledged.
+//! 8. *Damage is local.* A segment or batch that does not open is set aside as it is and counted; all
+//!    else goes on. Segments that vanish are noticed, because ids are never given twice and deletions
+//!    are counted.
+//! 9. *Refusal changes nothing.* A wrong key, a newer schema, unusable rules or a bad receipt leave the
+//!    database as it was.
+#![deny(clippy::indexing_slicing, clippy::as_conversions)]
 
-/// Entry point.
+mod account;
+mod admit;
+mod args;
+mod config;
+mod database;
+mod error;
+mod evict;
+mod keeper;
+mod keys;
+mod ledger;
+mod master;
+mod outbox;
+mod peers;
+mod query;
+mod release;
+mod seal;
+mod segment;
+mod sockets;
+mod status;
+mod store;
+
+pub use args::{Arguments, run};
+pub use error::{Error, OpenError};
+
+/// The process: reads the command line, logs, and ends with the exit code of what went wrong.
 pub fn main() -> std::process::ExitCode {
-    std::process::ExitCode::SUCCESS
+    let arguments = <Arguments as clap::Parser>::parse();
+    headgate_service::log::init("headgate-store");
+    headgate_service::exit::report(run(&arguments))
 }

@@ -1,6 +1,68 @@
-//! uplink
+//! The process that speaks: it carries released batches to the receiver and receipts back.
+//!
+//! **What it does.** Asks the store for the oldest batch without a receipt, posts it to the receiver
+//! over HTTP/1.1 on mutual TLS 1.3 (RFC 8446), and hands the receipt to the store. While the
+//! receiver is away it waits, longer each time and at random, and says so; nothing is skipped and
+//! nothing changes its order, because the store alone decides what comes next. It also makes the
+//! appliance's key and signing request ([`request`]).
+//!
+//! **What it never does.** It keeps no batch, opens no store, holds no data key, sees no frame,
+//! listens on no port, trusts no authority but the pinned one, and sends no byte of a batch before
+//! the receiver has proved who it is.
+//!
+//! **Who uses it.** The `headgate-uplink` binary. Of ours it imports `record` and `service`.
 
-/// Entry point.
-pub fn main() -> std::process::ExitCode {
-    std::process::ExitCode::SUCCESS
+mod args;
+mod backoff;
+mod credentials;
+mod enroll;
+mod error;
+mod link;
+mod outbox;
+mod pace;
+mod problem;
+mod run;
+
+use std::io::Write;
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use headgate_service::stop::Stop;
+use headgate_service::{config, exit, lockdown, log};
+
+pub use enroll::{Request, request};
+pub use error::{CredentialFault, Error};
+pub use run::run;
+
+/// Runs the command line of `headgate-uplink`.
+#[must_use]
+pub fn main() -> ExitCode {
+    let args = args::Args::parse();
+    log::init("headgate-uplink");
+    exit::report(dispatch(&args))
+}
+
+fn dispatch(args: &args::Args) -> Result<(), Error> {
+    lockdown::privileges().map_err(|source| Error::System { what: "giving up privileges", source })?;
+    match &args.command {
+        args::Command::Run(common) => {
+            let config = config::load(&common.config)?;
+            let stop =
+                Stop::install().map_err(|source| Error::System { what: "watching signals", source })?;
+            run(&config, &stop)
+        }
+        args::Command::Request(common) => {
+            let made = request(&config::load(&common.config)?)?;
+            let text = format!(
+                "key:     {}\nrequest: {}\nNext: `headgate-receiver sign` at the cloud end turns the request into {}.",
+                made.key.display(),
+                made.request.display(),
+                headgate_service::credential::UPLINK_CERTIFICATE,
+            );
+            // The files are made; a closed standard output changes nothing.
+            let _ = writeln!(std::io::stdout().lock(), "{text}");
+            Ok(())
+        }
+    }
 }

@@ -1,1 +1,35 @@
-//! wire
+//! Bytes of a captured frame to typed protocol data.
+//!
+//! **What it does.** [`parse`] reads one Ethernet frame: up to two VLAN tags, ARP, IPv4 and IPv6
+//! with their fragments and extension headers, TCP, UDP, ICMP and ICMPv6 headers, LLDP and DHCPv4.
+//! Every length is checked before it is used. Where a part breaks the rules of its standard, the
+//! answer names the layer, the offset and the cause ([`Malformed`]), and still holds every part
+//! that could be read. A frame whose capture was cut is told apart from a frame that is too short.
+//!
+//! **What it never does.** It takes `&[u8]` and nothing else: no input or output, no clock, no
+//! logging, no policy, no `unsafe`. It does not read payload: above TCP and UDP only DHCPv4 is looked
+//! at. It verifies no checksum, since network cards compute them after a capture. A plain IP packet
+//! costs no allocation; LLDP and DHCPv4 are boxed. Every loop and list is bounded by a named constant.
+//!
+//! **Who uses it.** `rules` and `sensor`. It imports none of our crates.
+#![deny(clippy::indexing_slicing, clippy::as_conversions)]
+#![cfg_attr(not(test), deny(clippy::arithmetic_side_effects))]
+
+pub mod arp;
+mod cursor;
+pub mod dhcpv4;
+mod error;
+pub mod ethernet;
+pub mod icmp;
+pub mod ipv4;
+pub mod ipv6;
+pub mod lldp;
+mod packet;
+pub mod tcp;
+mod text;
+pub mod udp;
+pub mod vlan;
+
+pub use error::{Kind, Layer, Malformed};
+pub use packet::{Application, Network, Packet, Transport, parse};
+pub use text::Text;

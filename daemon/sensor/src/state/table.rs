@@ -169,7 +169,7 @@ mod tests {
                     }
                     2 => prop_assert_eq!(table.remove(&key), at.map(|at| model.remove(at).1)),
                     _ => {
-                        let due = |v: &usize| v % 2 == 0;
+                        let due = |v: &usize| v.is_multiple_of(2);
                         let expected = model.first().copied().filter(|(_, v)| due(v));
                         if expected.is_some() { model.remove(0); }
                         prop_assert_eq!(table.pop_oldest_if(due), expected);

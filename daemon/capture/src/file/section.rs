@@ -1,0 +1,166 @@
+//! What a file says about itself, kept while its frames are read: order of octets and interfaces.
+
+use pcap_parser::{Block, PcapBlockOwned};
+
+use super::File;
+use super::interface::{Interface, clean};
+use crate::Frame;
+
+/// A pcapng section, or a whole pcap file.
+pub(super) struct Section {
+    /// The name of interfaces that have none.
+    stem: String,
+    format: Format,
+    interfaces: Vec<Interface>,
+}
+
+/// A record, as far as it matters here.
+pub(super) enum Record<'a> {
+    /// An Ethernet frame, complete with its tag.
+    Frame { interface: &'a str, frame: Frame<'a> },
+    /// A frame of another link type.
+    OtherLink,
+    /// A known block without frames.
+    Description,
+    /// A block of an unknown type.
+    Unknown,
+}
+
+/// The length that a record gives for itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Declared {
+    /// Its header is not in the buffer yet.
+    Unknown,
+    /// With header and padding.
+    Len(usize),
+    /// More than the limits allow.
+    TooLong,
+}
+
+impl Section {
+    /// Before the first header.
+    pub(super) fn new(stem: &str) -> Section {
+        Section { stem: clean(stem), format: Format::Unread, interfaces: Vec::new() }
+    }
+
+    pub(super) fn interfaces(&self) -> impl Iterator<Item = &str> {
+        self.interfaces.iter().map(Interface::name)
+    }
+
+    /// Takes the next record of the file into account.
+    pub(super) fn take<'a>(&'a mut self, block: &'a PcapBlockOwned<'_>) -> Result<Record<'a>, &'static str> {
+        match block {
+            PcapBlockOwned::LegacyHeader(header) => {
+                self.format = Format::Pcap {
+                    big_endian: header.is_bigendian(),
+                    header_len: if header.is_modified_format() { LONG_HEADER_LEN } else { HEADER_LEN },
+                };
+                self.interfaces = vec![Interface::from_header(header, &self.stem)];
+                Ok(Record::Description)
+            }
+            PcapBlockOwned::Legacy(packet) => {
+                let interface = self.interface(0)?;
+                let time_ns = interface.pcap_time_ns(packet.ts_sec, packet.ts_usec);
+                Ok(interface.record(time_ns, packet.origlen, packet.data))
+            }
+            PcapBlockOwned::NG(block) => self.take_block(block),
+        }
+    }
+
+    fn take_block<'a>(&'a mut self, block: &'a Block<'_>) -> Result<Record<'a>, &'static str> {
+        match block {
+            Block::SectionHeader(header) => {
+                if header.major_version != 1 {
+                    return Err("a section is of an unknown version");
+                }
+                self.format = Format::PcapNg { big_endian: header.big_endian() };
+                self.interfaces.clear();
+                Ok(Record::Description)
+            }
+            Block::InterfaceDescription(description) => {
+                if self.interfaces.len() >= File::MAX_INTERFACES {
+                    return Err("a section describes too many interfaces");
+                }
+                let big_endian = matches!(self.format, Format::PcapNg { big_endian: true });
+                self.interfaces.push(Interface::from_description(description, big_endian, &self.stem));
+                Ok(Record::Description)
+            }
+            Block::EnhancedPacket(packet) => {
+                let captured =
+                    usize::try_from(packet.caplen).ok().and_then(|length| packet.data.get(..length));
+                let bytes = captured.ok_or("a frame is longer than its block")?;
+                let interface = self.interface(packet.if_id)?;
+                let time_ns = interface.time_ns(u64::from(packet.ts_high) << 32 | u64::from(packet.ts_low));
+                Ok(interface.record(time_ns, packet.origlen, bytes))
+            }
+            Block::SimplePacket(packet) => {
+                // Its captured length is not written down; data is padded to a multiple of 4.
+                let interface = self.interface(0)?;
+                let captured = usize::try_from(interface.snap_len().min(packet.origlen)).ok();
+                let bytes = captured.and_then(|length| packet.data.get(..length)).unwrap_or(packet.data);
+                Ok(interface.record(TIME_UNKNOWN, packet.origlen, bytes))
+            }
+            Block::NameResolution(_) | Block::InterfaceStatistics(_) | Block::DecryptionSecrets(_) => {
+                Ok(Record::Description)
+            }
+            Block::SystemdJournalExport(_)
+            | Block::ProcessInformation(_)
+            | Block::Custom(_)
+            | Block::Unknown(_) => Ok(Record::Unknown),
+        }
+    }
+
+    /// The length that the record at the start of `data` gives for itself.
+    pub(super) fn declared_len(&self, data: &[u8]) -> Declared {
+        let (field, big_endian, extra, limit) = match self.format {
+            Format::Unread => return Declared::Unknown,
+            Format::Pcap { big_endian, header_len } => {
+                (INCL_LEN, big_endian, header_len, File::MAX_FRAME_BYTES)
+            }
+            Format::PcapNg { big_endian } => {
+                // A new section may have the other order.
+                let big_endian = if data.starts_with(super::PCAPNG) {
+                    let Some(magic) = octets_at(data, BYTE_ORDER_MAGIC) else { return Declared::Unknown };
+                    magic == BIG_ENDIAN_MAGIC
+                } else {
+                    big_endian
+                };
+                (BLOCK_TOTAL_LEN, big_endian, 0, File::MAX_RECORD_BYTES)
+            }
+        };
+        let Some(octets) = octets_at(data, field) else { return Declared::Unknown };
+        let length = if big_endian { u32::from_be_bytes(octets) } else { u32::from_le_bytes(octets) };
+        match usize::try_from(length) {
+            Ok(length) if length <= limit => Declared::Len(length + extra),
+            _ => Declared::TooLong,
+        }
+    }
+
+    fn interface(&self, number: u32) -> Result<&Interface, &'static str> {
+        let found = usize::try_from(number).ok().and_then(|number| self.interfaces.get(number));
+        found.ok_or("a frame is of an interface that is not described")
+    }
+}
+
+#[derive(Clone, Copy)]
+enum Format {
+    Unread,
+    Pcap { big_endian: bool, header_len: usize },
+    PcapNg { big_endian: bool },
+}
+
+fn octets_at(data: &[u8], offset: usize) -> Option<[u8; 4]> {
+    data.get(offset..)?.first_chunk().copied()
+}
+
+/// The time of a frame in a simple packet block, which holds none.
+const TIME_UNKNOWN: u64 = 0;
+/// Octets of a pcap record's header, and of the longer one of the modified format.
+const HEADER_LEN: usize = 16;
+const LONG_HEADER_LEN: usize = 24;
+/// Where a pcap record gives its captured length.
+const INCL_LEN: usize = 8;
+/// Where a pcapng block gives its length, and a section header its order of octets.
+const BLOCK_TOTAL_LEN: usize = 4;
+const BYTE_ORDER_MAGIC: usize = 8;
+const BIG_ENDIAN_MAGIC: [u8; 4] = [0x1a, 0x2b, 0x3c, 0x4d];

@@ -1,0 +1,191 @@
+//! The capture descriptor: made by a process that may, believed by one that may not.
+
+use std::ffi::CString;
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd, RawFd};
+
+use crate::geometry::checked_interface;
+use crate::{Error, Geometry, Instruction, sys};
+
+/// Opens `interface` for capture; what `program` does not keep is never received.
+///
+/// The order leaves no moment in which a whole frame could arrive: a socket that receives nothing; the
+/// filter; its lock; the ring; what the interface shall receive; last the binding to all protocols, which
+/// begins delivery. Interfaces without Ethernet headers are refused, because the filter would cut at the
+/// wrong places.
+/// Without `promiscuous` the interface still receives the three LLDP group addresses
+/// (IEEE 802.1AB-2016 clause 7.1). Frames that this machine sends are captured too: on one end of a
+/// virtual pair, they are the other direction.
+///
+/// Needs `CAP_NET_RAW` in the network namespace of the interface. The descriptor is non-blocking and
+/// closed on exec.
+///
+/// # Errors
+/// [`Error::InterfaceName`], [`Error::ProgramLength`], [`Error::Geometry`] before anything is opened;
+/// then [`Error::Permission`], [`Error::NoInterface`], [`Error::NotEthernet`] and [`Error::Open`] with
+/// the step that failed.
+pub fn open(
+    interface: &str,
+    program: &[Instruction],
+    promiscuous: bool,
+    geometry: Geometry,
+) -> Result<OwnedFd, Error> {
+    let interface = checked_interface(interface)?;
+    if !(1..=MAX_INSTRUCTIONS).contains(&program.len()) {
+        return Err(Error::ProgramLength(program.len()));
+    }
+    let request = ring_request(geometry.checked()?);
+    let failed = |step| move |source| Error::Open { interface: interface.to_owned(), step, source };
+
+    let owned = sys::packet_socket().map_err(|source| match source.raw_os_error() {
+        Some(libc::EPERM) => Error::Permission,
+        _ => failed("open a packet socket")(source),
+    })?;
+    let socket = owned.as_fd();
+    let index = index(interface).ok_or_else(|| no_interface(interface))?;
+    check_ethernet(socket, index, interface)?;
+    sys::attach_filter(socket, program).map_err(failed("attach the filter"))?;
+    sys::lock_filter(socket).map_err(failed("lock the filter"))?;
+    sys::set_ring_version(socket, RING_VERSION).map_err(failed("select the ring's version"))?;
+    sys::make_ring(socket, &request).map_err(failed("allocate the ring"))?;
+    receive_groups(socket, index, promiscuous).map_err(failed("set what the interface receives"))?;
+    sys::bind(socket, index, ALL_PROTOCOLS).map_err(failed("begin to receive"))?;
+    Ok(owned)
+}
+
+/// Takes an inherited descriptor (from `LISTEN_FDS`, or 0 for standard input), if the kernel says that
+/// it is a raw packet socket with a filter that is locked. It will be closed on exec and never block.
+///
+/// Call it once for a number, and only for one that whoever started this process handed over: the
+/// process then owns it through the result alone. A descriptor that is refused is left as it is.
+///
+/// # Errors
+/// [`Error::NotOpen`], [`Error::NotPacketSocket`], [`Error::NoFilter`], [`Error::FilterNotLocked`], and
+/// [`Error::Adopt`] when the system refuses to say.
+pub fn adopt(raw: RawFd) -> Result<OwnedFd, Error> {
+    let socket = sys::borrow(raw).ok_or(Error::NotOpen(raw))?;
+    let failed = |source: io::Error| match source.raw_os_error() {
+        Some(libc::ENOTSOCK) => Error::NotPacketSocket(raw),
+        _ => Error::Adopt { descriptor: raw, source },
+    };
+    let number = |name| sys::number(socket, libc::SOL_SOCKET, name).map_err(failed);
+    if number(libc::SO_DOMAIN)? != libc::AF_PACKET || number(libc::SO_TYPE)? != libc::SOCK_RAW {
+        return Err(Error::NotPacketSocket(raw));
+    }
+    if sys::filter_length(socket).map_err(failed)? == 0 {
+        return Err(Error::NoFilter(raw));
+    }
+    if number(libc::SO_LOCK_FILTER)? != 1 {
+        return Err(Error::FilterNotLocked(raw));
+    }
+    sys::set_flags(socket).map_err(failed)?;
+    Ok(sys::own(socket))
+}
+
+fn index(interface: &str) -> Option<i32> {
+    sys::interface_index(&CString::new(interface).ok()?).ok()
+}
+
+fn no_interface(interface: &str) -> Error {
+    let present = pnet_datalink::interfaces().into_iter().take(MAX_LISTED).map(|found| found.name).collect();
+    Error::NoInterface { name: interface.to_owned(), present }
+}
+
+fn check_ethernet(socket: BorrowedFd<'_>, index: i32, interface: &str) -> Result<(), Error> {
+    let failed = |source| Error::Open { interface: interface.to_owned(), step: "learn the type", source };
+    sys::bind(socket, index, NO_PROTOCOL).map_err(failed)?;
+    match sys::bound_to(socket).map_err(failed)? {
+        (_, libc::ARPHRD_ETHER | libc::ARPHRD_LOOPBACK) => Ok(()),
+        (_, hardware) => Err(Error::NotEthernet { name: interface.to_owned(), hardware }),
+    }
+}
+
+fn ring_request(geometry: Geometry) -> libc::tpacket_req3 {
+    libc::tpacket_req3 {
+        tp_block_size: geometry.block_bytes,
+        tp_block_nr: geometry.blocks,
+        tp_frame_size: FRAME_SLOT,
+        tp_frame_nr: geometry.block_bytes / FRAME_SLOT * geometry.blocks,
+        tp_retire_blk_tov: BLOCK_TIMEOUT_MS,
+        tp_sizeof_priv: 0,
+        tp_feature_req_word: 0,
+    }
+}
+
+fn receive_groups(socket: BorrowedFd<'_>, index: i32, promiscuous: bool) -> io::Result<()> {
+    let mut request =
+        libc::packet_mreq { mr_ifindex: index, mr_type: PROMISCUOUS, mr_alen: 0, mr_address: [0; 8] };
+    if promiscuous {
+        return sys::add_membership(socket, &request);
+    }
+    for [a, b, c, d, e, f] in LLDP_GROUPS {
+        request.mr_type = MULTICAST;
+        request.mr_alen = 6;
+        request.mr_address = [a, b, c, d, e, f, 0, 0];
+        sys::add_membership(socket, &request)?;
+    }
+    Ok(())
+}
+
+/// `BPF_MAXINSNS` of the kernel.
+const MAX_INSTRUCTIONS: usize = 4_096;
+/// `TPACKET_V3`.
+pub(crate) const RING_VERSION: i32 = 2;
+/// The kernel wants a frame size that divides a block; version 3 packs frames tighter than that.
+const FRAME_SLOT: u32 = 2_048;
+/// Longest time a frame waits in a block that is not full.
+const BLOCK_TIMEOUT_MS: u32 = 64;
+/// Bound to this, a socket receives nothing.
+const NO_PROTOCOL: u16 = 0;
+/// `ETH_P_ALL` in network order.
+const ALL_PROTOCOLS: u16 = 0x0003_u16.to_be();
+/// `PACKET_MR_MULTICAST` and `PACKET_MR_PROMISC` in the type of the field that takes them.
+const MULTICAST: u16 = 0;
+const PROMISCUOUS: u16 = 1;
+/// Nearest bridge, nearest non-TPMR bridge, nearest customer bridge (IEEE 802.1AB-2016 table 7-1).
+const LLDP_GROUPS: [[u8; 6]; 3] = [
+    [0x01, 0x80, 0xc2, 0x00, 0x00, 0x0e],
+    [0x01, 0x80, 0xc2, 0x00, 0x00, 0x03],
+    [0x01, 0x80, 0xc2, 0x00, 0x00, 0x00],
+];
+/// Most interfaces that an error lists.
+const MAX_LISTED: usize = 64;
+
+#[cfg(test)]
+mod tests {
+    use std::os::fd::AsRawFd;
+
+    use super::*;
+
+    const KEEP_20: [Instruction; 1] = [Instruction { code: 0x06, jt: 0, jf: 0, k: 20 }];
+    const RING: Geometry = Geometry { block_bytes: 4_096, blocks: 2 };
+
+    #[test]
+    fn what_cannot_be_opened_is_refused_before_anything_is() {
+        assert!(matches!(open("", &KEEP_20, true, RING), Err(Error::InterfaceName(_))));
+        assert!(matches!(open("a/b", &KEEP_20, true, RING), Err(Error::InterfaceName(_))));
+        assert!(matches!(open("lo", &[], true, RING), Err(Error::ProgramLength(0))));
+        let long = [KEEP_20[0]; MAX_INSTRUCTIONS + 1];
+        assert!(matches!(open("lo", &long, true, RING), Err(Error::ProgramLength(4_097))));
+        let none = Geometry { block_bytes: 4_096, blocks: 0 };
+        assert!(matches!(open("lo", &KEEP_20, true, none), Err(Error::Geometry(_))));
+    }
+
+    #[test]
+    fn what_is_no_packet_socket_is_refused_and_left_open() {
+        let file = tempfile::tempfile().unwrap();
+        let udp = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
+        let (unix, _peer) = std::os::unix::net::UnixStream::pair().unwrap();
+        for raw in [file.as_raw_fd(), udp.as_raw_fd(), unix.as_raw_fd()] {
+            assert!(matches!(adopt(raw), Err(Error::NotPacketSocket(refused)) if refused == raw));
+            assert!(sys::borrow(raw).is_some());
+        }
+    }
+
+    #[test]
+    fn a_number_without_a_descriptor_is_refused() {
+        for raw in [-1, i32::MIN, i32::MAX] {
+            assert!(matches!(adopt(raw), Err(Error::NotOpen(_))));
+        }
+    }
+}

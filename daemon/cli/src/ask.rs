@@ -1,0 +1,54 @@
+//! Asking the store on its control socket.
+
+use std::io;
+use std::os::unix::net::UnixStream;
+use std::path::Path;
+use std::time::Duration;
+
+use headgate_record::Kind;
+use headgate_record::local::{CONTROL_SOCKET, ControlRequest, MAX_MESSAGE_BYTES};
+use headgate_service::{config, frame};
+use serde_json::Value;
+
+use crate::error::CliError;
+
+/// The store answers at once, or something is wrong.
+const ANSWER_LIMIT: Duration = Duration::from_secs(30);
+
+pub(crate) fn status(config: &Path) -> Result<Value, CliError> {
+    ask(config, &ControlRequest::Status)
+}
+
+pub(crate) fn records(config: &Path, kind: Kind, limit: u32) -> Result<Value, CliError> {
+    ask(config, &ControlRequest::Records { kind: kind.name().into(), limit })
+}
+
+pub(crate) fn preview(config: &Path, limit: u32) -> Result<Value, CliError> {
+    ask(config, &ControlRequest::Preview { limit })
+}
+
+pub(crate) fn ledger(config: &Path, limit: u32) -> Result<Value, CliError> {
+    ask(config, &ControlRequest::Ledger { limit })
+}
+
+fn ask(config: &Path, request: &ControlRequest) -> Result<Value, CliError> {
+    let socket = config::load(config)?.sockets.directory.join(CONTROL_SOCKET);
+    let no_store = |source: io::Error| match source.kind() {
+        io::ErrorKind::PermissionDenied => CliError::NotAllowed,
+        _ => CliError::NoStore { socket: socket.clone(), source },
+    };
+    let mut stream = UnixStream::connect(&socket).map_err(no_store)?;
+    stream.set_read_timeout(Some(ANSWER_LIMIT)).map_err(no_store)?;
+    stream.set_write_timeout(Some(ANSWER_LIMIT)).map_err(no_store)?;
+    let request = serde_json::to_vec(request).map_err(|e| CliError::Answer(e.to_string()))?;
+    frame::write(&mut stream, &request).map_err(no_store)?;
+    let answer = frame::read(&mut stream, MAX_MESSAGE_BYTES)
+        .map_err(no_store)?
+        .ok_or_else(|| no_store(io::ErrorKind::UnexpectedEof.into()))?;
+    let mut answer: Value = serde_json::from_slice(&answer).map_err(|e| CliError::Answer(e.to_string()))?;
+    if let Some(error) = answer.get("error").and_then(Value::as_str) {
+        return Err(CliError::Refused(error.to_owned()));
+    }
+    let ok = answer.get_mut("ok").map(Value::take);
+    ok.ok_or_else(|| CliError::Answer("neither an answer nor an error".into()))
+}

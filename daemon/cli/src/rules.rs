@@ -1,0 +1,31 @@
+//! `headgate rules`: checking and showing the rule files.
+
+use std::path::Path;
+
+use headgate_sensor::read_rules;
+use headgate_service::config;
+use serde_json::json;
+
+use crate::error::CliError;
+use crate::show;
+
+/// Checks the configuration and the rules. An error names file, line and column.
+pub(crate) fn check(config_file: &Path, as_json: bool) -> Result<(), CliError> {
+    config::load(config_file)?;
+    let rules = read_rules(config_file)?;
+    let digest: String = rules.digest().iter().map(|octet| format!("{octet:02x}")).collect();
+    let instructions = rules.filter().instructions().len();
+    if as_json {
+        return show::json(&json!({ "digest": digest, "filter_instructions": instructions }));
+    }
+    show::line(&format!(
+        "{} and the rules beside it are good.\nThe kernel filter has {instructions} instructions; the rules' digest is {digest}.",
+        config_file.display(),
+    ))
+}
+
+/// Prints the effective rules in the form of a rule file.
+pub(crate) fn show(config_file: &Path, as_json: bool) -> Result<(), CliError> {
+    let text = read_rules(config_file)?.show();
+    if as_json { show::json(&json!({ "rules": text })) } else { show::line(text.trim_end()) }
+}

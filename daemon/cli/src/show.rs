@@ -1,0 +1,220 @@
+//! Answers, as text for people or JSON for programs.
+
+use std::io::{self, Write};
+use std::path::Path;
+
+use headgate_record::{Kind, Record};
+use serde_json::Value;
+
+use crate::ask;
+use crate::error::CliError;
+
+mod status;
+pub(crate) use status::status;
+
+/// Prints one JSON document, indented.
+pub(crate) fn json(value: &Value) -> Result<(), CliError> {
+    line(&format!("{value:#}"))
+}
+
+/// Prints one JSON document on one line.
+pub(crate) fn json_line(value: &Value) -> Result<(), CliError> {
+    line(&value.to_string())
+}
+
+/// Prints text and ends the line.
+pub(crate) fn line(text: &str) -> Result<(), CliError> {
+    Ok(writeln!(io::stdout().lock(), "{text}")?)
+}
+
+/// Says on standard error what went wrong.
+pub(crate) fn problem(text: &str) {
+    let _ = writeln!(io::stderr().lock(), "headgate: {text}");
+}
+
+/// Says on standard error what is being done.
+pub(crate) fn progress(text: &str) {
+    let _ = writeln!(io::stderr().lock(), "… {text}");
+}
+
+/// Prints columns, each as wide as its widest cell; the last one is not filled up.
+pub(crate) fn table(header: Vec<String>, rows: Vec<Vec<String>>) -> Result<(), CliError> {
+    let mut widths: Vec<usize> = Vec::new();
+    for row in std::iter::once(&header).chain(&rows) {
+        for (at, cell) in row.iter().enumerate() {
+            let width = cell.chars().count();
+            match widths.get_mut(at) {
+                Some(widest) => *widest = width.max(*widest),
+                None => widths.push(width),
+            }
+        }
+    }
+    let mut text = String::new();
+    for row in std::iter::once(&header).chain(&rows) {
+        let cells: Vec<String> =
+            row.iter().zip(&widths).map(|(cell, width)| format!("{cell:<width$}")).collect();
+        text.push_str(cells.join("  ").trim_end());
+        text.push('\n');
+    }
+    line(text.trim_end())
+}
+
+/// Asks for the records of a kind and prints them.
+pub(crate) fn records(kind: Kind, config: &Path, limit: u32, as_json: bool) -> Result<(), CliError> {
+    let answer = ask::records(config, kind, limit)?;
+    if as_json {
+        return json(&answer);
+    }
+    let records = answer.as_array().map(Vec::as_slice).unwrap_or_default();
+    if records.is_empty() {
+        return Err(CliError::Nothing(format!("no {} records", kind.name())));
+    }
+    rows(kind, records)
+}
+
+/// Prints records, a table for each kind.
+pub(crate) fn by_kind(records: &[Record]) -> Result<(), CliError> {
+    let mut first = true;
+    for kind in Kind::ALL {
+        let of_kind: Vec<Value> = records.iter().filter(|r| r.kind() == kind).map(Record::to_json).collect();
+        if of_kind.is_empty() {
+            continue;
+        }
+        if !std::mem::replace(&mut first, false) {
+            line("")?;
+        }
+        line(&format!("{} ({})", kind.name(), of_kind.len()))?;
+        rows(kind, &of_kind)?;
+    }
+    if first { Err(CliError::Nothing("nothing that Headgate reads was in the files".into())) } else { Ok(()) }
+}
+
+/// Prints what the next batch would hold.
+pub(crate) fn preview(answer: &Value, as_json: bool) -> Result<(), CliError> {
+    if as_json {
+        return json(answer);
+    }
+    if answer["receiver_configured"] == false {
+        line("No receiver is configured: nothing leaves. With one, this would:")?;
+    }
+    line(&format!(
+        "{} records wait; the next batch would hold {}. {} finished batches wait to be sent.",
+        answer["waiting"], answer["records_in_batch"], answer["batches_waiting"],
+    ))?;
+    let records = answer["records"].as_array().map(Vec::as_slice).unwrap_or_default();
+    for record in records {
+        let fields = record.as_object().into_iter().flatten().filter(|(name, _)| *name != "kind");
+        let fields: Vec<String> = fields.map(|(name, value)| format!("{name}={}", cell(value))).collect();
+        line(&format!("  {}  {}", cell(&record["kind"]), fields.join(" ")))?;
+    }
+    for row in answer["withheld"].as_array().into_iter().flatten() {
+        line(&format!(
+            "  withheld: {} {} records ({})",
+            row["records"],
+            cell(&row["kind"]),
+            cell(&row["reason"])
+        ))?;
+    }
+    Ok(())
+}
+
+/// Prints the ledger. A broken chain is the answer no.
+pub(crate) fn ledger(answer: &Value, as_json: bool) -> Result<(), CliError> {
+    if as_json {
+        json(answer)?;
+    } else {
+        let header = ["NUMBER", "TIME", "EVENT", "DETAIL"].map(String::from).to_vec();
+        let rows = answer["entries"].as_array().into_iter().flatten().map(|entry| {
+            let time =
+                entry["at_ms"].as_u64().map(|ms| headgate_record::Value::Time(ms * 1_000_000).to_string());
+            let detail = entry["detail"].as_object().into_iter().flatten();
+            let detail: Vec<String> =
+                detail.map(|(name, value)| format!("{name}={}", short(&cell(value)))).collect();
+            vec![cell(&entry["number"]), time.unwrap_or_default(), cell(&entry["event"]), detail.join(" ")]
+        });
+        table(header, rows.collect())?;
+    }
+    match answer["broken_at"].as_u64() {
+        Some(at) => Err(CliError::Nothing(format!("the chain of the ledger is broken at entry {at}"))),
+        None if as_json => Ok(()),
+        None => line("The chain is whole."),
+    }
+}
+
+fn rows(kind: Kind, records: &[Value]) -> Result<(), CliError> {
+    let columns = columns(kind);
+    let header = columns.iter().map(|c| c.to_uppercase().replace('_', " ")).collect();
+    let rows = records.iter().map(|record| columns.iter().map(|column| cell(&record[*column])).collect());
+    table(header, rows.collect())
+}
+
+/// The columns of a kind that fit a terminal; JSON has all fields.
+fn columns(kind: Kind) -> &'static [&'static str] {
+    match kind {
+        Kind::Device => &["mac", "vlan", "vendor", "addresses", "hostname", "os_class", "last_seen"],
+        Kind::Neighbor => &[
+            "interface",
+            "system_name",
+            "chassis_id",
+            "port_id",
+            "port_description",
+            "capabilities_enabled",
+            "state",
+        ],
+        Kind::Lease => &["address", "mac", "vlan", "hostname", "server", "state", "granted", "expires"],
+        Kind::Exchange => &[
+            "started",
+            "mac",
+            "vlan",
+            "outcome",
+            "messages",
+            "servers",
+            "discover_to_offer",
+            "request_to_answer",
+        ],
+        Kind::Flow => &[
+            "started",
+            "source_address",
+            "source_port",
+            "destination_address",
+            "destination_port",
+            "transport",
+            "service",
+            "packets",
+            "reverse_packets",
+            "bytes",
+            "reverse_bytes",
+            "end_reason",
+        ],
+        Kind::Counters => &[
+            "interface",
+            "from",
+            "to",
+            "frames",
+            "frames_lost",
+            "used",
+            "partly_used",
+            "unread",
+            "malformed",
+        ],
+    }
+}
+
+/// A value in a table: lists with commas, nothing for what is absent.
+pub(crate) fn cell(value: &Value) -> String {
+    match value {
+        Value::Null => String::new(),
+        Value::String(text) => text.clone(),
+        Value::Array(items) => items.iter().map(cell).collect::<Vec<_>>().join(","),
+        other => other.to_string(),
+    }
+}
+
+/// The beginning of a digest or receipt.
+fn short(text: &str) -> String {
+    if text.len() > 24 {
+        format!("{}…", text.chars().take(16).collect::<String>())
+    } else {
+        text.to_owned()
+    }
+}

@@ -1,0 +1,159 @@
+//! The command line, exactly as typed.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::SystemTime;
+
+use clap::{Parser, Subcommand};
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
+
+use headgate_record::Kind;
+
+use crate::authority::Validity;
+
+/// Receives batches from appliances, stores them once, answers with signed receipts.
+#[derive(Debug, Parser)]
+#[command(name = "headgate-receiver", version)]
+pub struct Args {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Make an organisation's keys, certificates and configuration
+    Init(Init),
+    /// Sign the request of an appliance
+    Sign(Sign),
+    /// Receive until told to stop
+    Run(Run),
+    /// Print the records that were received
+    Records(Records),
+    /// Print the batches that were received, and which are missing
+    Batches(Batches),
+}
+
+/// `init`
+#[derive(Debug, clap::Args)]
+pub struct Init {
+    /// Directory for the files; made when it is not there
+    pub directory: PathBuf,
+    /// Host name or IP address under which appliances reach the receiver
+    #[arg(long = "name", value_name = "HOSTNAME_OR_IP", required = true)]
+    pub names: Vec<String>,
+    /// Address to listen on, for receiver.toml
+    #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:8443")]
+    pub listen: SocketAddr,
+}
+
+/// `sign`
+#[derive(Debug, clap::Args)]
+pub struct Sign {
+    /// Directory that `init` made
+    pub directory: PathBuf,
+    /// The appliance's signing request
+    #[arg(value_name = "REQUEST.csr")]
+    pub request: PathBuf,
+    /// Where to write the certificate
+    #[arg(short, long, value_name = "CERT.crt")]
+    pub output: PathBuf,
+    /// How long the certificate is valid
+    #[arg(long, value_name = "N", default_value_t = 825, value_parser = clap::value_parser!(u32).range(1..=3650))]
+    pub days: u32,
+    /// Begin of the validity, RFC 3339, for tests
+    #[arg(long, value_name = "TIME", value_parser = time_from, requires = "valid_until", conflicts_with = "days")]
+    pub valid_from: Option<SystemTime>,
+    /// End of the validity, RFC 3339, for tests
+    #[arg(long, value_name = "TIME", value_parser = time_from, requires = "valid_from", conflicts_with = "days")]
+    pub valid_until: Option<SystemTime>,
+}
+
+/// `run`
+#[derive(Debug, clap::Args)]
+pub struct Run {
+    /// Configuration file
+    #[arg(long, value_name = "FILE", default_value = crate::config::DEFAULT_PATH)]
+    pub config: PathBuf,
+    /// Address to listen on, instead of the configured one; port 0 takes a free one
+    #[arg(long, value_name = "ADDRESS:PORT")]
+    pub listen: Option<SocketAddr>,
+}
+
+/// `records`
+#[derive(Debug, clap::Args)]
+pub struct Records {
+    /// Configuration file
+    #[arg(long, value_name = "FILE", default_value = crate::config::DEFAULT_PATH)]
+    pub config: PathBuf,
+    /// One JSON document a line
+    #[arg(long)]
+    pub json: bool,
+    /// Only records of this kind
+    #[arg(long, value_parser = kind_from)]
+    pub kind: Option<Kind>,
+    /// Only records of this appliance
+    #[arg(long)]
+    pub appliance: Option<String>,
+}
+
+/// `batches`
+#[derive(Debug, clap::Args)]
+pub struct Batches {
+    /// Configuration file
+    #[arg(long, value_name = "FILE", default_value = crate::config::DEFAULT_PATH)]
+    pub config: PathBuf,
+    /// One JSON document a line
+    #[arg(long)]
+    pub json: bool,
+}
+
+impl Sign {
+    /// The validity that was asked for.
+    pub fn validity(&self) -> Validity {
+        match (self.valid_from, self.valid_until) {
+            (Some(from), Some(until)) => Validity { from, until },
+            _ => Validity::days(self.days),
+        }
+    }
+}
+
+fn time_from(text: &str) -> Result<SystemTime, String> {
+    OffsetDateTime::parse(text, &Rfc3339).map(SystemTime::from).map_err(|e| format!("no RFC 3339 time: {e}"))
+}
+
+fn kind_from(text: &str) -> Result<Kind, String> {
+    Kind::from_name(text).ok_or_else(|| format!("use one of: {}", Kind::ALL.map(Kind::name).join(", ")))
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Args::command().debug_assert();
+    }
+
+    #[test]
+    fn a_validity_in_the_past_can_be_asked_for() {
+        let args = Args::try_parse_from([
+            "x",
+            "sign",
+            "d",
+            "r",
+            "-o",
+            "c",
+            "--valid-from",
+            "2020-01-01T00:00:00Z",
+            "--valid-until",
+            "2020-01-02T00:00:00Z",
+        ]);
+        let Command::Sign(sign) = args.unwrap().command else { panic!("sign") };
+        assert_eq!(sign.validity().until.duration_since(sign.validity().from).unwrap().as_secs(), 86_400);
+    }
+}

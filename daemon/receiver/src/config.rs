@@ -1,0 +1,170 @@
+//! `receiver.toml`: what is written ([`File`]) and what it means ([`Config`]).
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use serde::Deserialize;
+
+use headgate_service::config::{Bounded, ConfigError, MAX_FILE_BYTES};
+
+/// Where the file lies on an installed receiver.
+pub const DEFAULT_PATH: &str = "/etc/headgate/receiver.toml";
+
+/// How the receiver runs; file names are resolved.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Config {
+    /// Address to listen on.
+    pub listen: SocketAddr,
+    /// Server certificate chain.
+    pub certificate: PathBuf,
+    /// Private key of that certificate.
+    pub key: PathBuf,
+    /// Most connections at once.
+    pub connections: usize,
+    /// Longest handshake, and longest transfer of one batch.
+    pub timeout: Duration,
+    /// Longest time without a request.
+    pub idle_timeout: Duration,
+    /// Authority of the clients' certificates.
+    pub authority: PathBuf,
+    /// Key that signs receipts.
+    pub receipt_key: PathBuf,
+    /// Database.
+    pub database: PathBuf,
+}
+
+impl Config {
+    /// Reads the file at `path` and resolves the names in it relative to it.
+    ///
+    /// # Errors
+    /// The first problem, with its place. Nothing but the file itself is touched.
+    pub fn load(path: &Path) -> Result<Config, ConfigError> {
+        let read = |source| ConfigError::Read { file: path.to_path_buf(), source };
+        if std::fs::metadata(path).map_err(read)?.len() > MAX_FILE_BYTES {
+            return Err(ConfigError::TooLarge { file: path.to_path_buf(), limit: MAX_FILE_BYTES });
+        }
+        let text = std::fs::read_to_string(path).map_err(read)?;
+        let file = toml::from_str(&text).map_err(|e| content_error(path, &text, &e))?;
+        Ok(resolve(file, path.parent().unwrap_or(Path::new(""))))
+    }
+}
+
+fn resolve(file: File, directory: &Path) -> Config {
+    let File { server, clients, receipts, database } = file;
+    let path = |name: Option<PathBuf>, default: &str| directory.join(name.unwrap_or_else(|| default.into()));
+    Config {
+        listen: server.listen.unwrap_or_else(|| SocketAddr::from((Ipv4Addr::LOCALHOST, DEFAULT_PORT))),
+        certificate: path(server.certificate, SERVER_CERTIFICATE),
+        key: path(server.key, SERVER_KEY),
+        connections: server.connections.map_or(DEFAULT_CONNECTIONS, Bounded::count),
+        timeout: server.timeout.map_or(DEFAULT_TIMEOUT, Bounded::seconds),
+        idle_timeout: server.idle_timeout.map_or(DEFAULT_IDLE_TIMEOUT, Bounded::seconds),
+        authority: path(clients.authority, AUTHORITY_CERTIFICATE),
+        receipt_key: path(receipts.key, RECEIPT_KEY),
+        database: path(database.file, "receiver.db"),
+    }
+}
+
+fn content_error(file: &Path, text: &str, error: &toml::de::Error) -> ConfigError {
+    let before = error.span().and_then(|s| text.get(..s.start)).unwrap_or_default();
+    let line = before.matches('\n').count() + 1;
+    let column = before.rsplit('\n').next().unwrap_or_default().chars().count() + 1;
+    ConfigError::Content { file: file.to_path_buf(), line, column, what: error.message().replace('\n', " ") }
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+struct File {
+    server: Server,
+    clients: Clients,
+    receipts: Receipts,
+    database: Database,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+struct Server {
+    listen: Option<SocketAddr>,
+    certificate: Option<PathBuf>,
+    key: Option<PathBuf>,
+    connections: Option<Bounded<1, 65_536>>,
+    timeout: Option<Bounded<1, 600>>,
+    idle_timeout: Option<Bounded<1, 86_400>>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+struct Clients {
+    authority: Option<PathBuf>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+struct Receipts {
+    key: Option<PathBuf>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+struct Database {
+    file: Option<PathBuf>,
+}
+
+/// Certificate of the organisation's authority.
+pub const AUTHORITY_CERTIFICATE: &str = "authority.crt";
+/// Certificate of the server.
+pub const SERVER_CERTIFICATE: &str = "server.crt";
+/// Private key of the server.
+pub const SERVER_KEY: &str = "server.key";
+/// Key that signs receipts.
+pub const RECEIPT_KEY: &str = "receipt.key";
+const DEFAULT_PORT: u16 = 8443;
+const DEFAULT_CONNECTIONS: usize = 4_096;
+const DEFAULT_TIMEOUT: Duration = Duration::from_secs(30);
+const DEFAULT_IDLE_TIMEOUT: Duration = Duration::from_secs(300);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn load_text(text: &str) -> Result<Config, String> {
+        let directory = tempfile::tempdir().unwrap();
+        let file = directory.path().join("receiver.toml");
+        std::fs::write(&file, text).unwrap();
+        Config::load(&file).map_err(|e| e.to_string().replace(directory.path().to_str().unwrap(), ""))
+    }
+
+    #[test]
+    fn the_shipped_file_is_the_defaults() {
+        let shipped = toml::from_str(crate::init::TEMPLATE).unwrap();
+        let place = Path::new("/etc/headgate");
+        assert_eq!(resolve(shipped, place), resolve(File::default(), place));
+    }
+
+    #[test]
+    fn the_shipped_file_has_every_key() {
+        let table: toml::Table = toml::from_str(crate::init::TEMPLATE).unwrap();
+        let keys: usize = table.values().map(|section| section.as_table().unwrap().len()).sum();
+        assert_eq!(keys, 9);
+    }
+
+    #[test]
+    fn an_unknown_key_is_named_with_its_place_and_what_is_allowed() {
+        let error = load_text("[server]\nport = 5\n").unwrap_err();
+        assert!(error.starts_with("/receiver.toml:2:1: unknown field `port`, expected one of"), "{error}");
+    }
+
+    #[test]
+    fn a_listen_address_without_a_port_is_refused_with_its_place() {
+        let error = load_text("[server]\nlisten = \"localhost\"\n").unwrap_err();
+        assert!(error.starts_with("/receiver.toml:2:10: "), "{error}");
+    }
+
+    #[test]
+    fn names_are_relative_to_the_file() {
+        let config = load_text("[database]\nfile = \"/var/db/x\"\n").unwrap();
+        assert_eq!(config.database, Path::new("/var/db/x"));
+        assert!(config.key.is_absolute() && config.key.ends_with("server.key"));
+    }
+}

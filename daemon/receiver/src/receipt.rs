@@ -1,0 +1,80 @@
+//! Signing receipts (Ed25519, RFC 8032).
+
+use std::path::Path;
+
+use ed25519_dalek::pkcs8::spki::der::pem::LineEnding;
+use ed25519_dalek::pkcs8::{DecodePrivateKey, EncodePrivateKey, EncodePublicKey};
+use ed25519_dalek::{SECRET_KEY_LENGTH, Signer as _, SigningKey};
+use zeroize::Zeroizing;
+
+use headgate_record::receipt::{Receipt, Statement};
+
+use crate::{Error, files};
+
+/// Signs receipts. The key is cleared when it is dropped; no `Debug`, no `Clone`.
+pub struct Signer {
+    key: SigningKey,
+}
+
+impl Signer {
+    /// A new key.
+    ///
+    /// # Errors
+    /// [`Error::Key`] when the system gives no randomness.
+    pub fn generate() -> Result<Signer, Error> {
+        let mut seed = Zeroizing::new([0; SECRET_KEY_LENGTH]);
+        getrandom::fill(seed.as_mut()).map_err(|_| Error::Key)?;
+        Ok(Signer { key: SigningKey::from_bytes(&seed) })
+    }
+
+    /// The key in `file`, PEM (PKCS #8, RFC 8410).
+    ///
+    /// # Errors
+    /// [`Error::Read`], [`Error::Credential`].
+    pub fn load(file: &Path) -> Result<Signer, Error> {
+        let pem = files::read(file)?;
+        let key = std::str::from_utf8(&pem).ok().and_then(|pem| SigningKey::from_pkcs8_pem(pem).ok());
+        let key = key.ok_or(Error::Credential { file: file.to_path_buf(), what: "Ed25519 private key" })?;
+        Ok(Signer { key })
+    }
+
+    /// The private key (PKCS #8) and the public key (SubjectPublicKeyInfo), PEM.
+    ///
+    /// # Errors
+    /// [`Error::Key`] when they cannot be written down.
+    pub fn to_pem(&self) -> Result<(Zeroizing<String>, String), Error> {
+        let private = self.key.to_pkcs8_pem(LineEnding::LF).map_err(|_| Error::Key)?;
+        let public = self.key.verifying_key().to_public_key_pem(LineEnding::LF).map_err(|_| Error::Key)?;
+        Ok((private, public))
+    }
+
+    /// The receipt for `statement`, encoded.
+    pub fn sign(&self, statement: Statement) -> Vec<u8> {
+        let signature = self.key.sign(&statement.signed_bytes()).to_bytes();
+        Receipt { statement, signature }.encode()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use ed25519_dalek::pkcs8::DecodePublicKey;
+    use ed25519_dalek::{Signature, VerifyingKey};
+
+    use headgate_record::batch::BatchId;
+
+    use super::*;
+
+    #[test]
+    fn a_receipt_verifies_with_the_public_half_on_disk() {
+        let directory = tempfile::tempdir().unwrap();
+        let file = directory.path().join("receipt.key");
+        let (private, public) = Signer::generate().unwrap().to_pem().unwrap();
+        files::create(&file, files::SECRET, private.as_bytes()).unwrap();
+        let id = BatchId { appliance: "site-1".into(), epoch: 1, sequence: 2 };
+        let statement = Statement { id, digest: [3; 32], records: 4, stored_ms: 5 };
+        let receipt = Receipt::decode(&Signer::load(&file).unwrap().sign(statement)).unwrap();
+        let public = VerifyingKey::from_public_key_pem(&public).unwrap();
+        let signature = Signature::from_bytes(&receipt.signature);
+        public.verify_strict(&receipt.statement.signed_bytes(), &signature).unwrap();
+    }
+}

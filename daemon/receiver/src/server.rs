@@ -1,0 +1,210 @@
+//! Listening: connections in, bounded in number and in time, until asked to stop.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use rustls::ServerConfig;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
+use tokio::task::JoinSet;
+use tokio::time::{Instant, interval, sleep, timeout};
+use tokio_rustls::TlsAcceptor;
+
+use headgate_service::notify::{self, Watchdog};
+use headgate_service::stop::Stop;
+
+use crate::accounts::Outcome;
+use crate::http::Desk;
+use crate::receipt::Signer;
+use crate::writer::Writer;
+use crate::{Config, Error, tls};
+
+/// Receives until `stop` is requested; then requests in flight are finished, for at most
+/// five seconds. `ready` is told the address when clients can connect.
+///
+/// # Errors
+/// When a credential, the database or the address cannot be used.
+pub fn serve(config: &Config, stop: &Stop, ready: impl FnOnce(SocketAddr)) -> Result<(), Error> {
+    let tls = tls::server(config)?;
+    let signer = Signer::load(&config.receipt_key)?;
+    let (writer, thread) = Writer::start(&config.database)?;
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|source| Error::System { what: "starting the runtime", source })?;
+    let served = runtime.block_on(listen(config, tls, signer, writer, stop, ready));
+    // The last users of the writer go with the runtime; what they had handed over is still stored.
+    drop(runtime);
+    let _ = thread.join();
+    served
+}
+
+async fn listen(
+    config: &Config,
+    tls: Arc<ServerConfig>,
+    signer: Signer,
+    writer: Writer,
+    stop: &Stop,
+    ready: impl FnOnce(SocketAddr),
+) -> Result<(), Error> {
+    let failed = |source| Error::Listen { address: config.listen, source };
+    let listener = TcpListener::bind(config.listen).await.map_err(failed)?;
+    ready(listener.local_addr().map_err(failed)?);
+    notify::ready("no batch yet");
+
+    let desk = Arc::new(Desk::new(writer.clone(), signer, config.timeout));
+    let (closing, closed) = watch::channel(false);
+    let visit =
+        Visit { acceptor: TlsAcceptor::from(tls), desk: Arc::clone(&desk), closed, times: config.into() };
+    let slots = Arc::new(Semaphore::new(config.connections));
+    let mut visits = JoinSet::new();
+    let mut health = Health::new();
+    let mut tick = interval(TICK);
+    while !stop.is_requested() {
+        tokio::select! {
+            _ = tick.tick() => health.check(&desk, &writer),
+            accepted = accept(&listener, &slots) => match accepted {
+                Ok((stream, slot)) => drop(visits.spawn(visit.clone().serve(stream, slot))),
+                // Out of descriptors, or a client that left: wait for others to go.
+                Err(error) => {
+                    log::debug!("accept: {error}");
+                    sleep(TICK).await;
+                }
+            },
+            Some(_) = visits.join_next() => {}
+        }
+    }
+    notify::stopping();
+    drop(listener);
+    let _ = closing.send(true);
+    let finished = timeout(STOP_LIMIT, async { while visits.join_next().await.is_some() {} }).await;
+    log::info!("stopped: {}", desk.accounts.line());
+    if finished.is_err() {
+        log::warn!("some requests were not finished in time; their appliances send them again");
+    }
+    Ok(())
+}
+
+async fn accept(
+    listener: &TcpListener,
+    slots: &Arc<Semaphore>,
+) -> std::io::Result<(TcpStream, OwnedSemaphorePermit)> {
+    let slot = Arc::clone(slots).acquire_owned().await.map_err(std::io::Error::other)?;
+    let (stream, _) = listener.accept().await?;
+    stream.set_nodelay(true)?;
+    Ok((stream, slot))
+}
+
+#[derive(Clone, Copy)]
+struct Times {
+    handshake: Duration,
+    idle: Duration,
+}
+
+impl From<&Config> for Times {
+    fn from(config: &Config) -> Self {
+        Times { handshake: config.timeout, idle: config.idle_timeout }
+    }
+}
+
+/// What one connection needs.
+#[derive(Clone)]
+struct Visit {
+    acceptor: TlsAcceptor,
+    desk: Arc<Desk>,
+    closed: watch::Receiver<bool>,
+    times: Times,
+}
+
+impl Visit {
+    async fn serve(mut self, stream: TcpStream, _slot: OwnedSemaphorePermit) {
+        let handshake = self.acceptor.accept(stream).into_fallible();
+        let stream = match timeout(self.times.handshake, handshake).await {
+            Ok(Ok(stream)) => stream,
+            Ok(Err((error, stream))) => {
+                self.desk.accounts.count(Outcome::Handshake);
+                log::debug!("handshake: {error}");
+                return linger(stream).await;
+            }
+            Err(_) => return self.desk.accounts.count(Outcome::Handshake),
+        };
+        let appliance = tls::appliance(stream.get_ref().1.peer_certificates());
+        let desk = Arc::clone(&self.desk);
+        let service = service_fn(|request| desk.respond(appliance.as_deref(), request));
+        let connection = http1::Builder::new()
+            .timer(TokioTimer::new())
+            // It runs from the end of the last request: it is the idle limit as well.
+            .header_read_timeout(self.times.idle)
+            .max_buf_size(MAX_BUFFER)
+            .serve_connection(TokioIo::new(stream), service);
+        tokio::pin!(connection);
+        let served = tokio::select! {
+            served = &mut connection => served,
+            _ = self.closed.changed() => {
+                connection.as_mut().graceful_shutdown();
+                connection.await
+            }
+        };
+        if let Err(error) = served {
+            log::debug!("connection: {error}");
+        }
+    }
+}
+
+/// Lets the alert that says why arrive: closing with unread octets would reset the connection.
+async fn linger(mut stream: TcpStream) {
+    let _ = timeout(LINGER, async {
+        stream.shutdown().await?;
+        let mut rest = stream.take(MAX_LINGER);
+        tokio::io::copy(&mut rest, &mut tokio::io::sink()).await
+    })
+    .await;
+}
+
+/// What the service manager and the log are told, and when.
+struct Health {
+    watchdog: Watchdog,
+    beats: u64,
+    reported: Instant,
+    refused: u64,
+}
+
+impl Health {
+    fn new() -> Health {
+        Health { watchdog: Watchdog::new(), beats: 0, reported: Instant::now(), refused: 0 }
+    }
+
+    /// Both the loop that accepts and the thread that writes must move.
+    fn check(&mut self, desk: &Desk, writer: &Writer) {
+        let beats = writer.beats();
+        if beats != self.beats {
+            self.beats = beats;
+            self.watchdog.progress();
+        }
+        if self.reported.elapsed() >= REPORT {
+            self.reported = Instant::now();
+            notify::status(&desk.accounts.line());
+            let refused = desk.accounts.refused();
+            if refused != self.refused {
+                self.refused = refused;
+                log::warn!("requests were refused: {}", desk.accounts.line());
+            }
+        }
+    }
+}
+
+/// Longest time for requests in flight when stopping.
+const STOP_LIMIT: Duration = Duration::from_secs(5);
+const TICK: Duration = Duration::from_millis(250);
+/// How often the accounts are told.
+const REPORT: Duration = Duration::from_secs(60);
+/// Largest request head, and largest piece of a body that is read at once, in octets.
+const MAX_BUFFER: usize = 64 << 10;
+/// Longest wait for a refused client to read why, and most octets of it that are thrown away.
+const LINGER: Duration = Duration::from_secs(1);
+const MAX_LINGER: u64 = 64 << 10;

@@ -1,0 +1,239 @@
+//! A receiver for one test, made with the commands an operator uses, and a client that can misbehave.
+
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpStream};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::mpsc::channel;
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use ed25519_dalek::pkcs8::DecodePublicKey;
+use ed25519_dalek::{Signature, VerifyingKey};
+use rcgen::{CertificateParams, DistinguishedName, DnType, KeyPair};
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned};
+
+use headgate_receiver::{Config, Error, Filter, Validity};
+use headgate_record::batch::{Batch, BatchId, digest};
+use headgate_record::receipt::Receipt;
+use headgate_record::{Class, Field, Kind, Record};
+use headgate_service::stop::Stop;
+
+pub const APPLIANCE: &str = "site-1";
+
+/// An organisation's files.
+pub struct Cloud {
+    directory: tempfile::TempDir,
+}
+
+impl Cloud {
+    pub fn new() -> Cloud {
+        let cloud = Cloud { directory: tempfile::tempdir().unwrap() };
+        let listen = "127.0.0.1:0".parse().unwrap();
+        headgate_receiver::init(&cloud.path(""), &["127.0.0.1".into()], listen).unwrap();
+        cloud
+    }
+
+    pub fn path(&self, name: &str) -> PathBuf {
+        self.directory.path().join(name)
+    }
+
+    /// As written by `init`, with short limits.
+    pub fn config(&self) -> Config {
+        config(&self.path(""))
+    }
+
+    pub fn start(&self) -> Server {
+        Server::start(self.config())
+    }
+
+    /// The TLS of an appliance whose request this organisation signed.
+    pub fn enroll(&self, name: &str, validity: Validity) -> ClientConfig {
+        let key = KeyPair::generate().unwrap();
+        let mut params = CertificateParams::default();
+        params.distinguished_name = DistinguishedName::new();
+        params.distinguished_name.push(DnType::CommonName, name);
+        let serial = key.public_key_raw().iter().take(9).map(|b| format!("{b:02x}")).collect::<String>();
+        let request = self.path(&format!("{serial}.csr"));
+        std::fs::write(&request, params.serialize_request(&key).unwrap().pem().unwrap()).unwrap();
+        let output = self.path(&format!("{serial}.crt"));
+        assert_eq!(
+            headgate_receiver::sign(&self.path(""), &request, &output, validity).unwrap().appliance,
+            name
+        );
+        let certificate = CertificateDer::from_pem_file(&output).unwrap();
+        let key = PrivateKeyDer::from_pem_slice(key.serialize_pem().as_bytes()).unwrap();
+        self.trusting().with_client_auth_cert(vec![certificate], key).unwrap()
+    }
+
+    /// The TLS of someone who trusts this organisation and has no certificate.
+    pub fn stranger(&self) -> ClientConfig {
+        self.trusting().with_no_client_auth()
+    }
+
+    fn trusting(&self) -> rustls::ConfigBuilder<ClientConfig, rustls::client::WantsClientCert> {
+        let mut roots = RootCertStore::empty();
+        roots.add(CertificateDer::from_pem_file(self.path("authority.crt")).unwrap()).unwrap();
+        ClientConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
+            .with_protocol_versions(&[&rustls::version::TLS13])
+            .unwrap()
+            .with_root_certificates(roots)
+    }
+
+    /// A good appliance.
+    pub fn appliance(&self) -> ClientConfig {
+        self.enroll(APPLIANCE, Validity::days(9))
+    }
+
+    /// Checks a receipt for `batch` with the public key on disk, and gives when it was stored.
+    pub fn verify(&self, receipt: &[u8], batch: &Batch) -> u64 {
+        let receipt = Receipt::decode(receipt).unwrap();
+        let key = std::fs::read_to_string(self.path("receipt.pub")).unwrap();
+        let key = VerifyingKey::from_public_key_pem(&key).unwrap();
+        let signature = Signature::from_bytes(&receipt.signature);
+        key.verify_strict(&receipt.statement.signed_bytes(), &signature).unwrap();
+        assert_eq!(receipt.statement.id, batch.id);
+        assert_eq!(receipt.statement.digest, digest(&batch.encode().unwrap()));
+        assert_eq!(usize::try_from(receipt.statement.records).unwrap(), batch.records.len());
+        receipt.statement.stored_ms
+    }
+
+    pub fn records(&self, filter: &Filter) -> Vec<serde_json::Value> {
+        let mut out = Vec::new();
+        headgate_receiver::records(&self.config(), filter, true, &mut out).unwrap();
+        lines(&out)
+    }
+
+    pub fn batches(&self) -> Vec<serde_json::Value> {
+        let mut out = Vec::new();
+        headgate_receiver::batches(&self.config(), true, &mut out).unwrap();
+        lines(&out)
+    }
+
+    /// Sequences of the stored batches.
+    pub fn sequences(&self) -> Vec<u64> {
+        self.batches().iter().map(|b| b["sequence"].as_u64().unwrap()).collect()
+    }
+}
+
+pub fn config(directory: &Path) -> Config {
+    let mut config = Config::load(&directory.join("receiver.toml")).unwrap();
+    config.timeout = Duration::from_secs(1);
+    config
+}
+
+fn lines(out: &[u8]) -> Vec<serde_json::Value> {
+    std::str::from_utf8(out).unwrap().lines().map(|line| line.parse().unwrap()).collect()
+}
+
+/// A receiver that runs in a thread of its own.
+pub struct Server {
+    pub address: SocketAddr,
+    stop: Stop,
+    thread: Option<JoinHandle<Result<(), Error>>>,
+}
+
+impl Server {
+    pub fn start(config: Config) -> Server {
+        let stop = Stop::default();
+        let watched = stop.clone();
+        let (ready, address) = channel();
+        let thread = std::thread::spawn(move || {
+            headgate_receiver::serve(&config, &watched, |address| ready.send(address).unwrap())
+        });
+        Server { address: address.recv().unwrap(), stop, thread: Some(thread) }
+    }
+
+    pub fn request_stop(&self) {
+        self.stop.request();
+    }
+
+    pub fn stop(mut self) {
+        self.request_stop();
+        self.thread.take().unwrap().join().unwrap().unwrap();
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        self.stop.request();
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join();
+        }
+    }
+}
+
+/// One TLS connection that speaks HTTP by hand.
+pub struct Client(StreamOwned<ClientConnection, TcpStream>);
+
+impl Client {
+    pub fn connect(address: SocketAddr, tls: &ClientConfig) -> Client {
+        let stream = TcpStream::connect(address).unwrap();
+        stream.set_read_timeout(Some(Duration::from_secs(30))).unwrap();
+        let name = address.ip().into();
+        Client(StreamOwned::new(ClientConnection::new(Arc::new(tls.clone()), name).unwrap(), stream))
+    }
+
+    pub fn send(&mut self, octets: &[u8]) -> std::io::Result<()> {
+        self.0.write_all(octets)?;
+        self.0.flush()
+    }
+
+    /// The status and the body of the next response.
+    pub fn response(&mut self) -> std::io::Result<(u16, Vec<u8>)> {
+        let mut head = Vec::new();
+        while !head.ends_with(b"\r\n\r\n") {
+            let mut octet = [0];
+            self.0.read_exact(&mut octet)?;
+            head.push(octet[0]);
+        }
+        let head = String::from_utf8(head).unwrap().to_lowercase();
+        let status = head.split(' ').nth(1).unwrap().parse().unwrap();
+        let length = head.split("content-length: ").nth(1).unwrap().split('\r').next().unwrap();
+        let mut body = vec![0; length.parse().unwrap()];
+        self.0.read_exact(&mut body)?;
+        Ok((status, body))
+    }
+
+    pub fn exchange(&mut self, head: &str, body: &[u8]) -> std::io::Result<(u16, Vec<u8>)> {
+        self.send(
+            format!("{head} HTTP/1.1\r\nhost: x\r\ncontent-length: {}\r\n\r\n", body.len()).as_bytes(),
+        )?;
+        self.send(body)?;
+        self.response()
+    }
+
+    pub fn post(&mut self, batch: &Batch) -> (u16, Vec<u8>) {
+        self.exchange("POST /v1/batches", &batch.encode().unwrap()).unwrap()
+    }
+
+    /// Whether the peer has ended the connection.
+    pub fn is_ended(&mut self) -> bool {
+        matches!(self.0.read(&mut [0]), Ok(0) | Err(_))
+    }
+}
+
+/// A batch with two records.
+pub fn batch(sequence: u64) -> Batch {
+    let mut device = Record::new(Kind::Device);
+    device.set(Field::DeviceVendor, "Example").unwrap();
+    let mut other = Record::new(Kind::Device);
+    other.set(Field::DeviceVlan, 5u16).unwrap();
+    Batch {
+        id: BatchId { appliance: APPLIANCE.into(), epoch: u64::MAX - 7, sequence },
+        rules: [1; 32],
+        records: vec![device, other],
+        withheld: vec![headgate_record::batch::Withheld {
+            kind: Kind::Device,
+            reason: "randomised-mac".into(),
+            records: 3,
+        }],
+        lost: vec![headgate_record::batch::Lost {
+            class: Class::Bulk,
+            reason: "buffer-full".into(),
+            records: 2,
+        }],
+    }
+}

@@ -1,0 +1,283 @@
+//! The SQLite database: opening, pragmas, migrations, single values, size.
+//!
+//! Opening first looks, read-only, whether the file may be used at all (schema, identity, master
+//! key), and writes only then.
+
+use std::fs::{File, OpenOptions};
+use std::io;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::Path;
+
+use rusqlite::types::{FromSql, ToSql};
+use rusqlite::{Connection, OpenFlags, OptionalExtension, Transaction, TransactionBehavior, params};
+
+use crate::config::Settings;
+use crate::keys::{self, Keys};
+use crate::ledger::{self, Event};
+use crate::master::MasterKey;
+use crate::{Error, OpenError};
+
+/// An open database and what it is known by.
+pub(crate) struct Database {
+    /// The connection; the keeper thread's own.
+    pub(crate) connection: Connection,
+    /// Identity, drawn when the database was made; bound into all that is sealed.
+    pub(crate) id: [u8; 16],
+    /// Epoch of the batches of this database: random, not zero, below 2^63.
+    pub(crate) epoch: u64,
+}
+
+/// Names of single values in `meta`.
+pub(crate) mod meta {
+    /// Identity of the database, 16 octets.
+    pub(crate) const DATABASE: &str = "database";
+    /// Epoch of its batches.
+    pub(crate) const EPOCH: &str = "epoch";
+    /// By which it recognises its master key.
+    pub(crate) const VERIFIER: &str = "verifier";
+    /// Sequence of the last batch.
+    pub(crate) const SEQUENCE: &str = "sequence";
+    /// Sequence of the last batch with a receipt.
+    pub(crate) const RECEIPTED: &str = "receipted";
+    /// Id of the last segment whose records are all released or withheld.
+    pub(crate) const THROUGH: &str = "released_through";
+    /// Id of a segment after it that was released in part, or 0.
+    pub(crate) const PARTIAL: &str = "partial_segment";
+    /// How many of its records were.
+    pub(crate) const TAKEN: &str = "partial_taken";
+    /// How many segments were deleted or moved by this program.
+    pub(crate) const GONE: &str = "segments_gone";
+    /// How many batches were quarantined, given up to make room, and so never sent.
+    pub(crate) const BATCHES_LOST: &str = "batches_lost";
+    /// Digest of the rules last in force.
+    pub(crate) const RULES: &str = "rules";
+    /// Number and hash of the last ledger entry that was pruned.
+    pub(crate) const LEDGER_PRUNED: &str = "ledger_pruned";
+    /// See [`LEDGER_PRUNED`].
+    pub(crate) const LEDGER_ANCHOR: &str = "ledger_anchor";
+    /// How many segments damage has removed without this program's doing.
+    pub(crate) const MISSING: &str = "segments_missing";
+}
+
+/// Opens the store's database, or makes one where there is none.
+///
+/// # Errors
+/// Any [`OpenError`]; an existing database is then as it was.
+pub(crate) fn open(settings: &Settings, master: &MasterKey, now_ms: u64) -> Result<Database, OpenError> {
+    let path = settings.database();
+    examine(&path, master)?;
+    create_file(&path, &settings.directory)?;
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let mut connection = Connection::open_with_flags(&path, flags)?;
+    prepare(&connection)?;
+    migrate(&mut connection)?;
+    initialise(&mut connection, master, now_ms)?;
+    sync_directory(&settings.directory)?;
+    let id = get(&connection, meta::DATABASE)?.ok_or(Error::Damaged("identity"))?;
+    let epoch: i64 = get(&connection, meta::EPOCH)?.ok_or(Error::Damaged("epoch"))?;
+    Ok(Database { connection, id, epoch: number(epoch) })
+}
+
+/// A transaction that takes the write lock at its start.
+pub(crate) fn begin(connection: &mut Connection) -> Result<Transaction<'_>, Error> {
+    Ok(connection.transaction_with_behavior(TransactionBehavior::Immediate)?)
+}
+
+/// A single value, or `None` where it was never set.
+pub(crate) fn get<T: FromSql>(db: &Connection, name: &str) -> Result<Option<T>, Error> {
+    let mut statement = db.prepare_cached("SELECT value FROM meta WHERE name = ?1")?;
+    Ok(statement.query_row([name], |r| r.get(0)).optional()?)
+}
+
+/// A single number, 0 where it was never set.
+pub(crate) fn get_number(db: &Connection, name: &str) -> Result<u64, Error> {
+    Ok(number(get(db, name)?.unwrap_or(0)))
+}
+
+/// Sets a single value.
+pub(crate) fn set(db: &Connection, name: &str, value: impl ToSql) -> Result<(), Error> {
+    let mut statement = db.prepare_cached("INSERT OR REPLACE INTO meta (name, value) VALUES (?1, ?2)")?;
+    statement.execute(params![name, value])?;
+    Ok(())
+}
+
+/// Adds to a single number.
+pub(crate) fn add(db: &Connection, name: &str, more: u64) -> Result<(), Error> {
+    set(db, name, sql(get_number(db, name)?.saturating_add(more)))
+}
+
+/// The highest id that an AUTOINCREMENT table has ever given.
+pub(crate) fn last_id(db: &Connection, table: &str) -> Result<u64, Error> {
+    let mut statement = db.prepare_cached("SELECT seq FROM sqlite_sequence WHERE name = ?1")?;
+    Ok(number(statement.query_row([table], |r| r.get(0)).optional()?.unwrap_or(0)))
+}
+
+/// A number as SQLite holds it. Counts and times of this store stay far below 2^63.
+pub(crate) fn sql(value: u64) -> i64 {
+    i64::try_from(value).unwrap_or(i64::MAX)
+}
+
+/// A number that [`sql`] wrote.
+pub(crate) fn number(value: i64) -> u64 {
+    u64::try_from(value).unwrap_or(0)
+}
+
+/// Octets of the database that are in use.
+pub(crate) fn used(db: &Connection) -> Result<u64, Error> {
+    let pages = pragma(db, "page_count")?.saturating_sub(pragma(db, "freelist_count")?);
+    Ok(pages.saturating_mul(PAGE))
+}
+
+/// Octets of the database file, used or free.
+pub(crate) fn allocated(db: &Connection) -> Result<u64, Error> {
+    Ok(pragma(db, "page_count")?.saturating_mul(PAGE))
+}
+
+/// Octets that database, WAL and shared memory take on disk together.
+pub(crate) fn on_disk(database: &Path) -> u64 {
+    ["", "-wal", "-shm"]
+        .iter()
+        .filter_map(|suffix| {
+            let mut path = database.as_os_str().to_owned();
+            path.push(suffix);
+            std::fs::metadata(path).ok()
+        })
+        .map(|m| m.len())
+        .sum()
+}
+
+/// Gives up to this many free pages back to the file system.
+pub(crate) fn vacuum(db: &Connection) -> Result<(), Error> {
+    // Each page is a row of the answer.
+    let mut statement = db.prepare_cached(&format!("PRAGMA incremental_vacuum({VACUUM_PAGES})"))?;
+    let mut rows = statement.query([])?;
+    while rows.next()?.is_some() {}
+    Ok(())
+}
+
+/// Moves all of the WAL into the database and cuts it to nothing, so that what was deleted is gone
+/// from both.
+pub(crate) fn checkpoint(db: &Connection) -> Result<(), Error> {
+    Ok(db.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))?)
+}
+
+/// Looks at an existing database without changing it or its WAL.
+fn examine(path: &Path, master: &MasterKey) -> Result<(), OpenError> {
+    if std::fs::metadata(path).map(|m| m.len()).unwrap_or(0) == 0 {
+        return Ok(());
+    }
+    let db = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
+    db.busy_timeout(BUSY)?;
+    let version: i64 = db.query_row("PRAGMA user_version", [], |r| r.get(0))?;
+    let application: i64 = db.query_row("PRAGMA application_id", [], |r| r.get(0))?;
+    let tables: i64 = db.query_row("SELECT COUNT(*) FROM sqlite_schema", [], |r| r.get(0))?;
+    if tables > 0 && application != APPLICATION {
+        return Err(OpenError::Foreign(path.to_path_buf()));
+    }
+    if version > SCHEMA {
+        return Err(OpenError::Schema { file: path.to_path_buf(), found: version, known: SCHEMA });
+    }
+    if version == 0 {
+        return Ok(());
+    }
+    let id: Option<[u8; 16]> = get(&db, meta::DATABASE)?;
+    let expected: Option<[u8; 32]> = get(&db, meta::VERIFIER)?;
+    match (id, expected) {
+        (Some(id), Some(expected)) if keys::verifier(master, &id)? == expected => Ok(()),
+        (Some(_), Some(_)) => Err(OpenError::WrongKey(path.to_path_buf())),
+        // Power failed between the schema and the first content.
+        _ => Ok(()),
+    }
+}
+
+/// SQLite gives WAL and shared memory the permissions of the database file.
+fn create_file(path: &Path, directory: &Path) -> Result<(), OpenError> {
+    match OpenOptions::new().write(true).create_new(true).mode(0o600).open(path) {
+        Ok(file) => {
+            file.sync_all().map_err(|source| OpenError::File { what: "cannot sync", file: path.into(), source })?;
+            sync_directory(directory)
+        }
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
+        Err(source) => Err(OpenError::File { what: "cannot make", file: path.into(), source }),
+    }
+}
+
+fn sync_directory(directory: &Path) -> Result<(), OpenError> {
+    File::open(directory)
+        .and_then(|d| d.sync_all())
+        .map_err(|source| OpenError::File { what: "cannot sync", file: directory.into(), source })
+}
+
+/// Page size and vacuum mode take effect while the database is empty, so they come before WAL mode.
+fn prepare(db: &Connection) -> Result<(), Error> {
+    db.busy_timeout(BUSY)?;
+    db.execute_batch(&format!(
+        "PRAGMA page_size = {PAGE};
+         PRAGMA auto_vacuum = INCREMENTAL;
+         PRAGMA journal_mode = WAL;
+         PRAGMA synchronous = FULL;
+         PRAGMA secure_delete = ON;
+         PRAGMA temp_store = MEMORY;
+         PRAGMA trusted_schema = OFF;
+         PRAGMA cell_size_check = ON;
+         PRAGMA cache_size = -{CACHE_KIB};
+         PRAGMA wal_autocheckpoint = {CHECKPOINT_PAGES};
+         PRAGMA journal_size_limit = {WAL_KEPT};"
+    ))?;
+    Ok(())
+}
+
+fn migrate(db: &mut Connection) -> Result<(), Error> {
+    let version: i64 = db.query_row("PRAGMA user_version", [], |r| r.get(0))?;
+    for (at, migration) in (1..).zip(MIGRATIONS) {
+        if at > version {
+            let transaction = begin(db)?;
+            transaction.execute_batch(migration)?;
+            transaction.execute_batch(&format!("PRAGMA user_version = {at}; PRAGMA application_id = {APPLICATION};"))?;
+            transaction.commit()?;
+        }
+    }
+    Ok(())
+}
+
+fn initialise(db: &mut Connection, master: &MasterKey, now_ms: u64) -> Result<(), Error> {
+    let transaction = begin(db)?;
+    if get::<[u8; 16]>(&transaction, meta::DATABASE)?.is_some() {
+        return Ok(());
+    }
+    let mut id = [0; 16];
+    getrandom::fill(&mut id).map_err(|_| Error::Random)?;
+    let mut epoch = 0;
+    while epoch == 0 {
+        epoch = getrandom::u64().map_err(|_| Error::Random)? >> 1;
+    }
+    set(&transaction, meta::DATABASE, id)?;
+    set(&transaction, meta::EPOCH, sql(epoch))?;
+    set(&transaction, meta::VERIFIER, keys::verifier(master, &id)?)?;
+    Keys::create(&transaction, master, &id, now_ms)?;
+    ledger::append(&transaction, &Event::Created { epoch }, now_ms)?;
+    Ok(transaction.commit()?)
+}
+
+fn pragma(db: &Connection, name: &str) -> Result<u64, Error> {
+    let mut statement = db.prepare_cached(&format!("PRAGMA {name}"))?;
+    Ok(number(statement.query_row([], |r| r.get(0))?))
+}
+
+/// In order; the version of a schema is the number of its last migration.
+const MIGRATIONS: [&str; 1] = [include_str!("../migrations/001_initial.sql")];
+/// The newest schema that this program knows.
+const SCHEMA: i64 = 1;
+/// `application_id` of a store: "HDGT".
+const APPLICATION: i64 = 0x4844_4754;
+/// Page size, octets.
+pub(crate) const PAGE: u64 = 16_384;
+const CACHE_KIB: u32 = 8_192;
+/// A commit that finds so many pages in the WAL moves them into the database: 2 MiB.
+const CHECKPOINT_PAGES: u32 = 128;
+/// The WAL file is cut to this when it starts anew, octets.
+const WAL_KEPT: u32 = 4 << 20;
+/// Free pages given back at a time.
+const VACUUM_PAGES: u32 = 256;
+/// Others than this process have the database open only for backup or inspection.
+const BUSY: std::time::Duration = std::time::Duration::from_secs(5);

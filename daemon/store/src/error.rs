@@ -1,0 +1,189 @@
+//! Why a store cannot be opened ([`OpenError`]), and why something asked of an open one fails ([`Error`]).
+
+use std::io;
+use std::path::PathBuf;
+
+use headgate_service::config::ConfigError;
+use headgate_service::exit::{self, Exit};
+
+/// Why the process does not start. Nothing that existed was changed.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// `headgate.toml` cannot be used, or a rule file cannot be read.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// `rules.toml` cannot be used.
+    #[error(transparent)]
+    Rules(#[from] headgate_rules::RuleError),
+    /// A file or directory cannot be read, made or changed.
+    #[error("{what} {file}", file = .file.display())]
+    File {
+        /// What was tried.
+        what: &'static str,
+        /// With which file.
+        file: PathBuf,
+        /// Why it failed.
+        source: io::Error,
+    },
+    /// There is no master key.
+    #[error("there is no master key: {file} does not exist; `headgate-store init` makes one", file = .0.display())]
+    NoKey(PathBuf),
+    /// A secret file can be read by others.
+    #[error("{file} is open to others (mode {mode:03o}); use: chmod 600 {file}", file = .file.display())]
+    Exposed {
+        /// The file.
+        file: PathBuf,
+        /// Its permission bits.
+        mode: u32,
+    },
+    /// A key file does not hold a key.
+    #[error("{file} does not hold {expected}", file = .file.display())]
+    BadKey {
+        /// The file.
+        file: PathBuf,
+        /// What it should hold.
+        expected: &'static str,
+    },
+    /// A key that would be made exists.
+    #[error("{file} exists and is left as it is", file = .0.display())]
+    KeyExists(PathBuf),
+    /// The master key is not the one the database was made with.
+    #[error("master key does not open this store: {file} was made with another key", file = .0.display())]
+    WrongKey(PathBuf),
+    /// The store's directory can be changed by others.
+    #[error("{directory} can be written by others (mode {mode:03o}); use: chmod 700 {directory}", directory = .directory.display())]
+    OpenDirectory {
+        /// The directory.
+        directory: PathBuf,
+        /// Its permission bits.
+        mode: u32,
+    },
+    /// Another process has this store open or answers at one of its sockets.
+    #[error("already running: {file} is in use", file = .0.display())]
+    Running(PathBuf),
+    /// A newer program made the database.
+    #[error("{file} has schema {found}; this program knows schemas up to {known}: install the newer program again", file = .file.display())]
+    Schema {
+        /// The database.
+        file: PathBuf,
+        /// Version of its schema.
+        found: i64,
+        /// Newest version this program knows.
+        known: i64,
+    },
+    /// The file is a database, but not a store.
+    #[error("{file} is not a Headgate store", file = .0.display())]
+    Foreign(PathBuf),
+    /// The system refused something that every process needs.
+    #[error("{what}")]
+    System {
+        /// What was asked.
+        what: &'static str,
+        /// Why it was refused.
+        source: io::Error,
+    },
+    /// The database cannot be brought into use.
+    #[error("store database")]
+    Database(#[from] Error),
+}
+
+impl Exit for OpenError {
+    fn code(&self) -> u8 {
+        match self {
+            OpenError::Config(_)
+            | OpenError::Rules(_)
+            | OpenError::NoKey(_)
+            | OpenError::Exposed { .. }
+            | OpenError::BadKey { .. }
+            | OpenError::WrongKey(_)
+            | OpenError::OpenDirectory { .. }
+            | OpenError::Schema { .. }
+            | OpenError::Foreign(_) => exit::CONFIG,
+            OpenError::KeyExists(_) => exit::CANNOT_CREATE,
+            OpenError::Running(_) => exit::TRY_LATER,
+            OpenError::System { .. } => exit::SYSTEM,
+            OpenError::File { source, .. } if source.kind() == io::ErrorKind::PermissionDenied => {
+                exit::NO_PERMISSION
+            }
+            OpenError::File { .. } => exit::IO,
+            OpenError::Database(error) => error.code(),
+        }
+    }
+}
+
+impl From<rusqlite::Error> for OpenError {
+    fn from(error: rusqlite::Error) -> Self {
+        OpenError::Database(error.into())
+    }
+}
+
+/// Why a request to an open store fails. The transaction it was part of has left no trace.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// SQLite refuses.
+    #[error("database")]
+    Database(#[from] rusqlite::Error),
+    /// The sensor's numbering is wrong.
+    #[error("records from {first} on were handed over, but {expected} is next")]
+    Gap {
+        /// Number of the first record handed over.
+        first: u64,
+        /// The number that is next.
+        expected: u64,
+    },
+    /// A record was handed over for a session that is not the present one.
+    #[error("the session has ended")]
+    EndedSession,
+    /// Room cannot be made below the configured limit.
+    #[error("the store is full and nothing more can be given up")]
+    Full,
+    /// A sealed value does not open: damaged, or not in the place it was sealed for.
+    #[error("a sealed value does not open")]
+    Sealed,
+    /// A key, a count or another value of the database's own is not usable.
+    #[error("the database holds no usable {0}")]
+    Damaged(&'static str),
+    /// Records cannot be encoded or decoded.
+    #[error(transparent)]
+    Record(#[from] headgate_record::Error),
+    /// No record kind has the name that was asked for.
+    #[error("no such record kind")]
+    UnknownKind,
+    /// The system gives no random numbers.
+    #[error("no random numbers")]
+    Random,
+}
+
+impl Exit for Error {
+    fn code(&self) -> u8 {
+        use rusqlite::ErrorCode as Code;
+        match self {
+            Error::Database(error) => match error.sqlite_error_code() {
+                Some(Code::DatabaseCorrupt | Code::NotADatabase) => exit::DATA,
+                Some(Code::PermissionDenied | Code::ReadOnly) => exit::NO_PERMISSION,
+                Some(Code::DatabaseBusy | Code::DatabaseLocked) => exit::TRY_LATER,
+                _ => exit::IO,
+            },
+            Error::Sealed | Error::Damaged(_) => exit::DATA,
+            Error::Random => exit::SYSTEM,
+            Error::Gap { .. } | Error::EndedSession | Error::Full | Error::UnknownKind | Error::Record(_) => {
+                exit::SOFTWARE
+            },
+        }
+    }
+}
+
+/// Whether a sealed value could not be read because of what it is, not because of the system.
+pub(crate) fn is_damaged(error: &Error) -> bool {
+    match error {
+        Error::Sealed | Error::Record(_) => true,
+        Error::Database(error) => is_damage(error),
+        _ => false,
+    }
+}
+
+/// Whether SQLite found its own file damaged, or a column of another type than declared.
+pub(crate) fn is_damage(error: &rusqlite::Error) -> bool {
+    matches!(error.sqlite_error_code(), Some(rusqlite::ErrorCode::DatabaseCorrupt))
+        || matches!(error, rusqlite::Error::InvalidColumnType(..) | rusqlite::Error::IntegralValueOutOfRange(..))
+}

@@ -1,0 +1,203 @@
+//! The keeper: the one thread that owns the store, and the requests that others send to it.
+
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use headgate_record::Kind;
+use headgate_record::local::ControlRequest;
+use headgate_service::exit::chain;
+use headgate_service::notify::Watchdog;
+use headgate_service::stop::Stop;
+use serde_json::{Value, json};
+
+use crate::admit::Part;
+use crate::status::{Peers, UplinkState, status};
+use crate::store::Store;
+use crate::{Error, query};
+
+/// What a connection asks of the keeper. A reply that is dropped means: close the connection.
+pub(crate) enum Request {
+    /// A sensor says which session it is; the reply is the store's number for it, and what is committed.
+    Greet { id: [u8; 16], reply: SyncSender<(u64, u64)> },
+    /// A sensor hands over records; the reply is what is committed.
+    HandOver { session: u64, parts: Vec<Part>, octets: u64, reply: SyncSender<u64> },
+    /// A connection whose greeting was answered has ended.
+    SensorGone,
+    /// The uplink wants the oldest batch and waits so long for it.
+    Next { wait: Duration, reply: SyncSender<Option<Vec<u8>>> },
+    /// The uplink has a receipt; the reply is why it is not accepted, if it is not.
+    Receipt { bytes: Vec<u8>, reply: SyncSender<Option<String>> },
+    /// The uplink says how it is.
+    State { connected: bool, problem: String, retry_ms: u64 },
+    /// The administrator asks.
+    Control { request: ControlRequest, reply: SyncSender<Value> },
+}
+
+/// Serves requests until it is asked to stop, then closes the store.
+pub(crate) struct Keeper {
+    store: Store,
+    peers: Peers,
+    waiting: Vec<(Instant, SyncSender<Option<Vec<u8>>>)>,
+    problems: Problems,
+}
+
+impl Keeper {
+    /// A keeper of this store.
+    pub(crate) fn new(store: Store) -> Keeper {
+        Keeper { store, peers: Peers::default(), waiting: Vec::new(), problems: Problems::default() }
+    }
+
+    /// Runs until `stop`.
+    ///
+    /// # Errors
+    /// When the store cannot be closed properly; what was acknowledged is on disk all the same.
+    pub(crate) fn run(mut self, requests: &Receiver<Request>, stop: &Stop) -> Result<(), Error> {
+        let mut watchdog = Watchdog::new();
+        let mut more = false;
+        while !stop.is_requested() {
+            watchdog.progress();
+            if stop.take_reload() {
+                let reloaded = self.store.reload_rules(now_ms());
+                self.problems.note("rules", reloaded);
+            }
+            match requests.recv_timeout(if more { Duration::ZERO } else { TICK }) {
+                Ok(request) => self.serve(request),
+                Err(RecvTimeoutError::Timeout) => {}
+                Err(RecvTimeoutError::Disconnected) => break,
+            }
+            more = self.work();
+        }
+        self.store.close()
+    }
+
+    fn serve(&mut self, request: Request) {
+        // A peer that no longer waits for its reply is no problem of the keeper's.
+        match request {
+            Request::Greet { id, reply } => {
+                let greeted = self.store.greet(id, now_ms());
+                if let Some((session, committed)) = self.problems.note("greeting", greeted) {
+                    self.peers.sensors = self.peers.sensors.saturating_add(1);
+                    self.peers.committed = Some(committed);
+                    let _ = reply.try_send((session, committed));
+                }
+            }
+            Request::HandOver { session, parts, octets, reply } => {
+                let through = self.store.hand_over(session, parts, octets, now_ms());
+                if let Some(through) = self.problems.note("hand-over", through) {
+                    self.peers.committed = Some(through);
+                    let _ = reply.try_send(through);
+                }
+            }
+            Request::SensorGone => self.peers.sensors = self.peers.sensors.saturating_sub(1),
+            Request::Next { wait, reply } => {
+                let batch = self.store.next_batch(now_ms());
+                match self.problems.note("outbox", batch) {
+                    Some(None) if !wait.is_zero() => {
+                        self.waiting.push((Instant::now() + wait, reply));
+                    }
+                    Some(batch) => drop(reply.try_send(batch)),
+                    None => {}
+                }
+            }
+            Request::Receipt { bytes, reply } => {
+                let verdict = self.store.accept(&bytes, now_ms());
+                if let Some(verdict) = self.problems.note("receipt", verdict) {
+                    let refusal = verdict.err().map(|refusal| refusal.to_string());
+                    if let Some(refusal) = &refusal {
+                        self.problems.warn("a receipt is refused", refusal);
+                    }
+                    let _ = reply.try_send(refusal);
+                }
+            }
+            Request::State { connected, problem, retry_ms } => {
+                self.peers.uplink = Some(UplinkState { connected, problem, retry_ms, at_ms: now_ms() });
+            }
+            Request::Control { request, reply } => {
+                let answer = match self.answer(&request) {
+                    Ok(answer) => json!({ "ok": answer }),
+                    Err(error) => json!({ "error": chain(&error) }),
+                };
+                let _ = reply.try_send(answer);
+            }
+        }
+    }
+
+    fn answer(&self, request: &ControlRequest) -> Result<Value, Error> {
+        let Keeper { store, peers, .. } = self;
+        let db = store.connection();
+        match request {
+            ControlRequest::Status => status(store, peers, now_ms()),
+            ControlRequest::Records { kind, limit } => {
+                let kind = Kind::from_name(kind).ok_or(Error::UnknownKind)?;
+                query::records(db, store.keys(), kind, *limit)
+            }
+            ControlRequest::Preview { limit } => {
+                query::preview(db, store.keys(), store.rules(), store.settings(), *limit)
+            }
+            ControlRequest::Ledger { limit } => query::ledger(db, *limit),
+        }
+    }
+
+    /// Maintains, releases, and answers those who wait. Gives whether there is more to do at once.
+    fn work(&mut self) -> bool {
+        let maintained = self.store.maintain(now_ms());
+        self.problems.note("maintenance", maintained);
+        let released = self.store.release_if_due(now_ms());
+        let released = self.problems.note("release", released).unwrap_or(false);
+        if released || self.waiting.iter().any(|(until, _)| *until <= Instant::now()) {
+            self.answer_waiting();
+        }
+        released
+    }
+
+    fn answer_waiting(&mut self) {
+        let batch = self.store.next_batch(now_ms());
+        let Some(batch) = self.problems.note("outbox", batch) else { return self.waiting.clear() };
+        let now = Instant::now();
+        self.waiting.retain(|(until, reply)| {
+            let keep = batch.is_none() && *until > now;
+            if !keep {
+                let _ = reply.try_send(batch.clone());
+            }
+            keep
+        });
+    }
+}
+
+/// Milliseconds since 1970 by the wall clock.
+pub(crate) fn now_ms() -> u64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
+}
+
+/// Logs what goes wrong, but not more often than [`PROBLEM_INTERVAL`]: a peer can cause it at will.
+#[derive(Default)]
+struct Problems {
+    last: Option<Instant>,
+    silent: u64,
+}
+
+impl Problems {
+    fn note<T>(&mut self, at: &str, result: Result<T, Error>) -> Option<T> {
+        match result {
+            Ok(value) => Some(value),
+            Err(error) => {
+                self.warn(at, &chain(&error));
+                None
+            }
+        }
+    }
+
+    fn warn(&mut self, at: &str, what: &str) {
+        if self.last.is_some_and(|last| last.elapsed() < PROBLEM_INTERVAL) {
+            self.silent += 1;
+            return;
+        }
+        log::warn!("{at}: {what} ({} like this since the last such line)", self.silent);
+        (self.last, self.silent) = (Some(Instant::now()), 0);
+    }
+}
+
+/// Longest time without looking whether there is something to do.
+const TICK: Duration = Duration::from_millis(200);
+const PROBLEM_INTERVAL: Duration = Duration::from_secs(10);

@@ -1,0 +1,183 @@
+//! The ledger: what this store did that matters to others, in a chain of hashes.
+//!
+//! Entry `n` has the hash SHA-256(domain ‖ hash of entry n-1 ‖ n ‖ time ‖ length of event ‖ event ‖
+//! detail); the first follows the hash of the database's identity. No entry holds personal data.
+//! Entries leave only when the ledger outgrows its share of the store, oldest first; the number and
+//! hash of the last one that left stay as the anchor that the rest is verified from.
+
+use rusqlite::{Connection, params};
+use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
+
+use crate::Error;
+use crate::database::{self, get, get_number, last_id, meta, number, set, sql};
+
+/// What is written down.
+pub(crate) enum Event {
+    /// The database was made.
+    Created { epoch: u64 },
+    /// A batch was sealed into the outbox.
+    Released { sequence: u64, records: u64, bytes: u64, digest: [u8; 32] },
+    /// A batch was deleted against the receiver's receipt.
+    Receipted { sequence: u64, receipt: Vec<u8> },
+    /// Room was made: segments, the records among them that had not been released, and batches.
+    Evicted { segments: u64, records_lost: u64, batches: u64 },
+    /// Other rules are in force.
+    Rules { digest: [u8; 32] },
+    /// A sensor's session is over, and what was kept for it only is destroyed.
+    SessionDestroyed { segments: u64, records: u64 },
+    /// A segment or batch does not open.
+    Quarantined { table: &'static str, row: u64, records: u64 },
+}
+
+/// What verifying found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Verdict {
+    /// Number of the first entry that is not as it was written, or is absent.
+    pub(crate) broken_at: Option<u64>,
+}
+
+/// Writes an entry, in the transaction of what it tells of.
+pub(crate) fn append(db: &Connection, event: &Event, now_ms: u64) -> Result<(), Error> {
+    let last = last_id(db, TABLE)?;
+    let pruned = get_number(db, meta::LEDGER_PRUNED)?;
+    let previous = if last == pruned {
+        anchor(db)?
+    } else {
+        let mut statement = db.prepare_cached("SELECT hash FROM ledger WHERE number = ?1")?;
+        // A chain whose end is damaged goes on from zero, and verification says where it broke.
+        statement.query_row([sql(last)], |r| r.get(0)).unwrap_or_default()
+    };
+    let (entry, name, detail) = (last.saturating_add(1), event.name(), event.detail().to_string());
+    let hash = hash(&previous, entry, now_ms, name, &detail);
+    let mut statement = db.prepare_cached(
+        "INSERT INTO ledger (number, at_ms, event, detail, hash) VALUES (?1, ?2, ?3, ?4, ?5)",
+    )?;
+    statement.execute(params![sql(entry), sql(now_ms), name, detail, hash])?;
+    Ok(())
+}
+
+/// Checks every entry that is kept, and that the last one written is among them.
+pub(crate) fn verify(db: &Connection) -> Result<Verdict, Error> {
+    let mut previous = anchor(db)?;
+    let mut expected = get_number(db, meta::LEDGER_PRUNED)?.saturating_add(1);
+    let mut statement = db.prepare_cached("SELECT number, at_ms, event, detail, hash FROM ledger ORDER BY number")?;
+    let mut rows = statement.query([])?;
+    while let Some(row) = rows.next()? {
+        let (entry, at_ms) = (number(row.get(0)?), number(row.get(1)?));
+        let (event, detail): (String, String) = (row.get(2)?, row.get(3)?);
+        let written: Vec<u8> = row.get(4)?;
+        let computed = hash(&previous, entry, at_ms, &event, &detail);
+        if entry != expected || written != computed {
+            return Ok(Verdict { broken_at: Some(expected) });
+        }
+        previous = computed;
+        expected = expected.saturating_add(1);
+    }
+    let complete = expected == last_id(db, TABLE)?.saturating_add(1);
+    Ok(Verdict { broken_at: (!complete).then_some(expected) })
+}
+
+/// The latest entries, newest first.
+pub(crate) fn latest(db: &Connection, limit: u32) -> Result<Vec<Value>, Error> {
+    let mut statement = db.prepare_cached(
+        "SELECT number, at_ms, event, detail, hash FROM ledger ORDER BY number DESC LIMIT ?1",
+    )?;
+    let rows = statement.query_map([limit.min(MAX_LISTED)], |r| {
+        let detail: String = r.get(3)?;
+        Ok(json!({
+            "number": number(r.get(0)?),
+            "at_ms": number(r.get(1)?),
+            "event": r.get::<_, String>(2)?,
+            "detail": serde_json::from_str::<Value>(&detail).unwrap_or(Value::String(detail)),
+            "hash": hex::encode(r.get::<_, Vec<u8>>(4)?),
+        }))
+    })?;
+    Ok(rows.collect::<Result<_, _>>()?)
+}
+
+/// Removes the oldest entries once there are more than the ledger's share of a store of `cap` octets.
+pub(crate) fn prune(db: &Connection, cap: u64) -> Result<(), Error> {
+    let most = cap / SHARE / ENTRY_BYTES;
+    let (last, pruned) = (last_id(db, TABLE)?, get_number(db, meta::LEDGER_PRUNED)?);
+    if last.saturating_sub(pruned) <= most {
+        return Ok(());
+    }
+    // A sixteenth at once, so that this happens seldom.
+    let through = last.saturating_sub(most - most / 16);
+    let hash: Vec<u8> =
+        db.query_row("SELECT hash FROM ledger WHERE number = ?1", [sql(through)], |r| r.get(0)).unwrap_or_default();
+    db.execute("DELETE FROM ledger WHERE number <= ?1", [sql(through)])?;
+    set(db, meta::LEDGER_PRUNED, sql(through))?;
+    set(db, meta::LEDGER_ANCHOR, hash)
+}
+
+impl Event {
+    fn name(&self) -> &'static str {
+        match self {
+            Event::Created { .. } => "created",
+            Event::Released { .. } => "released",
+            Event::Receipted { .. } => "receipted",
+            Event::Evicted { .. } => "evicted",
+            Event::Rules { .. } => "rules",
+            Event::SessionDestroyed { .. } => "session-destroyed",
+            Event::Quarantined { .. } => "quarantined",
+        }
+    }
+
+    fn detail(&self) -> Value {
+        match self {
+            Event::Created { epoch } => json!({ "epoch": epoch }),
+            Event::Released { sequence, records, bytes, digest } => json!({
+                "sequence": sequence, "records": records, "bytes": bytes, "digest": hex::encode(digest),
+            }),
+            Event::Receipted { sequence, receipt } => {
+                json!({ "sequence": sequence, "receipt": hex::encode(receipt) })
+            }
+            Event::Evicted { segments, records_lost, batches } => {
+                json!({ "segments": segments, "records_lost": records_lost, "batches": batches })
+            }
+            Event::Rules { digest } => json!({ "digest": hex::encode(digest) }),
+            Event::SessionDestroyed { segments, records } => {
+                json!({ "segments": segments, "records": records })
+            }
+            Event::Quarantined { table, row, records } => {
+                json!({ "table": table, "row": row, "records": records })
+            }
+        }
+    }
+}
+
+/// What the first kept entry follows.
+fn anchor(db: &Connection) -> Result<Vec<u8>, Error> {
+    match get(db, meta::LEDGER_ANCHOR)? {
+        Some(hash) => Ok(hash),
+        None => {
+            let id: [u8; 16] = database::get(db, meta::DATABASE)?.ok_or(Error::Damaged("identity"))?;
+            Ok(Sha256::new().chain_update(DOMAIN).chain_update(id).finalize().to_vec())
+        }
+    }
+}
+
+fn hash(previous: &[u8], entry: u64, at_ms: u64, event: &str, detail: &str) -> Vec<u8> {
+    let length = u32::try_from(event.len()).unwrap_or(u32::MAX);
+    Sha256::new()
+        .chain_update(DOMAIN)
+        .chain_update(previous)
+        .chain_update(entry.to_be_bytes())
+        .chain_update(at_ms.to_be_bytes())
+        .chain_update(length.to_be_bytes())
+        .chain_update(event)
+        .chain_update(detail)
+        .finalize()
+        .to_vec()
+}
+
+const TABLE: &str = "ledger";
+const DOMAIN: &[u8] = b"headgate ledger v1\0";
+/// Most entries in one answer.
+const MAX_LISTED: u32 = 4_096;
+/// The ledger may take this part of the store.
+const SHARE: u64 = 4;
+/// What an entry takes, octets, with a receipt in every other one.
+const ENTRY_BYTES: u64 = 512;

@@ -1,0 +1,195 @@
+//! The outbox: batches that wait for the receiver's receipt, and what a receipt must be.
+
+use ed25519_dalek::pkcs8::DecodePublicKey;
+use ed25519_dalek::{Signature, VerifyingKey};
+use headgate_record::Class;
+use headgate_record::receipt::Receipt;
+use headgate_service::credential;
+use rusqlite::{Connection, OptionalExtension, Row, params};
+
+use crate::account::{self, End};
+use crate::config::Settings;
+use crate::database::{add, get_number, meta, number, set, sql};
+use crate::keys::Keys;
+use crate::ledger::{self, Event};
+use crate::seal::{KeyRef, Place};
+use crate::segment::DAMAGED;
+use crate::{Error, OpenError, error};
+
+/// A batch without its content.
+pub(crate) struct Waiting {
+    /// Its sequence.
+    pub(crate) sequence: u64,
+    /// When it was released.
+    pub(crate) created_ms: u64,
+    digest: [u8; 32],
+    key: KeyRef,
+    classes: [(Class, u64); 3],
+}
+
+/// Why a receipt is not accepted. The text goes to the uplink.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum Refusal {
+    /// No receipt key is configured.
+    #[error("this appliance has no receipt key")]
+    NoKey,
+    /// The bytes are not a receipt.
+    #[error("not a receipt")]
+    Encoding,
+    /// The receipt key did not sign it.
+    #[error("the signature is not the receipt key's")]
+    Signature,
+    /// It is about another appliance.
+    #[error("it names another appliance")]
+    Appliance,
+    /// It is about another database of this appliance.
+    #[error("it names another epoch")]
+    Epoch,
+    /// No such batch waits.
+    #[error("no batch with this sequence waits for a receipt")]
+    Sequence,
+    /// It is about other content.
+    #[error("it names another digest")]
+    Digest,
+    /// It is about another number of records.
+    #[error("it names another number of records")]
+    Records,
+}
+
+/// Reads the pinned receipt key.
+///
+/// # Errors
+/// [`OpenError::File`], or [`OpenError::BadKey`] when it is not an Ed25519 public key in PEM.
+pub(crate) fn receipt_key(settings: &Settings) -> Result<VerifyingKey, OpenError> {
+    let file = credential::path(&settings.credentials, credential::RECEIPT_KEY);
+    let pem = std::fs::read_to_string(&file)
+        .map_err(|source| OpenError::File { what: "cannot read", file: file.clone(), source })?;
+    let expected = "an Ed25519 public key in PEM";
+    VerifyingKey::from_public_key_pem(pem.trim()).map_err(|_| OpenError::BadKey { file, expected })
+}
+
+/// The oldest batch that waits, its sequence and its bytes. A batch that does not open goes to the quarantine, is
+/// counted, and the next one is the oldest; the receiver sees the gap in the sequence.
+pub(crate) fn next(db: &Connection, keys: &Keys, now_ms: u64) -> Result<Option<Vec<u8>>, Error> {
+    loop {
+        let Some(waiting) = oldest(db)? else { return Ok(None) };
+        match read(db, keys, &waiting) {
+            Ok(batch) => return Ok(Some(batch)),
+            Err(error) if error::is_damaged(&error) => quarantine(db, &waiting, now_ms)?,
+            Err(error) => return Err(error),
+        }
+    }
+}
+
+/// Verifies a receipt and deletes its batch, in the caller's transaction.
+///
+/// # Errors
+/// A [`Refusal`] inside `Ok` for a receipt that is not accepted; nothing was changed then.
+pub(crate) fn accept(
+    db: &Connection,
+    settings: &Settings,
+    epoch: u64,
+    key: Option<&VerifyingKey>,
+    bytes: &[u8],
+    now_ms: u64,
+) -> Result<Result<u64, Refusal>, Error> {
+    let Some(key) = key else { return Ok(Err(Refusal::NoKey)) };
+    let Ok(receipt) = Receipt::decode(bytes) else { return Ok(Err(Refusal::Encoding)) };
+    let statement = &receipt.statement;
+    if key.verify_strict(&statement.signed_bytes(), &Signature::from_bytes(&receipt.signature)).is_err() {
+        return Ok(Err(Refusal::Signature));
+    }
+    if statement.id.appliance != settings.appliance {
+        return Ok(Err(Refusal::Appliance));
+    }
+    if statement.id.epoch != epoch {
+        return Ok(Err(Refusal::Epoch));
+    }
+    let sequence = statement.id.sequence;
+    let Some(waiting) = find(db, sequence)? else { return Ok(Err(Refusal::Sequence)) };
+    if statement.digest != waiting.digest {
+        return Ok(Err(Refusal::Digest));
+    }
+    if u64::from(statement.records) != waiting.records() {
+        return Ok(Err(Refusal::Records));
+    }
+    delete(db, sequence)?;
+    set(db, meta::RECEIPTED, sql(sequence.max(get_number(db, meta::RECEIPTED)?)))?;
+    ledger::append(db, &Event::Receipted { sequence, receipt: bytes.to_vec() }, now_ms)?;
+    Ok(Ok(sequence))
+}
+
+/// The oldest batch that waits.
+pub(crate) fn oldest(db: &Connection) -> Result<Option<Waiting>, Error> {
+    let mut statement = db.prepare_cached(&format!("{SELECT} ORDER BY sequence LIMIT 1"))?;
+    Ok(statement.query_row([], from_row).optional()?)
+}
+
+/// Gives up the oldest batch, to make room: its records are lost and counted.
+pub(crate) fn give_up(db: &Connection, waiting: &Waiting, reason: &str) -> Result<(), Error> {
+    for (class, records) in waiting.classes {
+        account::add(db, End::Lost(class), reason, records)?;
+    }
+    add(db, meta::BATCHES_LOST, 1)?;
+    delete(db, waiting.sequence)
+}
+
+/// How many batches wait, their records, and the octets they take.
+pub(crate) fn totals(db: &Connection) -> Result<(u64, u64, u64), Error> {
+    let sums = "SELECT COUNT(*), COALESCE(SUM(bulk + state + account), 0), COALESCE(SUM(length(sealed)), 0) FROM outbox";
+    Ok(db.query_row(sums, [], |r| Ok((number(r.get(0)?), number(r.get(1)?), number(r.get(2)?))))?)
+}
+
+impl Waiting {
+    /// How many records it holds.
+    pub(crate) fn records(&self) -> u64 {
+        self.classes.iter().map(|(_, records)| records).sum()
+    }
+}
+
+fn find(db: &Connection, sequence: u64) -> Result<Option<Waiting>, Error> {
+    let mut statement = db.prepare_cached(&format!("{SELECT} WHERE sequence = ?1"))?;
+    Ok(statement.query_row([sql(sequence)], from_row).optional()?)
+}
+
+fn read(db: &Connection, keys: &Keys, waiting: &Waiting) -> Result<Vec<u8>, Error> {
+    let mut statement = db.prepare_cached("SELECT sealed FROM outbox WHERE sequence = ?1")?;
+    let sealed: Vec<u8> = statement.query_row([sql(waiting.sequence)], |r| r.get(0))?;
+    let Waiting { sequence, digest, key, .. } = waiting;
+    let place = Place::Outbox { sequence: *sequence, records: waiting.records(), digest, key: *key };
+    keys.open(*key, place, &sealed)
+}
+
+fn quarantine(db: &Connection, waiting: &Waiting, now_ms: u64) -> Result<(), Error> {
+    db.execute(
+        "INSERT INTO quarantine (source, row, class, records, epoch, session, created_ms, sealed)
+           SELECT 'outbox', sequence, NULL, ?2, epoch, NULL, created_ms, sealed FROM outbox WHERE sequence = ?1",
+        params![sql(waiting.sequence), sql(waiting.records())],
+    )?;
+    give_up(db, waiting, DAMAGED)?;
+    log::error!("batch {} does not open: its {} records are quarantined", waiting.sequence, waiting.records());
+    let event = Event::Quarantined { table: "outbox", row: waiting.sequence, records: waiting.records() };
+    ledger::append(db, &event, now_ms)
+}
+
+fn delete(db: &Connection, sequence: u64) -> Result<(), Error> {
+    db.prepare_cached("DELETE FROM outbox WHERE sequence = ?1")?.execute([sql(sequence)])?;
+    Ok(())
+}
+
+fn from_row(row: &Row<'_>) -> rusqlite::Result<Waiting> {
+    Ok(Waiting {
+        sequence: number(row.get(0)?),
+        created_ms: number(row.get(1)?),
+        key: KeyRef::Epoch(number(row.get(2)?)),
+        // A digest of another length matches no receipt and no seal.
+        digest: row.get::<_, Vec<u8>>(3)?.try_into().unwrap_or([0; 32]),
+        classes: [
+            (Class::Bulk, number(row.get(4)?)),
+            (Class::State, number(row.get(5)?)),
+            (Class::Account, number(row.get(6)?)),
+        ],
+    })
+}
+
+const SELECT: &str = "SELECT sequence, created_ms, epoch, digest, bulk, state, account FROM outbox";

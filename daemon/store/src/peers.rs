@@ -1,0 +1,140 @@
+//! What the store says to each of its peers. A peer that breaks the protocol is disconnected.
+
+use std::io;
+use std::os::unix::net::UnixStream;
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::time::Duration;
+
+use headgate_record::local::{
+    ControlRequest, FromSensor, FromUplink, Handover, MAX_MESSAGE_BYTES, ToSensor, ToUplink,
+};
+use headgate_service::frame;
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use serde_json::{Value, json};
+
+use crate::admit::Part;
+use crate::keeper::Request;
+
+/// Serves a sensor until it goes.
+pub(crate) fn sensor(mut stream: UnixStream, requests: &SyncSender<Request>) {
+    let Some(Handover::Hello { session: id }) =
+        read(&mut stream, MAX_MESSAGE_BYTES, Idle::Waits).and_then(|bytes| FromSensor::decode(&bytes).ok())
+    else {
+        return;
+    };
+    let Some((session, committed)) = ask(requests, |reply| Request::Greet { id, reply }) else { return };
+    let answered = write(&mut stream, &ToSensor::Committed { through: committed }.encode());
+    if answered.is_some() {
+        while let Some((parts, octets)) = hand_over(&mut stream) {
+            let through = ask(requests, |reply| Request::HandOver { session, parts, octets, reply });
+            let committed = through.map(|through| ToSensor::Committed { through }.encode());
+            if committed.and_then(|bytes| write(&mut stream, &bytes)).is_none() {
+                break;
+            }
+        }
+    }
+    let _ = requests.send(Request::SensorGone);
+}
+
+/// Serves an uplink until it goes.
+pub(crate) fn uplink(mut stream: UnixStream, requests: &SyncSender<Request>) {
+    while let Some(bytes) = read(&mut stream, MAX_MESSAGE_BYTES, Idle::Waits) {
+        let Ok(message) = FromUplink::decode(&bytes) else { return };
+        let answer = match message {
+            FromUplink::Next { wait_ms } => {
+                let wait = Duration::from_millis(wait_ms.into()).min(LONGEST_WAIT);
+                ask(requests, |reply| Request::Next { wait, reply })
+                    .map(|batch| batch.map_or(ToUplink::Empty, ToUplink::Batch))
+            }
+            FromUplink::Receipt(bytes) => ask(requests, |reply| Request::Receipt { bytes, reply })
+                .map(|refusal| refusal.map_or(ToUplink::Accepted, |reason| ToUplink::Refused { reason })),
+            FromUplink::State { connected, problem, retry_ms } => {
+                let problem = problem.chars().take(MAX_PROBLEM).collect();
+                requests.send(Request::State { connected, problem, retry_ms }).ok().map(|()| ToUplink::Accepted)
+            }
+        };
+        if answer.and_then(|answer| write(&mut stream, &answer.encode())).is_none() {
+            return;
+        }
+    }
+}
+
+/// Serves an administrator's command until it goes or is idle.
+pub(crate) fn administrator(mut stream: UnixStream, requests: &SyncSender<Request>) {
+    while let Some(bytes) = read(&mut stream, MAX_CONTROL_BYTES, Idle::Ends) {
+        let answer: Option<Value> = match serde_json::from_slice::<ControlRequest>(&bytes) {
+            Ok(request) => ask(requests, |reply| Request::Control { request, reply }),
+            Err(error) => Some(json!({ "error": format!("not a request: {error}") })),
+        };
+        if answer.and_then(|answer| write(&mut stream, answer.to_string().as_bytes())).is_none() {
+            return;
+        }
+    }
+}
+
+/// One hand-over, and those that the sensor has sent behind it already: they share one commit.
+fn hand_over(stream: &mut UnixStream) -> Option<(Vec<Part>, u64)> {
+    let (mut parts, mut octets, mut count) = (Vec::new(), 0, 0);
+    loop {
+        let bytes = read(stream, MAX_MESSAGE_BYTES, Idle::Waits)?;
+        let Ok(Handover::Records { first, records }) = FromSensor::decode(&bytes) else { return None };
+        octets += bytes.len();
+        count += records.len();
+        parts.push(Part { first, records });
+        if octets >= GROUP_BYTES || count >= GROUP_RECORDS || parts.len() >= GROUP_PARTS || !has_more(stream) {
+            return Some((parts, u64::try_from(octets).unwrap_or(u64::MAX)));
+        }
+    }
+}
+
+fn has_more(stream: &UnixStream) -> bool {
+    let at_once = Timespec { tv_sec: 0, tv_nsec: 0 };
+    let mut descriptors = [PollFd::new(stream, PollFlags::IN)];
+    matches!(poll(&mut descriptors, Some(&at_once)), Ok(1)) && descriptors[0].revents() == PollFlags::IN
+}
+
+/// What an idle peer gets.
+#[derive(PartialEq)]
+enum Idle {
+    /// It may be silent for as long as it likes.
+    Waits,
+    /// It is disconnected after [`READ_TIMEOUT`].
+    Ends,
+}
+
+/// The next message, or `None` when the connection should end.
+fn read(stream: &mut UnixStream, limit: usize, idle: Idle) -> Option<Vec<u8>> {
+    loop {
+        match frame::read(stream, limit) {
+            Ok(message) => return message,
+            Err(error)
+                if idle == Idle::Waits
+                    && matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut) => {}
+            Err(_) => return None,
+        }
+    }
+}
+
+fn write(stream: &mut UnixStream, message: &[u8]) -> Option<()> {
+    frame::write(stream, message).ok()
+}
+
+/// Asks the keeper and waits for its reply; `None` when there is none.
+fn ask<T>(requests: &SyncSender<Request>, request: impl FnOnce(SyncSender<T>) -> Request) -> Option<T> {
+    let (reply, answer): (_, Receiver<T>) = sync_channel(1);
+    requests.send(request(reply)).ok()?;
+    answer.recv().ok()
+}
+
+/// A peer that stalls for so long within a message is disconnected.
+pub(crate) const READ_TIMEOUT: Duration = Duration::from_secs(10);
+/// Longest time that an uplink's request for a batch is held open.
+const LONGEST_WAIT: Duration = Duration::from_secs(30);
+/// Largest request of an administrator's command, octets.
+const MAX_CONTROL_BYTES: usize = 64 << 10;
+/// Longest text of the uplink's that is kept, characters.
+const MAX_PROBLEM: usize = 256;
+/// Hand-overs share a commit up to so many octets, records and messages.
+const GROUP_BYTES: usize = 1 << 20;
+const GROUP_RECORDS: usize = 4_096;
+const GROUP_PARTS: usize = 64;

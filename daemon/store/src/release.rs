@@ -1,0 +1,211 @@
+//! From segments past the cursor to a numbered, minimised batch in the outbox.
+
+use std::collections::BTreeMap;
+
+use headgate_record::batch::{self, Batch, BatchId};
+use headgate_record::{Class, Kind, Record, codec};
+use headgate_rules::{ReleaseGate, Rules, Verdict};
+use rusqlite::{Connection, params};
+
+use crate::account::{self, End};
+use crate::config::Settings;
+use crate::database::{get_number, meta, set, sql};
+use crate::keys::Keys;
+use crate::ledger::{self, Event};
+use crate::seal::Place;
+use crate::segment::{self, Segment};
+use crate::{Error, error};
+
+/// How far the release gate has come.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Cursor {
+    /// All records of segments up to this id have passed.
+    through: u64,
+    /// The segment after it that has passed in part, or 0.
+    partial: u64,
+    /// How many of its records have.
+    taken: u32,
+}
+
+/// What a batch would hold.
+#[derive(Default)]
+pub(crate) struct Gathered {
+    /// Records that leave.
+    pub(crate) records: Vec<Record>,
+    /// Records that do not, by reason.
+    pub(crate) withheld: BTreeMap<(Kind, &'static str), u64>,
+    classes: [u64; Class::ALL.len()],
+    damaged: Vec<Segment>,
+    first: u64,
+    cursor: Cursor,
+}
+
+impl Cursor {
+    /// The cursor as it is on disk.
+    pub(crate) fn load(db: &Connection) -> Result<Cursor, Error> {
+        Ok(Cursor {
+            through: get_number(db, meta::THROUGH)?,
+            partial: get_number(db, meta::PARTIAL)?,
+            taken: u32::try_from(get_number(db, meta::TAKEN)?).unwrap_or(u32::MAX),
+        })
+    }
+
+    fn store(&self, db: &Connection) -> Result<(), Error> {
+        set(db, meta::THROUGH, sql(self.through))?;
+        set(db, meta::PARTIAL, sql(self.partial))?;
+        set(db, meta::TAKEN, self.taken)
+    }
+
+    /// Id of the last segment that has passed as a whole.
+    pub(crate) fn through(&self) -> u64 {
+        self.through
+    }
+
+    /// How many records of a segment have not passed.
+    pub(crate) fn unreleased(&self, segment: &Segment) -> u64 {
+        if segment.id <= self.through { 0 } else { segment.records.saturating_sub(self.taken_of(segment)).into() }
+    }
+
+    fn taken_of(&self, segment: &Segment) -> u32 {
+        if segment.id == self.partial { self.taken } else { 0 }
+    }
+}
+
+/// Whether a batch is due: enough records wait, or the oldest has waited long enough.
+pub(crate) fn is_due(db: &Connection, settings: &Settings, now_ms: u64) -> Result<bool, Error> {
+    let cursor = Cursor::load(db)?;
+    let segments = segment::after(db, cursor.through, MAX_SEGMENTS)?;
+    let Some(oldest) = segments.first() else { return Ok(false) };
+    let delay = u64::try_from(settings.batch_delay.as_millis()).unwrap_or(u64::MAX);
+    // A clock that was set back must not hold records for as long as it was wrong.
+    let has_waited = now_ms.checked_sub(oldest.created_ms).is_none_or(|age| age >= delay);
+    let waiting: u64 = segments.iter().map(|s| cursor.unreleased(s)).sum();
+    Ok(has_waited || waiting >= u64::try_from(settings.batch_records).unwrap_or(u64::MAX))
+}
+
+/// How many records wait for the release gate.
+pub(crate) fn waiting(db: &Connection) -> Result<u64, Error> {
+    let cursor = Cursor::load(db)?;
+    let all: i64 = db.query_row(
+        "SELECT COALESCE(SUM(records), 0) FROM segment WHERE id > ?1",
+        [sql(cursor.through)],
+        |r| r.get(0),
+    )?;
+    let partial = segment::after(db, cursor.through, 1)?.first().map_or(0, |s| cursor.taken_of(s));
+    Ok(crate::database::number(all).saturating_sub(partial.into()))
+}
+
+/// Applies the release gate to what waits, up to the size of one batch. Changes nothing.
+pub(crate) fn gather(db: &Connection, keys: &Keys, gate: &ReleaseGate, most: usize) -> Result<Gathered, Error> {
+    let mut gathered = Gathered { cursor: Cursor::load(db)?, ..Gathered::default() };
+    let (mut bytes, mut examined) = (0, 0);
+    for segment in segment::after(db, gathered.cursor.through, MAX_SEGMENTS)? {
+        if gathered.first == 0 {
+            gathered.first = segment.id;
+        }
+        let records = match segment::read(db, keys, &segment) {
+            Ok(records) => records,
+            Err(error) if error::is_damaged(&error) => {
+                gathered.damaged.push(segment);
+                gathered.pass(&segment);
+                continue;
+            }
+            Err(error) => return Err(error),
+        };
+        let start = gathered.cursor.taken_of(&segment);
+        for (at, record) in (0_u32..).zip(&records).skip(usize::try_from(start).unwrap_or(usize::MAX)) {
+            if gathered.records.len() >= most || bytes >= MAX_BYTES || examined >= MAX_EXAMINED {
+                gathered.cursor.partial = segment.id;
+                gathered.cursor.taken = at;
+                return Ok(gathered);
+            }
+            examined += 1;
+            match gate.release(record, keys) {
+                Verdict::Release(minimised) => {
+                    bytes += codec::encode(std::slice::from_ref(&minimised))?.len();
+                    if let Some(count) = class_slot(&mut gathered.classes, record.kind().class()) {
+                        *count += 1;
+                    }
+                    gathered.records.push(minimised);
+                }
+                Verdict::Withhold(reason) => {
+                    *gathered.withheld.entry((record.kind(), reason)).or_default() += 1;
+                }
+            }
+        }
+        gathered.pass(&segment);
+    }
+    Ok(gathered)
+}
+
+/// Makes the next batch in the caller's transaction: sealed into the outbox, written in the ledger,
+/// the cursor behind it. Gives its sequence, or `None` when nothing is worth a batch.
+pub(crate) fn release(
+    db: &Connection,
+    keys: &Keys,
+    rules: &Rules,
+    settings: &Settings,
+    epoch: u64,
+    now_ms: u64,
+) -> Result<Option<u64>, Error> {
+    let before = Cursor::load(db)?;
+    let gathered = gather(db, keys, rules.release(), settings.batch_records)?;
+    for segment in &gathered.damaged {
+        segment::quarantine(db, segment, &before, now_ms)?;
+    }
+    for ((kind, reason), records) in &gathered.withheld {
+        account::add(db, End::Withheld(*kind), reason, *records)?;
+    }
+    gathered.cursor.store(db)?;
+    let (withheld, lost) = account::take(db)?;
+    if gathered.records.is_empty() && withheld.is_empty() && lost.is_empty() {
+        return Ok(None);
+    }
+    let sequence = get_number(db, meta::SEQUENCE)?.saturating_add(1);
+    let records = u64::try_from(gathered.records.len()).unwrap_or(u64::MAX);
+    let id = BatchId { appliance: settings.appliance.clone(), epoch, sequence };
+    let batch = Batch { id, rules: rules.digest(), records: gathered.records, withheld, lost };
+    let encoded = batch.encode()?;
+    let (digest, key) = (batch::digest(&encoded), keys.present());
+    let sealed = keys.seal(key, Place::Outbox { sequence, records, digest: &digest, key }, &encoded)?;
+    let crate::seal::KeyRef::Epoch(key_epoch) = key else { return Err(Error::Damaged("data key")) };
+    let [bulk, state, account] = gathered.classes.map(sql);
+    db.prepare_cached(
+        "INSERT INTO outbox (sequence, created_ms, epoch, first_segment, bulk, state, account, digest, sealed)
+           VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
+    )?
+    .execute(params![
+        sql(sequence),
+        sql(now_ms),
+        sql(key_epoch),
+        sql(gathered.first),
+        bulk,
+        state,
+        account,
+        digest,
+        sealed
+    ])?;
+    set(db, meta::SEQUENCE, sql(sequence))?;
+    let bytes = u64::try_from(encoded.len()).unwrap_or(u64::MAX);
+    ledger::append(db, &Event::Released { sequence, records, bytes, digest }, now_ms)?;
+    Ok(Some(sequence))
+}
+
+impl Gathered {
+    fn pass(&mut self, segment: &Segment) {
+        self.cursor = Cursor { through: segment.id, partial: 0, taken: 0 };
+    }
+}
+
+/// The count of a class in an array that is in the order of [`Class::ALL`].
+fn class_slot(counts: &mut [u64; Class::ALL.len()], class: Class) -> Option<&mut u64> {
+    counts.iter_mut().zip(Class::ALL).find(|(_, c)| *c == class).map(|(count, _)| count)
+}
+
+/// Most segments that one batch reads.
+const MAX_SEGMENTS: u32 = 1_024;
+/// Most records that the gate looks at for one batch, withheld ones included.
+const MAX_EXAMINED: usize = 16_384;
+/// A batch is full once its records take so many octets before compression. One more record of the
+/// largest size still fits into [`codec::MAX_SET_BYTES`].
+const MAX_BYTES: usize = 2 << 20;

@@ -1,0 +1,99 @@
+//! The answer to [`headgate_record::local::ControlRequest::Status`].
+
+use headgate_record::Kind;
+use rusqlite::Connection;
+use serde_json::{Value, json};
+
+use crate::Error;
+use crate::account;
+use crate::database::{get_number, meta, number, on_disk};
+use crate::outbox;
+use crate::query;
+use crate::release;
+use crate::store::Store;
+
+/// What the store knows that is not in its database.
+#[derive(Default)]
+pub(crate) struct Peers {
+    /// Connections of the sensor.
+    pub(crate) sensors: u32,
+    /// Last committed record of the present session, once there was one.
+    pub(crate) committed: Option<u64>,
+    /// What the uplink last said of itself.
+    pub(crate) uplink: Option<UplinkState>,
+}
+
+/// See [`headgate_record::local::FromUplink::State`].
+pub(crate) struct UplinkState {
+    /// Whether the last attempt succeeded.
+    pub(crate) connected: bool,
+    /// The last failure, or empty.
+    pub(crate) problem: String,
+    /// Milliseconds until the next attempt, or 0.
+    pub(crate) retry_ms: u64,
+    /// When it said so.
+    pub(crate) at_ms: u64,
+}
+
+/// Health and accounts. Members are only ever added.
+pub(crate) fn status(store: &Store, peers: &Peers, now_ms: u64) -> Result<Value, Error> {
+    let db = store.connection();
+    let [withheld, lost, malformed, not_collected] = account::totals(db)?;
+    let (batches, batch_records, batch_octets) = outbox::totals(db)?;
+    let oldest = outbox::oldest(db)?.map(|w| now_ms.saturating_sub(w.created_ms));
+    let settings = store.settings();
+    Ok(json!({
+        "appliance": settings.appliance,
+        "epoch": store.epoch(),
+        "records": kept(db)?,
+        "segments": count(db, "segment")?,
+        "bytes_on_disk": on_disk(&settings.database()),
+        "cap": settings.cap,
+        "waiting": release::waiting(db)?,
+        "outbox": {
+            "batches": batches,
+            "records": batch_records,
+            "bytes": batch_octets,
+            "oldest_age_ms": oldest,
+            "last_sequence": get_number(db, meta::SEQUENCE)?,
+            "last_receipted": get_number(db, meta::RECEIPTED)?,
+            "batches_lost": get_number(db, meta::BATCHES_LOST)?,
+        },
+        "lost": lost,
+        "withheld": withheld,
+        "malformed": malformed,
+        "not_collected": not_collected,
+        "quarantined": count(db, "quarantine")?,
+        "missing": get_number(db, meta::MISSING)?,
+        "sensor": { "connected": peers.sensors > 0, "committed": peers.committed },
+        "uplink": peers.uplink.as_ref().map(|u| json!({
+            "connected": u.connected,
+            "problem": u.problem,
+            "retry_ms": u.retry_ms,
+            "age_ms": now_ms.saturating_sub(u.at_ms),
+        })),
+        "receiver_configured": settings.has_receiver,
+        "rules": hex::encode(store.rules().digest()),
+        "rules_refused": store.rules_refused(),
+        "counters": query::records(db, store.keys(), Kind::Counters, COUNTERS)?,
+    }))
+}
+
+fn kept(db: &Connection) -> Result<Value, Error> {
+    let mut kept: serde_json::Map<_, _> = Kind::ALL.iter().map(|k| (k.name().to_owned(), json!(0))).collect();
+    let mut statement = db.prepare_cached("SELECT kind, records FROM kept")?;
+    let mut rows = statement.query([])?;
+    while let Some(row) = rows.next()? {
+        if let Some(kind) = Kind::from_number(row.get(0)?) {
+            kept.insert(kind.name().to_owned(), number(row.get(1)?).into());
+        }
+    }
+    Ok(kept.into())
+}
+
+fn count(db: &Connection, table: &str) -> Result<u64, Error> {
+    Ok(number(db.query_row(&format!("SELECT COUNT(*) FROM {table}"), [], |r| r.get(0))?))
+}
+
+/// Latest counters records shown: one for each interface, and more are unlikely.
+const COUNTERS: u32 = 32;

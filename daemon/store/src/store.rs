@@ -1,0 +1,238 @@
+//! An open store: the rooms put together, one transaction for each thing asked of it.
+
+use std::fs::{File, OpenOptions};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::Path;
+
+use ed25519_dalek::VerifyingKey;
+use headgate_rules::Rules;
+use headgate_service::config as files;
+use rusqlite::Connection;
+
+use crate::admit::{self, Part};
+use crate::config::Settings;
+use crate::database::{self, Database, begin, get, get_number, meta, set, sql};
+use crate::keys::Keys;
+use crate::ledger::{self, Event};
+use crate::master::MasterKey;
+use crate::outbox::{self, Refusal};
+use crate::{Error, OpenError, evict, release, segment};
+
+/// A store that is open. It belongs to one thread.
+pub(crate) struct Store {
+    database: Database,
+    keys: Keys,
+    settings: Settings,
+    rules: Rules,
+    rules_refused: Option<String>,
+    receipt_key: Option<VerifyingKey>,
+    _lock: File,
+}
+
+impl Store {
+    /// Opens the store that the settings name, and makes its database where there is none.
+    ///
+    /// # Errors
+    /// Any [`OpenError`]; what existed is then unchanged.
+    pub(crate) fn open(settings: Settings, now_ms: u64) -> Result<Store, OpenError> {
+        let lock = lock(&settings.lock())?;
+        let rules = read_rules(&settings.rules)?;
+        let receipt_key = settings.has_receiver.then(|| outbox::receipt_key(&settings)).transpose()?;
+        let master = MasterKey::read(&settings.credentials)?;
+        let database = database::open(&settings, &master, now_ms)?;
+        let keys = Keys::load(&database.connection, &master, database.id)?;
+        let rules_refused = None;
+        let mut store = Store { database, keys, settings, rules, rules_refused, receipt_key, _lock: lock };
+        store.note_missing()?;
+        store.note_rules(now_ms)?;
+        while store.shrink(now_ms)? {}
+        Ok(store)
+    }
+
+    /// Makes a sensor's session the present one. Gives the store's number for it and the number of its
+    /// last committed record. What was kept for another session only is gone from the file afterwards.
+    pub(crate) fn greet(&mut self, id: [u8; 16], now_ms: u64) -> Result<(u64, u64), Error> {
+        let transaction = begin(&mut self.database.connection)?;
+        let greeting = admit::greet(&transaction, &self.keys, id, now_ms)?;
+        transaction.commit()?;
+        self.keys.reload(&self.database.connection)?;
+        if greeting.destroyed {
+            database::checkpoint(&self.database.connection)?;
+        }
+        Ok((greeting.session, greeting.committed))
+    }
+
+    /// Commits a hand-over of so many octets. Gives the number of the last record that is on disk.
+    pub(crate) fn hand_over(
+        &mut self,
+        session: u64,
+        parts: Vec<Part>,
+        octets: u64,
+        now_ms: u64,
+    ) -> Result<u64, Error> {
+        let transaction = begin(&mut self.database.connection)?;
+        evict::make_room(&transaction, self.settings.cap, octets, now_ms)?;
+        let through = admit::hand_over(&transaction, &self.keys, &self.rules, session, parts, now_ms)?;
+        transaction.commit()?;
+        Ok(through)
+    }
+
+    /// Makes a batch when one is due. Gives whether it did.
+    pub(crate) fn release_if_due(&mut self, now_ms: u64) -> Result<bool, Error> {
+        let db = &mut self.database.connection;
+        if !self.settings.has_receiver || !release::is_due(db, &self.settings, now_ms)? {
+            return Ok(false);
+        }
+        let (_, _, octets) = outbox::totals(db)?;
+        if octets > self.settings.cap / OUTBOX_SHARE {
+            return Ok(false);
+        }
+        let transaction = begin(db)?;
+        release::release(&transaction, &self.keys, &self.rules, &self.settings, self.database.epoch, now_ms)?;
+        evict::make_room(&transaction, self.settings.cap, 0, now_ms)?;
+        ledger::prune(&transaction, self.settings.cap)?;
+        transaction.commit()?;
+        Ok(true)
+    }
+
+    /// The oldest batch that waits for a receipt.
+    pub(crate) fn next_batch(&mut self, now_ms: u64) -> Result<Option<Vec<u8>>, Error> {
+        let transaction = begin(&mut self.database.connection)?;
+        let batch = outbox::next(&transaction, &self.keys, now_ms)?;
+        transaction.commit()?;
+        Ok(batch)
+    }
+
+    /// Deletes a batch against its receipt, or says why not.
+    pub(crate) fn accept(&mut self, receipt: &[u8], now_ms: u64) -> Result<Result<u64, Refusal>, Error> {
+        let (settings, epoch) = (&self.settings, self.database.epoch);
+        let transaction = begin(&mut self.database.connection)?;
+        let key = self.receipt_key.as_ref();
+        let verdict = outbox::accept(&transaction, settings, epoch, key, receipt, now_ms)?;
+        transaction.commit()?;
+        Ok(verdict)
+    }
+
+    /// Reads the rules again. Rules that cannot be used change nothing but [`Store::rules_refused`].
+    pub(crate) fn reload_rules(&mut self, now_ms: u64) -> Result<(), Error> {
+        match read_rules(&self.settings.rules) {
+            Ok(rules) => {
+                self.rules = rules;
+                self.rules_refused = None;
+                log::info!("rules read again");
+                self.note_rules(now_ms)
+            }
+            Err(error) => {
+                let refused = headgate_service::exit::chain(&error);
+                log::error!("the rules stay as they were: {refused}");
+                self.rules_refused = Some(refused);
+                Ok(())
+            }
+        }
+    }
+
+    /// What has to be done from time to time: the next key epoch, and free pages beyond the cap.
+    pub(crate) fn maintain(&mut self, now_ms: u64) -> Result<(), Error> {
+        if self.keys.is_rotation_due(now_ms) {
+            let transaction = begin(&mut self.database.connection)?;
+            self.keys.rotate(&transaction, now_ms)?;
+            transaction.commit()?;
+            self.keys.reload(&self.database.connection)?;
+        }
+        if database::allocated(&self.database.connection)? > evict::budget(self.settings.cap) {
+            database::vacuum(&self.database.connection)?;
+            database::checkpoint(&self.database.connection)?;
+        }
+        Ok(())
+    }
+
+    /// Moves the WAL into the database and closes it.
+    pub(crate) fn close(self) -> Result<(), Error> {
+        database::checkpoint(&self.database.connection)?;
+        self.database.connection.close().map_err(|(_, error)| error.into())
+    }
+
+    /// The database, for reading.
+    pub(crate) fn connection(&self) -> &Connection {
+        &self.database.connection
+    }
+
+    /// Epoch of the batches.
+    pub(crate) fn epoch(&self) -> u64 {
+        self.database.epoch
+    }
+
+    /// The keys.
+    pub(crate) fn keys(&self) -> &Keys {
+        &self.keys
+    }
+
+    /// The settings.
+    pub(crate) fn settings(&self) -> &Settings {
+        &self.settings
+    }
+
+    /// The rules in force.
+    pub(crate) fn rules(&self) -> &Rules {
+        &self.rules
+    }
+
+    /// Why the rules that lie on disk now are not in force, if they are not.
+    pub(crate) fn rules_refused(&self) -> Option<&str> {
+        self.rules_refused.as_deref()
+    }
+
+    fn shrink(&mut self, now_ms: u64) -> Result<bool, Error> {
+        let transaction = begin(&mut self.database.connection)?;
+        let more = evict::shrink(&transaction, self.settings.cap, now_ms)?;
+        transaction.commit()?;
+        if more {
+            database::checkpoint(&self.database.connection)?;
+        }
+        Ok(more)
+    }
+
+    fn note_missing(&self) -> Result<(), Error> {
+        let db = &self.database.connection;
+        let missing = segment::missing(db)?;
+        if missing > get_number(db, meta::MISSING)? {
+            log::error!("{missing} segments are missing: they were not deleted by this program");
+            set(db, meta::MISSING, sql(missing))?;
+        }
+        Ok(())
+    }
+
+    fn note_rules(&mut self, now_ms: u64) -> Result<(), Error> {
+        let digest = self.rules.digest();
+        let transaction = begin(&mut self.database.connection)?;
+        if get::<[u8; 32]>(&transaction, meta::RULES)? != Some(digest) {
+            set(&transaction, meta::RULES, digest)?;
+            ledger::append(&transaction, &Event::Rules { digest }, now_ms)?;
+        }
+        Ok(transaction.commit()?)
+    }
+}
+
+fn read_rules(path: &Path) -> Result<Rules, OpenError> {
+    let files: Vec<_> = files::read_with_drop_ins(path)?
+        .into_iter()
+        .map(|(file, text)| (file.display().to_string(), text))
+        .collect();
+    Ok(Rules::parse(&files)?)
+}
+
+/// Locks the store for this process; the lock ends with it.
+fn lock(path: &Path) -> Result<File, OpenError> {
+    let failed = |source| OpenError::File { what: "cannot lock", file: path.into(), source };
+    let file =
+        OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(path).map_err(failed)?;
+    match rustix::fs::flock(&file, rustix::fs::FlockOperation::NonBlockingLockExclusive) {
+        Ok(()) => Ok(file),
+        Err(rustix::io::Errno::WOULDBLOCK) => Err(OpenError::Running(path.into())),
+        Err(error) => Err(failed(error.into())),
+    }
+}
+
+/// No more batches are made while the outbox takes this part of the cap: what waits as segments is
+/// given up by class when room is short, what waits in the outbox is not.
+const OUTBOX_SHARE: u64 = 4;

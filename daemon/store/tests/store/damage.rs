@@ -1,0 +1,129 @@
+//! Damage is local: what does not open is set aside and counted, and all else goes on.
+
+use headgate_record::Field;
+use headgate_record::local::ControlRequest;
+
+use crate::site::{Site, device, numbers};
+
+/// A stopped store with three segments of one record each, none released.
+fn three_segments() -> Site {
+    let site = Site::new("");
+    site.configure("batch_delay = 0", "");
+    let running = site.start();
+    let mut sensor = running.sensor(1);
+    for number in 1..=3 {
+        sensor.hand_over(vec![device(number)]).unwrap();
+    }
+    running.stop();
+    site.configure("batch_delay = 0", "receiver = \"receiver.example:443\"");
+    site
+}
+
+#[test]
+fn a_flipped_bit_in_a_segment_costs_this_segment_only() {
+    let site = three_segments();
+    let (before, after) = flip(&site, "segment", 2);
+    let running = site.start();
+    let batches = running.drain();
+    assert_eq!(numbers(&batches, Field::DeviceFrames), [1, 3]);
+    let lost: Vec<_> = batches.iter().flat_map(|b| &b.lost).collect();
+    assert_eq!(lost.len(), 1);
+    assert_eq!((lost[0].reason.as_str(), lost[0].records), ("damaged", 1));
+    let status = running.status();
+    assert_eq!((&status["quarantined"], &status["missing"]), (&1.into(), &0.into()));
+    let ledger = running.ask(&ControlRequest::Ledger { limit: 100 });
+    assert!(ledger["entries"].as_array().unwrap().iter().any(|e| e["event"] == "quarantined"), "{ledger}");
+    running.stop();
+    let kept: Vec<u8> =
+        site.sqlite().query_row("SELECT sealed FROM quarantine", [], |r| r.get(0)).unwrap();
+    assert_ne!(before, after);
+    assert_eq!(kept, after, "kept as it was found");
+    assert_eq!(site.start().status()["missing"], 0, "a move to the quarantine is no loss without trace");
+}
+
+#[test]
+fn segments_that_changed_places_do_not_open() {
+    let site = three_segments();
+    site.sqlite()
+        .execute_batch(
+            "CREATE TEMP TABLE swap AS SELECT id, sealed FROM segment;
+             UPDATE segment SET sealed = (SELECT sealed FROM swap WHERE swap.id = 3 - segment.id) WHERE id < 3;",
+        )
+        .unwrap();
+    let running = site.start();
+    assert_eq!(numbers(&running.drain(), Field::DeviceFrames), [3]);
+    assert_eq!(running.status()["quarantined"], 2);
+}
+
+#[test]
+fn a_segment_of_another_class_or_count_does_not_open() {
+    let site = three_segments();
+    site.sqlite()
+        .execute_batch("UPDATE segment SET class = 0 WHERE id = 1; UPDATE segment SET records = 9 WHERE id = 2;")
+        .unwrap();
+    let running = site.start();
+    assert_eq!(numbers(&running.drain(), Field::DeviceFrames), [3]);
+}
+
+#[test]
+fn a_segment_that_vanished_is_noticed() {
+    let site = three_segments();
+    site.sqlite().execute_batch("DELETE FROM segment WHERE id = 2").unwrap();
+    let running = site.start();
+    assert_eq!(numbers(&running.drain(), Field::DeviceFrames), [1, 3]);
+    assert_eq!(running.status()["missing"], 1);
+}
+
+#[test]
+fn a_damaged_batch_is_counted_and_does_not_hold_up_the_next() {
+    let site = Site::new("batch_records = 1\nbatch_delay = 0");
+    let running = site.start();
+    running.sensor(1).hand_over((1..=3).map(device).collect()).unwrap();
+    running.until(|s| s["outbox"]["batches"] == 3);
+    running.stop();
+    flip(&site, "outbox", 1);
+    let running = site.start();
+    let batches = running.drain();
+    assert_eq!(batches.iter().map(|b| b.id.sequence).collect::<Vec<_>>(), [2, 3]);
+    let status = running.status();
+    assert_eq!(status["outbox"]["batches_lost"], 1);
+    assert_eq!(status["lost"][0]["reason"], "damaged");
+    // The next batch tells the receiver.
+    running.sensor(1).hand_over(vec![device(4)]).unwrap();
+    assert_eq!(running.drain()[0].lost[0].records, 1);
+}
+
+#[test]
+fn a_ledger_entry_that_was_changed_or_removed_is_found() {
+    let site = Site::new("batch_records = 1\nbatch_delay = 0");
+    let running = site.start();
+    running.sensor(1).hand_over((1..=3).map(device).collect()).unwrap();
+    running.drain();
+    running.stop();
+    let last: i64 = site.sqlite().query_row("SELECT MAX(number) FROM ledger", [], |r| r.get(0)).unwrap();
+    let changes: [(String, i64); 3] = [
+        ("UPDATE ledger SET detail = replace(detail, '1', '2') WHERE number = 3".to_owned(), 3),
+        ("DELETE FROM ledger WHERE number = 2".to_owned(), 2),
+        (format!("DELETE FROM ledger WHERE number = {last}"), last),
+    ];
+    for (change, broken_at) in changes {
+        let whole = std::fs::read(site.database()).unwrap();
+        site.sqlite().execute_batch(&change).unwrap();
+        let running = site.start();
+        let ledger = running.ask(&ControlRequest::Ledger { limit: 1 });
+        assert_eq!((&ledger["verified"], &ledger["broken_at"]), (&false.into(), &broken_at.into()), "{change}");
+        running.stop();
+        std::fs::write(site.database(), whole).unwrap();
+    }
+}
+
+fn flip(site: &Site, table: &str, row: i64) -> (Vec<u8>, Vec<u8>) {
+    let db = site.sqlite();
+    let before: Vec<u8> =
+        db.query_row(&format!("SELECT sealed FROM {table} WHERE rowid = ?1"), [row], |r| r.get(0)).unwrap();
+    let mut after = before.clone();
+    let middle = after.len() / 2;
+    after[middle] ^= 0x10;
+    db.execute(&format!("UPDATE {table} SET sealed = ?2 WHERE rowid = ?1"), (row, &after)).unwrap();
+    (before, after)
+}

@@ -1,0 +1,103 @@
+//! What is in the files, and what is no longer.
+
+use headgate_record::local::ControlRequest;
+use headgate_record::{Field, Record};
+
+use crate::site::{Site, device, device_with};
+
+const MARKER: &str = "marker-laptop-of-somebody";
+const MAC: [u8; 6] = [0x00, 0x5e, 0x77, 0xd1, 0x3c, 0xa9];
+const RANDOMISED: [u8; 6] = [0x02, 0x5e, 0x77, 0xd1, 0x3c, 0xaa];
+
+fn named(mac: [u8; 6]) -> Record {
+    let mut record = device_with(mac, 1);
+    record.set(Field::DeviceHostname, MARKER).unwrap();
+    record
+}
+
+#[test]
+fn no_file_of_the_store_holds_a_name_or_an_address_in_plain() {
+    let site = Site::new("batch_delay = 0");
+    let running = site.start();
+    let records = vec![named(MAC), named(RANDOMISED)];
+    running.sensor(1).hand_over(records).unwrap();
+    running.until(|s| s["outbox"]["batches"] == 1);
+    let shown = running.ask(&ControlRequest::Records { kind: "device".into(), limit: 10 });
+    assert_eq!(shown.as_array().unwrap().len(), 2);
+    assert_eq!(shown[0]["hostname"], MARKER, "local queries show what is kept");
+    assert_absent(&site);
+    running.stop();
+    assert_absent(&site);
+}
+
+fn assert_absent(site: &Site) {
+    for (path, bytes) in site.files() {
+        let key = std::fs::read(site.path("credentials/master.key")).unwrap();
+        for needle in
+            [MARKER.as_bytes(), b"marker-laptop", &MAC, &RANDOMISED, b"00:5e:77", b"02:5e:77", b"005e77d1", &key]
+        {
+            assert!(!contains(&bytes, needle), "{} in {}", needle.escape_ascii(), path.display());
+        }
+    }
+}
+
+#[test]
+fn a_randomised_address_is_withheld_and_counted() {
+    let site = Site::new("batch_delay = 0");
+    let running = site.start();
+    running.sensor(1).hand_over(vec![named(RANDOMISED), device(2)]).unwrap();
+    let batches = running.drain();
+    assert_eq!(batches.iter().map(|b| b.records.len()).sum::<usize>(), 1);
+    let withheld: Vec<_> = batches.iter().flat_map(|b| &b.withheld).collect();
+    assert_eq!((withheld[0].reason.as_str(), withheld[0].records), ("randomised-mac", 1));
+}
+
+#[test]
+fn what_is_kept_for_a_session_is_gone_from_the_files_when_the_next_begins() {
+    let site = Site::new("");
+    site.configure("batch_delay = 0", "");
+    let running = site.start();
+    let mut sensor = running.sensor(1);
+    sensor.hand_over(vec![named(RANDOMISED), device(2)]).unwrap();
+    running.stop();
+    let db = site.sqlite();
+    let (ciphertext, number): (Vec<u8>, i64) = db
+        .query_row("SELECT sealed, session FROM segment WHERE session IS NOT NULL", [], |r| {
+            Ok((r.get(0)?, r.get(1)?))
+        })
+        .unwrap();
+    let wrapped: Vec<u8> =
+        db.query_row("SELECT wrapped FROM session WHERE number = ?1", [number], |r| r.get(0)).unwrap();
+    drop(db);
+    let (ciphertext, wrapped) = (&ciphertext[13..45], &wrapped[13..45]);
+    assert!(site.files().iter().any(|(_, bytes)| contains(bytes, ciphertext)));
+
+    let running = site.start();
+    running.sensor(1);
+    assert_eq!(running.status()["records"]["device"], 2, "the same session goes on");
+    running.sensor(2);
+    let status = running.status();
+    assert_eq!(status["records"]["device"], 1);
+    assert_eq!((&status["lost"][0]["reason"], &status["missing"]), (&"session-ended".into(), &0.into()));
+    for (path, bytes) in site.files() {
+        assert!(!contains(&bytes, ciphertext), "segment in {}", path.display());
+        assert!(!contains(&bytes, wrapped), "key in {}", path.display());
+    }
+    let mut old = running.sensor(1);
+    assert_eq!(old.committed, 2, "the numbering of the old session is remembered");
+    assert_eq!(old.hand_over(vec![named(RANDOMISED)]), Some(3));
+}
+
+#[test]
+fn an_ended_session_hands_over_nothing_more() {
+    let site = Site::new("");
+    let running = site.start();
+    let mut old = running.sensor(1);
+    let mut new = running.sensor(2);
+    assert_eq!(old.hand_over(vec![device(1)]), None);
+    assert_eq!(new.hand_over(vec![device(1)]), Some(1));
+}
+
+fn contains(bytes: &[u8], needle: &[u8]) -> bool {
+    bytes.windows(needle.len()).any(|w| w == needle)
+}

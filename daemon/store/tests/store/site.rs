@@ -1,0 +1,289 @@
+//! A site of one store: its files, its process, and the three kinds of peers.
+
+use std::fs::File;
+use std::os::unix::net::UnixStream;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::time::{Duration, Instant};
+
+use ed25519_dalek::pkcs8::EncodePublicKey;
+use ed25519_dalek::pkcs8::spki::der::pem::LineEnding;
+use ed25519_dalek::{Signer, SigningKey};
+use headgate_record::batch::{Batch, digest};
+use headgate_record::local::{self, ControlRequest, FromSensor, FromUplink, ToSensor, ToUplink};
+use headgate_record::receipt::{Receipt, Statement};
+use headgate_record::{Field, Kind, Mac, Record, Value};
+use headgate_service::{credential, frame};
+
+/// Tells this binary to be the store.
+pub const ARGUMENTS: &str = "HEADGATE_STORE_TEST_ARGUMENTS";
+const PATIENCE: Duration = Duration::from_secs(60);
+
+pub struct Site {
+    directory: tempfile::TempDir,
+    receipt_key: SigningKey,
+}
+
+impl Site {
+    /// A site that has been set up; `store` is added to the `[store]` section.
+    pub fn new(store: &str) -> Site {
+        let site = Site { directory: tempfile::tempdir().unwrap(), receipt_key: SigningKey::from_bytes(&[42; 32]) };
+        site.configure(store, "receiver = \"receiver.example:443\"");
+        std::fs::write(site.path("rules.toml"), "").unwrap();
+        let (status, text) = site.run("init");
+        assert!(status.success(), "{text}");
+        let pem = site.receipt_key.verifying_key().to_public_key_pem(LineEnding::LF).unwrap();
+        std::fs::write(site.path("credentials").join(credential::RECEIPT_KEY), pem).unwrap();
+        site
+    }
+
+    pub fn configure(&self, store: &str, uplink: &str) {
+        let root = self.directory.path().display();
+        let text = format!(
+            "[appliance]\nid = \"site-1\"\n[store]\ndirectory = \"{root}/store\"\n{store}\n\
+             [sockets]\ndirectory = \"{root}/run\"\n[uplink]\n{uplink}\n\
+             [credentials]\ndirectory = \"{root}/credentials\"\n"
+        );
+        std::fs::write(self.path("headgate.toml"), text).unwrap();
+    }
+
+    pub fn path(&self, name: &str) -> PathBuf {
+        self.directory.path().join(name)
+    }
+
+    pub fn database(&self) -> PathBuf {
+        self.path("store/store.db")
+    }
+
+    /// The database as anyone with the file can change it, while the store is down.
+    pub fn sqlite(&self) -> rusqlite::Connection {
+        rusqlite::Connection::open(self.database()).unwrap()
+    }
+
+    /// All bytes of all files of the store's directory.
+    pub fn files(&self) -> Vec<(PathBuf, Vec<u8>)> {
+        let entries = std::fs::read_dir(self.path("store")).unwrap();
+        entries.map(|e| e.unwrap().path()).map(|p| (p.clone(), std::fs::read(p).unwrap())).collect()
+    }
+
+    pub fn start(&self) -> Running<'_> {
+        let running = Running { site: self, child: self.spawn("run", Stdio::inherit()) };
+        drop(running.connect(local::CONTROL_SOCKET));
+        running
+    }
+
+    /// Runs a subcommand that is expected to end by itself.
+    pub fn run(&self, subcommand: &str) -> (ExitStatus, String) {
+        let said = self.path("said");
+        let mut child = self.spawn(subcommand, File::create(&said).unwrap().into());
+        let status = child.wait().unwrap();
+        (status, std::fs::read_to_string(said).unwrap())
+    }
+
+    fn spawn(&self, subcommand: &str, stderr: Stdio) -> Child {
+        let config = self.path("headgate.toml");
+        Command::new(std::env::current_exe().unwrap())
+            .args(["the_store_process", "--exact", "--nocapture"])
+            .env(ARGUMENTS, format!("headgate-store\n{subcommand}\n--config\n{}", config.display()))
+            .env("HEADGATE_LOG", "error")
+            .env_remove("NOTIFY_SOCKET")
+            .env_remove("CREDENTIALS_DIRECTORY")
+            .stdout(Stdio::null())
+            .stderr(stderr)
+            .spawn()
+            .unwrap()
+    }
+
+    pub fn receipt(&self, batch: &[u8]) -> Receipt {
+        let decoded = Batch::decode(batch).unwrap();
+        let records = u32::try_from(decoded.records.len()).unwrap();
+        self.sign(Statement { id: decoded.id, digest: digest(batch), records, stored_ms: 1 })
+    }
+
+    pub fn sign(&self, statement: Statement) -> Receipt {
+        let signature = self.receipt_key.sign(&statement.signed_bytes()).to_bytes();
+        Receipt { statement, signature }
+    }
+}
+
+pub struct Running<'a> {
+    site: &'a Site,
+    child: Child,
+}
+
+impl Running<'_> {
+    pub fn connect(&self, socket: &str) -> UnixStream {
+        connect(&self.site.path("run").join(socket))
+    }
+
+    pub fn sensor(&self, session: u8) -> Sensor {
+        Sensor::greet(self.connect(local::RECORDS_SOCKET), session).unwrap()
+    }
+
+    pub fn uplink(&self) -> Uplink {
+        Uplink(self.connect(local::OUTBOX_SOCKET))
+    }
+
+    pub fn ask(&self, request: &ControlRequest) -> serde_json::Value {
+        let mut stream = self.connect(local::CONTROL_SOCKET);
+        frame::write(&mut stream, &serde_json::to_vec(request).unwrap()).unwrap();
+        let answer = frame::read(&mut stream, local::MAX_MESSAGE_BYTES).unwrap().unwrap();
+        let mut answer: serde_json::Value = serde_json::from_slice(&answer).unwrap();
+        assert!(answer.get("error").is_none(), "{answer}");
+        answer["ok"].take()
+    }
+
+    pub fn status(&self) -> serde_json::Value {
+        self.ask(&ControlRequest::Status)
+    }
+
+    /// Asks for the status until it is as expected.
+    pub fn until(&self, expected: impl Fn(&serde_json::Value) -> bool) -> serde_json::Value {
+        let start = Instant::now();
+        loop {
+            let status = self.status();
+            if expected(&status) {
+                return status;
+            }
+            assert!(start.elapsed() < PATIENCE, "{status}");
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    }
+
+    /// Everything that leaves, receipted as it leaves, until nothing waits any more.
+    pub fn drain(&self) -> Vec<Batch> {
+        let mut uplink = self.uplink();
+        let mut batches = Vec::new();
+        loop {
+            while let Some(bytes) = uplink.next(0).unwrap() {
+                assert_eq!(uplink.receipt(&self.site.receipt(&bytes).encode()).unwrap(), ToUplink::Accepted);
+                batches.push(Batch::decode(&bytes).unwrap());
+            }
+            if self.status()["waiting"] == 0 && self.status()["outbox"]["batches"] == 0 {
+                return batches;
+            }
+            std::thread::sleep(Duration::from_millis(10));
+        }
+    }
+
+    pub fn kill(mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+
+    pub fn signal(&self, signal: rustix::process::Signal) {
+        let pid = rustix::process::Pid::from_raw(i32::try_from(self.child.id()).unwrap()).unwrap();
+        rustix::process::kill_process(pid, signal).unwrap();
+    }
+
+    pub fn stop(mut self) {
+        self.signal(rustix::process::Signal::TERM);
+        assert!(self.child.wait().unwrap().success());
+    }
+}
+
+impl Drop for Running<'_> {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+fn connect(path: &Path) -> UnixStream {
+    let start = Instant::now();
+    loop {
+        match UnixStream::connect(path) {
+            Ok(stream) => return stream,
+            Err(error) => assert!(start.elapsed() < PATIENCE, "{}: {error}", path.display()),
+        }
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}
+
+pub struct Sensor {
+    stream: UnixStream,
+    /// Number of the last record that the store has acknowledged.
+    pub committed: u64,
+}
+
+impl Sensor {
+    pub fn greet(mut stream: UnixStream, session: u8) -> Option<Sensor> {
+        frame::write(&mut stream, &FromSensor::Hello { session: [session; 16] }.encode()).ok()?;
+        let committed = committed(&mut stream)?;
+        Some(Sensor { stream, committed })
+    }
+
+    /// Hands over the next records and waits for the store's word. `None` when the store is gone.
+    pub fn hand_over(&mut self, records: Vec<Record>) -> Option<u64> {
+        self.hand_over_from(self.committed + 1, records)
+    }
+
+    pub fn hand_over_from(&mut self, first: u64, records: Vec<Record>) -> Option<u64> {
+        frame::write(&mut self.stream, &FromSensor::Records { first, records }.encode()).ok()?;
+        self.committed = committed(&mut self.stream)?;
+        Some(self.committed)
+    }
+}
+
+fn committed(stream: &mut UnixStream) -> Option<u64> {
+    let bytes = frame::read(stream, 64).ok()??;
+    let ToSensor::Committed { through } = ToSensor::decode(&bytes).unwrap();
+    Some(through)
+}
+
+pub struct Uplink(UnixStream);
+
+impl Uplink {
+    /// The oldest batch; `Err` when the store is gone.
+    pub fn next(&mut self, wait_ms: u32) -> Result<Option<Vec<u8>>, ()> {
+        match self.say(&FromUplink::Next { wait_ms })? {
+            ToUplink::Batch(bytes) => Ok(Some(bytes)),
+            ToUplink::Empty => Ok(None),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    pub fn receipt(&mut self, bytes: &[u8]) -> Result<ToUplink, ()> {
+        self.say(&FromUplink::Receipt(bytes.to_vec()))
+    }
+
+    pub fn say(&mut self, message: &FromUplink) -> Result<ToUplink, ()> {
+        frame::write(&mut self.0, &message.encode()).map_err(drop)?;
+        let answer = frame::read(&mut self.0, local::MAX_MESSAGE_BYTES).map_err(drop)?.ok_or(())?;
+        Ok(ToUplink::decode(&answer).unwrap())
+    }
+}
+
+/// A device with a vendor's address, told apart by `number`.
+pub fn device(number: u64) -> Record {
+    let [.., c, d, e] = number.to_be_bytes();
+    device_with([0x00, 0x10, 0x20, c, d, e], number)
+}
+
+pub fn device_with(mac: [u8; 6], number: u64) -> Record {
+    let mut record = Record::new(Kind::Device);
+    record.set(Field::DeviceMac, Mac(mac)).unwrap();
+    record.set(Field::DeviceFrames, number).unwrap();
+    record
+}
+
+/// A flow that does not compress.
+pub fn flow(number: u64) -> Record {
+    let mut noise = [0; 200];
+    getrandom::fill(&mut noise).unwrap();
+    let mut record = Record::new(Kind::Flow);
+    record.set(Field::FlowMac, Mac([0, 0x10, 0x20, 0, 0, 1])).unwrap();
+    record.set(Field::FlowPackets, number).unwrap();
+    record.set(Field::FlowService, hex::encode(noise)).unwrap();
+    record
+}
+
+pub fn numbers(batches: &[Batch], field: Field) -> Vec<u64> {
+    let records = batches.iter().flat_map(|b| &b.records);
+    records
+        .filter_map(|r| match r.get(field) {
+            Some(Value::Number(n)) => Some(*n),
+            _ => None,
+        })
+        .collect()
+}

@@ -1,0 +1,85 @@
+//! Why the uplink ends. A link that fails is no reason to end: see [`crate::problem`].
+
+use std::io;
+use std::path::PathBuf;
+
+use headgate_service::config::ConfigError;
+use headgate_service::exit::{self, Exit};
+
+/// Why the process cannot go on.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The configuration is wrong.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// `uplink.receiver` has a host that is neither a DNS name nor an address.
+    #[error("uplink.receiver: its host is neither a DNS name nor an IP address")]
+    Host,
+    /// A key or certificate cannot be used.
+    #[error("{file}: {fault}", file = .file.display())]
+    Credential {
+        /// The file.
+        file: PathBuf,
+        /// What is wrong with it and what to do.
+        fault: CredentialFault,
+    },
+    /// A file that would be made is there already.
+    #[error("{file}: exists and is not replaced; move it away first, or have the existing request signed", file = .0.display())]
+    Exists(PathBuf),
+    /// A file cannot be written.
+    #[error("{file}: cannot be written: {source}", file = .file.display())]
+    Write {
+        /// The file.
+        file: PathBuf,
+        /// Why not.
+        source: io::Error,
+    },
+    /// The key or the request cannot be made.
+    #[error("the signing request cannot be made: {0}")]
+    Request(rcgen::Error),
+    /// The system refused something that it normally grants.
+    #[error("{what} failed: {source}")]
+    System {
+        /// What.
+        what: &'static str,
+        /// Why.
+        source: io::Error,
+    },
+}
+
+/// What is wrong with a key or certificate file, and what to do.
+#[derive(Debug, thiserror::Error)]
+pub enum CredentialFault {
+    /// It cannot be read.
+    #[error(
+        "cannot be read: {0}; make a key and a request with `headgate-uplink request`, have the request \
+         signed, and put the certificate and the receiver's authority.crt beside the key"
+    )]
+    Read(io::Error),
+    /// It is larger than a credential can be.
+    #[error("is larger than {0} octets; it is no key or certificate")]
+    TooLarge(u64),
+    /// It does not hold what its name says.
+    #[error("holds no usable {0} in PEM; replace the file")]
+    Content(&'static str),
+    /// Certificate and key do not belong together.
+    #[error("does not belong to the key beside it; put the certificate that was signed for this key here")]
+    Mismatch,
+    /// The certificate names another appliance than `appliance.id`.
+    #[error(
+        "names another appliance than appliance.id does; correct appliance.id or have a new request signed"
+    )]
+    OtherAppliance,
+}
+
+impl Exit for Error {
+    fn code(&self) -> u8 {
+        match self {
+            Error::Config(error) => error.code(),
+            Error::Host | Error::Credential { .. } => exit::CONFIG,
+            Error::Exists(_) | Error::Write { .. } => exit::CANNOT_CREATE,
+            Error::Request(_) => exit::SOFTWARE,
+            Error::System { .. } => exit::SYSTEM,
+        }
+    }
+}

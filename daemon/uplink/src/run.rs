@@ -1,0 +1,211 @@
+//! The loop: ask the store, post, hand over the receipt; wait when something is away.
+
+use std::convert::Infallible;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use headgate_record::local::{FromUplink, OUTBOX_SOCKET, ToUplink};
+use headgate_service::config::Headgate;
+use headgate_service::notify;
+use headgate_service::stop::Stop;
+
+use crate::Error;
+use crate::backoff::Backoff;
+use crate::credentials::Credentials;
+use crate::link::Link;
+use crate::outbox::{Outbox, OutboxError};
+use crate::pace::{Pace, Stopped};
+use crate::problem::Problem;
+
+/// Carries batches until `stop` is requested. Without a configured receiver it stays idle and says so.
+///
+/// # Errors
+/// When the configuration or a credential cannot be used at the start. Whatever fails later is
+/// waited for.
+pub fn run(config: &Headgate, stop: &Stop) -> Result<(), Error> {
+    let uplink = &config.uplink;
+    let link = match &uplink.receiver {
+        Some(receiver) => {
+            let credentials = Credentials::load(config)?;
+            Some(Link::new(receiver.clone(), credentials, uplink.timeout.seconds())?)
+        }
+        None => None,
+    };
+    let mut speaker = Speaker {
+        socket: config.sockets.directory.join(OUTBOX_SOCKET),
+        link,
+        pace: Pace::new(stop.clone()),
+        link_retry: Backoff::new(uplink.retry_min.seconds(), uplink.retry_max.seconds()),
+        store_retry: Backoff::new(STORE_RETRY_MIN, STORE_RETRY_MAX),
+        state: None,
+        absence: String::new(),
+    };
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|source| Error::System { what: "starting the runtime", source })?;
+    notify::ready(STORE_AWAY);
+    let Err(Stopped) = runtime.block_on(speaker.run());
+    notify::stopping();
+    // A name lookup that hangs does not hold the stop up.
+    runtime.shutdown_background();
+    Ok(())
+}
+
+struct Speaker {
+    socket: PathBuf,
+    link: Option<Link>,
+    pace: Pace,
+    link_retry: Backoff,
+    store_retry: Backoff,
+    /// How the last attempt went; nothing before the first.
+    state: Option<Result<(), Problem>>,
+    /// Why the store cannot be asked, as last logged.
+    absence: String,
+}
+
+/// Why a connection to the store is given up.
+enum End {
+    Stopped,
+    Store(OutboxError),
+}
+
+impl From<Stopped> for End {
+    fn from(_: Stopped) -> Self {
+        End::Stopped
+    }
+}
+
+impl From<OutboxError> for End {
+    fn from(error: OutboxError) -> Self {
+        End::Store(error)
+    }
+}
+
+impl Speaker {
+    async fn run(&mut self) -> Result<Infallible, Stopped> {
+        loop {
+            let fault = match self.pace.during(Outbox::connect(&self.socket)).await? {
+                Ok(mut outbox) => match self.serve(&mut outbox).await {
+                    Ok(never) => match never {},
+                    Err(End::Stopped) => return Err(Stopped),
+                    Err(End::Store(fault)) => fault,
+                },
+                Err(fault) => fault,
+            };
+            let fault = fault.to_string();
+            if fault != self.absence {
+                log::warn!("waiting for the store: {fault}");
+                notify::status(STORE_AWAY);
+                self.absence = fault;
+            }
+            let wait = self.store_retry.wait();
+            self.pace.rest(wait).await?;
+        }
+    }
+
+    /// Works for as long as the store answers.
+    async fn serve(&mut self, outbox: &mut Outbox) -> Result<Infallible, End> {
+        let state = self.state.clone();
+        self.report(outbox, state.as_ref(), Duration::ZERO).await?;
+        if self.link.is_none() {
+            loop {
+                self.pace.rest(IDLE).await?;
+                self.report(outbox, None, Duration::ZERO).await?;
+            }
+        }
+        loop {
+            match self.ask(outbox, &FromUplink::Next { wait_ms: POLL_MS }).await? {
+                ToUplink::Batch(batch) => match self.carry(outbox, batch).await? {
+                    Ok(()) => self.succeeded(outbox).await?,
+                    Err(problem) => self.failed(outbox, problem).await?,
+                },
+                ToUplink::Empty => self.pace.rest(BREATH).await?,
+                ToUplink::Refused { reason } => self.failed(outbox, Problem::Withheld(reason)).await?,
+                ToUplink::Accepted => return Err(OutboxError::Unexpected.into()),
+            }
+        }
+    }
+
+    /// Posts one batch and hands its receipt to the store.
+    async fn carry(&mut self, outbox: &mut Outbox, batch: Vec<u8>) -> Result<Result<(), Problem>, End> {
+        let Some(link) = &mut self.link else { return Err(OutboxError::Unexpected.into()) };
+        let receipt = match self.pace.during(link.send(batch.into())).await? {
+            Ok(receipt) => receipt,
+            Err(problem) => return Ok(Err(problem)),
+        };
+        match self.ask(outbox, &FromUplink::Receipt(receipt)).await? {
+            ToUplink::Accepted => Ok(Ok(())),
+            ToUplink::Refused { reason } => Ok(Err(Problem::Receipt(reason))),
+            ToUplink::Batch(_) | ToUplink::Empty => Err(OutboxError::Unexpected.into()),
+        }
+    }
+
+    async fn succeeded(&mut self, outbox: &mut Outbox) -> Result<(), End> {
+        self.link_retry.reset();
+        if self.state == Some(Ok(())) {
+            return Ok(());
+        }
+        log::info!("batches arrive at the receiver");
+        self.state = Some(Ok(()));
+        self.report(outbox, Some(&Ok(())), Duration::ZERO).await
+    }
+
+    async fn failed(&mut self, outbox: &mut Outbox, problem: Problem) -> Result<(), End> {
+        let wait = self.link_retry.wait();
+        let state = Some(Err(problem));
+        if self.state != state {
+            if let Some(Err(problem)) = &state {
+                log::warn!("a batch did not arrive; it is kept and sent again: {problem}");
+            }
+            self.state = state.clone();
+        }
+        let reported = self.report(outbox, state.as_ref(), wait).await;
+        self.pace.rest(wait).await?;
+        reported
+    }
+
+    /// Tells the store and the service manager how the link is.
+    async fn report(
+        &mut self,
+        outbox: &mut Outbox,
+        state: Option<&Result<(), Problem>>,
+        wait: Duration,
+    ) -> Result<(), End> {
+        let (connected, problem) = match state {
+            Some(Ok(())) => (true, String::new()),
+            Some(Err(problem)) => (false, problem.to_string()),
+            None if self.link.is_none() => (false, NO_RECEIVER.to_owned()),
+            None => (false, String::new()),
+        };
+        notify::status(match (connected, problem.as_str()) {
+            (true, _) => "batches arrive at the receiver",
+            (false, "") => "waiting for a first batch",
+            (false, problem) => problem,
+        });
+        let retry_ms = u64::try_from(wait.as_millis()).unwrap_or(u64::MAX);
+        match self.ask(outbox, &FromUplink::State { connected, problem, retry_ms }).await? {
+            ToUplink::Accepted => Ok(()),
+            _ => Err(OutboxError::Unexpected.into()),
+        }
+    }
+
+    async fn ask(&mut self, outbox: &mut Outbox, message: &FromUplink) -> Result<ToUplink, End> {
+        let answer = self.pace.during(outbox.ask(message)).await??;
+        self.store_retry.reset();
+        self.absence.clear();
+        Ok(answer)
+    }
+}
+
+const STORE_AWAY: &str = "waiting for the store";
+const NO_RECEIVER: &str = "no receiver is configured; all stays on the appliance";
+/// How long the store may wait for a batch before it says that there is none, milliseconds.
+const POLL_MS: u32 = 10_000;
+/// Pause after that, so that a store that does not wait is not asked without pause.
+const BREATH: Duration = Duration::from_millis(100);
+/// How often an uplink without a receiver says so.
+const IDLE: Duration = Duration::from_secs(10);
+/// Waits for a store that is away; it is on the same machine and may be back at any moment.
+const STORE_RETRY_MIN: Duration = Duration::from_millis(250);
+const STORE_RETRY_MAX: Duration = Duration::from_secs(5);

@@ -1,0 +1,190 @@
+//! A site for one test: an authority, credentials, a store on a real socket, a receiver on real TLS.
+
+mod receiver;
+mod store;
+
+use std::path::{Path, PathBuf};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant, SystemTime};
+
+use rcgen::{
+    BasicConstraints, CertificateParams, CertifiedIssuer, DnType, ExtendedKeyUsagePurpose, IsCa, KeyPair,
+    KeyUsagePurpose, SerialNumber,
+};
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+
+use headgate_record::batch::{Batch, BatchId};
+use headgate_service::config::Headgate;
+use headgate_service::stop::Stop;
+use headgate_uplink::Error;
+
+pub use receiver::{Answer, Receiver};
+pub use store::Store;
+
+pub const APPLIANCE: &str = "site-1";
+pub const DAY: Duration = Duration::from_secs(86_400);
+
+/// A certificate authority.
+pub struct Authority(CertifiedIssuer<'static, KeyPair>);
+
+impl Authority {
+    pub fn new() -> Authority {
+        let mut params = CertificateParams::default();
+        params.distinguished_name.push(DnType::CommonName, "Test authority");
+        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        params.key_usages = vec![KeyUsagePurpose::KeyCertSign];
+        Authority(CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap())
+    }
+
+    pub fn pem(&self) -> String {
+        self.0.pem()
+    }
+
+    pub fn der(&self) -> CertificateDer<'static> {
+        self.0.der().clone()
+    }
+
+    /// A server certificate for `name` that ends `left` from now, or ended so long ago when `expired`.
+    pub fn server(&self, name: &str, expired: bool) -> (CertificateDer<'static>, PrivateKeyDer<'static>) {
+        let params = CertificateParams::new([name.to_owned()]).unwrap();
+        let (certificate, key) =
+            self.issue(params, "server", ExtendedKeyUsagePurpose::ServerAuth, expired, 1);
+        (certificate.der().clone(), PrivateKeyDer::try_from(key.serialize_der()).unwrap())
+    }
+
+    /// A client certificate and its key, PEM.
+    pub fn client(&self, name: &str, expired: bool, serial: u8) -> (String, String) {
+        let params = CertificateParams::default();
+        let (certificate, key) =
+            self.issue(params, name, ExtendedKeyUsagePurpose::ClientAuth, expired, serial);
+        (certificate.pem(), key.serialize_pem())
+    }
+
+    fn issue(
+        &self,
+        mut params: CertificateParams,
+        name: &str,
+        usage: ExtendedKeyUsagePurpose,
+        expired: bool,
+        serial: u8,
+    ) -> (rcgen::Certificate, KeyPair) {
+        let now = SystemTime::now();
+        params.distinguished_name = rcgen::DistinguishedName::new();
+        params.distinguished_name.push(DnType::CommonName, name);
+        params.extended_key_usages = vec![usage];
+        params.serial_number = Some(SerialNumber::from_slice(&[serial]));
+        params.not_before = (now - 9 * DAY).into();
+        params.not_after = if expired { now - DAY } else { now + 9 * DAY }.into();
+        let key = KeyPair::generate().unwrap();
+        (params.signed_by(&key, &self.0).unwrap(), key)
+    }
+}
+
+/// The appliance's files.
+pub struct Site {
+    directory: tempfile::TempDir,
+    pub authority: Authority,
+}
+
+impl Site {
+    /// With an authority and a good client certificate.
+    pub fn new() -> Site {
+        let site = Site { directory: tempfile::tempdir().unwrap(), authority: Authority::new() };
+        std::fs::create_dir_all(site.path("credentials")).unwrap();
+        std::fs::create_dir_all(site.path("run/speak")).unwrap();
+        site.write("credentials/authority.crt", &site.authority.pem());
+        site.install(site.authority.client(APPLIANCE, false, 1));
+        site
+    }
+
+    pub fn path(&self, name: &str) -> PathBuf {
+        self.directory.path().join(name)
+    }
+
+    pub fn write(&self, name: &str, content: &str) {
+        let file = self.path(name);
+        let new = file.with_extension("new");
+        std::fs::write(&new, content).unwrap();
+        std::fs::rename(new, file).unwrap();
+    }
+
+    /// Replaces the client certificate and key.
+    pub fn install(&self, (certificate, key): (String, String)) {
+        self.write("credentials/uplink.crt", &certificate);
+        self.write("credentials/uplink.key", &key);
+    }
+
+    pub fn config(&self, receiver: Option<&str>) -> Headgate {
+        let receiver = receiver.map(|r| format!("receiver = \"{r}\"\n")).unwrap_or_default();
+        let run = self.path("run");
+        let credentials = self.path("credentials");
+        let file = self.path("headgate.toml");
+        let text = format!(
+            "[appliance]\nid = \"{APPLIANCE}\"\n[sockets]\ndirectory = {run:?}\n\
+             [credentials]\ndirectory = {credentials:?}\n\
+             [uplink]\nretry_min = 1\nretry_max = 1\ntimeout = 2\n{receiver}"
+        );
+        std::fs::write(&file, text).unwrap();
+        headgate_service::config::load(&file).unwrap()
+    }
+
+    /// The store of this site, with so many batches waiting.
+    pub fn store(&self, batches: u64) -> Store {
+        let store = Store::start(&self.path("run/speak/outbox.sock"));
+        (1..=batches).for_each(|sequence| store.push(&batch(sequence)));
+        store
+    }
+}
+
+/// An uplink that runs in a thread of its own.
+pub struct Uplink {
+    stop: Stop,
+    thread: Option<JoinHandle<Result<(), Error>>>,
+}
+
+impl Uplink {
+    pub fn start(config: Headgate) -> Uplink {
+        let stop = Stop::default();
+        let watched = stop.clone();
+        let thread = std::thread::spawn(move || headgate_uplink::run(&config, &watched));
+        Uplink { stop, thread: Some(thread) }
+    }
+
+    pub fn stop(mut self) -> Result<(), Error> {
+        self.stop.request();
+        self.thread.take().unwrap().join().unwrap()
+    }
+}
+
+impl Drop for Uplink {
+    fn drop(&mut self) {
+        self.stop.request();
+    }
+}
+
+pub fn batch(sequence: u64) -> Batch {
+    let id = BatchId { appliance: APPLIANCE.into(), epoch: 7, sequence };
+    Batch { id, rules: [1; 32], records: Vec::new(), withheld: Vec::new(), lost: Vec::new() }
+}
+
+/// Waits until something has come about; fails the test when it does not.
+pub fn until(what: &str, mut happened: impl FnMut() -> bool) {
+    let limit = Instant::now() + Duration::from_secs(60);
+    while !happened() {
+        assert!(Instant::now() < limit, "did not come about: {what}");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}
+
+/// A port on which nobody listens.
+pub fn free_port() -> u16 {
+    std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+}
+
+pub fn sequences(from: u64, to: u64) -> Vec<u64> {
+    (from..=to).collect()
+}
+
+fn remove(path: &Path) {
+    let _ = std::fs::remove_file(path);
+}

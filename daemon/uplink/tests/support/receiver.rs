@@ -1,0 +1,163 @@
+//! A receiver's TLS and HTTP, which answers as a test wants.
+
+use std::convert::Infallible;
+use std::sync::{Arc, Mutex};
+use std::thread::JoinHandle;
+
+use bytes::Bytes;
+use http_body_util::{BodyExt, Full};
+use hyper::body::Incoming;
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper::{Request, Response};
+use hyper_util::rt::TokioIo;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::server::WebPkiClientVerifier;
+use rustls::{RootCertStore, ServerConfig};
+use tokio::net::TcpListener;
+use tokio::sync::oneshot;
+use tokio_rustls::TlsAcceptor;
+
+use headgate_record::batch::{Batch, digest};
+use headgate_record::receipt::{Receipt, Statement};
+
+/// What it answers.
+#[derive(Clone, Copy)]
+pub enum Answer {
+    Receipt,
+    Status(u16),
+    Garbage,
+    TooLong,
+    Nothing,
+    /// A receipt, after which it closes the connection without saying so.
+    ReceiptAndClose,
+}
+
+/// Listens until it is dropped; then all its connections break.
+pub struct Receiver {
+    pub port: u16,
+    shared: Arc<Shared>,
+    stop: Option<oneshot::Sender<()>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+struct Shared {
+    answer: Mutex<Answer>,
+    arrived: Mutex<Vec<u64>>,
+    /// Clients by the certificate with which they completed a handshake.
+    clients: Mutex<Vec<Vec<u8>>>,
+    connections: Mutex<usize>,
+}
+
+impl Receiver {
+    /// Listens on `port` with this certificate and accepts clients of `authority`.
+    pub fn start(
+        port: u16,
+        (certificate, key): (CertificateDer<'static>, PrivateKeyDer<'static>),
+        authority: CertificateDer<'static>,
+    ) -> Receiver {
+        let mut roots = RootCertStore::empty();
+        roots.add(authority).unwrap();
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let verifier =
+            WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider.clone()).build().unwrap();
+        let tls = ServerConfig::builder_with_provider(provider)
+            .with_protocol_versions(&[&rustls::version::TLS13])
+            .unwrap()
+            .with_client_cert_verifier(verifier)
+            .with_single_cert(vec![certificate], key)
+            .unwrap();
+        let shared = Arc::new(Shared {
+            answer: Mutex::new(Answer::Receipt),
+            arrived: Mutex::default(),
+            clients: Mutex::default(),
+            connections: Mutex::default(),
+        });
+        let (stop, stopped) = oneshot::channel();
+        let (ready, listening) = std::sync::mpsc::channel();
+        let served = Arc::clone(&shared);
+        let thread = std::thread::spawn(move || {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+            runtime.block_on(async {
+                let listener = TcpListener::bind(("127.0.0.1", port)).await.unwrap();
+                ready.send(listener.local_addr().unwrap().port()).unwrap();
+                tokio::select! {
+                    () = serve(listener, TlsAcceptor::from(Arc::new(tls)), served) => {}
+                    _ = stopped => {}
+                }
+            });
+        });
+        let port = listening.recv().unwrap();
+        Receiver { port, shared, stop: Some(stop), thread: Some(thread) }
+    }
+
+    pub fn answer(&self, answer: Answer) {
+        *self.shared.answer.lock().unwrap() = answer;
+    }
+
+    /// Sequences of the batches in the order of arrival, with repetitions.
+    pub fn arrived(&self) -> Vec<u64> {
+        self.shared.arrived.lock().unwrap().clone()
+    }
+
+    /// The certificates of the completed handshakes.
+    pub fn clients(&self) -> Vec<Vec<u8>> {
+        self.shared.clients.lock().unwrap().clone()
+    }
+
+    /// How many TCP connections there were.
+    pub fn connections(&self) -> usize {
+        *self.shared.connections.lock().unwrap()
+    }
+}
+
+impl Drop for Receiver {
+    fn drop(&mut self) {
+        drop(self.stop.take());
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join();
+        }
+    }
+}
+
+async fn serve(listener: TcpListener, acceptor: TlsAcceptor, shared: Arc<Shared>) {
+    loop {
+        let (stream, _) = listener.accept().await.unwrap();
+        *shared.connections.lock().unwrap() += 1;
+        let (acceptor, shared) = (acceptor.clone(), Arc::clone(&shared));
+        tokio::spawn(async move {
+            let Ok(stream) = acceptor.accept(stream).await else { return };
+            let client = stream.get_ref().1.peer_certificates().unwrap()[0].to_vec();
+            shared.clients.lock().unwrap().push(client);
+            let service = service_fn(|request| respond(request, Arc::clone(&shared)));
+            let _ = http1::Builder::new().serve_connection(TokioIo::new(stream), service).await;
+        });
+    }
+}
+
+async fn respond(
+    request: Request<Incoming>,
+    shared: Arc<Shared>,
+) -> Result<Response<Full<Bytes>>, hyper::Error> {
+    assert_eq!((request.method().as_str(), request.uri().path()), ("POST", "/v1/batches"));
+    assert_eq!(request.headers()["content-type"], "application/vnd.headgate.batch");
+    let bytes = request.into_body().collect().await?.to_bytes();
+    let batch = Batch::decode(&bytes).unwrap();
+    shared.arrived.lock().unwrap().push(batch.id.sequence);
+    let answer = *shared.answer.lock().unwrap();
+    let mut response = Response::new(Full::default());
+    match answer {
+        Answer::Receipt | Answer::ReceiptAndClose => {
+            let statement = Statement { id: batch.id, digest: digest(&bytes), records: 0, stored_ms: 1 };
+            *response.body_mut() = Full::from(Receipt { statement, signature: [0; 64] }.encode());
+            if matches!(answer, Answer::ReceiptAndClose) {
+                response.headers_mut().insert("connection", "close".parse().unwrap());
+            }
+        }
+        Answer::Status(code) => *response.status_mut() = code.try_into().unwrap(),
+        Answer::Garbage => *response.body_mut() = Full::from(&b"no receipt at all"[..]),
+        Answer::TooLong => *response.body_mut() = Full::from(vec![0; 100_000]),
+        Answer::Nothing => match std::future::pending::<Infallible>().await {},
+    }
+    Ok(response)
+}

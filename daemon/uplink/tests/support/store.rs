@@ -1,0 +1,131 @@
+//! A store's outbox as the contract of `headgate_record::local` has it, in memory, on a real socket.
+
+use std::collections::VecDeque;
+use std::io;
+use std::os::unix::net::{UnixListener, UnixStream};
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use headgate_record::batch::{Batch, digest};
+use headgate_record::local::{FromUplink, MAX_MESSAGE_BYTES, ToUplink};
+use headgate_record::receipt::Receipt;
+use headgate_service::frame;
+
+/// Hands out batches until it is dropped.
+pub struct Store {
+    shared: Arc<Shared>,
+    thread: Option<JoinHandle<()>>,
+}
+
+#[derive(Default)]
+struct Shared {
+    stop: AtomicBool,
+    refuse: AtomicBool,
+    outbox: Mutex<VecDeque<(Batch, Vec<u8>)>>,
+    receipted: Mutex<Vec<u64>>,
+    states: Mutex<Vec<(bool, String, u64)>>,
+}
+
+impl Store {
+    pub fn start(socket: &Path) -> Store {
+        super::remove(socket);
+        let listener = UnixListener::bind(socket).unwrap();
+        listener.set_nonblocking(true).unwrap();
+        let shared = Arc::new(Shared::default());
+        let served = Arc::clone(&shared);
+        let thread = std::thread::spawn(move || {
+            while !served.stop.load(Ordering::Acquire) {
+                match listener.accept() {
+                    Ok((stream, _)) => served.serve(stream),
+                    Err(_) => std::thread::sleep(TICK),
+                }
+            }
+        });
+        Store { shared, thread: Some(thread) }
+    }
+
+    pub fn push(&self, batch: &Batch) {
+        self.shared.outbox.lock().unwrap().push_back((batch.clone(), batch.encode().unwrap()));
+    }
+
+    /// From now on no receipt is accepted, or again.
+    pub fn refuse(&self, refuse: bool) {
+        self.shared.refuse.store(refuse, Ordering::Release);
+    }
+
+    /// Sequences of the batches with a receipt, in the order of the receipts.
+    pub fn receipted(&self) -> Vec<u64> {
+        self.shared.receipted.lock().unwrap().clone()
+    }
+
+    pub fn states(&self) -> Vec<(bool, String, u64)> {
+        self.shared.states.lock().unwrap().clone()
+    }
+
+    pub fn has_state(&self, text: &str) -> bool {
+        self.states().iter().any(|(_, problem, _)| problem.contains(text))
+    }
+}
+
+impl Drop for Store {
+    fn drop(&mut self) {
+        self.shared.stop.store(true, Ordering::Release);
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join();
+        }
+    }
+}
+
+impl Shared {
+    fn serve(&self, mut stream: UnixStream) {
+        stream.set_nonblocking(false).unwrap();
+        stream.set_read_timeout(Some(TICK)).unwrap();
+        while !self.stop.load(Ordering::Acquire) {
+            let message = match frame::read(&mut stream, MAX_MESSAGE_BYTES) {
+                Ok(Some(message)) => message,
+                Err(e) if matches!(e.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut) => continue,
+                _ => return,
+            };
+            let answer = self.answer(FromUplink::decode(&message).unwrap());
+            if frame::write(&mut stream, &answer.encode()).is_err() {
+                return;
+            }
+        }
+    }
+
+    fn answer(&self, message: FromUplink) -> ToUplink {
+        match message {
+            FromUplink::Next { wait_ms } => self.next(Duration::from_millis(wait_ms.into())),
+            FromUplink::State { connected, problem, retry_ms } => {
+                self.states.lock().unwrap().push((connected, problem, retry_ms));
+                ToUplink::Accepted
+            }
+            FromUplink::Receipt(_) if self.refuse.load(Ordering::Acquire) => {
+                ToUplink::Refused { reason: "signature does not verify".into() }
+            }
+            FromUplink::Receipt(receipt) => {
+                let statement = Receipt::decode(&receipt).unwrap().statement;
+                let (batch, bytes) = self.outbox.lock().unwrap().pop_front().unwrap();
+                assert_eq!((&statement.id, statement.digest), (&batch.id, digest(&bytes)));
+                self.receipted.lock().unwrap().push(batch.id.sequence);
+                ToUplink::Accepted
+            }
+        }
+    }
+
+    fn next(&self, wait: Duration) -> ToUplink {
+        let limit = Instant::now() + wait;
+        while Instant::now() < limit && !self.stop.load(Ordering::Acquire) {
+            if let Some((_, bytes)) = self.outbox.lock().unwrap().front() {
+                return ToUplink::Batch(bytes.clone());
+            }
+            std::thread::sleep(TICK);
+        }
+        ToUplink::Empty
+    }
+}
+
+const TICK: Duration = Duration::from_millis(20);
