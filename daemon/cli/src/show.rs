@@ -1,5 +1,6 @@
 //! Answers, as text for people or JSON for programs.
 
+use std::collections::HashSet;
 use std::io::{self, Write};
 use std::path::Path;
 
@@ -72,11 +73,14 @@ pub(crate) fn records(kind: Kind, config: &Path, limit: u32, as_json: bool) -> R
     rows(kind, records)
 }
 
-/// Prints records, a table for each kind.
+/// Prints records, a table for each kind: of each subject the latest record, in its latest place.
 pub(crate) fn by_kind(records: &[Record]) -> Result<(), CliError> {
     let mut first = true;
     for kind in Kind::ALL {
-        let of_kind: Vec<Value> = records.iter().filter(|r| r.kind() == kind).map(Record::to_json).collect();
+        let mut subjects = HashSet::new();
+        let latest = records.iter().rev().filter(|r| r.kind() == kind && subjects.insert(r.key()));
+        let mut of_kind: Vec<Value> = latest.map(Record::to_json).collect();
+        of_kind.reverse();
         if of_kind.is_empty() {
             continue;
         }

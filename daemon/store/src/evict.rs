@@ -2,8 +2,9 @@
 //!
 //! 1. Segments whose records all have left and are receipted: nothing is lost but local history.
 //! 2. What is in quarantine: it was counted as lost when it came there.
-//! 3. Segments of the lowest class, then the next, the oldest first: what had not been released is lost.
-//! 4. The oldest batches of the outbox, as the last resort: they are lost.
+//! 3. Segments whose records are all in the outbox: likewise only local history.
+//! 4. Segments of the lowest class, then the next, the oldest first: they are lost.
+//! 5. The oldest batches of the outbox, as the last resort: they are lost.
 //!
 //! Every loss is counted by class under [`BUFFER_FULL`], in the transaction that causes it.
 
@@ -35,8 +36,15 @@ pub(crate) fn make_room(db: &Connection, cap: u64, incoming: u64, now_ms: u64) -
         return Ok(());
     }
     // A little more than needed, so that this happens once in a while and not with every hand-over.
-    evict(db, budget.saturating_sub(cap / SLACK), now_ms)?;
+    evict(db, budget.saturating_sub(cap / SLACK), Loss::Allowed, now_ms)?;
     if used(db)? > budget { Err(Error::Full) } else { Ok(()) }
+}
+
+/// Gives up local history for a batch that was just made. It loses nothing: should that not be
+/// enough, the next hand-over makes the room.
+pub(crate) fn make_room_for_batch(db: &Connection, cap: u64, now_ms: u64) -> Result<(), Error> {
+    let budget = budget(cap);
+    if used(db)? > budget { evict(db, budget, Loss::Avoided, now_ms) } else { Ok(()) }
 }
 
 /// Brings a store closer to a cap that was lowered, as far as one transaction should. Gives whether
@@ -46,14 +54,27 @@ pub(crate) fn shrink(db: &Connection, cap: u64, now_ms: u64) -> Result<bool, Err
     if before <= budget {
         return Ok(false);
     }
-    evict(db, budget.max(before.saturating_sub(STEP)), now_ms)?;
+    evict(db, budget.max(before.saturating_sub(STEP)), Loss::Allowed, now_ms)?;
     let after = used(db)?;
     Ok(after > budget && after < before)
 }
 
-fn evict(db: &Connection, target: u64, now_ms: u64) -> Result<(), Error> {
+/// Whether records may be lost to make room.
+#[derive(Clone, Copy, PartialEq)]
+enum Loss {
+    Allowed,
+    Avoided,
+}
+
+fn evict(db: &Connection, target: u64, loss: Loss, now_ms: u64) -> Result<(), Error> {
     let mut evicted = Evicted::default();
-    evicted.make_room(db, target)?;
+    evicted.without_loss(db, target)?;
+    if loss == Loss::Allowed {
+        evicted.with_loss(db, target)?;
+    }
+    if evicted.segments == 0 && evicted.batches == 0 {
+        return Ok(());
+    }
     let Evicted { segments, records_lost, batches } = evicted;
     log::info!("full: gave up {segments} segments and {batches} batches, {records_lost} records are lost");
     ledger::append(db, &Event::Evicted { segments, records_lost, batches }, now_ms)
@@ -65,33 +86,31 @@ pub(crate) fn budget(cap: u64) -> u64 {
 }
 
 impl Evicted {
-    fn make_room(&mut self, db: &Connection, target: u64) -> Result<(), Error> {
+    fn without_loss(&mut self, db: &Connection, target: u64) -> Result<(), Error> {
         let cursor = Cursor::load(db)?;
         let receipted = match outbox_start(db)? {
             Some(first) => cursor.through().min(first.saturating_sub(1)),
             None => cursor.through(),
         };
-        while used(db)? > target {
-            let batch = segment::after(db, 0, CHUNK)?;
-            let batch: Vec<_> = batch.into_iter().filter(|s| s.id <= receipted).collect();
-            if batch.is_empty() {
-                break;
-            }
-            self.drop_segments(db, &batch, &cursor, target)?;
-        }
+        self.drop_through(db, receipted, &cursor, target)?;
         while used(db)? > target {
             let oldest = "DELETE FROM quarantine WHERE id = (SELECT MIN(id) FROM quarantine)";
             if db.execute(oldest, [])? == 0 {
                 break;
             }
         }
+        self.drop_through(db, cursor.through(), &cursor, target)
+    }
+
+    fn with_loss(&mut self, db: &Connection, target: u64) -> Result<(), Error> {
+        let cursor = Cursor::load(db)?;
         for class in Class::ALL {
             while used(db)? > target {
-                let batch = segment::oldest(db, class, CHUNK)?;
-                if batch.is_empty() {
+                let oldest = segment::oldest(db, class, CHUNK)?;
+                if oldest.is_empty() {
                     break;
                 }
-                self.drop_segments(db, &batch, &cursor, target)?;
+                self.drop_segments(db, &oldest, &cursor, target)?;
             }
         }
         while used(db)? > target {
@@ -99,6 +118,19 @@ impl Evicted {
             self.batches += 1;
             self.records_lost = self.records_lost.saturating_add(waiting.records());
             outbox::give_up(db, &waiting, BUFFER_FULL)?;
+        }
+        Ok(())
+    }
+
+    /// Deletes segments up to an id, the oldest first.
+    fn drop_through(&mut self, db: &Connection, last: u64, cursor: &Cursor, target: u64) -> Result<(), Error> {
+        while used(db)? > target {
+            let mut oldest = segment::after(db, 0, CHUNK)?;
+            oldest.retain(|segment| segment.id <= last);
+            if oldest.is_empty() {
+                break;
+            }
+            self.drop_segments(db, &oldest, cursor, target)?;
         }
         Ok(())
     }

@@ -89,7 +89,7 @@ impl Store {
         }
         let transaction = begin(db)?;
         release::release(&transaction, &self.keys, &self.rules, &self.settings, self.database.epoch, now_ms)?;
-        evict::make_room(&transaction, self.settings.cap, 0, now_ms)?;
+        evict::make_room_for_batch(&transaction, self.settings.cap, now_ms)?;
         ledger::prune(&transaction, self.settings.cap)?;
         transaction.commit()?;
         Ok(true)
