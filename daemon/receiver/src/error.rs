@@ -7,14 +7,14 @@ use std::path::PathBuf;
 use headgate_service::config::ConfigError;
 use headgate_service::exit::{self, Exit};
 
-/// Why a command cannot go on.
+/// Why a command cannot go on. The text leaves the cause to [`std::error::Error::source`].
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// The configuration is wrong.
     #[error(transparent)]
     Config(#[from] ConfigError),
     /// A key, certificate or request cannot be read.
-    #[error("{file}: {source}", file = .file.display())]
+    #[error("{file}: cannot be read", file = .file.display())]
     Read {
         /// The file.
         file: PathBuf,
@@ -41,7 +41,7 @@ pub enum Error {
     #[error("{0:?} is neither a host name nor an IP address")]
     Name(String),
     /// A certificate cannot be made.
-    #[error("the certificate cannot be made: {0}")]
+    #[error("the certificate cannot be made")]
     Certificate(#[from] rcgen::Error),
     /// A key cannot be made.
     #[error("a key cannot be made")]
@@ -50,7 +50,7 @@ pub enum Error {
     #[error("{file}: exists and is not replaced", file = .0.display())]
     Exists(PathBuf),
     /// A file cannot be written.
-    #[error("{file}: cannot be written: {source}", file = .file.display())]
+    #[error("{file}: cannot be written", file = .file.display())]
     Write {
         /// The file.
         file: PathBuf,
@@ -58,7 +58,7 @@ pub enum Error {
         source: io::Error,
     },
     /// The address cannot be listened on.
-    #[error("cannot listen on {address}: {source}")]
+    #[error("cannot listen on {address}")]
     Listen {
         /// The address.
         address: SocketAddr,
@@ -66,7 +66,7 @@ pub enum Error {
         source: io::Error,
     },
     /// The database cannot be used.
-    #[error("{file}: {source}", file = .file.display())]
+    #[error("{file}: the database cannot be used", file = .file.display())]
     Database {
         /// The file.
         file: PathBuf,
@@ -87,7 +87,7 @@ pub enum Error {
     #[error("cannot write the answer: {0}")]
     Output(io::Error),
     /// The system refused something that it normally grants.
-    #[error("{what} failed: {source}")]
+    #[error("{what} failed")]
     System {
         /// What.
         what: &'static str,

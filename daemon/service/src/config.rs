@@ -288,7 +288,7 @@ impl Endpoint {
 #[derive(Debug, thiserror::Error)]
 pub enum ConfigError {
     /// The file cannot be read.
-    #[error("{file}: {source}", file = .file.display())]
+    #[error("{file}: cannot be read", file = .file.display())]
     Read {
         /// The file.
         file: PathBuf,

@@ -57,7 +57,8 @@ pub(crate) fn take(db: &Connection) -> Result<(Vec<Withheld>, Vec<Lost>), Error>
 /// All totals since the database was made, as the administrator sees them.
 pub(crate) fn totals(db: &Connection) -> Result<[Value; 4], Error> {
     let mut lists = [const { Vec::new() }; 4];
-    let mut statement = db.prepare_cached("SELECT what, of, reason, total FROM account ORDER BY what, of, reason")?;
+    let mut statement =
+        db.prepare_cached("SELECT what, of, reason, total FROM account ORDER BY what, of, reason")?;
     let mut rows = statement.query([])?;
     while let Some(row) = rows.next()? {
         let (what, of): (u32, u32) = (row.get(0)?, row.get(1)?);

@@ -85,7 +85,8 @@ pub(crate) fn hand_over(
         }
         let known = usize::try_from(expected.saturating_sub(first)).unwrap_or(usize::MAX);
         for record in records.into_iter().skip(known) {
-            committed = committed.checked_add(1).filter(|n| i64::try_from(*n).is_ok()).ok_or(Error::EndedSession)?;
+            committed =
+                committed.checked_add(1).filter(|n| i64::try_from(*n).is_ok()).ok_or(Error::EndedSession)?;
             let record = match record {
                 Ok(record) => record,
                 Err(error) => {

@@ -194,7 +194,11 @@ fn examine(path: &Path, master: &MasterKey) -> Result<(), OpenError> {
 fn create_file(path: &Path, directory: &Path) -> Result<(), OpenError> {
     match OpenOptions::new().write(true).create_new(true).mode(0o600).open(path) {
         Ok(file) => {
-            file.sync_all().map_err(|source| OpenError::File { what: "cannot sync", file: path.into(), source })?;
+            file.sync_all().map_err(|source| OpenError::File {
+                what: "cannot sync",
+                file: path.into(),
+                source,
+            })?;
             sync_directory(directory)
         }
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
@@ -203,9 +207,11 @@ fn create_file(path: &Path, directory: &Path) -> Result<(), OpenError> {
 }
 
 fn sync_directory(directory: &Path) -> Result<(), OpenError> {
-    File::open(directory)
-        .and_then(|d| d.sync_all())
-        .map_err(|source| OpenError::File { what: "cannot sync", file: directory.into(), source })
+    File::open(directory).and_then(|d| d.sync_all()).map_err(|source| OpenError::File {
+        what: "cannot sync",
+        file: directory.into(),
+        source,
+    })
 }
 
 /// Page size and vacuum mode take effect while the database is empty, so they come before WAL mode.
@@ -233,7 +239,9 @@ fn migrate(db: &mut Connection) -> Result<(), Error> {
         if at > version {
             let transaction = begin(db)?;
             transaction.execute_batch(migration)?;
-            transaction.execute_batch(&format!("PRAGMA user_version = {at}; PRAGMA application_id = {APPLICATION};"))?;
+            transaction.execute_batch(&format!(
+                "PRAGMA user_version = {at}; PRAGMA application_id = {APPLICATION};"
+            ))?;
             transaction.commit()?;
         }
     }
@@ -281,3 +289,14 @@ const WAL_KEPT: u32 = 4 << 20;
 const VACUUM_PAGES: u32 = 256;
 /// Others than this process have the database open only for backup or inspection.
 const BUSY: std::time::Duration = std::time::Duration::from_secs(5);
+
+/// A new database in memory, for tests of single rooms.
+#[cfg(test)]
+pub(crate) fn in_memory(master: &MasterKey) -> (Connection, Keys) {
+    let mut db = Connection::open_in_memory().unwrap();
+    migrate(&mut db).unwrap();
+    initialise(&mut db, master, 1_000).unwrap();
+    let id = get(&db, meta::DATABASE).unwrap().unwrap();
+    let keys = Keys::load(&db, master, id).unwrap();
+    (db, keys)
+}

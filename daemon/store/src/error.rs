@@ -168,7 +168,7 @@ impl Exit for Error {
             Error::Random => exit::SYSTEM,
             Error::Gap { .. } | Error::EndedSession | Error::Full | Error::UnknownKind | Error::Record(_) => {
                 exit::SOFTWARE
-            },
+            }
         }
     }
 }
@@ -185,5 +185,8 @@ pub(crate) fn is_damaged(error: &Error) -> bool {
 /// Whether SQLite found its own file damaged, or a column of another type than declared.
 pub(crate) fn is_damage(error: &rusqlite::Error) -> bool {
     matches!(error.sqlite_error_code(), Some(rusqlite::ErrorCode::DatabaseCorrupt))
-        || matches!(error, rusqlite::Error::InvalidColumnType(..) | rusqlite::Error::IntegralValueOutOfRange(..))
+        || matches!(
+            error,
+            rusqlite::Error::InvalidColumnType(..) | rusqlite::Error::IntegralValueOutOfRange(..)
+        )
 }

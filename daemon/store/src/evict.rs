@@ -123,7 +123,13 @@ impl Evicted {
     }
 
     /// Deletes segments up to an id, the oldest first.
-    fn drop_through(&mut self, db: &Connection, last: u64, cursor: &Cursor, target: u64) -> Result<(), Error> {
+    fn drop_through(
+        &mut self,
+        db: &Connection,
+        last: u64,
+        cursor: &Cursor,
+        target: u64,
+    ) -> Result<(), Error> {
         while used(db)? > target {
             let mut oldest = segment::after(db, 0, CHUNK)?;
             oldest.retain(|segment| segment.id <= last);

@@ -101,7 +101,12 @@ pub(crate) fn verifier(master: &MasterKey, database: &[u8; 16]) -> Result<[u8; 3
 
 impl Keys {
     /// Makes the first key epoch of a new database.
-    pub(crate) fn create(db: &Connection, master: &MasterKey, database: &[u8; 16], now_ms: u64) -> Result<(), Error> {
+    pub(crate) fn create(
+        db: &Connection,
+        master: &MasterKey,
+        database: &[u8; 16],
+        now_ms: u64,
+    ) -> Result<(), Error> {
         add_epoch(db, &wrapping(master, database)?, database, 1, now_ms)
     }
 
@@ -239,7 +244,13 @@ fn block(key: &Secret) -> hmac::digest::array::Array<u8, hmac::digest::consts::U
     block
 }
 
-fn add_epoch(db: &Connection, wrapping: &Cipher, database: &[u8; 16], epoch: u64, now_ms: u64) -> Result<(), Error> {
+fn add_epoch(
+    db: &Connection,
+    wrapping: &Cipher,
+    database: &[u8; 16],
+    epoch: u64,
+    now_ms: u64,
+) -> Result<(), Error> {
     for purpose in [KeyPurpose::Data, KeyPurpose::Collect, KeyPurpose::Release] {
         let wrapped = wrap(wrapping, database, purpose, epoch)?;
         db.execute(
@@ -270,3 +281,49 @@ const EPOCH_MS: u64 = 30 * 24 * 60 * 60 * 1_000;
 const WRAPPING: &[u8] = b"headgate store wrapping key v1";
 const VERIFIER: &[u8] = b"headgate store verifier v1";
 const PRESENT_KEY: &str = "key for the present epoch";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::database::in_memory;
+    use crate::segment;
+    use headgate_record::{Class, Kind, Record};
+
+    #[test]
+    fn pseudonyms_differ_by_gate_and_by_epoch() {
+        let (db, mut keys) = in_memory(&MasterKey::random());
+        let first = keys.pseudonym(Purpose::Release, b"value");
+        assert_eq!(first, keys.pseudonym(Purpose::Release, b"value"));
+        assert_ne!(first, keys.pseudonym(Purpose::Collect, b"value"));
+        assert!(!keys.is_rotation_due(1_000 + EPOCH_MS - 1));
+        assert!(keys.is_rotation_due(1_000 + EPOCH_MS));
+        keys.rotate(&db, 1_000 + EPOCH_MS).unwrap();
+        keys.reload(&db).unwrap();
+        assert_ne!(first, keys.pseudonym(Purpose::Release, b"value"));
+        assert!(!keys.is_rotation_due(1_000 + EPOCH_MS));
+    }
+
+    #[test]
+    fn an_epoch_keeps_its_keys_as_long_as_something_is_sealed_under_them() {
+        let (db, mut keys) = in_memory(&MasterKey::random());
+        segment::insert(&db, &keys, keys.present(), Class::State, &[Record::new(Kind::Device)], 1_000)
+            .unwrap();
+        for _ in 0..2 {
+            keys.rotate(&db, 2_000).unwrap();
+            keys.reload(&db).unwrap();
+        }
+        assert!(keys.has(KeyRef::Epoch(1)) && keys.has(KeyRef::Epoch(3)));
+        let old = segment::after(&db, 0, 1).unwrap()[0];
+        assert_eq!(segment::read(&db, &keys, &old).unwrap().len(), 1);
+        segment::delete(&db, old.id).unwrap();
+        keys.rotate(&db, 3_000).unwrap();
+        keys.reload(&db).unwrap();
+        assert!(!keys.has(KeyRef::Epoch(1)) && !keys.has(KeyRef::Epoch(2)) && keys.has(KeyRef::Epoch(4)));
+    }
+
+    #[test]
+    fn a_master_key_of_another_store_unwraps_nothing() {
+        let (db, keys) = in_memory(&MasterKey::random());
+        assert!(Keys::load(&db, &MasterKey::random(), keys.database).is_err());
+    }
+}

@@ -61,7 +61,8 @@ pub(crate) fn append(db: &Connection, event: &Event, now_ms: u64) -> Result<(), 
 pub(crate) fn verify(db: &Connection) -> Result<Verdict, Error> {
     let mut previous = anchor(db)?;
     let mut expected = get_number(db, meta::LEDGER_PRUNED)?.saturating_add(1);
-    let mut statement = db.prepare_cached("SELECT number, at_ms, event, detail, hash FROM ledger ORDER BY number")?;
+    let mut statement =
+        db.prepare_cached("SELECT number, at_ms, event, detail, hash FROM ledger ORDER BY number")?;
     let mut rows = statement.query([])?;
     while let Some(row) = rows.next()? {
         let (entry, at_ms) = (number(row.get(0)?), number(row.get(1)?));
@@ -105,8 +106,9 @@ pub(crate) fn prune(db: &Connection, cap: u64) -> Result<(), Error> {
     }
     // A sixteenth at once, so that this happens seldom.
     let through = last.saturating_sub(most - most / 16);
-    let hash: Vec<u8> =
-        db.query_row("SELECT hash FROM ledger WHERE number = ?1", [sql(through)], |r| r.get(0)).unwrap_or_default();
+    let hash: Vec<u8> = db
+        .query_row("SELECT hash FROM ledger WHERE number = ?1", [sql(through)], |r| r.get(0))
+        .unwrap_or_default();
     db.execute("DELETE FROM ledger WHERE number <= ?1", [sql(through)])?;
     set(db, meta::LEDGER_PRUNED, sql(through))?;
     set(db, meta::LEDGER_ANCHOR, hash)
@@ -181,3 +183,37 @@ const MAX_LISTED: u32 = 4_096;
 const SHARE: u64 = 4;
 /// What an entry takes, octets, with a receipt in every other one.
 const ENTRY_BYTES: u64 = 512;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::database::in_memory;
+    use crate::master::MasterKey;
+
+    #[test]
+    fn a_pruned_ledger_verifies_from_its_anchor() {
+        let (db, _) = in_memory(&MasterKey::random());
+        let cap = SHARE * ENTRY_BYTES * 32;
+        for epoch in 0..100 {
+            append(&db, &Event::Created { epoch }, epoch).unwrap();
+            prune(&db, cap).unwrap();
+        }
+        assert_eq!(verify(&db).unwrap().broken_at, None);
+        let kept = latest(&db, 1_000).unwrap();
+        assert!(kept.len() <= 32 && kept.len() > 28, "{}", kept.len());
+        assert_eq!(kept[0]["number"], 101);
+        let oldest = kept.last().unwrap()["number"].as_i64().unwrap();
+        db.execute("DELETE FROM ledger WHERE number = ?1", [oldest]).unwrap();
+        assert_eq!(verify(&db).unwrap().broken_at, u64::try_from(oldest).ok());
+    }
+
+    #[test]
+    fn the_time_and_the_event_are_part_of_the_chain() {
+        for change in ["at_ms = at_ms + 1", "event = 'x'", "number = number + 1"] {
+            let (db, _) = in_memory(&MasterKey::random());
+            append(&db, &Event::Rules { digest: [1; 32] }, 5).unwrap();
+            db.execute_batch(&format!("UPDATE ledger SET {change} WHERE number = 2")).unwrap();
+            assert_eq!(verify(&db).unwrap().broken_at, Some(2), "{change}");
+        }
+    }
+}

@@ -72,10 +72,17 @@ impl MasterKey {
             _ => OpenError::File { what: "cannot make", file: path.clone(), source },
         };
         let key = Secret::random().map_err(|error: Error| OpenError::Database(error))?;
-        let mut file = OpenOptions::new().write(true).create_new(true).mode(0o400).open(&path).map_err(failed)?;
+        let mut file =
+            OpenOptions::new().write(true).create_new(true).mode(0o400).open(&path).map_err(failed)?;
         file.write_all(key.bytes()).map_err(failed)?;
         file.sync_all().map_err(failed)?;
         File::open(directory).and_then(|d| d.sync_all()).map_err(failed)
+    }
+
+    /// A key that no file holds, for tests of single rooms.
+    #[cfg(test)]
+    pub(crate) fn random() -> MasterKey {
+        MasterKey(Secret::random().unwrap())
     }
 
     /// The octets.

@@ -62,8 +62,11 @@ pub(crate) enum Refusal {
 /// [`OpenError::File`], or [`OpenError::BadKey`] when it is not an Ed25519 public key in PEM.
 pub(crate) fn receipt_key(settings: &Settings) -> Result<VerifyingKey, OpenError> {
     let file = credential::path(&settings.credentials, credential::RECEIPT_KEY);
-    let pem = std::fs::read_to_string(&file)
-        .map_err(|source| OpenError::File { what: "cannot read", file: file.clone(), source })?;
+    let pem = std::fs::read_to_string(&file).map_err(|source| OpenError::File {
+        what: "cannot read",
+        file: file.clone(),
+        source,
+    })?;
     let expected = "an Ed25519 public key in PEM";
     VerifyingKey::from_public_key_pem(pem.trim()).map_err(|_| OpenError::BadKey { file, expected })
 }
@@ -167,7 +170,11 @@ fn quarantine(db: &Connection, waiting: &Waiting, now_ms: u64) -> Result<(), Err
         params![sql(waiting.sequence), sql(waiting.records())],
     )?;
     give_up(db, waiting, DAMAGED)?;
-    log::error!("batch {} does not open: its {} records are quarantined", waiting.sequence, waiting.records());
+    log::error!(
+        "batch {} does not open: its {} records are quarantined",
+        waiting.sequence,
+        waiting.records()
+    );
     let event = Event::Quarantined { table: "outbox", row: waiting.sequence, records: waiting.records() };
     ledger::append(db, &event, now_ms)
 }

@@ -50,7 +50,10 @@ pub(crate) fn uplink(mut stream: UnixStream, requests: &SyncSender<Request>) {
                 .map(|refusal| refusal.map_or(ToUplink::Accepted, |reason| ToUplink::Refused { reason })),
             FromUplink::State { connected, problem, retry_ms } => {
                 let problem = problem.chars().take(MAX_PROBLEM).collect();
-                requests.send(Request::State { connected, problem, retry_ms }).ok().map(|()| ToUplink::Accepted)
+                requests
+                    .send(Request::State { connected, problem, retry_ms })
+                    .ok()
+                    .map(|()| ToUplink::Accepted)
             }
         };
         if answer.and_then(|answer| write(&mut stream, &answer.encode())).is_none() {
@@ -81,7 +84,8 @@ fn hand_over(stream: &mut UnixStream) -> Option<(Vec<Part>, u64)> {
         octets += bytes.len();
         count += records.len();
         parts.push(Part { first, records });
-        if octets >= GROUP_BYTES || count >= GROUP_RECORDS || parts.len() >= GROUP_PARTS || !has_more(stream) {
+        if octets >= GROUP_BYTES || count >= GROUP_RECORDS || parts.len() >= GROUP_PARTS || !has_more(stream)
+        {
             return Some((parts, u64::try_from(octets).unwrap_or(u64::MAX)));
         }
     }

@@ -50,7 +50,8 @@ pub(crate) fn preview(
     settings: &Settings,
     limit: u32,
 ) -> Result<Value, Error> {
-    let Gathered { records, withheld, .. } = release::gather(db, keys, rules.release(), settings.batch_records)?;
+    let Gathered { records, withheld, .. } =
+        release::gather(db, keys, rules.release(), settings.batch_records)?;
     let withheld: Vec<Value> = withheld
         .iter()
         .map(|((kind, reason), n)| json!({ "kind": kind.name(), "reason": reason, "records": n }))
@@ -92,7 +93,11 @@ struct List {
 
 impl List {
     fn new(limit: u32) -> List {
-        List { items: Vec::new(), most: usize::try_from(limit).unwrap_or(usize::MAX).min(MAX_LISTED), octets: 0 }
+        List {
+            items: Vec::new(),
+            most: usize::try_from(limit).unwrap_or(usize::MAX).min(MAX_LISTED),
+            octets: 0,
+        }
     }
 
     /// Adds a value; `false` when no other one would fit.

@@ -63,7 +63,11 @@ impl Cursor {
 
     /// How many records of a segment have not passed.
     pub(crate) fn unreleased(&self, segment: &Segment) -> u64 {
-        if segment.id <= self.through { 0 } else { segment.records.saturating_sub(self.taken_of(segment)).into() }
+        if segment.id <= self.through {
+            0
+        } else {
+            segment.records.saturating_sub(self.taken_of(segment)).into()
+        }
     }
 
     fn taken_of(&self, segment: &Segment) -> u32 {
@@ -96,7 +100,12 @@ pub(crate) fn waiting(db: &Connection) -> Result<u64, Error> {
 }
 
 /// Applies the release gate to what waits, up to the size of one batch. Changes nothing.
-pub(crate) fn gather(db: &Connection, keys: &Keys, gate: &ReleaseGate, most: usize) -> Result<Gathered, Error> {
+pub(crate) fn gather(
+    db: &Connection,
+    keys: &Keys,
+    gate: &ReleaseGate,
+    most: usize,
+) -> Result<Gathered, Error> {
     let mut gathered = Gathered { cursor: Cursor::load(db)?, ..Gathered::default() };
     let (mut bytes, mut examined) = (0, 0);
     for segment in segment::after(db, gathered.cursor.through, MAX_SEGMENTS)? {

@@ -46,7 +46,12 @@ impl Cipher {
     ///
     /// # Errors
     /// [`Error::Random`].
-    pub(crate) fn seal(&self, database: &[u8; 16], place: Place<'_>, content: &[u8]) -> Result<Vec<u8>, Error> {
+    pub(crate) fn seal(
+        &self,
+        database: &[u8; 16],
+        place: Place<'_>,
+        content: &[u8],
+    ) -> Result<Vec<u8>, Error> {
         let mut nonce = [0; NONCE];
         getrandom::fill(&mut nonce).map_err(|_| Error::Random)?;
         let mut sealed = Vec::with_capacity(1 + NONCE + content.len() + TAG);
@@ -66,7 +71,12 @@ impl Cipher {
     ///
     /// # Errors
     /// [`Error::Sealed`] for anything else.
-    pub(crate) fn open(&self, database: &[u8; 16], place: Place<'_>, sealed: &[u8]) -> Result<Vec<u8>, Error> {
+    pub(crate) fn open(
+        &self,
+        database: &[u8; 16],
+        place: Place<'_>,
+        sealed: &[u8],
+    ) -> Result<Vec<u8>, Error> {
         let (format, rest) = sealed.split_first().ok_or(Error::Sealed)?;
         let (nonce, rest) = rest.split_first_chunk::<NONCE>().ok_or(Error::Sealed)?;
         if *format != FORMAT {
@@ -154,7 +164,10 @@ mod tests {
             assert!(cipher.open(&[1; 16], other, &sealed).is_err(), "{other:?}");
         }
         assert!(cipher.open(&[2; 16], place(5), &sealed).is_err(), "another database");
-        assert!(Cipher::new(&Secret::random().unwrap()).open(&[1; 16], place(5), &sealed).is_err(), "another key");
+        assert!(
+            Cipher::new(&Secret::random().unwrap()).open(&[1; 16], place(5), &sealed).is_err(),
+            "another key"
+        );
     }
 
     proptest! {

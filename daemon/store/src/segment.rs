@@ -128,7 +128,12 @@ pub(crate) fn delete(db: &Connection, id: u64) -> Result<(), Error> {
 
 /// Moves a segment that does not open to the quarantine, counts what had not been released of it as
 /// lost, and writes it down. Where even moving fails, the row stays and the counting is done.
-pub(crate) fn quarantine(db: &Connection, segment: &Segment, cursor: &Cursor, now_ms: u64) -> Result<(), Error> {
+pub(crate) fn quarantine(
+    db: &Connection,
+    segment: &Segment,
+    cursor: &Cursor,
+    now_ms: u64,
+) -> Result<(), Error> {
     account::add(db, End::Lost(segment.class), DAMAGED, cursor.unreleased(segment))?;
     let moved = db.execute(
         "INSERT INTO quarantine (source, row, class, records, epoch, session, created_ms, sealed)

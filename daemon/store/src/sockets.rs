@@ -53,7 +53,8 @@ impl Sockets {
     pub(crate) fn listen(&self, requests: &SyncSender<Request>) -> Result<(), OpenError> {
         for (listener, _, serve) in &self.listeners {
             let system = |source| OpenError::System { what: "cannot start a thread", source };
-            let (listener, requests, serve) = (listener.try_clone().map_err(system)?, requests.clone(), *serve);
+            let (listener, requests, serve) =
+                (listener.try_clone().map_err(system)?, requests.clone(), *serve);
             let accept = move || accept(&listener, &requests, serve);
             thread::Builder::new().name("accept".into()).spawn(accept).map_err(system)?;
         }

@@ -27,7 +27,7 @@ pub enum Error {
     #[error("{file}: exists and is not replaced; move it away first, or have the existing request signed", file = .0.display())]
     Exists(PathBuf),
     /// A file cannot be written.
-    #[error("{file}: cannot be written: {source}", file = .file.display())]
+    #[error("{file}: cannot be written", file = .file.display())]
     Write {
         /// The file.
         file: PathBuf,
@@ -38,7 +38,7 @@ pub enum Error {
     #[error("the signing request cannot be made: {0}")]
     Request(rcgen::Error),
     /// The system refused something that it normally grants.
-    #[error("{what} failed: {source}")]
+    #[error("{what} failed")]
     System {
         /// What.
         what: &'static str,

@@ -83,8 +83,7 @@ fn every_acknowledged_record_leaves_once_though_the_store_is_killed_twenty_times
         let mut random = [0; 1];
         getrandom::fill(&mut random).unwrap();
         let life = Duration::from_millis(20 + u64::from(random[0]));
-        let (records, outbox) =
-            (running.connect(local::RECORDS_SOCKET), running.uplink());
+        let (records, outbox) = (running.connect(local::RECORDS_SOCKET), running.uplink());
         std::thread::scope(|scope| {
             let sensor = scope.spawn(move || hand_over_until_gone(records));
             let uplink = scope.spawn(|| (round % 2 == 0).then(|| drain_until_gone(&site, outbox)));

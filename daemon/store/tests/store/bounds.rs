@@ -13,7 +13,7 @@ fn a_full_store_gives_up_the_oldest_bulk_first_and_counts_it() {
     let mut sensor = running.sensor(1);
     sensor.hand_over((1..=100).map(device).collect()).unwrap();
     let mut sent = 0;
-    while sent < 100_000 {
+    while sent < 60_000 {
         sensor.hand_over((0..1_000).map(|n| flow(sent + n)).collect()).unwrap();
         sent += 1_000;
         assert!(on_disk(&site) <= 16 << 20, "{}", on_disk(&site));
@@ -37,7 +37,7 @@ fn a_full_store_gives_up_the_oldest_bulk_first_and_counts_it() {
     assert_eq!(batches[0].lost[0].records, sent - kept);
     assert_eq!(numbers(&batches, Field::FlowPackets).len() as u64, kept);
     let mut sensor = running.sensor(1);
-    for round in 0..40 {
+    for round in 0..15 {
         sensor.hand_over((0..1_000).map(|n| flow(round * 1_000 + n)).collect()).unwrap();
         running.drain();
         assert!(on_disk(&site) <= 16 << 20, "{}", on_disk(&site));

@@ -34,8 +34,7 @@ fn a_flipped_bit_in_a_segment_costs_this_segment_only() {
     let ledger = running.ask(&ControlRequest::Ledger { limit: 100 });
     assert!(ledger["entries"].as_array().unwrap().iter().any(|e| e["event"] == "quarantined"), "{ledger}");
     running.stop();
-    let kept: Vec<u8> =
-        site.sqlite().query_row("SELECT sealed FROM quarantine", [], |r| r.get(0)).unwrap();
+    let kept: Vec<u8> = site.sqlite().query_row("SELECT sealed FROM quarantine", [], |r| r.get(0)).unwrap();
     assert_ne!(before, after);
     assert_eq!(kept, after, "kept as it was found");
     assert_eq!(site.start().status()["missing"], 0, "a move to the quarantine is no loss without trace");
@@ -59,7 +58,9 @@ fn segments_that_changed_places_do_not_open() {
 fn a_segment_of_another_class_or_count_does_not_open() {
     let site = three_segments();
     site.sqlite()
-        .execute_batch("UPDATE segment SET class = 0 WHERE id = 1; UPDATE segment SET records = 9 WHERE id = 2;")
+        .execute_batch(
+            "UPDATE segment SET class = 0 WHERE id = 1; UPDATE segment SET records = 9 WHERE id = 2;",
+        )
         .unwrap();
     let running = site.start();
     assert_eq!(numbers(&running.drain(), Field::DeviceFrames), [3]);
@@ -111,7 +112,11 @@ fn a_ledger_entry_that_was_changed_or_removed_is_found() {
         site.sqlite().execute_batch(&change).unwrap();
         let running = site.start();
         let ledger = running.ask(&ControlRequest::Ledger { limit: 1 });
-        assert_eq!((&ledger["verified"], &ledger["broken_at"]), (&false.into(), &broken_at.into()), "{change}");
+        assert_eq!(
+            (&ledger["verified"], &ledger["broken_at"]),
+            (&false.into(), &broken_at.into()),
+            "{change}"
+        );
         running.stop();
         std::fs::write(site.database(), whole).unwrap();
     }

@@ -33,9 +33,16 @@ fn no_file_of_the_store_holds_a_name_or_an_address_in_plain() {
 fn assert_absent(site: &Site) {
     for (path, bytes) in site.files() {
         let key = std::fs::read(site.path("credentials/master.key")).unwrap();
-        for needle in
-            [MARKER.as_bytes(), b"marker-laptop", &MAC, &RANDOMISED, b"00:5e:77", b"02:5e:77", b"005e77d1", &key]
-        {
+        for needle in [
+            MARKER.as_bytes(),
+            b"marker-laptop",
+            &MAC,
+            &RANDOMISED,
+            b"00:5e:77",
+            b"02:5e:77",
+            b"005e77d1",
+            &key,
+        ] {
             assert!(!contains(&bytes, needle), "{} in {}", needle.escape_ascii(), path.display());
         }
     }

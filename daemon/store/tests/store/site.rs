@@ -27,7 +27,8 @@ pub struct Site {
 impl Site {
     /// A site that has been set up; `store` is added to the `[store]` section.
     pub fn new(store: &str) -> Site {
-        let site = Site { directory: tempfile::tempdir().unwrap(), receipt_key: SigningKey::from_bytes(&[42; 32]) };
+        let site =
+            Site { directory: tempfile::tempdir().unwrap(), receipt_key: SigningKey::from_bytes(&[42; 32]) };
         site.configure(store, "receiver = \"receiver.example:443\"");
         std::fs::write(site.path("rules.toml"), "").unwrap();
         let (status, text) = site.run("init");

@@ -1,0 +1,170 @@
+//! What the tables do over time, and when strangers fill them.
+// A test fails by panicking.
+#![allow(clippy::panic, clippy::unwrap_used, clippy::expect_used)]
+
+use headgate_capture::{Frame, Tag};
+use headgate_record::{Field, Kind, Record, Value};
+use headgate_rules::Rules;
+use headgate_sensor::Engine;
+use headgate_service::config::Headgate;
+
+const SECOND: u64 = 1_000_000_000;
+const START: u64 = 1_700_000_000 * SECOND;
+
+fn engine() -> Engine {
+    Engine::new(Rules::parse(&[]).unwrap(), &Headgate::default())
+}
+
+fn see(engine: &mut Engine, bytes: &[u8], time_ns: u64) {
+    let interface = engine.interface("eth0");
+    engine.frame(interface, &Frame { time_ns, wire_len: bytes.len() as u32, tag: None, bytes });
+}
+
+fn of(records: &[Record], kind: Kind) -> Vec<&Record> {
+    records.iter().filter(|r| r.kind() == kind).collect()
+}
+
+fn text(record: &Record, field: Field) -> String {
+    record.get(field).map(ToString::to_string).unwrap_or_default()
+}
+
+fn number(record: &Record, field: Field) -> u64 {
+    match record.get(field) {
+        Some(Value::Number(n)) => *n,
+        other => panic!("{}: {other:?}", field.name()),
+    }
+}
+
+/// An LLDPDU of chassis `n`; a name where one is given.
+fn lldp(n: u8, ttl: u16, name: Option<&str>) -> Vec<u8> {
+    let mut frame = vec![1, 0x80, 0xc2, 0, 0, 0x0e, 0, 0x1c, 0x73, 0, 0, n, 0x88, 0xcc];
+    let mut tlv = |kind: u8, value: &[u8]| {
+        frame.extend([kind << 1, value.len() as u8]);
+        frame.extend(value);
+    };
+    tlv(1, &[4, 0, 0x1c, 0x73, 0, 0, n]);
+    tlv(2, b"\x05eth0");
+    tlv(3, &ttl.to_be_bytes());
+    if let Some(name) = name {
+        tlv(5, name.as_bytes());
+    }
+    tlv(0, &[]);
+    frame
+}
+
+fn arp(mac: [u8; 6], address: [u8; 4]) -> Vec<u8> {
+    let mut frame = vec![0xff; 6];
+    frame.extend(mac);
+    frame.extend([8, 6, 0, 1, 8, 0, 6, 4, 0, 1]);
+    frame.extend(mac);
+    frame.extend(address);
+    frame.extend([0; 6]);
+    frame.extend([10, 0, 0, 1]);
+    frame
+}
+
+#[test]
+fn a_neighbor_ages_when_its_ttl_has_passed_and_not_before() {
+    let mut engine = engine();
+    see(&mut engine, &lldp(1, 120, Some("switch")), START);
+    engine.tick(START + 119 * SECOND);
+    let present = engine.take();
+    assert!(of(&present, Kind::Neighbor).iter().all(|n| text(n, Field::NeighborState) == "present"));
+    assert!(!of(&present, Kind::Neighbor).is_empty());
+    engine.tick(START + 122 * SECOND);
+    let aged = engine.take();
+    let [neighbor] = of(&aged, Kind::Neighbor)[..] else { panic!("{aged:?}") };
+    assert_eq!(text(neighbor, Field::NeighborState), "aged");
+    assert_eq!(text(neighbor, Field::NeighborSystemName), "switch");
+    engine.tick(START + 500 * SECOND);
+    assert!(of(&engine.take(), Kind::Neighbor).is_empty());
+}
+
+#[test]
+fn a_neighbor_that_says_goodbye_is_gone_at_once() {
+    let mut engine = engine();
+    see(&mut engine, &lldp(1, 120, None), START);
+    engine.tick(START + 2 * SECOND);
+    engine.take();
+    see(&mut engine, &lldp(1, 0, None), START + 3 * SECOND);
+    let records = engine.take();
+    assert_eq!(text(of(&records, Kind::Neighbor)[0], Field::NeighborState), "shutdown");
+}
+
+#[test]
+fn a_name_that_is_no_longer_said_is_not_carried_over() {
+    let mut engine = engine();
+    see(&mut engine, &lldp(1, 120, Some("old-name")), START);
+    see(&mut engine, &lldp(1, 120, None), START + SECOND);
+    engine.finish();
+    let records = engine.take();
+    let last = *of(&records, Kind::Neighbor).last().unwrap();
+    assert_eq!(last.get(Field::NeighborSystemName), None);
+}
+
+#[test]
+fn more_neighbors_than_fit_push_out_the_oldest_and_are_counted() {
+    let mut engine = engine();
+    for n in 0..40 {
+        see(&mut engine, &lldp(n, 120, None), START + u64::from(n));
+    }
+    engine.finish();
+    engine.account([0; 3]);
+    let records = engine.take();
+    let neighbors = of(&records, Kind::Neighbor);
+    assert_eq!(neighbors.iter().filter(|n| text(n, Field::NeighborState) == "evicted").count(), 8);
+    assert_eq!(number(of(&records, Kind::Counters)[0], Field::CountersNeighborsEvicted), 8);
+}
+
+#[test]
+fn a_flood_of_addresses_fills_the_table_no_further_and_is_counted() {
+    let mut engine = engine();
+    let mut records = Vec::new();
+    let flood = 20_000u32;
+    for n in 0..flood {
+        let [_, a, b, c] = n.to_be_bytes();
+        see(&mut engine, &arp([0, 0x1b, 0x21, a, b, c], [10, a, b, c]), START + u64::from(n));
+        records.extend(engine.take());
+    }
+    engine.finish();
+    engine.account([0; 3]);
+    records.extend(engine.take());
+    let counters = of(&records, Kind::Counters)[0];
+    assert_eq!(number(counters, Field::CountersDevicesEvicted), u64::from(flood) - 16_384);
+    assert_eq!(number(counters, Field::CountersFrames), u64::from(flood));
+    // Each device has its record, whether it was pushed out or was there at the end.
+    let devices = of(&records, Kind::Device);
+    let frames: u64 = devices.iter().map(|d| number(d, Field::DeviceFrames)).sum();
+    assert_eq!(frames, u64::from(flood));
+}
+
+#[test]
+fn a_device_is_one_per_vlan_whether_the_tag_is_in_the_frame_or_beside_it() {
+    let mut engine = engine();
+    let plain = arp([0, 0x1b, 0x21, 0, 0, 1], [10, 0, 0, 7]);
+    let tagged = [&plain[..12], &[0x81, 0, 0, 20], &plain[12..]].concat();
+    see(&mut engine, &tagged, START);
+    let interface = engine.interface("eth0");
+    let tag = Some(Tag { protocol: 0x8100, control: 20 });
+    engine.frame(interface, &Frame { time_ns: START + 1, wire_len: plain.len() as u32, tag, bytes: &plain });
+    engine.finish();
+    let records = engine.take();
+    let [device] = of(&records, Kind::Device)[..] else { panic!("{records:?}") };
+    assert_eq!((number(device, Field::DeviceVlan), number(device, Field::DeviceFrames)), (20, 2));
+    assert_eq!(number(device, Field::DeviceBytes), 2 * tagged.len() as u64);
+}
+
+#[test]
+fn time_does_not_go_back() {
+    let mut engine = engine();
+    see(&mut engine, &lldp(1, 120, None), START);
+    engine.tick(START + 2 * SECOND);
+    see(&mut engine, &lldp(2, 120, None), START - 1_000 * SECOND);
+    see(&mut engine, &lldp(3, 120, None), 0);
+    engine.tick(0);
+    engine.finish();
+    engine.account([0; 3]);
+    let records = engine.take();
+    assert!(of(&records, Kind::Neighbor).iter().any(|n| text(n, Field::NeighborChassisId).ends_with(":01")));
+    assert_eq!(number(of(&records, Kind::Counters)[0], Field::CountersFrames), 3);
+}
