@@ -33,9 +33,11 @@ pub(crate) fn replay(config_file: &Path, files: &[PathBuf], as_json: bool) -> Re
     engine.finish();
     engine.account([0; 3]);
     let _ = printer.take(engine.take());
-    printer.finish()?;
-    // It has been said already; only its code is left to give.
-    result.map_err(|error| CliError::Said(Box::new(error)))
+    match (result, printer.finish()) {
+        // It has been said already; only its code is left to give.
+        (Err(error), Ok(()) | Err(CliError::Nothing(_))) => Err(CliError::Said(Box::new(error))),
+        (_, printed) => printed,
+    }
 }
 
 struct Printer {

@@ -16,7 +16,7 @@ pub enum SensorError {
     #[error(transparent)]
     Config(#[from] ConfigError),
     /// The rule files cannot be used.
-    #[error("{0}. Nothing is collected until this is mended")]
+    #[error(transparent)]
     Rules(#[from] RuleError),
     /// A capture socket cannot be opened, adopted or read, or a capture file not to its end.
     #[error(transparent)]
