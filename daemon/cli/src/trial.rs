@@ -37,10 +37,10 @@ pub(crate) struct Wish {
 /// Runs the trial and prints its page.
 pub(crate) fn run(wish: &Wish) -> Result<(), CliError> {
     let stop = Stop::install().map_err(|source| CliError::System { step: "watch for signals", source })?;
-    let started = Instant::now();
     let progress = Progress::new();
-    progress.say("finding the programs");
+    progress.say("finding the programs, or building those that are not up to date");
     let programs = Programs::find()?;
+    let started = Instant::now();
     progress.say("making keys, certificates and configuration");
     let site = Site::make(wish, &programs)?;
 

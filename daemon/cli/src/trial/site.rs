@@ -66,10 +66,10 @@ impl Site {
         Ok(site)
     }
 
-    /// Names the receiver, once it is known where it listens.
+    /// Names the receiver, once it is known where it listens: by address, because a small machine may
+    /// not know the name `localhost`.
     pub(super) fn name_receiver(&self, address: &str) -> Result<(), CliError> {
-        let port = address.rsplit(':').next().unwrap_or_default();
-        self.write_config(Some(&format!("localhost:{port}")))
+        self.write_config(Some(address))
     }
 
     pub(super) fn config(&self) -> PathBuf {
@@ -128,7 +128,7 @@ impl Site {
     fn enroll(&self, programs: &Programs) -> Result<(), CliError> {
         let (config, receiver) = (self.config(), self.directory.join("receiver"));
         let credentials = self.directory.join("credentials");
-        programs.run("headgate-receiver", &["init", "--name", "localhost"], Some(&receiver))?;
+        programs.run("headgate-receiver", &["init", "--name", "127.0.0.1"], Some(&receiver))?;
         programs.run("headgate-store", &["init", "--config"], Some(&config))?;
         programs.run("headgate-uplink", &["request", "--config"], Some(&config))?;
         let (request, certificate) = (credentials.join(UPLINK_REQUEST), credentials.join(UPLINK_CERTIFICATE));
