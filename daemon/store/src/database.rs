@@ -156,9 +156,13 @@ pub(crate) fn vacuum(db: &Connection) -> Result<(), Error> {
 }
 
 /// Moves all of the WAL into the database and cuts it to nothing, so that what was deleted is gone
-/// from both.
-pub(crate) fn checkpoint(db: &Connection) -> Result<(), Error> {
-    Ok(db.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))?)
+/// from both. Gives whether that is done: somebody who reads the database at the time prevents it,
+/// and is not waited for.
+pub(crate) fn checkpoint(db: &Connection) -> Result<bool, Error> {
+    db.busy_timeout(std::time::Duration::ZERO)?;
+    let busy = db.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |r| r.get::<_, i64>(0));
+    db.busy_timeout(BUSY)?;
+    Ok(busy? == 0)
 }
 
 /// Looks at an existing database without changing it or its WAL.

@@ -33,7 +33,7 @@
 //!    key is destroyed.
 //! 7. *Bounded.* Database, WAL and shared memory together stay below `store.max_mib`; requests,
 //!    connections, messages, batches and answers each have a limit with a name. When the cap is
-//!    reached the least valuable goes first ([`evict`](self)), and when nothing can go, hand-overs are
+//!    reached the least valuable goes first (`evict.rs`), and when nothing can go, hand-overs are
 //!    not acknowledged.
 //! 8. *Damage is local.* A segment or batch that does not open is set aside as it is and counted; all
 //!    else goes on. Segments that vanish are noticed, because ids are never given twice and deletions

@@ -78,13 +78,15 @@ impl Cursor {
 /// Whether a batch is due: enough records wait, or the oldest has waited long enough.
 pub(crate) fn is_due(db: &Connection, settings: &Settings, now_ms: u64) -> Result<bool, Error> {
     let cursor = Cursor::load(db)?;
-    let segments = segment::after(db, cursor.through, MAX_SEGMENTS)?;
-    let Some(oldest) = segments.first() else { return Ok(false) };
+    let Some(oldest) = segment::after(db, cursor.through, 1)?.pop() else { return Ok(false) };
     let delay = u64::try_from(settings.batch_delay.as_millis()).unwrap_or(u64::MAX);
     // A clock that was set back must not hold records for as long as it was wrong.
-    let has_waited = now_ms.checked_sub(oldest.created_ms).is_none_or(|age| age >= delay);
+    if now_ms.checked_sub(oldest.created_ms).is_none_or(|age| age >= delay) {
+        return Ok(true);
+    }
+    let segments = segment::after(db, cursor.through, MAX_SEGMENTS)?;
     let waiting: u64 = segments.iter().map(|s| cursor.unreleased(s)).sum();
-    Ok(has_waited || waiting >= u64::try_from(settings.batch_records).unwrap_or(u64::MAX))
+    Ok(waiting >= u64::try_from(settings.batch_records).unwrap_or(u64::MAX))
 }
 
 /// How many records wait for the release gate.

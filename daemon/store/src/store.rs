@@ -26,6 +26,8 @@ pub(crate) struct Store {
     rules: Rules,
     rules_refused: Option<String>,
     receipt_key: Option<VerifyingKey>,
+    /// What was deleted may still be in the WAL.
+    checkpoint_due: bool,
     _lock: File,
 }
 
@@ -41,8 +43,17 @@ impl Store {
         let master = MasterKey::read(&settings.credentials)?;
         let database = database::open(&settings, &master, now_ms)?;
         let keys = Keys::load(&database.connection, &master, database.id)?;
-        let rules_refused = None;
-        let mut store = Store { database, keys, settings, rules, rules_refused, receipt_key, _lock: lock };
+        let (rules_refused, checkpoint_due) = (None, true);
+        let mut store = Store {
+            database,
+            keys,
+            settings,
+            rules,
+            rules_refused,
+            receipt_key,
+            checkpoint_due,
+            _lock: lock,
+        };
         store.note_missing()?;
         store.note_rules(now_ms)?;
         while store.shrink(now_ms)? {}
@@ -57,7 +68,7 @@ impl Store {
         transaction.commit()?;
         self.keys.reload(&self.database.connection)?;
         if greeting.destroyed {
-            database::checkpoint(&self.database.connection)?;
+            self.checkpoint_due = !database::checkpoint(&self.database.connection)?;
         }
         Ok((greeting.session, greeting.committed))
     }
@@ -131,7 +142,8 @@ impl Store {
         }
     }
 
-    /// What has to be done from time to time: the next key epoch, and free pages beyond the cap.
+    /// What has to be done from time to time: the next key epoch, free pages beyond the cap, and a
+    /// checkpoint that somebody prevented.
     pub(crate) fn maintain(&mut self, now_ms: u64) -> Result<(), Error> {
         if self.keys.is_rotation_due(now_ms) {
             let transaction = begin(&mut self.database.connection)?;
@@ -141,7 +153,10 @@ impl Store {
         }
         if database::allocated(&self.database.connection)? > evict::budget(self.settings.cap) {
             database::vacuum(&self.database.connection)?;
-            database::checkpoint(&self.database.connection)?;
+            self.checkpoint_due = true;
+        }
+        if self.checkpoint_due {
+            self.checkpoint_due = !database::checkpoint(&self.database.connection)?;
         }
         Ok(())
     }
