@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use serde::Deserialize;
 
-use headgate_service::config::{Bounded, ConfigError, MAX_FILE_BYTES};
+use headgate_service::config::{self, Bounded, ConfigError};
 
 /// Where the file lies on an installed receiver.
 pub const DEFAULT_PATH: &str = "/etc/headgate/receiver.toml";
@@ -40,12 +40,7 @@ impl Config {
     /// # Errors
     /// The first problem, with its place. Nothing but the file itself is touched.
     pub fn load(path: &Path) -> Result<Config, ConfigError> {
-        let read = |source| ConfigError::Read { file: path.to_path_buf(), source };
-        if std::fs::metadata(path).map_err(read)?.len() > MAX_FILE_BYTES {
-            return Err(ConfigError::TooLarge { file: path.to_path_buf(), limit: MAX_FILE_BYTES });
-        }
-        let text = std::fs::read_to_string(path).map_err(read)?;
-        let file = toml::from_str(&text).map_err(|e| content_error(path, &text, &e))?;
+        let file = config::parse(path, &config::read_file(path)?)?;
         Ok(resolve(file, path.parent().unwrap_or(Path::new(""))))
     }
 }
@@ -64,13 +59,6 @@ fn resolve(file: File, directory: &Path) -> Config {
         receipt_key: path(receipts.key, RECEIPT_KEY),
         database: path(database.file, "receiver.db"),
     }
-}
-
-fn content_error(file: &Path, text: &str, error: &toml::de::Error) -> ConfigError {
-    let before = error.span().and_then(|s| text.get(..s.start)).unwrap_or_default();
-    let line = before.matches('\n').count() + 1;
-    let column = before.rsplit('\n').next().unwrap_or_default().chars().count() + 1;
-    ConfigError::Content { file: file.to_path_buf(), line, column, what: error.message().replace('\n', " ") }
 }
 
 #[derive(Default, Deserialize)]

@@ -77,10 +77,31 @@ pub(crate) fn run(
         }
         watchdog.progress();
     };
+    for (source, number) in sources.iter_mut().zip(&numbers) {
+        drain(engine, source, *number);
+    }
     engine.finish();
     engine.account(handover.take_dropped());
     hand_over(engine, handover);
     result
+}
+
+/// What came before the end and is not handed over by the kernel yet, so that it is counted too. It ends on
+/// a busy wire as well: after one round of the ring.
+fn drain(engine: &mut Engine, source: &mut Source, number: usize) {
+    let deadline = Instant::now() + LAST_BLOCK;
+    for _ in 0..source.ring.geometry().blocks {
+        let left = deadline.saturating_duration_since(Instant::now());
+        match source.ring.poll(left, |frame| engine.frame(number, &frame)) {
+            Ok(0) => break,
+            Ok(_) => {}
+            Err(error @ capture::Error::Block { .. }) => log::error!("{error}"),
+            Err(_) => break,
+        }
+    }
+    if let Ok(counted) = source.ring.statistics() {
+        engine.lost(number, counted.lost);
+    }
 }
 
 fn hand_over(engine: &mut Engine, handover: &Handover) {
@@ -113,5 +134,7 @@ fn wall_clock() -> u64 {
     u64::try_from(since.as_nanos()).unwrap_or(u64::MAX)
 }
 
+/// Longer than a frame waits in the kernel until its block is handed over ([`Ring::poll`]).
+const LAST_BLOCK: Duration = Duration::from_millis(100);
 const TICK: Duration = Duration::from_millis(200);
 const STATISTICS_INTERVAL: Duration = Duration::from_secs(1);

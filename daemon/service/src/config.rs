@@ -3,18 +3,18 @@
 //! Reading and judging are one: what deserialises is valid. Reading a file touches nothing but that
 //! file and its drop-ins.
 
-use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::path::PathBuf;
 
-use serde::{Deserialize, Deserializer, de};
+use serde::Deserialize;
+
+mod read;
+mod types;
+
+pub use read::{ConfigError, MAX_DROP_INS, MAX_FILE_BYTES, load, parse, read_file, read_with_drop_ins};
+pub use types::{ApplianceId, Bounded, Endpoint, InterfaceName};
 
 /// Where the file lies on an installed appliance.
 pub const DEFAULT_PATH: &str = "/etc/headgate/headgate.toml";
-/// Largest configuration file that is read, in octets.
-pub const MAX_FILE_BYTES: u64 = 1 << 20;
-/// Most drop-ins that are read.
-pub const MAX_DROP_INS: usize = 64;
 
 /// The whole file. Every key has a default; an unknown key is an error.
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -39,7 +39,7 @@ pub struct Headgate {
 }
 
 /// `[appliance]`
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Appliance {
     /// Identifier, as in the appliance's certificate.
@@ -128,39 +128,34 @@ pub struct Credentials {
     pub directory: PathBuf,
 }
 
-impl Default for Appliance {
-    fn default() -> Self {
-        Appliance { id: ApplianceId("appliance".into()) }
-    }
-}
 impl Default for Capture {
     fn default() -> Self {
-        Capture { interfaces: Vec::new(), promiscuous: true, ring_mib: Bounded(8) }
+        Capture { interfaces: Vec::new(), promiscuous: true, ring_mib: Bounded::of(8) }
     }
 }
 impl Default for Tables {
     fn default() -> Self {
         Tables {
-            devices: Bounded(16_384),
-            neighbors: Bounded(32),
-            leases: Bounded(16_384),
-            exchanges: Bounded(4_096),
-            flows: Bounded(65_536),
+            devices: Bounded::of(16_384),
+            neighbors: Bounded::of(32),
+            leases: Bounded::of(16_384),
+            exchanges: Bounded::of(4_096),
+            flows: Bounded::of(65_536),
         }
     }
 }
 impl Default for Flows {
     fn default() -> Self {
-        Flows { idle_timeout: Bounded(15), active_timeout: Bounded(300) }
+        Flows { idle_timeout: Bounded::of(15), active_timeout: Bounded::of(300) }
     }
 }
 impl Default for Store {
     fn default() -> Self {
         Store {
             directory: "/var/lib/headgate".into(),
-            max_mib: Bounded(512),
-            batch_records: Bounded(1_000),
-            batch_delay: Bounded(5),
+            max_mib: Bounded::of(512),
+            batch_records: Bounded::of(1_000),
+            batch_delay: Bounded::of(5),
         }
     }
 }
@@ -171,223 +166,18 @@ impl Default for Sockets {
 }
 impl Default for Uplink {
     fn default() -> Self {
-        Uplink { receiver: None, retry_min: Bounded(1), retry_max: Bounded(300), timeout: Bounded(30) }
+        Uplink {
+            receiver: None,
+            retry_min: Bounded::of(1),
+            retry_max: Bounded::of(300),
+            timeout: Bounded::of(30),
+        }
     }
 }
 impl Default for Credentials {
     fn default() -> Self {
         Credentials { directory: "/etc/headgate/credentials".into() }
     }
-}
-
-/// A whole number from `MIN` to `MAX`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Bounded<const MIN: u32, const MAX: u32>(u32);
-
-impl<const MIN: u32, const MAX: u32> Bounded<MIN, MAX> {
-    /// The number.
-    #[must_use]
-    pub fn get(self) -> u32 {
-        self.0
-    }
-
-    /// The number, as a count of things in memory.
-    #[must_use]
-    pub fn count(self) -> usize {
-        usize::try_from(self.0).unwrap_or(usize::MAX)
-    }
-
-    /// The number of seconds.
-    #[must_use]
-    pub fn seconds(self) -> Duration {
-        Duration::from_secs(self.0.into())
-    }
-}
-
-impl<'de, const MIN: u32, const MAX: u32> Deserialize<'de> for Bounded<MIN, MAX> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let number = i64::deserialize(deserializer)?;
-        u32::try_from(number)
-            .ok()
-            .filter(|n| (MIN..=MAX).contains(n))
-            .map(Bounded)
-            .ok_or_else(|| de::Error::custom(format!("{number} is out of range, use {MIN} to {MAX}")))
-    }
-}
-
-macro_rules! text_type {
-    ($(#[$doc:meta])* $name:ident, $check:expr, $allowed:literal) => {
-        $(#[$doc])*
-        #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-        pub struct $name(String);
-
-        impl $name {
-            /// The text.
-            #[must_use]
-            pub fn as_str(&self) -> &str {
-                &self.0
-            }
-        }
-
-        impl std::str::FromStr for $name {
-            type Err = String;
-
-            fn from_str(text: &str) -> Result<Self, String> {
-                let check: fn(&str) -> bool = $check;
-                if check(text) { Ok($name(text.to_owned())) } else { Err(format!("{text:?} is not {}", $allowed)) }
-            }
-        }
-
-        impl<'de> Deserialize<'de> for $name {
-            fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-                String::deserialize(deserializer)?.parse().map_err(de::Error::custom)
-            }
-        }
-    };
-}
-
-text_type!(
-    /// A Linux interface name (`dev_valid_name`).
-    InterfaceName,
-    |t| !t.is_empty()
-        && t.len() < 16
-        && t != "."
-        && t != ".."
-        && t.chars().all(|c| c.is_ascii_graphic() && c != '/' && c != ':'),
-    "an interface name: 1 to 15 printable characters without / and :"
-);
-text_type!(
-    /// An appliance identifier.
-    ApplianceId,
-    |t| !t.is_empty()
-        && t.len() <= 64
-        && t.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-' || c == '.'),
-    "an appliance identifier: 1 to 64 of a-z 0-9 - ."
-);
-text_type!(
-    /// A host and a port, `host:port`; an IPv6 address stands in brackets.
-    Endpoint,
-    |t| t.rsplit_once(':').is_some_and(|(host, port)| {
-        let bare = host.strip_prefix('[').and_then(|h| h.strip_suffix(']'));
-        let host_ok = bare.map_or(!host.contains(':'), |h| h.parse::<std::net::Ipv6Addr>().is_ok());
-        host_ok && !host.is_empty() && port.parse::<u16>().is_ok_and(|p| p != 0)
-    }),
-    "a receiver: write it as host:port"
-);
-
-impl Endpoint {
-    /// The host, without brackets.
-    #[must_use]
-    pub fn host(&self) -> &str {
-        let host = self.0.rsplit_once(':').map_or(self.0.as_str(), |(host, _)| host);
-        host.trim_start_matches('[').trim_end_matches(']')
-    }
-}
-
-/// Why a configuration cannot be used: which file, where in it, what is wrong and what is allowed.
-#[derive(Debug, thiserror::Error)]
-pub enum ConfigError {
-    /// The file cannot be read.
-    #[error("{file}: cannot be read", file = .file.display())]
-    Read {
-        /// The file.
-        file: PathBuf,
-        /// Why not.
-        source: std::io::Error,
-    },
-    /// The file is larger than [`MAX_FILE_BYTES`], or there are more than [`MAX_DROP_INS`] drop-ins.
-    #[error("{file}: too large, the limit is {limit}", file = .file.display())]
-    TooLarge {
-        /// The file or directory.
-        file: PathBuf,
-        /// The limit.
-        limit: u64,
-    },
-    /// The content is wrong.
-    #[error("{file}:{line}:{column}: {what}", file = .file.display())]
-    Content {
-        /// The file.
-        file: PathBuf,
-        /// Line, from 1.
-        line: usize,
-        /// Column in characters, from 1.
-        column: usize,
-        /// What is wrong and what is allowed.
-        what: String,
-    },
-}
-
-impl crate::exit::Exit for ConfigError {
-    fn code(&self) -> u8 {
-        crate::exit::CONFIG
-    }
-}
-
-/// Reads `headgate.toml` and the `*.toml` of the directory `headgate.toml.d` beside it, in order of
-/// their names; a later file replaces single keys of an earlier one.
-///
-/// # Errors
-/// The first problem found. Nothing is used of a configuration with a problem.
-pub fn load(path: &Path) -> Result<Headgate, ConfigError> {
-    let mut merged = toml::Table::new();
-    for (file, text) in read_with_drop_ins(path)? {
-        // Each file alone first, so that a message names the file and the place.
-        toml::from_str::<Headgate>(&text).map_err(|e| content_error(&file, &text, &e))?;
-        let table = toml::from_str(&text).map_err(|e| content_error(&file, &text, &e))?;
-        merge(&mut merged, table);
-    }
-    merged.try_into().map_err(|e: toml::de::Error| content_error(path, "", &e))
-}
-
-/// The text of `path` and of its drop-ins, in the order in which they apply.
-///
-/// # Errors
-/// When one cannot be read, or a limit is exceeded.
-pub fn read_with_drop_ins(path: &Path) -> Result<Vec<(PathBuf, String)>, ConfigError> {
-    let mut directory = path.as_os_str().to_owned();
-    directory.push(".d");
-    let mut drop_ins = BTreeMap::new();
-    if let Ok(entries) = std::fs::read_dir(&directory) {
-        for entry in entries.flatten() {
-            let file = entry.path();
-            if file.extension().is_some_and(|e| e == "toml") {
-                drop_ins.insert(entry.file_name(), file);
-            }
-            if drop_ins.len() > MAX_DROP_INS {
-                let limit = u64::try_from(MAX_DROP_INS).unwrap_or(u64::MAX);
-                return Err(ConfigError::TooLarge { file: directory.into(), limit });
-            }
-        }
-    }
-    std::iter::once(path.to_path_buf())
-        .chain(drop_ins.into_values())
-        .map(|file| {
-            let read = |source| ConfigError::Read { file: file.clone(), source };
-            if std::fs::metadata(&file).map_err(read)?.len() > MAX_FILE_BYTES {
-                return Err(ConfigError::TooLarge { file, limit: MAX_FILE_BYTES });
-            }
-            let text = std::fs::read_to_string(&file).map_err(read)?;
-            Ok((file, text))
-        })
-        .collect()
-}
-
-fn merge(into: &mut toml::Table, from: toml::Table) {
-    for (key, value) in from {
-        match (into.get_mut(&key), value) {
-            (Some(toml::Value::Table(old)), toml::Value::Table(new)) => merge(old, new),
-            (_, value) => {
-                into.insert(key, value);
-            }
-        }
-    }
-}
-
-fn content_error(file: &Path, text: &str, error: &toml::de::Error) -> ConfigError {
-    let before = error.span().and_then(|s| text.get(..s.start)).unwrap_or_default();
-    let line = before.matches('\n').count() + 1;
-    let column = before.rsplit('\n').next().unwrap_or_default().chars().count() + 1;
-    ConfigError::Content { file: file.to_path_buf(), line, column, what: error.message().replace('\n', " ") }
 }
 
 #[cfg(test)]

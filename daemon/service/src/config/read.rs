@@ -1,0 +1,134 @@
+//! Reading configuration files, and saying where they are wrong.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use serde::de::DeserializeOwned;
+
+use super::Headgate;
+
+/// Largest configuration file that is read, in octets.
+pub const MAX_FILE_BYTES: u64 = 1 << 20;
+/// Most drop-ins that are read.
+pub const MAX_DROP_INS: usize = 64;
+
+/// Why a configuration cannot be used: which file, where in it, what is wrong and what is allowed.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    /// The file cannot be read.
+    #[error("{file}: cannot be read", file = .file.display())]
+    Read {
+        /// The file.
+        file: PathBuf,
+        /// Why not.
+        source: std::io::Error,
+    },
+    /// The file is larger than [`MAX_FILE_BYTES`], or there are more than [`MAX_DROP_INS`] drop-ins.
+    #[error("{file}: too large, the limit is {limit}", file = .file.display())]
+    TooLarge {
+        /// The file or directory.
+        file: PathBuf,
+        /// The limit.
+        limit: u64,
+    },
+    /// The content is wrong.
+    #[error("{file}:{line}:{column}: {what}", file = .file.display())]
+    Content {
+        /// The file.
+        file: PathBuf,
+        /// Line, from 1.
+        line: usize,
+        /// Column in characters, from 1.
+        column: usize,
+        /// What is wrong and what is allowed.
+        what: String,
+    },
+}
+
+impl crate::exit::Exit for ConfigError {
+    fn code(&self) -> u8 {
+        crate::exit::CONFIG
+    }
+}
+
+/// Reads `headgate.toml` and the `*.toml` of the directory `headgate.toml.d` beside it, in order of
+/// their names; a later file replaces single keys of an earlier one.
+///
+/// # Errors
+/// The first problem found. Nothing is used of a configuration with a problem.
+pub fn load(path: &Path) -> Result<Headgate, ConfigError> {
+    let mut merged = toml::Table::new();
+    for (file, text) in read_with_drop_ins(path)? {
+        // Each file alone first, so that a message names the file and the place.
+        parse::<Headgate>(&file, &text)?;
+        merge(&mut merged, parse(&file, &text)?);
+    }
+    merged.try_into().map_err(|e: toml::de::Error| content_error(path, "", &e))
+}
+
+/// The text of `path` and of its drop-ins, in the order in which they apply.
+///
+/// # Errors
+/// When one cannot be read, or a limit is exceeded.
+pub fn read_with_drop_ins(path: &Path) -> Result<Vec<(PathBuf, String)>, ConfigError> {
+    let mut directory = path.as_os_str().to_owned();
+    directory.push(".d");
+    let mut drop_ins = BTreeMap::new();
+    if let Ok(entries) = std::fs::read_dir(&directory) {
+        for entry in entries.flatten() {
+            let file = entry.path();
+            if file.extension().is_some_and(|e| e == "toml") {
+                drop_ins.insert(entry.file_name(), file);
+            }
+            if drop_ins.len() > MAX_DROP_INS {
+                let limit = u64::try_from(MAX_DROP_INS).unwrap_or(u64::MAX);
+                return Err(ConfigError::TooLarge { file: directory.into(), limit });
+            }
+        }
+    }
+    std::iter::once(path.to_path_buf())
+        .chain(drop_ins.into_values())
+        .map(|file| {
+            let text = read_file(&file)?;
+            Ok((file, text))
+        })
+        .collect()
+}
+
+/// The text of one file.
+///
+/// # Errors
+/// When it cannot be read, or is larger than [`MAX_FILE_BYTES`].
+pub fn read_file(file: &Path) -> Result<String, ConfigError> {
+    let read = |source| ConfigError::Read { file: file.to_path_buf(), source };
+    if std::fs::metadata(file).map_err(read)?.len() > MAX_FILE_BYTES {
+        return Err(ConfigError::TooLarge { file: file.to_path_buf(), limit: MAX_FILE_BYTES });
+    }
+    std::fs::read_to_string(file).map_err(read)
+}
+
+/// What the text of a file says.
+///
+/// # Errors
+/// [`ConfigError::Content`], with the place.
+pub fn parse<T: DeserializeOwned>(file: &Path, text: &str) -> Result<T, ConfigError> {
+    toml::from_str(text).map_err(|e| content_error(file, text, &e))
+}
+
+fn merge(into: &mut toml::Table, from: toml::Table) {
+    for (key, value) in from {
+        match (into.get_mut(&key), value) {
+            (Some(toml::Value::Table(old)), toml::Value::Table(new)) => merge(old, new),
+            (_, value) => {
+                into.insert(key, value);
+            }
+        }
+    }
+}
+
+fn content_error(file: &Path, text: &str, error: &toml::de::Error) -> ConfigError {
+    let before = error.span().and_then(|s| text.get(..s.start)).unwrap_or_default();
+    let line = before.matches('\n').count() + 1;
+    let column = before.rsplit('\n').next().unwrap_or_default().chars().count() + 1;
+    ConfigError::Content { file: file.to_path_buf(), line, column, what: error.message().replace('\n', " ") }
+}

@@ -1,0 +1,127 @@
+//! Values of a configuration that cannot be wrong once they are read.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Deserializer, de};
+
+/// A whole number from `MIN` to `MAX`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Bounded<const MIN: u32, const MAX: u32>(u32);
+
+impl<const MIN: u32, const MAX: u32> Bounded<MIN, MAX> {
+    /// A default; the nearest number in range.
+    #[must_use]
+    pub const fn of(number: u32) -> Self {
+        Bounded(if number < MIN {
+            MIN
+        } else if number > MAX {
+            MAX
+        } else {
+            number
+        })
+    }
+
+    /// The number.
+    #[must_use]
+    pub fn get(self) -> u32 {
+        self.0
+    }
+
+    /// The number, as a count of things in memory.
+    #[must_use]
+    pub fn count(self) -> usize {
+        usize::try_from(self.0).unwrap_or(usize::MAX)
+    }
+
+    /// The number of seconds.
+    #[must_use]
+    pub fn seconds(self) -> Duration {
+        Duration::from_secs(self.0.into())
+    }
+}
+
+impl<'de, const MIN: u32, const MAX: u32> Deserialize<'de> for Bounded<MIN, MAX> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let number = i64::deserialize(deserializer)?;
+        u32::try_from(number)
+            .ok()
+            .filter(|n| (MIN..=MAX).contains(n))
+            .map(Bounded)
+            .ok_or_else(|| de::Error::custom(format!("{number} is out of range, use {MIN} to {MAX}")))
+    }
+}
+
+macro_rules! text_type {
+    ($(#[$doc:meta])* $name:ident, $check:expr, $allowed:literal) => {
+        $(#[$doc])*
+        #[derive(Clone, Debug, PartialEq, Eq, Hash)]
+        pub struct $name(String);
+
+        impl $name {
+            /// The text.
+            #[must_use]
+            pub fn as_str(&self) -> &str {
+                &self.0
+            }
+        }
+
+        impl std::str::FromStr for $name {
+            type Err = String;
+
+            fn from_str(text: &str) -> Result<Self, String> {
+                let check: fn(&str) -> bool = $check;
+                if check(text) { Ok($name(text.to_owned())) } else { Err(format!("{text:?} is not {}", $allowed)) }
+            }
+        }
+
+        impl<'de> Deserialize<'de> for $name {
+            fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                String::deserialize(deserializer)?.parse().map_err(de::Error::custom)
+            }
+        }
+    };
+}
+
+text_type!(
+    /// A Linux interface name (`dev_valid_name`).
+    InterfaceName,
+    |t| !t.is_empty()
+        && t.len() < 16
+        && t != "."
+        && t != ".."
+        && t.chars().all(|c| c.is_ascii_graphic() && c != '/' && c != ':'),
+    "an interface name: 1 to 15 printable characters without / and :"
+);
+text_type!(
+    /// An appliance identifier.
+    ApplianceId,
+    |t| !t.is_empty()
+        && t.len() <= 64
+        && t.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-' || c == '.'),
+    "an appliance identifier: 1 to 64 of a-z 0-9 - ."
+);
+text_type!(
+    /// A host and a port, `host:port`; an IPv6 address stands in brackets.
+    Endpoint,
+    |t| t.rsplit_once(':').is_some_and(|(host, port)| {
+        let bare = host.strip_prefix('[').and_then(|h| h.strip_suffix(']'));
+        let host_ok = bare.map_or(!host.contains(':'), |h| h.parse::<std::net::Ipv6Addr>().is_ok());
+        host_ok && !host.is_empty() && port.parse::<u16>().is_ok_and(|p| p != 0)
+    }),
+    "a receiver: write it as host:port"
+);
+
+impl Default for ApplianceId {
+    fn default() -> Self {
+        ApplianceId("appliance".into())
+    }
+}
+
+impl Endpoint {
+    /// The host, without brackets.
+    #[must_use]
+    pub fn host(&self) -> &str {
+        let host = self.0.rsplit_once(':').map_or(self.0.as_str(), |(host, _)| host);
+        host.trim_start_matches('[').trim_end_matches(']')
+    }
+}
