@@ -83,9 +83,9 @@ async fn listen(
     drop(listener);
     let _ = closing.send(true);
     let finished = timeout(STOP_LIMIT, async { while visits.join_next().await.is_some() {} }).await;
-    log::info!("stopped: {}", desk.accounts.line());
+    log::info!(event = "stopped"; "stopped: {}", desk.accounts.line());
     if finished.is_err() {
-        log::warn!("some requests were not finished in time; their appliances send them again");
+        log::warn!(event = "unfinished"; "some requests were not finished in time; their appliances send them again");
     }
     Ok(())
 }
@@ -192,7 +192,7 @@ impl Health {
             let refused = desk.accounts.refused();
             if refused != self.refused {
                 self.refused = refused;
-                log::warn!("requests were refused: {}", desk.accounts.line());
+                log::warn!(event = "refused"; "requests were refused: {}", desk.accounts.line());
             }
         }
     }

@@ -82,9 +82,9 @@ fn write(mut database: Database, jobs: &Receiver<Job>, beats: &AtomicU64) {
         let now = stored.as_ref().map_or_else(ToString::to_string, |_| String::new());
         if now != fault {
             if now.is_empty() {
-                log::info!("batches are stored again");
+                log::info!(event = "storing"; "batches are stored again");
             } else {
-                log::error!("batches cannot be stored, appliances keep them: {now}");
+                log::error!(event = "not_storing"; "batches cannot be stored, appliances keep them: {now}");
             }
             fault = now;
         }

@@ -211,7 +211,7 @@ impl Sender {
             };
             let was_connected = std::mem::replace(&mut self.shared.lock().connected, false);
             if was_connected {
-                log::warn!("the store went away ({}); records wait", problem.kind());
+                log::warn!(event = "store_away"; "the store went away ({}); records wait", problem.kind());
                 wait = RECONNECT.0;
             } else {
                 log::debug!("no store: {problem}");
@@ -236,7 +236,7 @@ impl Sender {
         frame::write(&mut stream, &FromSensor::Hello { session: self.session }.encode())?;
         self.answer(&mut stream)?;
         self.shared.lock().connected = true;
-        log::info!("connected to the store");
+        log::info!(event = "store_connected"; "connected to the store");
         loop {
             let message = {
                 let mut queue = self.shared.lock();

@@ -37,7 +37,7 @@ pub(crate) fn run(
             break Ok(());
         }
         if stop.take_reload() {
-            log::warn!("capture rules are in the kernel filter: restart the sensor to apply new ones");
+            log::warn!(event = "restart_needed"; "capture rules are in the kernel filter: restart the sensor to apply new ones");
         }
         let mut frames = 0;
         let mut is_down = false;
@@ -46,7 +46,9 @@ pub(crate) fn run(
             match source.ring.poll(Duration::ZERO, |frame| engine.frame(*number, &frame)) {
                 Ok(read) => frames += read,
                 Err(capture::Error::InterfaceDown) => is_down = true,
-                Err(error @ capture::Error::Block { .. }) => log::error!("{error}"),
+                Err(error @ capture::Error::Block { .. }) => {
+                    log::error!(event = "ring_block_damaged"; "{error}")
+                }
                 Err(error) => failure = Some(error),
             }
         }
@@ -54,7 +56,7 @@ pub(crate) fn run(
             break Err(error.into());
         }
         if is_down && !down {
-            log::warn!("{}", capture::Error::InterfaceDown);
+            log::warn!(event = "interface_down"; "{}", capture::Error::InterfaceDown);
         }
         down = is_down;
         if next_statistics <= Instant::now() {
@@ -95,7 +97,7 @@ fn drain(engine: &mut Engine, source: &mut Source, number: usize) {
         match source.ring.poll(left, |frame| engine.frame(number, &frame)) {
             Ok(0) => break,
             Ok(_) => {}
-            Err(error @ capture::Error::Block { .. }) => log::error!("{error}"),
+            Err(error @ capture::Error::Block { .. }) => log::error!(event = "ring_block_damaged"; "{error}"),
             Err(_) => break,
         }
     }

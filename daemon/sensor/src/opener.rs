@@ -24,7 +24,7 @@ pub(crate) fn open_all(config: &Headgate, rules: &Rules) -> Result<(), SensorErr
     for interface in &config.capture.interfaces {
         let name = interface.as_str();
         if rules.collect().exclusions().excludes_interface(name) {
-            log::info!("an interface is excluded by a rule and is not opened");
+            log::info!(event = "interface_excluded"; "an interface is excluded by a rule and is not opened");
             continue;
         }
         let socket = capture::open(name, &program, config.capture.promiscuous, geometry)?;

@@ -72,7 +72,7 @@ fn watch(config: &Headgate, rules: Rules, sockets: Vec<(String, OwnedFd)>) -> Re
     let handover = start_handover(config)?;
     sandbox::filter_system_calls(&descriptors)?;
     let mut engine = Engine::new(rules, config);
-    log::info!("watching {} interfaces", sources.len());
+    log::info!(event = "watching"; "watching {} interfaces", sources.len());
     notify::ready(&format!("watching {} interfaces", sources.len()));
     let result = live::run(&mut engine, &mut sources, &handover, &stop);
     notify::stopping();
@@ -95,14 +95,14 @@ fn read(config: &Headgate, rules: Rules, files: &[PathBuf]) -> Result<(), Sensor
     let mut result = Ok(());
     for file in files {
         if let Err(error) = replay::replay(&mut engine, file, &mut take) {
-            log::error!("{}", headgate_service::exit::chain(&error));
+            log::error!(event = "file_damaged"; "{}", headgate_service::exit::chain(&error));
             result = Err(error);
         }
     }
     engine.finish();
     engine.account(handover.take_dropped());
     let _ = take(engine.take());
-    log::info!("read {} frames", engine.totals().map(|(_, c)| c.frames).sum::<u64>());
+    log::info!(event = "read"; "read {} frames", engine.totals().map(|(_, c)| c.frames).sum::<u64>());
     let committed = finish(handover, FILE_LIMIT, &stopped);
     result.and(committed)
 }

@@ -24,7 +24,7 @@ impl Sink {
     pub(crate) fn push(&mut self, record: Result<Record, Error>) {
         match record {
             Ok(record) => self.0.push(record),
-            Err(error) => log::error!("a record could not be built: {error}"),
+            Err(error) => log::error!(event = "record_fault"; "a record could not be built: {error}"),
         }
     }
 

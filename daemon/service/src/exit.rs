@@ -41,7 +41,7 @@ pub fn report<E: Exit>(result: Result<(), E>) -> ExitCode {
         Ok(()) => ExitCode::from(OK),
         Err(error) => {
             let text = chain(&error);
-            ::log::error!("{text}");
+            ::log::error!(event = "failed"; "{text}");
             crate::notify::failed(&text);
             ExitCode::from(error.code())
         }

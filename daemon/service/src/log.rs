@@ -53,7 +53,10 @@ struct Pairs<'a>(&'a mut String);
 
 impl<'kvs> VisitSource<'kvs> for Pairs<'_> {
     fn visit_pair(&mut self, key: Key<'kvs>, value: Value<'kvs>) -> Result<(), Error> {
-        self.0.push_str(&format!(" {key}={value}"));
+        // The event's name is for programs that read the journal; the line says it in words.
+        if key.as_str() != "event" {
+            self.0.push_str(&format!(" {key}={value}"));
+        }
         Ok(())
     }
 }

@@ -72,7 +72,7 @@ fn serve(config: &Path) -> Result<(), OpenError> {
     sockets.listen(&sender)?;
     drop(sender);
     notify::ready("remembering");
-    log::info!("ready, epoch {}", store.epoch());
+    log::info!(event = "ready"; "ready, epoch {}", store.epoch());
     let ended = Keeper::new(store).run(&requests, &stop);
     notify::stopping();
     Ok(ended?)

@@ -76,7 +76,7 @@ fn evict(db: &Connection, target: u64, loss: Loss, now_ms: u64) -> Result<(), Er
         return Ok(());
     }
     let Evicted { segments, records_lost, batches } = evicted;
-    log::info!("full: gave up {segments} segments and {batches} batches, {records_lost} records are lost");
+    log::info!(event = "evicted"; "full: gave up {segments} segments and {batches} batches, {records_lost} records are lost");
     ledger::append(db, &Event::Evicted { segments, records_lost, batches }, now_ms)
 }
 

@@ -193,7 +193,7 @@ impl Problems {
             self.silent += 1;
             return;
         }
-        log::warn!("{at}: {what} ({} like this since the last such line)", self.silent);
+        log::warn!(event = "peer_refused"; "{at}: {what} ({} like this since the last such line)", self.silent);
         (self.last, self.silent) = (Some(Instant::now()), 0);
     }
 }

@@ -171,6 +171,7 @@ fn quarantine(db: &Connection, waiting: &Waiting, now_ms: u64) -> Result<(), Err
     )?;
     give_up(db, waiting, DAMAGED)?;
     log::error!(
+        event = "batch_quarantined";
         "batch {} does not open: its {} records are quarantined",
         waiting.sequence,
         waiting.records()

@@ -145,7 +145,7 @@ pub(crate) fn quarantine(
         Err(error) if error::is_damage(&error) => {}
         Err(error) => return Err(error.into()),
     }
-    log::error!("segment {} does not open: its {} records are quarantined", segment.id, segment.records);
+    log::error!(event = "segment_quarantined"; "segment {} does not open: its {} records are quarantined", segment.id, segment.records);
     let event = Event::Quarantined { table: "segment", row: segment.id, records: segment.records.into() };
     ledger::append(db, &event, now_ms)
 }

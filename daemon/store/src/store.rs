@@ -130,12 +130,12 @@ impl Store {
             Ok(rules) => {
                 self.rules = rules;
                 self.rules_refused = None;
-                log::info!("rules read again");
+                log::info!(event = "rules_reloaded"; "rules read again");
                 self.note_rules(now_ms)
             }
             Err(error) => {
                 let refused = headgate_service::exit::chain(&error);
-                log::error!("the rules stay as they were: {refused}");
+                log::error!(event = "rules_refused"; "the rules stay as they were: {refused}");
                 self.rules_refused = Some(refused);
                 Ok(())
             }
@@ -211,7 +211,7 @@ impl Store {
         let db = &self.database.connection;
         let missing = segment::missing(db)?;
         if missing > get_number(db, meta::MISSING)? {
-            log::error!("{missing} segments are missing: they were not deleted by this program");
+            log::error!(event = "segments_missing"; "{missing} segments are missing: they were not deleted by this program");
             set(db, meta::MISSING, sql(missing))?;
         }
         Ok(())

@@ -61,11 +61,11 @@ impl Credentials {
         match load(&self.directory, &self.appliance) {
             Ok(loaded) => {
                 self.loaded = loaded;
-                log::info!("credentials have changed and are in use");
+                log::info!(event = "credentials_reloaded"; "credentials have changed and are in use");
                 true
             }
             Err(error) => {
-                log::warn!("changed credentials are not used, the last good ones stay: {error}");
+                log::warn!(event = "credentials_refused"; "changed credentials are not used, the last good ones stay: {error}");
                 false
             }
         }

@@ -95,7 +95,7 @@ impl Speaker {
             };
             let fault = fault.to_string();
             if fault != self.absence {
-                log::warn!("waiting for the store: {fault}");
+                log::warn!(event = "store_away"; "waiting for the store: {fault}");
                 notify::status(STORE_AWAY);
                 self.absence = fault;
             }
@@ -146,7 +146,7 @@ impl Speaker {
         if self.state == Some(Ok(())) {
             return Ok(());
         }
-        log::info!("batches arrive at the receiver");
+        log::info!(event = "link_up"; "batches arrive at the receiver");
         self.state = Some(Ok(()));
         self.report(outbox, Some(&Ok(())), Duration::ZERO).await
     }
@@ -156,7 +156,7 @@ impl Speaker {
         let state = Some(Err(problem));
         if self.state != state {
             if let Some(Err(problem)) = &state {
-                log::warn!("a batch did not arrive; it is kept and sent again: {problem}");
+                log::warn!(event = "link_down"; "a batch did not arrive; it is kept and sent again: {problem}");
             }
             self.state = state.clone();
         }
