@@ -11,6 +11,13 @@ use std::time::{Duration, Instant};
 use serde_json::Value;
 use tempfile::TempDir;
 
+pub mod feeder;
+pub mod pcap;
+pub mod process;
+pub mod random;
+pub mod relay;
+pub mod wire;
+
 /// How long a test waits for something that must come.
 pub const PATIENCE: Duration = Duration::from_secs(60);
 
@@ -110,10 +117,14 @@ impl Site {
     }
 
     pub fn start_store(&self) -> Running {
-        let store =
-            self.start(STORE, "store", |command| command.args(["run", "--config"]).arg(self.config()));
+        let store = self.launch_store();
         wait_for("the store to answer", || self.ask(&["status"]).is_some());
         store
+    }
+
+    /// As [`Site::start_store`], without waiting for it.
+    pub fn launch_store(&self) -> Running {
+        self.start(STORE, "store", |command| command.args(["run", "--config"]).arg(self.config()))
     }
 
     pub fn start_uplink(&self) -> Running {
@@ -149,6 +160,18 @@ impl Site {
         output.status.success().then(|| serde_json::from_slice(&output.stdout).unwrap())
     }
 
+    /// `headgate ...` as a person types it, however it ends.
+    pub fn headgate(&self, arguments: &[&str]) -> Output {
+        Command::new(HEADGATE).arg("--config").arg(self.config()).args(arguments).output().unwrap()
+    }
+
+    /// What `headgate status` tells a person.
+    pub fn status_text(&self) -> String {
+        let output = self.headgate(&["status"]);
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8(output.stdout).unwrap()
+    }
+
     /// Waits until everything that may leave has a receipt.
     pub fn wait_until_receipted(&self) {
         wait_for("all batches to be receipted", || {
@@ -158,10 +181,29 @@ impl Site {
 
     /// The records at the receiver, each with its appliance, epoch, sequence and position.
     pub fn received(&self) -> Vec<Value> {
-        let output =
-            run(RECEIVER, &["records", "--json", "--config", self.receiver_config().to_str().unwrap()]);
+        self.ask_receiver("records")
+    }
+
+    /// The batches at the receiver, in the order of their sequence.
+    pub fn batches(&self) -> Vec<Value> {
+        self.ask_receiver("batches")
+    }
+
+    fn ask_receiver(&self, what: &str) -> Vec<Value> {
+        let mut command = Command::new(RECEIVER);
+        let output = command.args([what, "--json", "--config"]).arg(self.receiver_config()).output().unwrap();
+        // 1: there are none.
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert!(matches!(output.status.code(), Some(0 | 1)) && said.is_empty(), "{said}");
         let lines = BufReader::new(output.stdout.as_slice()).lines().map(|line| line.unwrap());
         lines.map(|line| serde_json::from_str(&line).unwrap()).collect()
+    }
+
+    /// Replaces single keys of headgate.toml.
+    pub fn configure(&self, more: &str) {
+        let directory = self.path("headgate.toml.d");
+        fs::create_dir_all(&directory).unwrap();
+        fs::write(directory.join("test.toml"), more).unwrap();
     }
 
     /// Every file of the site, with its content.

@@ -13,5 +13,5 @@ mod assemble;
 mod compile;
 mod program;
 
-pub use compile::{TooLarge, compile, exclusion};
+pub use compile::{MAX_REASON, TooLarge, compile, exclusion};
 pub use program::{Instruction, MAX_INSTRUCTIONS, Program, VlanTag};

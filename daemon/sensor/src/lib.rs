@@ -1,6 +1,6 @@
 //! The process that sees: frames to records.
 //!
-//! **What it does.** Reads frames that the kernel filter has already cut ([`live`]), or capture files
+//! **What it does.** Reads frames of a wire that the kernel filter has already cut, or capture files
 //! through the same filter ([`replay()`]), keeps devices, neighbours, leases, exchanges and flows in
 //! tables of fixed size ([`Engine`]), and hands records to the store ([`Handover`]). A short privileged
 //! step of the same program opens the capture sockets before it starts.

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use headgate_capture::{self as capture, File, FileError, FileSummary};
 use headgate_record::Record;
-use headgate_rules::filter::VlanTag;
+use headgate_rules::filter::{MAX_REASON, VlanTag};
 
 use crate::engine::Engine;
 use crate::error::SensorError;
@@ -16,7 +16,7 @@ use crate::error::SensorError;
 /// end of the file stays in the engine, so that several files can follow each other.
 ///
 /// # Errors
-/// [`SensorError::File`] when the file cannot be read, or not to its end; what came before was used.
+/// [`SensorError::Capture`] when the file cannot be read, or not to its end; what came before was used.
 pub fn replay(
     engine: &mut Engine,
     path: &Path,
@@ -26,7 +26,11 @@ pub fn replay(
     let program = engine.rules().filter().clone();
     let stem = path.file_stem().map(|s| s.to_string_lossy().into_owned()).unwrap_or_default();
     let result = file.read(
-        |bytes, tag| program.run(bytes, tag.map(|t| VlanTag(t.control))),
+        |bytes, tag| match bytes.len() {
+            // Kept as they are, so few octets of a frame would say that a rule excluded it.
+            0..=MAX_REASON => 0,
+            _ => program.run(bytes, tag.map(|t| VlanTag(t.control))),
+        },
         |interface, frame| {
             let interface = engine.interface(interface);
             engine.frame(interface, &frame);

@@ -55,6 +55,10 @@ pub fn drop_capabilities() -> Result<(), SandboxError> {
 /// # Errors
 /// [`SandboxError::Filter`], [`SandboxError::Apply`].
 pub fn filter_system_calls(capture: &[RawFd]) -> Result<(), SandboxError> {
+    Ok(apply_filter_all_threads(&compile(capture)?)?)
+}
+
+fn compile(capture: &[RawFd]) -> Result<BpfProgram, seccompiler::BackendError> {
     let mut rules = BTreeMap::new();
     for call in ON_CAPTURE {
         let on =
@@ -72,8 +76,7 @@ pub fn filter_system_calls(capture: &[RawFd]) -> Result<(), SandboxError> {
     }
     let denied = SeccompAction::Errno(u32::try_from(Errno::PERM.raw_os_error()).unwrap_or(1));
     let filter = SeccompFilter::new(rules, SeccompAction::Allow, denied, std::env::consts::ARCH.try_into()?)?;
-    let program: BpfProgram = filter.try_into()?;
-    Ok(apply_filter_all_threads(&program)?)
+    filter.try_into()
 }
 
 fn first_argument(is: SeccompCmpOp, value: u64) -> Result<SeccompRule, seccompiler::BackendError> {
@@ -110,6 +113,8 @@ const NEVER: &[libc::c_long] = &[
     libc::SYS_vmsplice,
     libc::SYS_pidfd_getfd,
     libc::SYS_io_uring_setup,
+    libc::SYS_io_setup,
+    libc::SYS_io_submit,
     libc::SYS_execve,
     libc::SYS_execveat,
     libc::SYS_ptrace,
@@ -129,3 +134,6 @@ const NEVER: &[libc::c_long] = &[
     libc::SYS_add_key,
     libc::SYS_userfaultfd,
 ];
+
+#[cfg(test)]
+mod tests;

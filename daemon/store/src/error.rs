@@ -83,6 +83,16 @@ pub enum OpenError {
         source: io::Error,
     },
     /// The database cannot be brought into use.
+    #[error("{file} cannot be used{hint}", file = .file.display())]
+    Unusable {
+        /// The database.
+        file: PathBuf,
+        /// What can be done, where something can.
+        hint: &'static str,
+        /// Why it failed.
+        source: Error,
+    },
+    /// Something that the database needs cannot be had.
     #[error("store database")]
     Database(#[from] Error),
 }
@@ -106,10 +116,26 @@ impl Exit for OpenError {
                 exit::NO_PERMISSION
             }
             OpenError::File { .. } => exit::IO,
-            OpenError::Database(error) => error.code(),
+            OpenError::Unusable { source: error, .. } | OpenError::Database(error) => error.code(),
         }
     }
 }
+
+impl OpenError {
+    /// Names the database that an error is about.
+    pub(crate) fn about(self, file: PathBuf) -> OpenError {
+        match self {
+            OpenError::Database(source) => {
+                let is_damaged = source.code() == exit::DATA;
+                let hint = if is_damaged { DAMAGED } else { "" };
+                OpenError::Unusable { file, hint, source }
+            }
+            other => other,
+        }
+    }
+}
+
+const DAMAGED: &str = ", is damaged, and is left as it is; when it is moved away, the store begins a new one";
 
 impl From<rusqlite::Error> for OpenError {
     fn from(error: rusqlite::Error) -> Self {

@@ -1,5 +1,6 @@
 //! The keeper: the one thread that owns the store, and the requests that others send to it.
 
+use std::collections::BTreeMap;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
@@ -123,10 +124,10 @@ impl Keeper {
     }
 
     fn answer(&self, request: &ControlRequest) -> Result<Value, Error> {
-        let Keeper { store, peers, .. } = self;
+        let Keeper { store, peers, problems, .. } = self;
         let db = store.connection();
         match request {
-            ControlRequest::Status => status(store, peers, now_ms()),
+            ControlRequest::Status => status(store, peers, &problems.present, now_ms()),
             ControlRequest::Records { kind, limit } => {
                 let kind = Kind::from_name(kind).ok_or(Error::UnknownKind)?;
                 query::records(db, store.keys(), kind, *limit)
@@ -175,14 +176,21 @@ pub(crate) fn now_ms() -> u64 {
 struct Problems {
     last: Option<Instant>,
     silent: u64,
+    /// What failed and has not succeeded since, by what was done.
+    present: BTreeMap<&'static str, String>,
 }
 
 impl Problems {
-    fn note<T>(&mut self, at: &str, result: Result<T, Error>) -> Option<T> {
+    fn note<T>(&mut self, at: &'static str, result: Result<T, Error>) -> Option<T> {
         match result {
-            Ok(value) => Some(value),
+            Ok(value) => {
+                self.present.remove(at);
+                Some(value)
+            }
             Err(error) => {
-                self.warn(at, &chain(&error));
+                let what = chain(&error);
+                self.warn(at, &what);
+                self.present.insert(at, what);
                 None
             }
         }

@@ -1,5 +1,7 @@
 //! The answer to [`headgate_record::local::ControlRequest::Status`].
 
+use std::collections::BTreeMap;
+
 use headgate_record::Kind;
 use rusqlite::Connection;
 use serde_json::{Value, json};
@@ -35,8 +37,14 @@ pub(crate) struct UplinkState {
     pub(crate) at_ms: u64,
 }
 
-/// Health and accounts. Members are only ever added.
-pub(crate) fn status(store: &Store, peers: &Peers, now_ms: u64) -> Result<Value, Error> {
+/// Health and accounts; `problems` are what the store cannot do at present, and why. Members are only
+/// ever added.
+pub(crate) fn status(
+    store: &Store,
+    peers: &Peers,
+    problems: &BTreeMap<&'static str, String>,
+    now_ms: u64,
+) -> Result<Value, Error> {
     let db = store.connection();
     let [withheld, lost, malformed, not_collected] = account::totals(db)?;
     let (batches, batch_records, batch_octets) = outbox::totals(db)?;
@@ -75,6 +83,7 @@ pub(crate) fn status(store: &Store, peers: &Peers, now_ms: u64) -> Result<Value,
         "receiver_configured": settings.has_receiver,
         "rules": hex::encode(store.rules().digest()),
         "rules_refused": store.rules_refused(),
+        "problems": problems,
         "counters": query::records(db, store.keys(), Kind::Counters, COUNTERS)?,
     }))
 }

@@ -37,6 +37,11 @@ impl Store {
     /// # Errors
     /// Any [`OpenError`]; what existed is then unchanged.
     pub(crate) fn open(settings: Settings, now_ms: u64) -> Result<Store, OpenError> {
+        let file = settings.database();
+        Store::begin(settings, now_ms).map_err(|error| error.about(file))
+    }
+
+    fn begin(settings: Settings, now_ms: u64) -> Result<Store, OpenError> {
         let lock = lock(&settings.lock())?;
         let rules = read_rules(&settings.rules)?;
         let receipt_key = settings.has_receiver.then(|| outbox::receipt_key(&settings)).transpose()?;

@@ -67,6 +67,9 @@ fn problems(answer: &Value) -> Result<(), CliError> {
             answer["uplink"]["retry_ms"].as_u64().unwrap_or(0).div_ceil(1000),
         ));
     }
+    for (at, what) in answer["problems"].as_object().into_iter().flatten() {
+        problems.push(format!("the store fails at {at}: {}; journalctl -u headgate", cell(what)));
+    }
     if !answer["rules_refused"].is_null() {
         problems.push(format!(
             "changed rules were refused, the last good ones hold: {}; headgate rules check",

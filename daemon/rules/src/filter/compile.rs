@@ -27,6 +27,9 @@ pub fn compile(exclusions: &Exclusions) -> Result<Program, TooLarge> {
     a.finish().ok_or(TooLarge)
 }
 
+/// Most octets that stand for a reason. What was recorded of a frame must be more to be judged.
+pub const MAX_REASON: usize = 4;
+
 /// The reason that a number of kept octets stands for, or `None` for a frame that is not excluded.
 #[must_use]
 pub fn exclusion(kept: usize, wire_length: usize) -> Option<Exclusion> {

@@ -34,6 +34,8 @@ struct FlowKey {
     protocol: u8,
     low: Endpoint,
     high: Endpoint,
+    /// Who sent it, where the source address does not tell: many clients send from 0.0.0.0 and ::.
+    sender: Option<Mac>,
 }
 
 #[derive(Debug)]
@@ -90,6 +92,7 @@ impl Flows {
             protocol: segment.protocol,
             low: segment.source.min(segment.destination),
             high: segment.source.max(segment.destination),
+            sender: segment.source.0.is_unspecified().then_some(segment.source_mac),
         };
         if let Some(flow) = self.table.touch(&key) {
             let begins_anew = segment.flags & (SYN | ACK) == SYN && flow.has_ended();
@@ -294,6 +297,26 @@ mod tests {
             .map(|r| number(r, Field::FlowPackets).unwrap() + number(r, Field::FlowReversePackets).unwrap())
             .sum();
         assert_eq!(packets, 200);
+    }
+
+    /// The frames of a phone once left in the flow of whoever asked for an address before it.
+    #[test]
+    fn clients_without_an_address_have_flows_of_their_own() {
+        let (mut flows, mut out) = (Flows::new(8, 15 * SECOND, 60 * SECOND), Sink::default());
+        for client in [1, 2, 1] {
+            let mut s = segment(true, 0, 0);
+            s.protocol = UDP;
+            s.source = (IpAddr::from([0, 0, 0, 0]), 68);
+            s.destination = (IpAddr::from([255, 255, 255, 255]), 67);
+            s.source_mac = Mac([0x02, 0, 0, 0, 0, client]);
+            flows.packet(&s, &mut out);
+        }
+        flows.report(0, true, &mut out);
+        let packets: Vec<_> =
+            out.take().iter().map(|r| (text(r, Field::FlowMac), number(r, Field::FlowPackets))).collect();
+        let expected = [("02:00:00:00:00:01", 2), ("02:00:00:00:00:02", 1)];
+        // The least recently used flow ends first.
+        assert_eq!(packets, [expected[1], expected[0]].map(|(mac, n)| (mac.to_owned(), Some(n))));
     }
 
     #[test]

@@ -1,0 +1,218 @@
+//! The filter in the kernel and the filter that runs over files: one program, the same frames, and for each
+//! the same octets kept, under rules of every kind.
+//!
+//! The test starts itself again under `unshare -Urn`, so that it needs no root and sees no other traffic.
+//! Where the machine permits no user namespaces it says so and passes.
+// A test fails by panicking.
+#![allow(clippy::expect_used, clippy::panic, clippy::print_stdout, clippy::unwrap_used)]
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::ops::ControlFlow;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Duration;
+
+use headgate_capture::{File, Frame, Geometry, Instruction, Ring, Tag, open};
+use headgate_rules::filter::{VlanTag, exclusion};
+use headgate_rules::{Exclusion, Rules};
+
+/// Rules, and the exclusions that must occur under them.
+const RULES: &[(&str, &[Exclusion])] = &[
+    ("", &[]),
+    ("vlans = [20]", &[Exclusion::Vlan]),
+    ("vlans = [\"7-19\", \"21-4094\"]", &[Exclusion::Vlan]),
+    ("macs = [\"00:1b:21:00:00:03\"]", &[Exclusion::Mac]),
+    ("macs = [\"00:40:8c\", \"locally-administered\"]", &[Exclusion::Mac]),
+    ("prefixes = [\"10.99.0.64/26\", \"0.0.0.0/32\"]", &[Exclusion::Prefix]),
+    ("prefixes = [\"fe80::/10\", \"ff02::16\"]", &[Exclusion::Prefix]),
+    ("protocols = [\"arp\", \"lldp\", \"dhcp\"]", &[Exclusion::Protocol]),
+    ("protocols = [\"icmp\", \"icmpv6\", \"tcp/8080\", \"udp/53\", \"ip/47\"]", &[Exclusion::Protocol]),
+    ("protocols = [\"tcp\", \"udp\"]", &[Exclusion::Protocol]),
+    (
+        "vlans = [20]\nmacs = [\"3c:2a:f4\"]\nprefixes = [\"ff02::/16\"]\nprotocols = [\"tcp/8080\"]",
+        &[Exclusion::Vlan, Exclusion::Mac, Exclusion::Prefix, Exclusion::Protocol],
+    ),
+];
+
+#[test]
+fn the_kernel_keeps_what_the_interpreter_keeps() {
+    const NAME: &str = "the_kernel_keeps_what_the_interpreter_keeps";
+    if std::env::var_os(INSIDE).is_none() {
+        isolated(NAME);
+        return;
+    }
+    std::fs::write("/proc/sys/net/ipv6/conf/default/disable_ipv6", "1").unwrap();
+    ip(&["link", "add", NEAR, "type", "veth", "peer", "name", FAR]);
+    // Room for two tags in front of a full packet.
+    ip(&["link", "set", NEAR, "mtu", "1508", "up"]);
+    ip(&["link", "set", FAR, "mtu", "1508", "up"]);
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("frames.pcap");
+    let frames = frames();
+    write_pcap(&file, &frames);
+    for (exclude, expected) in RULES {
+        let rules = Rules::parse(&[("rules.toml".into(), format!("[exclude]\n{exclude}\n"))]).unwrap();
+        let from_file = by_interpreter(&file, &rules);
+        let from_wire = by_kernel(&file, &rules, from_file.len());
+        assert_eq!(from_file.len(), frames.len());
+        for (number, (file, wire)) in from_file.iter().zip(&from_wire).enumerate() {
+            assert!(file == wire, "{exclude}: frame {number}: {}\n{file:?}\n{wire:?}", hex(&frames[number]));
+        }
+        let mut counted: BTreeMap<&str, u32> = BTreeMap::new();
+        for kept in &from_wire {
+            let reason = exclusion(kept.octets.len(), usize::try_from(kept.wire_len).unwrap());
+            *counted.entry(reason.map_or("kept", Exclusion::name)).or_default() += 1;
+        }
+        let names: BTreeSet<&str> = counted.keys().copied().filter(|name| *name != "kept").collect();
+        assert_eq!(names, expected.iter().map(|exclusion| exclusion.name()).collect(), "{exclude}");
+        println!("{exclude:?}: {counted:?}");
+    }
+}
+
+/// What is left of a frame.
+#[derive(Debug, PartialEq)]
+struct Kept {
+    wire_len: u32,
+    tag: Option<Tag>,
+    octets: Vec<u8>,
+}
+
+impl From<Frame<'_>> for Kept {
+    fn from(frame: Frame<'_>) -> Kept {
+        Kept { wire_len: frame.wire_len, tag: frame.tag, octets: frame.bytes.to_vec() }
+    }
+}
+
+/// As the sensor reads a file.
+fn by_interpreter(file: &Path, rules: &Rules) -> Vec<Kept> {
+    let mut kept = Vec::new();
+    let program = rules.filter();
+    let read = File::open(file).unwrap().read(
+        |octets, tag| program.run(octets, tag.map(|tag| VlanTag(tag.control))),
+        |_, frame| {
+            kept.push(Kept::from(frame));
+            ControlFlow::Continue(())
+        },
+    );
+    read.unwrap();
+    kept
+}
+
+/// As the sensor reads a wire, on which all frames of the file are sent.
+fn by_kernel(file: &Path, rules: &Rules, count: usize) -> Vec<Kept> {
+    let instructions = rules.filter().instructions().iter();
+    let program: Vec<_> =
+        instructions.map(|i| Instruction { code: i.code, jt: i.jt, jf: i.jf, k: i.k }).collect();
+    let mut ring = Ring::map(open(NEAR, &program, true, GEOMETRY).unwrap(), GEOMETRY).unwrap();
+    let status = Command::new("python3").args(["-c", SEND, FAR]).arg(file).status().expect("python3");
+    assert!(status.success());
+    let mut kept = Vec::new();
+    while kept.len() < count {
+        let frames = ring.poll(PATIENCE, |frame| kept.push(Kept::from(frame))).unwrap();
+        assert!(frames > 0, "{} of {count} frames came", kept.len());
+    }
+    assert_eq!(ring.statistics().unwrap().lost, 0);
+    kept
+}
+
+/// All golden frames; one of each kind and length once more cut at every octet, with tags.
+fn frames() -> Vec<Vec<u8>> {
+    let golden = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/golden");
+    let mut captures: Vec<PathBuf> =
+        std::fs::read_dir(golden).unwrap().map(|entry| entry.unwrap().path()).collect();
+    captures.retain(|path| path.extension().is_some_and(|extension| extension == "pcap"));
+    captures.sort();
+    assert!(captures.len() >= 4);
+    let mut frames: Vec<Vec<u8>> = captures.iter().flat_map(|capture| read_pcap(capture)).collect();
+    let mut shapes = BTreeMap::new();
+    for frame in &frames {
+        shapes
+            .entry((frame[12..16].to_vec(), frame[20], frame[23], frame.len() / 64))
+            .or_insert_with(|| frame.clone());
+    }
+    for frame in shapes.values() {
+        let tagged = |types: &[[u8; 4]]| [&frame[..12], &types.concat(), &frame[12..]].concat();
+        let variants = [
+            frame.clone(),
+            tagged(&[[0x81, 0x00, 0x00, 0x14]]),
+            tagged(&[[0x88, 0xa8, 0x60, 0x07], [0x81, 0x00, 0x00, 0x14]]),
+            tagged(&[[0x91, 0x00, 0x00, 0x14]]),
+        ];
+        for variant in variants {
+            let cuts = ETHERNET..variant.len().min(MOST_HEADERS);
+            frames.extend(cuts.map(|length| variant[..length].to_vec()));
+            frames.push(variant);
+        }
+    }
+    // A frame that ends within its outer tag never reaches a socket: the kernel drops it.
+    frames.retain(|frame| !matches!(frame[12..14], [0x81, 0x00] | [0x88, 0xa8]) || frame.len() >= TAGGED);
+    frames
+}
+
+/// The frames of a pcap file with times in microseconds or nanoseconds, in this machine's order of octets.
+fn read_pcap(path: &Path) -> Vec<Vec<u8>> {
+    let content = std::fs::read(path).unwrap();
+    let (mut rest, mut frames) = (&content[24..], Vec::new());
+    while let Some((header, after)) = rest.split_first_chunk::<16>() {
+        let length = u32::from_ne_bytes(header[8..12].try_into().unwrap());
+        let (frame, after) = after.split_at(usize::try_from(length).unwrap());
+        frames.push(frame.to_vec());
+        rest = after;
+    }
+    frames
+}
+
+fn write_pcap(path: &Path, frames: &[Vec<u8>]) {
+    let words = |words: &[u32]| words.iter().flat_map(|word| word.to_ne_bytes()).collect::<Vec<_>>();
+    let mut content = words(&[0xa1b2_c3d4, u32::from_ne_bytes([2, 0, 4, 0]), 0, 0, 65_535, 1]);
+    for frame in frames {
+        let length = u32::try_from(frame.len()).unwrap();
+        content.extend(words(&[1, 0, length, length]));
+        content.extend(frame);
+    }
+    std::fs::write(path, content).unwrap();
+}
+
+fn isolated(name: &str) {
+    let unshare = || Command::new("unshare");
+    if !unshare().args(["-Urn", "true"]).status().is_ok_and(|status| status.success()) {
+        println!("skipped: user namespaces are not permitted here");
+        return;
+    }
+    let mut again = unshare();
+    again.arg("-Urn").arg(std::env::current_exe().unwrap()).args(["--exact", name, "--nocapture"]);
+    assert!(again.env(INSIDE, "1").status().unwrap().success(), "the test failed inside, see above");
+}
+
+fn ip(arguments: &[&str]) {
+    assert!(Command::new("ip").args(arguments).status().expect("ip (package iproute2)").success());
+}
+
+fn hex(octets: &[u8]) -> String {
+    octets.iter().map(|octet| format!("{octet:02x}")).collect()
+}
+
+/// Sends every frame of a pcap file.
+const SEND: &str = r"
+import socket, struct, sys
+s = socket.socket(socket.AF_PACKET, socket.SOCK_RAW)
+s.bind((sys.argv[1], 0))
+content, at = open(sys.argv[2], 'rb').read(), 24
+while at < len(content):
+    length = struct.unpack_from('=I', content, at + 8)[0]
+    s.send(content[at + 16:at + 16 + length])
+    at += 16 + length
+";
+const NEAR: &str = "near0";
+const FAR: &str = "far0";
+/// Set in the test that was started again in its namespace.
+const INSIDE: &str = "HEADGATE_TEST_INSIDE";
+/// Holds all frames at once.
+const GEOMETRY: Geometry = Geometry { block_bytes: 1 << 20, blocks: 32 };
+const PATIENCE: Duration = Duration::from_secs(10);
+/// The shortest frame that a socket sends.
+const ETHERNET: usize = 14;
+/// The shortest tagged frame of which the kernel takes the tag out.
+const TAGGED: usize = 20;
+/// Cuts behind this fall into payload.
+const MOST_HEADERS: usize = 120;
