@@ -3,7 +3,9 @@
 use std::path::Path;
 
 use headgate_service::config;
-use headgate_service::credential::{AUTHORITY, RECEIPT_KEY, UPLINK_CERTIFICATE, UPLINK_REQUEST};
+use headgate_service::credential::{
+    AUTHORITY, MASTER_KEY, RECEIPT_KEY, UPLINK_CERTIFICATE, UPLINK_KEY, UPLINK_REQUEST,
+};
 
 use crate::error::CliError;
 use crate::programs::Programs;
@@ -14,9 +16,14 @@ use crate::show;
 pub(crate) fn enroll(config_file: &Path) -> Result<(), CliError> {
     let settings = config::load(config_file)?;
     let programs = Programs::find()?;
-    programs.run("headgate-store", &["init", "--config"], Some(config_file))?;
-    programs.run("headgate-uplink", &["request", "--config"], Some(config_file))?;
-    let directory = settings.credentials.directory.display();
+    let directory = &settings.credentials.directory;
+    if !directory.join(MASTER_KEY).exists() {
+        programs.run("headgate-store", &["init", "--config"], Some(config_file))?;
+    }
+    if !directory.join(UPLINK_KEY).exists() {
+        programs.run("headgate-uplink", &["request", "--config"], Some(config_file))?;
+    }
+    let directory = directory.display();
     show::line(&format!(
         "Keys are in {directory}. Next:\n\
          1. Give {directory}/{UPLINK_REQUEST} to whoever runs the receiver; the key itself stays here.\n\

@@ -59,6 +59,13 @@ pub(crate) enum CliError {
         #[source]
         source: io::Error,
     },
+    /// A file to read is not there.
+    #[error("{file}: cannot be read", file = .file.display())]
+    NoInput {
+        file: PathBuf,
+        #[source]
+        source: io::Error,
+    },
     /// The opener handed over no socket.
     #[error("the opener handed over no capture socket")]
     NoSocket,
@@ -88,6 +95,7 @@ impl Exit for CliError {
             CliError::Said(e) => e.code(),
             CliError::Refused(_) | CliError::Nothing(_) => exit::NO,
             CliError::Failed { code, .. } => *code,
+            CliError::NoInput { .. } => exit::NO_INPUT,
             CliError::Directory { .. } => exit::CANNOT_CREATE,
             CliError::File { .. } | CliError::Output(_) => exit::IO,
             CliError::Start { .. } | CliError::System { .. } => exit::SYSTEM,

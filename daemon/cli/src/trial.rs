@@ -133,8 +133,13 @@ impl Wait<'_> {
     fn until_all_is_receipted(&mut self) -> Result<(), CliError> {
         self.progress.say("waiting for the receiver's receipts");
         let started = Instant::now();
+        let interrupted = self.stop.is_requested();
         while started.elapsed() < RECEIPT_LIMIT {
             let status = self.look()?;
+            // Ctrl-C ends the watching; said again, or said of a file, it ends the trial.
+            if self.stop.is_requested() && !interrupted {
+                return Err(CliError::Nothing("stopped on request".into()));
+            }
             if status["waiting"] == 0 && status["outbox"]["batches"] == 0 {
                 return Ok(());
             }

@@ -146,7 +146,7 @@ impl Kind {
         }
     }
 
-    /// The field that holds the MAC address of the person's device, where the kind has one.
+    /// The field that holds the MAC address of what the record is about, where the kind has one.
     #[must_use]
     pub fn subject(self) -> Option<Field> {
         match self {
@@ -154,7 +154,8 @@ impl Kind {
             Kind::Lease => Some(Field::LeaseMac),
             Kind::Exchange => Some(Field::ExchangeMac),
             Kind::Flow => Some(Field::FlowMac),
-            Kind::Neighbor | Kind::Counters => None,
+            Kind::Neighbor => Some(Field::NeighborSourceMac),
+            Kind::Counters => None,
         }
     }
 }

@@ -28,7 +28,7 @@ impl CollectGate {
     }
 
     /// The sensor's side: what of a record is handed to the store, or `None` where its kind is not
-    /// collected. Everything but pseudonyms is done here.
+    /// collected. Everything is done here but pseudonyms, and dropping the MAC address of the subject.
     #[must_use]
     pub fn narrow(&self, record: &Record) -> Option<Record> {
         self.collects(record.kind()).then(|| build(record, &self.treatments, self.lengths, None))

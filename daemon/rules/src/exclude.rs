@@ -95,6 +95,11 @@ impl Exclusions {
         if self.has_transport(packet) {
             return Some(Exclusion::Protocol);
         }
+        if let wire::Network::Arp(arp) = &packet.network
+            && [arp.sender_hardware, arp.target_hardware].into_iter().any(|a| self.has_mac(Mac(a.0)))
+        {
+            return Some(Exclusion::Mac);
+        }
         if let wire::Application::Dhcp(dhcp) = &packet.application {
             if dhcp.mac().is_some_and(|a| self.has_mac(Mac(a.0))) {
                 return Some(Exclusion::Mac);
@@ -126,9 +131,21 @@ impl Exclusions {
         })
     }
 
+    /// Whether any exclusion looks at the IP protocol, or at a port behind it.
+    pub(crate) fn is_by_ip_protocol(&self) -> bool {
+        self.protocols.iter().any(|p| !matches!(p, Protocol::Arp | Protocol::Lldp | Protocol::Dhcp))
+    }
+
     fn has_transport(&self, packet: &wire::Packet<'_>) -> bool {
         let number = match &packet.network {
             wire::Network::Ipv4(header) => header.protocol,
+            // The filter keeps no extension headers: what is behind them may be what is excluded.
+            wire::Network::Ipv6(header)
+                if self.is_by_ip_protocol()
+                    && (header.extensions > 0 || IPV6_EXTENSIONS.contains(&header.protocol)) =>
+            {
+                return true;
+            }
             wire::Network::Ipv6(header) => header.protocol,
             _ => return false,
         };
@@ -178,3 +195,6 @@ pub(crate) const IP_ICMP: u8 = 1;
 pub(crate) const IP_TCP: u8 = 6;
 pub(crate) const IP_UDP: u8 = 17;
 pub(crate) const IP_ICMPV6: u8 = 58;
+/// Extension headers of IPv6 (IANA): hop-by-hop, routing, fragment, authentication, destination options,
+/// mobility, HIP, shim6.
+pub(crate) const IPV6_EXTENSIONS: [u8; 8] = [0, 43, 44, 51, 60, 135, 139, 140];

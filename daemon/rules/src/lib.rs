@@ -25,5 +25,5 @@ pub use collect::CollectGate;
 pub use error::RuleError;
 pub use exclude::{Exclusion, Exclusions};
 pub use file::Rules;
-pub use release::{ReleaseGate, Verdict};
+pub use release::{RANDOMISED_MAC, ReleaseGate, Verdict, is_randomised};
 pub use treat::{Pseudonymise, Purpose};

@@ -49,14 +49,17 @@ impl ReleaseGate {
 }
 
 /// Why records of devices with a randomised MAC address are withheld.
-const RANDOMISED_MAC: &str = "randomised-mac";
+pub const RANDOMISED_MAC: &str = "randomised-mac";
 
-/// Whether the record's subject has a locally administered MAC address, by the address or by the flag
-/// that a device record carries where the address itself is not kept.
-fn is_randomised(record: &Record) -> bool {
-    let by_address = record.kind().subject().and_then(|f| record.get(f)).is_some_and(|value| match value {
-        Value::Mac(mac) => mac.is_locally_administered(),
-        _ => false,
-    });
-    by_address || record.get(Field::DeviceLocallyAdministered) == Some(&Value::Bool(true))
+/// Whether the record's subject has a locally administered MAC address: one that a person's device has
+/// drawn at random. What infrastructure calls itself is no person's.
+///
+/// It is asked of a record as the sensor hands it over, where the address stands even if the collect
+/// gate lets nothing of it be stored. A device record also says so by its flag.
+#[must_use]
+pub fn is_randomised(record: &Record) -> bool {
+    let address = record.kind().subject().and_then(|field| record.get(field));
+    let by_address = matches!(address, Some(Value::Mac(mac)) if mac.is_locally_administered());
+    let yes = |field| record.get(field) == Some(&Value::Bool(true));
+    (by_address && !yes(Field::NeighborInfrastructure)) || yes(Field::DeviceLocallyAdministered)
 }

@@ -53,8 +53,9 @@ impl Treatments {
 /// Builds a record from those fields of `record` that `treatments` let through. A field without a
 /// treatment cannot appear, because nothing copies it.
 ///
-/// Without `pseudonyms` a value that is to become a pseudonym goes on as it is: the sensor holds no
-/// keys, and the store applies the same treatments again before anything is written.
+/// Without `pseudonyms` a value that is to become a pseudonym goes on as it is, and so does the MAC address
+/// that tells whose record it is: the sensor holds no keys, and the store, which must know a randomised
+/// address when it sees one, applies the same treatments again before anything is written.
 pub(crate) fn build(
     record: &Record,
     treatments: &Treatments,
@@ -72,6 +73,9 @@ pub(crate) fn build(
             other => other,
         };
         let treated = match treatment {
+            Treatment::Drop if pseudonyms.is_none() && record.kind().subject() == Some(field) => {
+                Some(value.clone())
+            }
             Treatment::Keep => Some(value.clone()),
             Treatment::Pseudonym => match pseudonyms {
                 Some((keys, purpose)) => pseudonym(value, field, keys, purpose),

@@ -257,6 +257,19 @@ fn dhcp(shape: &mut Shape, cookie: bool) -> Vec<u8> {
     frame
 }
 
+/// Behind a hop-by-hop header an excluded protocol was once not recognised, and its flow was recorded.
+#[test]
+fn an_excluded_protocol_cannot_hide_behind_an_extension_header() {
+    let rules = rules("[exclude]\nprotocols = [\"icmpv6\"]\n");
+    let (mut frame, _) = Shape { v6: true, protocol: 58, ..Shape::plain() }.build();
+    frame[20] = 0;
+    frame.splice(54..54, [58, 0, 5, 2, 0, 0, 1, 0]);
+    let kept = rules.filter().run(&frame, None);
+    assert_eq!(exclusion(kept, frame.len()), Some(Exclusion::Protocol));
+    let packet = wire::parse(&frame, None, frame.len() as u32).unwrap();
+    assert_eq!(rules.collect().exclusions().judge(&packet), Some(Exclusion::Protocol));
+}
+
 #[test]
 fn the_whole_rule_language_fits_the_kernel() {
     let list = |items: Vec<String>| items.iter().map(|i| format!("\"{i}\"")).collect::<Vec<_>>().join(", ");

@@ -5,7 +5,7 @@
 use std::net::IpAddr;
 
 use headgate_record::{Field, Kind, Mac, Person, Record, Value};
-use headgate_rules::{Pseudonymise, Purpose, Rules, Verdict};
+use headgate_rules::{Pseudonymise, Purpose, Rules, Verdict, is_randomised};
 
 /// Stands in for keys: readable, and different for each purpose.
 struct Keys;
@@ -80,6 +80,27 @@ fn devices_with_a_randomised_address_are_counted_only() {
     assert_eq!(rules("").release().release(&record, &Keys), Verdict::Withhold("randomised-mac"));
     let open = rules("[release]\nrandomised_macs = true\n");
     assert!(matches!(open.release().release(&record, &Keys), Verdict::Release(_)));
+}
+
+/// A computer that announces itself from a randomised address was once stored for good and released.
+#[test]
+fn a_neighbor_with_a_randomised_address_is_counted_only_unless_it_is_infrastructure() {
+    for (infrastructure, randomised) in [(false, true), (true, false)] {
+        let mut record = neighbor(infrastructure);
+        record.set(Field::NeighborSourceMac, Mac([0x02, 0, 0, 0, 0, 1])).unwrap();
+        assert_eq!(is_randomised(&record), randomised);
+    }
+}
+
+/// The store must still see a randomised address where the rules store nothing of it.
+#[test]
+fn the_sensor_leaves_the_subject_for_the_store_to_drop() {
+    let rules = rules("[collect.lease]\nmac = \"drop\"\n");
+    let mut record = Record::new(Kind::Lease);
+    record.set(Field::LeaseMac, Mac([0x02, 0, 0, 0, 0, 1])).unwrap();
+    let narrowed = rules.collect().narrow(&record).unwrap();
+    assert!(is_randomised(&narrowed));
+    assert_eq!(rules.collect().admit(&narrowed, &Keys).unwrap().get(Field::LeaseMac), None);
 }
 
 #[test]

@@ -22,16 +22,21 @@ pub const MAX_INTERFACES: usize = 64;
 /// The sensor's state and its way through a frame.
 pub struct Engine {
     rules: Rules,
+    config: config::Headgate,
     interfaces: Vec<Interface>,
-    devices: Devices,
-    dhcp: Dhcp,
-    flows: Flows,
-    neighbor_capacity: usize,
+    tables: Tables,
     out: Sink,
     now: u64,
     next_tick: u64,
     next_account: u64,
     account_from: u64,
+}
+
+/// The tables that all interfaces share.
+struct Tables {
+    devices: Devices,
+    dhcp: Dhcp,
+    flows: Flows,
 }
 
 struct Interface {
@@ -48,19 +53,11 @@ impl Engine {
     /// An engine without frames.
     #[must_use]
     pub fn new(rules: Rules, config: &config::Headgate) -> Engine {
-        let tables = &config.tables;
-        let nanoseconds = |d: std::time::Duration| u64::try_from(d.as_nanos()).unwrap_or(u64::MAX);
         Engine {
             rules,
+            config: config.clone(),
             interfaces: Vec::new(),
-            devices: Devices::new(tables.devices.count()),
-            dhcp: Dhcp::new(tables.leases.count(), tables.exchanges.count()),
-            flows: Flows::new(
-                tables.flows.count(),
-                nanoseconds(config.flows.idle_timeout.seconds()),
-                nanoseconds(config.flows.active_timeout.seconds()),
-            ),
-            neighbor_capacity: tables.neighbors.count(),
+            tables: Tables::new(config),
             out: Sink::default(),
             now: 0,
             next_tick: 0,
@@ -80,7 +77,7 @@ impl Engine {
         self.interfaces.push(Interface {
             name: name.to_owned(),
             excluded: self.rules.collect().exclusions().excludes_interface(name),
-            neighbors: Neighbors::new(self.neighbor_capacity),
+            neighbors: Neighbors::new(self.config.tables.neighbors.count()),
             counters: Counters::default(),
             total: Counters::default(),
         });
@@ -93,8 +90,9 @@ impl Engine {
         &self.rules
     }
 
-    /// A frame, already cut by the filter.
+    /// A frame, already cut by the filter. One without a time came just now.
     pub fn frame(&mut self, interface: usize, frame: &Frame<'_>) {
+        let frame = &Frame { time_ns: if frame.time_ns == 0 { self.now } else { frame.time_ns }, ..*frame };
         self.tick(frame.time_ns);
         let tag_octets = if frame.tag.is_some() { TAG_OCTETS } else { 0 };
         let bytes = u64::from(frame.wire_len) + tag_octets;
@@ -120,9 +118,19 @@ impl Engine {
         }
     }
 
-    /// Lets time pass until `now`, nanoseconds since 1970: entries age, activity is reported. Time does
-    /// not go back.
+    /// Lets time pass until `now`, nanoseconds since 1970: entries age, activity is reported. Frames may come
+    /// in any order within [`MAX_STEP_BACK`]; a clock that is set back farther ends everything that is under
+    /// way, and watching begins anew.
     pub fn tick(&mut self, now: u64) {
+        if now.saturating_add(MAX_STEP_BACK) < self.now {
+            self.finish();
+            self.account([0; Class::ALL.len()]);
+            self.tables = Tables::new(&self.config);
+            for interface in &mut self.interfaces {
+                interface.neighbors = Neighbors::new(self.config.tables.neighbors.count());
+            }
+            (self.now, self.next_tick) = (now, 0);
+        }
         self.now = self.now.max(now);
         if self.now < self.next_tick {
             return;
@@ -164,10 +172,10 @@ impl Engine {
         self.account_from = to;
         self.next_account = to.saturating_add(REPORT_INTERVAL);
         let evicted = [
-            (Field::CountersDevicesEvicted, std::mem::take(&mut self.devices.evicted)),
-            (Field::CountersLeasesEvicted, std::mem::take(&mut self.dhcp.leases_evicted)),
-            (Field::CountersExchangesEvicted, std::mem::take(&mut self.dhcp.exchanges_evicted)),
-            (Field::CountersFlowsEvicted, std::mem::take(&mut self.flows.evicted)),
+            (Field::CountersDevicesEvicted, std::mem::take(&mut self.tables.devices.evicted)),
+            (Field::CountersLeasesEvicted, std::mem::take(&mut self.tables.dhcp.leases_evicted)),
+            (Field::CountersExchangesEvicted, std::mem::take(&mut self.tables.dhcp.exchanges_evicted)),
+            (Field::CountersFlowsEvicted, std::mem::take(&mut self.tables.flows.evicted)),
             (Field::CountersRecordsDroppedBulk, dropped[0]),
             (Field::CountersRecordsDroppedState, dropped[1]),
             (Field::CountersRecordsDroppedAccount, dropped[2]),
@@ -197,9 +205,9 @@ impl Engine {
         for interface in &mut self.interfaces {
             interface.neighbors.report(self.now, all, &mut self.out);
         }
-        self.dhcp.report(self.now, all, &mut self.out);
-        self.flows.report(self.now, all, &mut self.out);
-        self.devices.report(self.now, all, &mut self.out);
+        self.tables.dhcp.report(self.now, all, &mut self.out);
+        self.tables.flows.report(self.now, all, &mut self.out);
+        self.tables.devices.report(self.now, all, &mut self.out);
     }
 
     fn judge(&mut self, interface: usize, frame: &Frame<'_>, bytes: u64) -> Outcome {
@@ -221,7 +229,7 @@ impl Engine {
         let seen = Seen { packet: &packet, time: frame.time_ns, bytes, vlan: packet.vlan().unwrap_or(0) };
         let source = Mac(packet.ethernet.source.0);
         if !source.is_group() {
-            self.devices.frame((seen.vlan, source), &interface.name, seen.time, bytes, &mut self.out);
+            self.tables.devices.frame((seen.vlan, source), &interface.name, seen.time, bytes, &mut self.out);
         }
         let used = match &packet.network {
             wire::Network::Lldp(lldpdu) => interface.neighbors.lldpdu(
@@ -234,25 +242,25 @@ impl Engine {
             ),
             wire::Network::Arp(arp) => {
                 let sender = Mac(arp.sender_hardware.0);
-                self.devices.address(&(seen.vlan, sender), arp.sender_protocol.into());
+                self.tables.devices.address(&(seen.vlan, sender), arp.sender_protocol.into());
                 true
             }
             wire::Network::Ipv4(header) => {
-                seen.ip(interface, source, header.protocol, &mut self.flows, &mut self.out);
+                seen.ip(interface, source, header.protocol, &mut self.tables.flows, &mut self.out);
                 if let wire::Application::Dhcp(message) = &packet.application {
-                    self.dhcp.message(
+                    self.tables.dhcp.message(
                         &interface.name,
                         seen.vlan,
                         message,
                         seen.time,
-                        &mut self.devices,
+                        &mut self.tables.devices,
                         &mut self.out,
                     );
                 }
                 true
             }
             wire::Network::Ipv6(header) => {
-                seen.ip(interface, source, header.protocol, &mut self.flows, &mut self.out);
+                seen.ip(interface, source, header.protocol, &mut self.tables.flows, &mut self.out);
                 true
             }
             wire::Network::Other => false,
@@ -264,6 +272,19 @@ impl Engine {
             (true, Some(_)) => Outcome::PartlyUsed,
             (false, None) => Outcome::Unread,
             (false, Some(_)) => Outcome::Malformed,
+        }
+    }
+}
+
+impl Tables {
+    fn new(config: &config::Headgate) -> Self {
+        let nanoseconds = |d: std::time::Duration| u64::try_from(d.as_nanos()).unwrap_or(u64::MAX);
+        let idle = nanoseconds(config.flows.idle_timeout.seconds());
+        let active = nanoseconds(config.flows.active_timeout.seconds());
+        Tables {
+            devices: Devices::new(config.tables.devices.count()),
+            dhcp: Dhcp::new(config.tables.leases.count(), config.tables.exchanges.count()),
+            flows: Flows::new(config.tables.flows.count(), idle, active),
         }
     }
 }
@@ -287,6 +308,7 @@ impl Seen<'_> {
             interface: &interface.name,
             vlan: self.vlan,
             source_mac,
+            destination_mac: Mac(self.packet.ethernet.destination.0),
             source: (source, ports.0),
             destination: (destination, ports.1),
             protocol,
@@ -298,5 +320,7 @@ impl Seen<'_> {
     }
 }
 
+/// Frames of several interfaces, and of a merged file, may be so far out of order, nanoseconds.
+pub const MAX_STEP_BACK: u64 = 10 * SECOND;
 /// A tag that is not in the frame was on the wire.
 const TAG_OCTETS: u64 = 4;

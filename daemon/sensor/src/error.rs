@@ -21,10 +21,14 @@ pub enum SensorError {
     /// A capture socket cannot be opened, adopted or read, or a capture file not to its end.
     #[error(transparent)]
     Capture(#[from] capture::Error),
+    /// No interface is named, or rules exclude all that are.
+    #[error(
+        "there is nothing to watch: name interfaces under [capture] in headgate.toml that no rule excludes"
+    )]
+    NoInterface,
     /// No capture socket was handed over.
     #[error(
-        "no capture socket was handed over: name interfaces under [capture] in headgate.toml; \
-         the step before this one says why an interface could not be opened"
+        "no capture socket was handed over: the step before this one says why no interface could be opened"
     )]
     NoSocket,
     /// The service manager did not take a socket.
@@ -58,7 +62,7 @@ pub enum SensorError {
 impl Exit for SensorError {
     fn code(&self) -> u8 {
         match self {
-            SensorError::Config(_) | SensorError::Rules(_) => exit::CONFIG,
+            SensorError::Config(_) | SensorError::Rules(_) | SensorError::NoInterface => exit::CONFIG,
             SensorError::Capture(capture::Error::Permission) => exit::NO_PERMISSION,
             SensorError::Capture(capture::Error::File(
                 FileError::Missing { .. } | FileError::Unreadable { .. },

@@ -14,11 +14,15 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use headgate_record::local::{FromSensor, MAX_HANDOVER, RECORDS_SOCKET, ToSensor};
-use headgate_record::{Class, Record};
+use headgate_record::{Class, Record, codec};
 use headgate_service::frame;
 
 /// Most records that wait for the store.
 pub const MAX_QUEUE: usize = 65_536;
+/// Most octets that they have, encoded.
+pub const MAX_QUEUE_OCTETS: usize = 64 << 20;
+/// Most octets of one hand-over; with one more record it still fits a message.
+const MAX_SENT_OCTETS: usize = 4 << 20;
 /// Largest answer of the store.
 const MAX_ANSWER: usize = 64;
 /// The store has failed when it says nothing for so long.
@@ -41,13 +45,21 @@ struct Shared {
 #[derive(Default)]
 struct Queue {
     /// Records by class, in the order of [`Class::ALL`].
-    waiting: [VecDeque<Record>; 3],
+    waiting: [VecDeque<Waiting>; 3],
     /// Records that have numbers and are not known to be committed; the first has number `first`.
-    sent: VecDeque<Record>,
+    sent: VecDeque<Waiting>,
     first: u64,
+    /// Octets of all records here, and of those in `sent`.
+    octets: usize,
+    sent_octets: usize,
     dropped: [u64; 3],
     closing: bool,
     connected: bool,
+}
+
+struct Waiting {
+    record: Record,
+    octets: usize,
 }
 
 impl Handover {
@@ -56,11 +68,10 @@ impl Handover {
     /// # Errors
     /// When the system gives no thread or no random numbers.
     pub fn start(sockets: &Path) -> io::Result<Handover> {
-        let mut session = [0; 16];
-        getrandom::fill(&mut session).map_err(io::Error::other)?;
         let queue = Mutex::new(Queue { first: 1, ..Queue::default() });
         let shared = Arc::new(Shared { queue, changed: Condvar::new() });
-        let sender = Sender { shared: Arc::clone(&shared), socket: sockets.join(RECORDS_SOCKET), session };
+        let socket = sockets.join(RECORDS_SOCKET);
+        let mut sender = Sender { shared: Arc::clone(&shared), socket, session: draw()?, progress: true };
         let thread = std::thread::Builder::new().name("handover".into()).spawn(move || sender.run())?;
         Ok(Handover { shared, thread: Some(thread) })
     }
@@ -97,7 +108,8 @@ impl Handover {
     }
 
     /// Waits until the store has committed everything, `stop` says to stop, or `limit` has passed;
-    /// then ends the thread. Returns how many records were not committed.
+    /// then ends the thread. Returns how many records were not committed, with those that were dropped
+    /// since [`Handover::take_dropped`].
     #[must_use]
     pub fn finish(mut self, limit: Duration, stop: &dyn Fn() -> bool) -> usize {
         let deadline = Instant::now() + limit;
@@ -135,18 +147,23 @@ impl Queue {
     }
 
     fn is_full(&self) -> bool {
-        self.len() >= MAX_QUEUE
+        self.len() >= MAX_QUEUE || self.octets >= MAX_QUEUE_OCTETS
     }
 
     fn push(&mut self, record: Record) {
         let class = record.kind().class();
+        // A record that cannot be encoded has no size and is refused by the store, by its cause.
+        let octets = codec::encode(std::slice::from_ref(&record)).map_or(0, |bytes| bytes.len());
         if self.is_full() {
             // The lowest class that has a waiting record gives up its oldest; what was sent stays.
             let lowest = Class::ALL.into_iter().zip(&mut self.waiting).zip(&mut self.dropped);
             let mut given_up = false;
             for ((candidate, waiting), dropped) in lowest {
-                if candidate <= class && waiting.pop_front().is_some() {
+                if candidate <= class
+                    && let Some(old) = waiting.pop_front()
+                {
                     *dropped += 1;
+                    self.octets = self.octets.saturating_sub(old.octets);
                     given_up = true;
                     break;
                 }
@@ -158,7 +175,8 @@ impl Queue {
         }
         for (candidate, waiting) in Class::ALL.into_iter().zip(&mut self.waiting) {
             if candidate == class {
-                waiting.push_back(record);
+                waiting.push_back(Waiting { record, octets });
+                self.octets += octets;
                 return;
             }
         }
@@ -174,50 +192,75 @@ impl Queue {
     fn number(&mut self) {
         for waiting in self.waiting.iter_mut().rev() {
             while self.sent.len() < MAX_HANDOVER
-                && let Some(record) = waiting.pop_front()
+                && self.sent_octets < MAX_SENT_OCTETS
+                && let Some(next) = waiting.pop_front()
             {
-                self.sent.push_back(record);
+                self.sent_octets += next.octets;
+                self.sent.push_back(next);
             }
         }
     }
 
-    fn committed(&mut self, through: u64) -> bool {
-        let last = self.first + u64::try_from(self.sent.len()).unwrap_or(u64::MAX);
-        if through >= last {
-            return false;
+    /// Takes note of an answer. An answer that cannot be true gives nothing.
+    fn committed(&mut self, through: u64) -> Option<Answer> {
+        let next = self.first + u64::try_from(self.sent.len()).unwrap_or(u64::MAX);
+        if through >= next {
+            return None;
         }
+        if through + 1 < self.first {
+            return Some(Answer::Forgotten);
+        }
+        let progress = self.first <= through;
         while self.first <= through {
-            self.sent.pop_front();
+            if let Some(gone) = self.sent.pop_front() {
+                self.octets = self.octets.saturating_sub(gone.octets);
+                self.sent_octets = self.sent_octets.saturating_sub(gone.octets);
+            }
             self.first += 1;
         }
-        true
+        Some(if progress { Answer::Progress } else { Answer::Same })
     }
+}
+
+/// What an answer of the store means.
+#[derive(Debug, PartialEq)]
+enum Answer {
+    /// Records were committed.
+    Progress,
+    /// Nothing new.
+    Same,
+    /// The store has lost what it once acknowledged: its database was replaced, or it has forgotten the
+    /// session. What it once had is not ours to say again; what was not committed gets new numbers.
+    Forgotten,
 }
 
 struct Sender {
     shared: Arc<Shared>,
     socket: PathBuf,
     session: [u8; 16],
+    /// Whether anything was committed since the last failure.
+    progress: bool,
 }
 
 impl Sender {
-    fn run(&self) {
+    fn run(&mut self) {
         let mut wait = RECONNECT.0;
         loop {
-            let connected_at = Instant::now();
             let problem = match self.converse() {
                 Ok(()) => return,
                 Err(problem) => problem,
             };
-            let was_connected = std::mem::replace(&mut self.shared.lock().connected, false);
-            if was_connected {
-                log::warn!(event = "store_away"; "the store went away ({}); records wait", problem.kind());
+            self.shared.lock().connected = false;
+            // Said once, until records move again.
+            if std::mem::replace(&mut self.progress, false) {
+                log::warn!(event = "store_away"; "the store is away ({}); records wait", problem.kind());
                 wait = RECONNECT.0;
             } else {
                 log::debug!("no store: {problem}");
             }
+            let since = Instant::now();
             let mut queue = self.shared.lock();
-            while !queue.closing && connected_at.elapsed() < wait {
+            while !queue.closing && since.elapsed() < wait {
                 queue = self.shared.wait(queue, wait);
             }
             if queue.closing {
@@ -229,14 +272,14 @@ impl Sender {
     }
 
     /// One connection. Ends without an error when the queue is closing.
-    fn converse(&self) -> io::Result<()> {
+    fn converse(&mut self) -> io::Result<()> {
         let mut stream = UnixStream::connect(&self.socket)?;
         stream.set_read_timeout(Some(ANSWER_TIMEOUT))?;
         stream.set_write_timeout(Some(ANSWER_TIMEOUT))?;
         frame::write(&mut stream, &FromSensor::Hello { session: self.session }.encode())?;
         self.answer(&mut stream)?;
         self.shared.lock().connected = true;
-        log::info!(event = "store_connected"; "connected to the store");
+        log::debug!("connected to the store");
         loop {
             let message = {
                 let mut queue = self.shared.lock();
@@ -248,22 +291,44 @@ impl Sender {
                     queue = self.shared.wait(queue, Duration::from_secs(1));
                     queue.number();
                 }
-                FromSensor::Records { first: queue.first, records: queue.sent.iter().cloned().collect() }
+                let records = queue.sent.iter().map(|waiting| waiting.record.clone()).collect();
+                FromSensor::Records { first: queue.first, records }
             };
             frame::write(&mut stream, &message.encode())?;
             self.answer(&mut stream)?;
         }
     }
 
-    fn answer(&self, stream: &mut UnixStream) -> io::Result<()> {
+    fn answer(&mut self, stream: &mut UnixStream) -> io::Result<()> {
         let Some(message) = frame::read(stream, MAX_ANSWER)? else {
             return Err(io::ErrorKind::UnexpectedEof.into());
         };
         let ToSensor::Committed { through } = ToSensor::decode(&message).map_err(io::Error::other)?;
-        let possible = self.shared.lock().committed(through);
+        let answer = self.shared.lock().committed(through).ok_or(io::ErrorKind::InvalidData)?;
         self.shared.changed.notify_all();
-        if possible { Ok(()) } else { Err(io::ErrorKind::InvalidData.into()) }
+        match answer {
+            Answer::Same => Ok(()),
+            Answer::Progress => {
+                if !std::mem::replace(&mut self.progress, true) {
+                    log::info!(event = "store_connected"; "the store takes records");
+                }
+                Ok(())
+            }
+            Answer::Forgotten => {
+                self.session = draw()?;
+                self.shared.lock().first = 1;
+                log::warn!(event = "session_renewed"; "the store does not know this session any more; a new one begins");
+                Err(io::ErrorKind::ConnectionReset.into())
+            }
+        }
     }
+}
+
+/// The name of a session.
+fn draw() -> io::Result<[u8; 16]> {
+    let mut session = [0; 16];
+    getrandom::fill(&mut session).map_err(io::Error::other)?;
+    Ok(session)
 }
 
 #[cfg(test)]
@@ -286,7 +351,7 @@ mod tests {
         }
         queue.push(record(Kind::Device, 1));
         assert_eq!((queue.dropped, queue.len()), ([1, 0, 0], MAX_QUEUE));
-        assert_eq!(queue.waiting[0].front(), Some(&record(Kind::Flow, 1)));
+        assert_eq!(queue.waiting[0].front().map(|w| &w.record), Some(&record(Kind::Flow, 1)));
         let mut devices = Queue { first: 1, ..Queue::default() };
         for n in 0..MAX_QUEUE as u64 {
             devices.push(record(Kind::Device, n));
@@ -302,9 +367,28 @@ mod tests {
             queue.push(record(Kind::Device, n));
         }
         queue.number();
-        assert!(queue.committed(3));
-        assert_eq!((queue.first, queue.sent.front()), (4, Some(&record(Kind::Device, 3))));
-        assert!(queue.committed(3), "an answer that says nothing new");
-        assert!(!queue.committed(6), "a number that was never given");
+        assert_eq!(queue.committed(3), Some(Answer::Progress));
+        assert_eq!((queue.first, queue.sent.front().map(|w| &w.record)), (4, Some(&record(Kind::Device, 3))));
+        assert_eq!(queue.committed(3), Some(Answer::Same));
+        assert_eq!(queue.committed(6), None, "a number that was never given");
+        assert_eq!(queue.committed(0), Some(Answer::Forgotten));
+        assert_eq!(queue.committed(5), Some(Answer::Progress));
+        assert_eq!((queue.octets, queue.sent_octets), (0, 0));
+    }
+
+    /// Records of a neighbour that sends the longest texts once made a message that no store accepts.
+    #[test]
+    fn a_hand_over_fits_a_message_however_large_its_records_are() {
+        let mut large = Record::new(Kind::Neighbor);
+        let names: headgate_record::Value = (0..16).map(|n| format!("{n:0>500}")).collect();
+        large.set(Field::NeighborVlanNames, names).unwrap();
+        let mut queue = Queue { first: 1, ..Queue::default() };
+        (0..MAX_HANDOVER).for_each(|_| queue.push(large.clone()));
+        queue.number();
+        let records = queue.sent.iter().map(|w| w.record.clone()).collect();
+        let message = FromSensor::Records { first: 1, records }.encode();
+        assert!(
+            queue.sent.len() < MAX_HANDOVER && message.len() <= headgate_record::local::MAX_MESSAGE_BYTES
+        );
     }
 }

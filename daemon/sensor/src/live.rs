@@ -61,8 +61,15 @@ pub(crate) fn run(
         down = is_down;
         if next_statistics <= Instant::now() {
             next_statistics = Instant::now() + STATISTICS_INTERVAL;
+            let mut unknown = None;
             for (source, number) in sources.iter_mut().zip(&numbers) {
-                engine.lost(*number, source.ring.statistics()?.lost);
+                match source.ring.statistics() {
+                    Ok(counted) => engine.lost(*number, counted.lost),
+                    Err(error) => unknown = Some(error),
+                }
+            }
+            if let Some(error) = unknown {
+                break Err(error.into());
             }
             notify::status(&format!(
                 "watching {} interfaces, store {}",
@@ -82,9 +89,13 @@ pub(crate) fn run(
     for (source, number) in sources.iter_mut().zip(&numbers) {
         drain(engine, source, *number);
     }
+    // The end can make more records than the queue holds: now there is time to wait, but not for ever.
+    let deadline = Instant::now() + LAST_RECORDS;
+    let late = || Instant::now() >= deadline;
     engine.finish();
+    engine.take().into_iter().for_each(|record| handover.push_waiting(record, &late));
     engine.account(handover.take_dropped());
-    hand_over(engine, handover);
+    engine.take().into_iter().for_each(|record| handover.push_waiting(record, &late));
     result
 }
 
@@ -138,5 +149,7 @@ fn wall_clock() -> u64 {
 
 /// Longer than a frame waits in the kernel until its block is handed over ([`Ring::poll`]).
 const LAST_BLOCK: Duration = Duration::from_millis(100);
+/// How long the last records may wait for room in the queue.
+const LAST_RECORDS: Duration = Duration::from_secs(5);
 const TICK: Duration = Duration::from_millis(200);
 const STATISTICS_INTERVAL: Duration = Duration::from_secs(1);

@@ -1,12 +1,12 @@
 //! The short privileged step before the sensor: opens, filters and locks the capture sockets, hands
 //! them to the service manager and is gone before any frame is read.
 
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, OwnedFd};
 use std::path::Path;
 
 use headgate_capture::{self as capture, Geometry, Instruction};
 use headgate_rules::Rules;
-use headgate_service::config::Headgate;
+use headgate_service::config::{Headgate, InterfaceName};
 use rustix::thread::LinkNameSpaceType;
 use sd_notify::NotifyState;
 
@@ -21,22 +21,40 @@ use crate::error::SensorError;
 pub(crate) fn open_all(config: &Headgate, rules: &Rules) -> Result<(), SensorError> {
     let geometry = Geometry::for_budget(config.capture.ring_mib.get());
     let program = instructions(rules);
-    for interface in &config.capture.interfaces {
-        let name = interface.as_str();
-        if rules.collect().exclusions().excludes_interface(name) {
-            log::info!(event = "interface_excluded"; "an interface is excluded by a rule and is not opened");
-            continue;
-        }
+    for name in wanted(config, rules) {
         let socket = capture::open(name, &program, config.capture.promiscuous, geometry)?;
         let stored = capture::descriptor_name(name, geometry);
         let fd_name = NotifyState::FdName(&stored);
-        // The store outlives a restart of the service: the socket of the last start makes room first.
+        // A start that failed before the sensor took its socket has left it there.
         sd_notify::notify(&[NotifyState::FdStoreRemove, NotifyState::FdName(&stored)])
             .map_err(SensorError::HandOver)?;
         sd_notify::notify_with_fds(&[NotifyState::FdStore, fd_name], &[socket.as_fd()])
             .map_err(SensorError::HandOver)?;
     }
     Ok(())
+}
+
+/// The interfaces of the configuration that no rule excludes.
+pub(crate) fn wanted<'a>(config: &'a Headgate, rules: &'a Rules) -> impl Iterator<Item = &'a str> {
+    let exclusions = rules.collect().exclusions();
+    let names = config.capture.interfaces.iter().map(InterfaceName::as_str);
+    names.filter(|name| !exclusions.excludes_interface(name))
+}
+
+/// Takes the capture sockets that the service manager hands over (sd_listen_fds(3)), and empties its
+/// descriptor store, which outlives a restart: what the opener puts there is for one start, and a socket
+/// of an interface or a filter that is not wanted any more is never found again.
+///
+/// # Errors
+/// [`SensorError::Inherited`], [`SensorError::HandOver`]; [`SensorError::Capture`] for anything but a
+/// capture socket whose filter is locked.
+pub(crate) fn take() -> Result<Vec<(String, OwnedFd)>, SensorError> {
+    let inherited: Vec<_> = sd_notify::listen_fds_with_names().map_err(SensorError::Inherited)?.collect();
+    for (_, name) in &inherited {
+        sd_notify::notify(&[NotifyState::FdStoreRemove, NotifyState::FdName(name)])
+            .map_err(SensorError::HandOver)?;
+    }
+    inherited.into_iter().map(|(raw, name)| Ok((name, capture::adopt(raw)?))).collect()
 }
 
 /// Enters the network namespace of the host: with `PrivateNetwork=` even the privileged step begins in the

@@ -6,6 +6,7 @@ use std::path::Path;
 use headgate_capture::{self as capture, File, FileError, FileSummary};
 use headgate_record::Record;
 use headgate_rules::filter::{MAX_REASON, VlanTag};
+use headgate_service::config::InterfaceName;
 
 use crate::engine::Engine;
 use crate::error::SensorError;
@@ -32,7 +33,7 @@ pub fn replay(
             _ => program.run(bytes, tag.map(|t| VlanTag(t.control))),
         },
         |interface, frame| {
-            let interface = engine.interface(interface);
+            let interface = engine.interface(name(interface, &stem));
             engine.frame(interface, &frame);
             if engine.has_records() { take(engine.take()) } else { ControlFlow::Continue(()) }
         },
@@ -44,8 +45,17 @@ pub fn replay(
     // Frames of other link types, and frames that the program could not judge, are accounted for too.
     let unread = summary.map_or(0, |s| s.unsupported_link + s.not_kept);
     if unread > 0 {
-        let interface = engine.interface(&stem);
+        let interface = engine.interface(UNNAMED);
         engine.unread(interface, unread);
     }
     result.map_err(|e| SensorError::from(capture::Error::from(e)))
 }
+
+/// The interface of a frame as records name it. What a file is called, and what stands in it that no
+/// interface can be called, is nobody else's business.
+fn name<'a>(interface: &'a str, stem: &str) -> &'a str {
+    let possible = interface != stem && interface.parse::<InterfaceName>().is_ok();
+    if possible { interface } else { UNNAMED }
+}
+
+const UNNAMED: &str = "file";

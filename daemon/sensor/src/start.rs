@@ -40,25 +40,21 @@ pub(crate) fn start(args: Args) -> Result<(), SensorError> {
             opener::open_all(&settings, &rules)
         }
         Command::Run { config, capture_stdin, replay } => {
+            // Before anything can fail, so that a socket is never left for another start.
+            let sockets = match capture_stdin {
+                Some(name) => vec![(name, capture::adopt(0)?)],
+                None => opener::take()?,
+            };
             let (settings, rules) = (config::load(&config)?, read_rules(&config)?);
-            if replay.is_empty() {
-                watch(&settings, rules, sockets(capture_stdin)?)
-            } else {
-                read(&settings, rules, &replay)
+            if !replay.is_empty() {
+                return read(&settings, rules, &replay);
             }
+            if opener::wanted(&settings, &rules).next().is_none() {
+                return Err(SensorError::NoInterface);
+            }
+            if sockets.is_empty() { Err(SensorError::NoSocket) } else { watch(&settings, rules, sockets) }
         }
     }
-}
-
-/// The capture sockets: standard input, or what the service manager hands over.
-fn sockets(stdin_name: Option<String>) -> Result<Vec<(String, OwnedFd)>, SensorError> {
-    let inherited: Vec<_> = match stdin_name {
-        Some(name) => vec![(0, name)],
-        None => sd_notify::listen_fds_with_names().map_err(SensorError::Inherited)?.collect(),
-    };
-    let adopted = inherited.into_iter().map(|(raw, name)| Ok((name, capture::adopt(raw)?)));
-    let sockets: Vec<_> = adopted.collect::<Result<_, SensorError>>()?;
-    if sockets.is_empty() { Err(SensorError::NoSocket) } else { Ok(sockets) }
 }
 
 fn watch(config: &Headgate, rules: Rules, sockets: Vec<(String, OwnedFd)>) -> Result<(), SensorError> {

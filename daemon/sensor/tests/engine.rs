@@ -154,17 +154,50 @@ fn a_device_is_one_per_vlan_whether_the_tag_is_in_the_frame_or_beside_it() {
     assert_eq!(number(device, Field::DeviceBytes), 2 * tagged.len() as u64);
 }
 
+/// A clock set back by a day once silenced the sensor for a day.
 #[test]
-fn time_does_not_go_back() {
+fn a_clock_that_is_set_back_ends_what_was_under_way_and_watching_goes_on() {
     let mut engine = engine();
     see(&mut engine, &lldp(1, 120, None), START);
-    engine.tick(START + 2 * SECOND);
-    see(&mut engine, &lldp(2, 120, None), START - 1_000 * SECOND);
-    see(&mut engine, &lldp(3, 120, None), 0);
-    engine.tick(0);
+    see(&mut engine, &lldp(2, 120, None), START - 2 * SECOND);
+    engine.take();
+    for second in 0..120 {
+        see(&mut engine, &lldp(3, 120, None), START - 86_400 * SECOND + second * SECOND);
+    }
+    let records = engine.take();
+    assert!(of(&records, Kind::Neighbor).iter().any(|n| text(n, Field::NeighborChassisId).ends_with(":03")));
+    assert!(engine.account_is_due());
     engine.finish();
     engine.account([0; 3]);
-    let records = engine.take();
-    assert!(of(&records, Kind::Neighbor).iter().any(|n| text(n, Field::NeighborChassisId).ends_with(":01")));
-    assert_eq!(number(of(&records, Kind::Counters)[0], Field::CountersFrames), 3);
+    let later = engine.take();
+    let frames = records.iter().chain(&later).filter(|r| r.kind() == Kind::Counters);
+    assert_eq!(frames.map(|c| number(c, Field::CountersFrames)).sum::<u64>(), 122);
+}
+
+#[test]
+fn times_at_the_end_of_time_are_survived() {
+    let mut engine = engine();
+    see(&mut engine, &lldp(1, u16::MAX, None), u64::MAX - 1);
+    see(&mut engine, &lldp(2, 120, None), 0);
+    engine.tick(u64::MAX);
+    engine.finish();
+}
+
+/// A telephone that bridges for the computer behind it once counted as infrastructure, and its name left.
+#[test]
+fn a_telephone_is_not_infrastructure_though_it_bridges() {
+    let with_capabilities = |enabled: u8| {
+        let mut frame = lldp(1, 120, Some("SEP-Alice"));
+        frame.truncate(frame.len() - 2);
+        frame.extend([7 << 1, 4, 0, 0x24, 0, enabled, 0, 0]);
+        frame
+    };
+    for (enabled, infrastructure) in [(0x04, true), (0x24, false)] {
+        let mut engine = engine();
+        see(&mut engine, &with_capabilities(enabled), START);
+        engine.finish();
+        let records = engine.take();
+        let is = of(&records, Kind::Neighbor)[0].get(Field::NeighborInfrastructure).cloned();
+        assert_eq!(is, Some(Value::Bool(infrastructure)));
+    }
 }

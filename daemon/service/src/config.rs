@@ -235,4 +235,15 @@ mod tests {
         let store = load(&file).unwrap().store;
         assert_eq!((store.max_mib.get(), store.batch_records.get()), (300, 7));
     }
+
+    /// A directory that this user may not read once counted as none, and what it narrowed was lost.
+    #[test]
+    fn drop_ins_that_cannot_be_read_are_an_error() {
+        let directory = tempfile::tempdir().unwrap();
+        let file = directory.path().join("headgate.toml");
+        std::fs::write(&file, "").unwrap();
+        // Not a directory: as unreadable for root as for anyone.
+        std::fs::write(directory.path().join("headgate.toml.d"), "").unwrap();
+        assert!(load(&file).unwrap_err().to_string().ends_with("headgate.toml.d: cannot be read"));
+    }
 }

@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use headgate_record::{Class, Error as RecordError, Record, Value};
-use headgate_rules::Rules;
+use headgate_record::{Class, Error as RecordError, Record};
+use headgate_rules::{Rules, is_randomised};
 use rusqlite::{Connection, OptionalExtension, params};
 
 use crate::account::{self, End};
@@ -136,12 +136,6 @@ fn destroy_others(db: &Connection, session: u64, now_ms: u64) -> Result<bool, Er
         ledger::append(db, &Event::SessionDestroyed { segments, records }, now_ms)?;
     }
     Ok(count > 0 || keys > 0)
-}
-
-/// Whether the record is about a device that changes its address, and so kept for the session only.
-fn is_randomised(record: &Record) -> bool {
-    let subject = record.kind().subject().and_then(|field| record.get(field));
-    matches!(subject, Some(Value::Mac(mac)) if mac.is_locally_administered())
 }
 
 /// A name for the count; the error's own text holds numbers that the peer chose.

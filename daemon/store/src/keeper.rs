@@ -34,7 +34,7 @@ pub(crate) enum Request {
     Control { request: ControlRequest, reply: SyncSender<Value> },
 }
 
-/// Serves requests until it is asked to stop, then closes the store.
+/// Serves requests until it is asked to stop and its sensor is gone, then closes the store.
 pub(crate) struct Keeper {
     store: Store,
     peers: Peers,
@@ -48,14 +48,22 @@ impl Keeper {
         Keeper { store, peers: Peers::default(), waiting: Vec::new(), problems: Problems::default() }
     }
 
-    /// Runs until `stop`.
+    /// Runs until `stop`, and then for at most [`SENSOR_LIMIT`] while a sensor is connected: when both are
+    /// asked to stop at once, the sensor's last records find somebody who takes them.
     ///
     /// # Errors
     /// When the store cannot be closed properly; what was acknowledged is on disk all the same.
     pub(crate) fn run(mut self, requests: &Receiver<Request>, stop: &Stop) -> Result<(), Error> {
         let mut watchdog = Watchdog::new();
         let mut more = false;
-        while !stop.is_requested() {
+        let mut end = None;
+        loop {
+            if stop.is_requested() {
+                let end = *end.get_or_insert_with(|| Instant::now() + SENSOR_LIMIT);
+                if self.peers.sensors == 0 || Instant::now() >= end {
+                    break;
+                }
+            }
             watchdog.progress();
             if stop.take_reload() {
                 let reloaded = self.store.reload_rules(now_ms());
@@ -209,3 +217,5 @@ impl Problems {
 /// Longest time without looking whether there is something to do.
 const TICK: Duration = Duration::from_millis(200);
 const PROBLEM_INTERVAL: Duration = Duration::from_secs(10);
+/// How long a store that was asked to stop waits for its sensor, which itself waits five seconds at most.
+const SENSOR_LIMIT: Duration = Duration::from_secs(6);

@@ -165,15 +165,20 @@ impl Keys {
         Ok(())
     }
 
-    /// Whether the present key epoch is over.
+    /// Whether the present key epoch is over, or seems to begin in the future: then the clock was wrong.
     pub(crate) fn is_rotation_due(&self, now_ms: u64) -> bool {
-        now_ms.saturating_sub(self.since_ms) >= EPOCH_MS
+        now_ms.checked_sub(self.since_ms).is_none_or(|age| age >= EPOCH_MS)
     }
 
-    /// Begins the next key epoch and destroys the keys of those that seal nothing any more. The
-    /// caller commits and then calls [`Keys::reload`].
+    /// Begins the next key epoch and destroys the pseudonym keys of all earlier ones, and the data keys of
+    /// those that seal nothing any more. The caller commits and then calls [`Keys::reload`].
     pub(crate) fn rotate(&self, db: &Connection, now_ms: u64) -> Result<(), Error> {
         add_epoch(db, &self.wrapping, &self.database, self.epoch.saturating_add(1), now_ms)?;
+        let pseudonyms = [KeyPurpose::Collect.number(), KeyPurpose::Release.number()];
+        db.execute(
+            "DELETE FROM key WHERE epoch <= ?1 AND purpose IN (?2, ?3)",
+            (sql(self.epoch), pseudonyms[0], pseudonyms[1]),
+        )?;
         db.execute(
             "DELETE FROM key WHERE epoch < ?1
                AND epoch NOT IN (SELECT epoch FROM segment WHERE epoch IS NOT NULL)

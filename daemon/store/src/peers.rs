@@ -5,8 +5,9 @@ use std::os::unix::net::UnixStream;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::time::Duration;
 
+use headgate_record::codec;
 use headgate_record::local::{
-    ControlRequest, FromSensor, FromUplink, Handover, MAX_MESSAGE_BYTES, ToSensor, ToUplink,
+    ControlRequest, FromSensor, FromUplink, Handover, MAX_HANDOVER, MAX_MESSAGE_BYTES, ToSensor, ToUplink,
 };
 use headgate_service::frame;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
@@ -140,5 +141,5 @@ const MAX_CONTROL_BYTES: usize = 64 << 10;
 const MAX_PROBLEM: usize = 256;
 /// Hand-overs share a commit up to so many octets, records and messages.
 const GROUP_BYTES: usize = 1 << 20;
-const GROUP_RECORDS: usize = 4_096;
+const GROUP_RECORDS: usize = codec::MAX_RECORDS - MAX_HANDOVER;
 const GROUP_PARTS: usize = 64;

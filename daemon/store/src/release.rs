@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use headgate_record::batch::{self, Batch, BatchId};
 use headgate_record::{Class, Kind, Record, codec};
-use headgate_rules::{ReleaseGate, Rules, Verdict};
+use headgate_rules::{RANDOMISED_MAC, ReleaseGate, Rules, Verdict};
 use rusqlite::{Connection, params};
 
 use crate::account::{self, End};
@@ -12,7 +12,7 @@ use crate::config::Settings;
 use crate::database::{get_number, meta, set, sql};
 use crate::keys::Keys;
 use crate::ledger::{self, Event};
-use crate::seal::Place;
+use crate::seal::{KeyRef, Place};
 use crate::segment::{self, Segment};
 use crate::{Error, error};
 
@@ -131,7 +131,11 @@ pub(crate) fn gather(
                 return Ok(gathered);
             }
             examined += 1;
-            match gate.release(record, keys) {
+            // What is kept for the session only is so because of an address that the record may not hold any more.
+            let session_only = matches!(segment.key, KeyRef::Session(_)) && !gate.releases_randomised_macs();
+            let verdict =
+                if session_only { Verdict::Withhold(RANDOMISED_MAC) } else { gate.release(record, keys) };
+            match verdict {
                 Verdict::Release(minimised) => {
                     bytes += codec::encode(std::slice::from_ref(&minimised))?.len();
                     if let Some(count) = class_slot(&mut gathered.classes, record.kind().class()) {
@@ -179,7 +183,7 @@ pub(crate) fn release(
     let encoded = batch.encode()?;
     let (digest, key) = (batch::digest(&encoded), keys.present());
     let sealed = keys.seal(key, Place::Outbox { sequence, records, digest: &digest, key }, &encoded)?;
-    let crate::seal::KeyRef::Epoch(key_epoch) = key else { return Err(Error::Damaged("data key")) };
+    let KeyRef::Epoch(key_epoch) = key else { return Err(Error::Damaged("data key")) };
     let [bulk, state, account] = gathered.classes.map(sql);
     db.prepare_cached(
         "INSERT INTO outbox (sequence, created_ms, epoch, first_segment, bulk, state, account, digest, sealed)

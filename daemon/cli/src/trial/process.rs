@@ -2,6 +2,7 @@
 
 use std::fs::File;
 use std::io::{BufRead, BufReader, Read, Seek, SeekFrom};
+use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
@@ -40,7 +41,8 @@ impl Process {
     ) -> Result<Process, CliError> {
         let log = site.log(program);
         let file = |source| CliError::File { file: log.clone(), source };
-        command.stderr(File::create(&log).map_err(file)?).stdout(Stdio::piped());
+        // A group of its own: Ctrl-C is for the trial, which then stops the others in their order.
+        command.stderr(File::create(&log).map_err(file)?).stdout(Stdio::piped()).process_group(0);
         let mut child = command.spawn().map_err(|source| not_started(&command, source))?;
         let (send, lines) = channel();
         if let Some(stdout) = child.stdout.take() {

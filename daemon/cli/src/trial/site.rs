@@ -52,7 +52,7 @@ impl Site {
         }
         site.capture = match &wish.pcap {
             Some(file) => {
-                fs::canonicalize(file).map_err(|source| CliError::File { file: file.clone(), source })?
+                fs::canonicalize(file).map_err(|source| CliError::NoInput { file: file.clone(), source })?
             }
             None => {
                 let file = site.directory.join("capture.pcap");

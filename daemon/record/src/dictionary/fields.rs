@@ -142,7 +142,7 @@ dictionary! {
     NeighborMalformed = 235, "neighbor.malformed", Neighbor, Bool, "headgate.neighbor.malformed", "",
         "a TLV of the latest LLDPDU broke a rule of its clause", No, Keep => Keep, key: false;
     NeighborState = 236, "neighbor.state", Neighbor, Text, "headgate.neighbor.state", "",
-        "present, shutdown (TTL 0) or aged (TTL passed; IEEE 802.1AB-2016, 9.2.7.7)", No, Keep => Keep, key: false;
+        "present, shutdown (TTL 0), aged (TTL passed; IEEE 802.1AB-2016, 9.2.7.7) or evicted (from a full table)", No, Keep => Keep, key: false;
     NeighborFirstSeen = 237, "neighbor.first_seen", Neighbor, Time, "headgate.first_seen", "",
         "time of the first LLDPDU", No, Keep => Keep, key: false;
     NeighborLastSeen = 238, "neighbor.last_seen", Neighbor, Time, "headgate.last_seen", "",
@@ -157,9 +157,9 @@ dictionary! {
     LeaseInterface = 304, "lease.interface", Lease, Text, "network.interface.name", "",
         "capture interface", No, Keep => Keep, key: false;
     LeaseServer = 305, "lease.server", Lease, Address, "server.address", "",
-        "option 54 (RFC 2132, 9.7)", No, Keep => Keep, key: false;
+        "option 54 (RFC 2132, 9.7)", Weak, Keep => Truncate, key: false;
     LeaseRelay = 306, "lease.relay", Lease, Address, "headgate.dhcp.relay", "",
-        "giaddr (RFC 2131, 2)", No, Keep => Keep, key: false;
+        "giaddr (RFC 2131, 2)", Weak, Keep => Truncate, key: false;
     LeaseCircuitId = 307, "lease.circuit_id", Lease, Bytes, "headgate.dhcp.circuit_id", "",
         "option 82.1 (RFC 3046, 3.1)", Yes, Keep => Drop, key: false;
     LeaseRemoteId = 308, "lease.remote_id", Lease, Bytes, "headgate.dhcp.remote_id", "",
@@ -186,7 +186,7 @@ dictionary! {
     ExchangeInterface = 405, "exchange.interface", Exchange, Text, "network.interface.name", "",
         "capture interface", No, Keep => Keep, key: false;
     ExchangeServers = 406, "exchange.servers", Exchange, Addresses, "server.address", "",
-        "option 54 of each OFFER, ACK or NAK (RFC 2132, 9.7)", No, Keep => Keep, key: false;
+        "option 54 of each OFFER, ACK or NAK (RFC 2132, 9.7)", Weak, Keep => Truncate, key: false;
     ExchangeOutcome = 407, "exchange.outcome", Exchange, Text, "headgate.exchange.outcome", "",
         "acknowledged, refused, offered, unanswered, declined, released or informed (RFC 2131, 3.1)", No, Keep => Keep, key: false;
     ExchangeMessages = 408, "exchange.messages", Exchange, Number, "headgate.exchange.messages", "{message}",

@@ -5,8 +5,8 @@ use std::net::IpAddr;
 use super::assemble::{Assembler, Label};
 use super::program::{AD_VLAN_TAG, AD_VLAN_TAG_PRESENT, Program, op};
 use crate::exclude::{
-    ETHERTYPE_ARP, ETHERTYPE_LLDP, Exclusion, Exclusions, IP_ICMP, IP_ICMPV6, IP_TCP, IP_UDP, MacSet,
-    Protocol,
+    ETHERTYPE_ARP, ETHERTYPE_LLDP, Exclusion, Exclusions, IP_ICMP, IP_ICMPV6, IP_TCP, IP_UDP,
+    IPV6_EXTENSIONS, MacSet, Protocol,
 };
 use crate::treat::{mask_v4, mask_v6};
 
@@ -218,7 +218,8 @@ impl Compiler<'_> {
         self.udp(a, true);
     }
 
-    /// IPv6 (RFC 8200). A packet with extension headers ends with the fixed header.
+    /// IPv6 (RFC 8200). A packet with extension headers ends with the fixed header; when a protocol is
+    /// excluded it is excluded too, because what is behind them is not looked at.
     fn ipv6(&self, a: &mut Assembler) {
         let bad = self.keep_x;
         let [tcp, udp, icmp] = [a.label(), a.label(), a.label()];
@@ -229,6 +230,11 @@ impl Compiler<'_> {
         }
         a.op(op::LD_B_IND, 6);
         self.ip_protocols(a);
+        if self.exclusions.is_by_ip_protocol() {
+            for extension in IPV6_EXTENSIONS {
+                a.when(op::JEQ_K, extension.into(), self.excluded.protocol);
+            }
+        }
         a.op(op::TXA, 0).op(op::ADD_K, 40).op(op::ST, LAYER_4);
         a.op(op::LD_B_IND, 6).op(op::LDX_MEM, LAYER_4);
         a.when(op::JEQ_K, IP_TCP.into(), tcp).when(op::JEQ_K, IP_UDP.into(), udp);

@@ -53,14 +53,15 @@ impl Devices {
             device.frame(time, bytes);
             return;
         }
-        let mut device =
-            Device { interface: interface.to_owned(), first_seen: time, changed: true, ..Device::default() };
+        let mut device = Device::new(interface, time);
         device.frame(time, bytes);
-        if let Some((key, mut old)) = self.table.insert(key, device) {
-            self.evicted += 1;
-            if old.changed || old.frames > 0 {
-                old.emit(&key, time, out);
-            }
+        self.insert(key, device, time, out);
+    }
+
+    /// The device was spoken of, by somebody else's frame perhaps.
+    pub(crate) fn mention(&mut self, key: DeviceKey, interface: &str, time: u64, out: &mut Sink) {
+        if self.table.touch(&key).is_none() {
+            self.insert(key, Device::new(interface, time), time, out);
         }
     }
 
@@ -100,9 +101,28 @@ impl Devices {
             }
         }
     }
+
+    fn insert(&mut self, key: DeviceKey, device: Device, time: u64, out: &mut Sink) {
+        if let Some((key, mut old)) = self.table.insert(key, device) {
+            self.evicted += 1;
+            if old.changed || old.frames > 0 {
+                old.emit(&key, time, out);
+            }
+        }
+    }
 }
 
 impl Device {
+    fn new(interface: &str, time: u64) -> Self {
+        Device {
+            interface: interface.to_owned(),
+            first_seen: time,
+            last_seen: time,
+            changed: true,
+            ..Device::default()
+        }
+    }
+
     fn frame(&mut self, time: u64, bytes: u64) {
         self.last_seen = self.last_seen.max(time);
         self.frames += 1;

@@ -87,6 +87,8 @@ impl Dhcp {
     ) {
         let (Some(client), Some(kind)) = (message.mac(), message.options.message_type) else { return };
         let client = Mac(client.0);
+        // A client behind a relay agent is known from its messages alone.
+        devices.mention((vlan, client), interface, time, out);
         if from_client(kind) {
             devices.names(&(vlan, client), names(message));
             devices.address(&(vlan, client), message.ciaddr.into());
@@ -215,8 +217,8 @@ impl Exchange {
 
     fn is_over(&self, now: u64) -> bool {
         let told = matches!(self.outcome, "declined" | "released").then_some(self.ended);
-        let answered = self.answer.or(told).map(|at| at + EXCHANGE_GRACE);
-        now >= answered.unwrap_or(u64::MAX).min(self.started + EXCHANGE_LIFE)
+        let answered = self.answer.or(told).map(|at| at.saturating_add(EXCHANGE_GRACE));
+        now >= answered.unwrap_or(u64::MAX).min(self.started.saturating_add(EXCHANGE_LIFE))
     }
 
     fn record(&self, (vlan, mac, transaction): &ExchangeKey) -> Result<Record, Error> {
@@ -256,7 +258,7 @@ impl Lease {
     /// An infinite lease (RFC 2131, 3.3) does not expire.
     fn expires(&self) -> Option<u64> {
         let seconds = self.duration.filter(|seconds| *seconds != u32::MAX)?;
-        Some(self.granted + u64::from(seconds) * SECOND)
+        Some(self.granted.saturating_add(u64::from(seconds) * SECOND))
     }
 
     fn record(&self, (vlan, mac, address): &LeaseKey, state: &str) -> Result<Record, Error> {

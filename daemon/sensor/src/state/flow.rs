@@ -18,6 +18,7 @@ pub(crate) struct Segment<'a> {
     /// VLAN, 0 when untagged.
     pub(crate) vlan: u16,
     pub(crate) source_mac: Mac,
+    pub(crate) destination_mac: Mac,
     pub(crate) source: Endpoint,
     pub(crate) destination: Endpoint,
     pub(crate) protocol: u8,
@@ -131,14 +132,14 @@ impl Flow {
     fn new(segment: &Segment<'_>) -> Self {
         // The originator of a handshake whose SYN was missed is the one who is answered.
         let answered = segment.flags & (SYN | ACK) == SYN | ACK;
-        let (originator, responder) = if answered {
-            (segment.destination, segment.source)
+        let (mac, originator, responder) = if answered {
+            (segment.destination_mac, segment.destination, segment.source)
         } else {
-            (segment.source, segment.destination)
+            (segment.source_mac, segment.source, segment.destination)
         };
         let mut flow = Flow {
             interface: segment.interface.to_owned(),
-            mac: segment.source_mac,
+            mac,
             vlan: segment.vlan,
             protocol: segment.protocol,
             originator,
@@ -242,7 +243,8 @@ mod tests {
         Segment {
             interface: "eth0",
             vlan: 0,
-            source_mac: Mac([0, 0x1b, 0x21, 0, 0, u8::from(forward)]),
+            source_mac: Mac([0, 0x1b, 0x21, 0, 0, if forward { 1 } else { 2 }]),
+            destination_mac: Mac([0, 0x1b, 0x21, 0, 0, if forward { 2 } else { 1 }]),
             source,
             destination,
             protocol: TCP,
@@ -326,6 +328,7 @@ mod tests {
         flows.report(0, true, &mut out);
         let [record] = out.take().try_into().unwrap();
         assert_eq!(text(&record, Field::FlowSourceAddress), "10.0.0.1");
+        assert_eq!(text(&record, Field::FlowMac), "00:1b:21:00:00:01");
         assert_eq!(number(&record, Field::FlowReversePackets), Some(1));
     }
 

@@ -1,6 +1,7 @@
 //! LLDP neighbours of one interface (IEEE 802.1AB-2016, 9.2).
 
 use headgate_record::{Error, Field, Kind, Mac, Record, Value};
+use headgate_wire::lldp::med::Class;
 use headgate_wire::lldp::{Advertisement, CapabilitySet, Subtype};
 
 use super::table::Table;
@@ -76,7 +77,9 @@ impl Neighbors {
 
     /// Ages neighbours whose TTL has passed, and reports what is new; all of it at the end.
     pub(crate) fn report(&mut self, now: u64, all: bool, out: &mut Sink) {
-        for (_, aged) in self.table.extract_unless(|n| now <= n.last_seen + u64::from(n.ttl) * SECOND) {
+        for (_, aged) in
+            self.table.extract_unless(|n| now <= n.last_seen.saturating_add(u64::from(n.ttl) * SECOND))
+        {
             out.push(aged.record("aged"));
         }
         for (_, neighbor) in self.table.values_mut() {
@@ -113,8 +116,7 @@ fn say(
     r.set(Field::NeighborInterface, interface)?;
     r.set_some(Field::NeighborVlan, super::tagged(vlan))?;
     r.set(Field::NeighborSourceMac, source)?;
-    let enabled = lldpdu.capabilities.map(|c| c.enabled);
-    r.set(Field::NeighborInfrastructure, enabled.is_some_and(is_infrastructure))?;
+    r.set(Field::NeighborInfrastructure, is_infrastructure(lldpdu))?;
     r.set(Field::NeighborChassisIdSubtype, *chassis_subtype)?;
     r.set(Field::NeighborChassisId, chassis.as_str())?;
     r.set(Field::NeighborPortIdSubtype, *port_subtype)?;
@@ -153,21 +155,30 @@ fn say(
     Ok(r)
 }
 
-/// What forwards for others (8.5.8): not a station, a telephone or something unnamed.
-fn is_infrastructure(enabled: CapabilitySet) -> bool {
-    [
-        CapabilitySet::REPEATER,
-        CapabilitySet::BRIDGE,
-        CapabilitySet::WLAN_ACCESS_POINT,
-        CapabilitySet::ROUTER,
-        CapabilitySet::DOCSIS,
-        CapabilitySet::C_VLAN,
-        CapabilitySet::S_VLAN,
-        CapabilitySet::TWO_PORT_MAC_RELAY,
-    ]
-    .into_iter()
-    .any(|one| enabled.contains(one))
+/// What forwards for others (8.5.8), and is nobody's telephone or computer: those may bridge too, for the
+/// computer behind them.
+fn is_infrastructure(lldpdu: &Advertisement<'_>) -> bool {
+    let enabled = lldpdu.capabilities.map(|c| c.enabled).unwrap_or_default();
+    let has = |one: &CapabilitySet| enabled.contains(*one);
+    let is_endpoint = matches!(
+        lldpdu.med.capabilities.map(|c| c.class),
+        Some(Class::Generic | Class::Media | Class::Communication)
+    );
+    FORWARDS.iter().any(has)
+        && ![CapabilitySet::TELEPHONE, CapabilitySet::STATION].iter().any(has)
+        && !is_endpoint
 }
+
+const FORWARDS: [CapabilitySet; 8] = [
+    CapabilitySet::REPEATER,
+    CapabilitySet::BRIDGE,
+    CapabilitySet::WLAN_ACCESS_POINT,
+    CapabilitySet::ROUTER,
+    CapabilitySet::DOCSIS,
+    CapabilitySet::C_VLAN,
+    CapabilitySet::S_VLAN,
+    CapabilitySet::TWO_PORT_MAC_RELAY,
+];
 
 fn text(text: headgate_wire::Text<'_>) -> String {
     text.to_string()

@@ -74,16 +74,22 @@ pub fn read_with_drop_ins(path: &Path) -> Result<Vec<(PathBuf, String)>, ConfigE
     let mut directory = path.as_os_str().to_owned();
     directory.push(".d");
     let mut drop_ins = BTreeMap::new();
-    if let Ok(entries) = std::fs::read_dir(&directory) {
-        for entry in entries.flatten() {
-            let file = entry.path();
-            if file.extension().is_some_and(|e| e == "toml") {
-                drop_ins.insert(entry.file_name(), file);
-            }
-            if drop_ins.len() > MAX_DROP_INS {
-                let limit = u64::try_from(MAX_DROP_INS).unwrap_or(u64::MAX);
-                return Err(ConfigError::TooLarge { file: directory.into(), limit });
-            }
+    // Only a directory that is not there is no directory: one that cannot be read may hold what narrows.
+    let unreadable = |source| ConfigError::Read { file: directory.clone().into(), source };
+    let entries = match std::fs::read_dir(&directory) {
+        Ok(entries) => Some(entries),
+        Err(e) if e.kind() == std::io::ErrorKind::NotFound => None,
+        Err(e) => return Err(unreadable(e)),
+    };
+    for entry in entries.into_iter().flatten() {
+        let entry = entry.map_err(unreadable)?;
+        let file = entry.path();
+        if file.extension().is_some_and(|e| e == "toml") {
+            drop_ins.insert(entry.file_name(), file);
+        }
+        if drop_ins.len() > MAX_DROP_INS {
+            let limit = u64::try_from(MAX_DROP_INS).unwrap_or(u64::MAX);
+            return Err(ConfigError::TooLarge { file: directory.into(), limit });
         }
     }
     std::iter::once(path.to_path_buf())
