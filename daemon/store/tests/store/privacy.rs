@@ -48,6 +48,23 @@ fn assert_absent(site: &Site) {
     }
 }
 
+/// Once the stored pseudonym hid from the release gate that the address was randomised.
+#[test]
+fn a_randomised_address_is_withheld_though_only_its_pseudonym_is_stored() {
+    for treatment in ["pseudonym", "drop"] {
+        let site = Site::new("batch_delay = 0");
+        let rules = format!("[collect.lease]\nmac = \"{treatment}\"\n");
+        std::fs::write(site.path("rules.toml"), rules).unwrap();
+        let running = site.start();
+        let mut lease = Record::new(headgate_record::Kind::Lease);
+        lease.set(Field::LeaseMac, headgate_record::Mac(RANDOMISED)).unwrap();
+        running.sensor(1).hand_over(vec![lease, device(2)]).unwrap();
+        let batches = running.drain();
+        assert_eq!(batches.iter().map(|b| b.records.len()).sum::<usize>(), 1, "{treatment}");
+        assert!(batches.iter().flat_map(|b| &b.withheld).any(|w| w.reason == "randomised-mac"), "{treatment}");
+    }
+}
+
 #[test]
 fn a_randomised_address_is_withheld_and_counted() {
     let site = Site::new("batch_delay = 0");
