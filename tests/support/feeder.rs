@@ -55,6 +55,7 @@ impl Feeder {
     }
 
     pub fn acknowledged(&self) -> usize {
+        assert!(!self.thread.is_finished(), "the store broke its word; see above");
         self.shared.acknowledged.lock().unwrap().len()
     }
 
@@ -106,7 +107,7 @@ impl Sender {
                     return Ok(());
                 }
             } else if self.sent.is_empty() {
-                for _ in 0..=self.random.below(40) {
+                for _ in 0..=self.random.below(100) {
                     self.sent.push_back(self.shared.given.fetch_add(1, Ordering::AcqRel) + 1);
                 }
             }
@@ -117,7 +118,7 @@ impl Sender {
             }
             self.answer(&mut stream)
                 .inspect_err(|_| _ = self.shared.broken.fetch_add(1, Ordering::AcqRel))?;
-            std::thread::sleep(Duration::from_micros(self.random.below(3_000)));
+            std::thread::sleep(Duration::from_micros(self.random.below(1_000)));
         }
     }
 
