@@ -30,6 +30,8 @@ pub(crate) enum Request {
     Receipt { bytes: Vec<u8>, reply: SyncSender<Option<String>> },
     /// The uplink says how it is.
     State { connected: bool, problem: String, retry_ms: u64 },
+    /// The uplink's connection has ended: what it said of itself holds no more.
+    UplinkGone,
     /// The administrator asks.
     Control { request: ControlRequest, reply: SyncSender<Value> },
 }
@@ -121,6 +123,7 @@ impl Keeper {
             Request::State { connected, problem, retry_ms } => {
                 self.peers.uplink = Some(UplinkState { connected, problem, retry_ms, at_ms: now_ms() });
             }
+            Request::UplinkGone => self.peers.uplink = None,
             Request::Control { request, reply } => {
                 let answer = match self.answer(&request) {
                     Ok(answer) => json!({ "ok": answer }),

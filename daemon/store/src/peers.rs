@@ -38,7 +38,12 @@ pub(crate) fn sensor(mut stream: UnixStream, requests: &SyncSender<Request>) {
 }
 
 /// Serves an uplink until it goes.
-pub(crate) fn uplink(mut stream: UnixStream, requests: &SyncSender<Request>) {
+pub(crate) fn uplink(stream: UnixStream, requests: &SyncSender<Request>) {
+    serve_uplink(stream, requests);
+    let _ = requests.send(Request::UplinkGone);
+}
+
+fn serve_uplink(mut stream: UnixStream, requests: &SyncSender<Request>) {
     while let Some(bytes) = read(&mut stream, MAX_MESSAGE_BYTES, Idle::Waits) {
         let Ok(message) = FromUplink::decode(&bytes) else { return };
         let answer = match message {

@@ -59,7 +59,9 @@ fn problems(answer: &Value) -> Result<(), CliError> {
     if answer["receiver_configured"] == false {
         problems.push("no receiver is configured, so nothing leaves: [uplink] in headgate.toml".to_owned());
     } else if answer["uplink"].is_null() {
-        problems.push("the uplink has not reported: systemctl status headgate-uplink".to_owned());
+        problems.push("the uplink is not connected: systemctl status headgate-uplink".to_owned());
+    } else if answer["uplink"]["connected"] != true && answer["uplink"]["problem"] == "" {
+        line("           the uplink has had nothing to send since it began")?;
     } else if answer["uplink"]["connected"] != true {
         problems.push(format!(
             "the receiver is not reached: {}; next attempt in {} s, nothing is lost meanwhile",

@@ -61,7 +61,10 @@ fn a_randomised_address_is_withheld_though_only_its_pseudonym_is_stored() {
         running.sensor(1).hand_over(vec![lease, device(2)]).unwrap();
         let batches = running.drain();
         assert_eq!(batches.iter().map(|b| b.records.len()).sum::<usize>(), 1, "{treatment}");
-        assert!(batches.iter().flat_map(|b| &b.withheld).any(|w| w.reason == "randomised-mac"), "{treatment}");
+        assert!(
+            batches.iter().flat_map(|b| &b.withheld).any(|w| w.reason == "randomised-mac"),
+            "{treatment}"
+        );
     }
 }
 
