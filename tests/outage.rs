@@ -187,6 +187,33 @@ fn every_frame_is_accounted_for_at_the_receiver_though_the_store_is_killed_meanw
     eprintln!("{frames} frames, {ip} of them IP, {} records", received.len());
 }
 
+/// The sensor once said the same records for ever to a store that had never heard of its session.
+#[test]
+fn a_sensor_goes_on_with_a_store_whose_database_was_replaced() {
+    let site = Site::new();
+    let mut store = site.start_store();
+    let pipe = site.path("long.pcap");
+    run("mkfifo", &[pipe.to_str().unwrap()]);
+    let mut sensor = site.start_replay(&[&pipe]);
+    let mut writer = File::options().write(true).open(&pipe).unwrap();
+    writer.write_all(&pcap::file(&[])).unwrap();
+    let packets = pcap::read(&golden("site.pcap"));
+    let repeat = |n: u64| -> Vec<u8> {
+        let later = |p: &Packet| Packet { time_us: p.time_us + n * 7_200_000_000, ..p.clone() };
+        packets.iter().flat_map(|p| pcap::record(&later(p))).collect()
+    };
+    let committed = || site.ask(&["status"]).and_then(|s| s["sensor"]["committed"].as_u64()).unwrap_or(0);
+    (0..3).for_each(|n| writer.write_all(&repeat(n)).unwrap());
+    wait_for("records to be committed", || committed() > 0);
+    store.kill();
+    std::fs::remove_dir_all(site.path("store")).unwrap();
+    let _store = site.start_store();
+    (3..6).for_each(|n| writer.write_all(&repeat(n)).unwrap());
+    drop(writer);
+    assert!(sensor.wait().success(), "{}", sensor.said());
+    assert!(committed() > 0);
+}
+
 /// Every record that the sensor makes of the capture is at the receiver, or withheld and counted.
 fn assert_all_arrived(site: &Site) {
     let received = site.received();
