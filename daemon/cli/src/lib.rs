@@ -1,6 +1,6 @@
 //! `headgate`, the administrator's command.
 //!
-//! **What it does.** Asks the running processes and shows their answers ([`ask`], [`show`]), checks rule
+//! **What it does.** Asks the running processes and shows their answers (`ask`, `show`), checks rule
 //! files, reads capture files through the sensor's own rooms (`replay`), makes keys and requests by
 //! calling the programs that own them (`enroll`), and runs the whole chain once in a throw-away
 //! site (`trial`).
