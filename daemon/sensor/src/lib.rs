@@ -28,7 +28,7 @@ use std::process::ExitCode;
 use clap::Parser;
 use headgate_service::exit;
 
-pub use engine::{Engine, MAX_INTERFACES};
+pub use engine::{Engine, MAX_INTERFACES, MAX_STEP_BACK};
 pub use error::SensorError;
 pub use handover::{Handover, MAX_QUEUE};
 pub use replay::replay;
