@@ -108,7 +108,7 @@ struct File {
     #[serde(default)]
     collect: GateTable,
     #[serde(default)]
-    release: ReleaseTable,
+    release: GateTable,
 }
 
 #[derive(Default, Deserialize)]
@@ -129,21 +129,8 @@ struct GateTable {
     kinds: Option<Vec<Spanned<String>>>,
     ipv4_prefix: Option<Spanned<u8>>,
     ipv6_prefix: Option<Spanned<u8>>,
-    device: FieldTable,
-    neighbor: FieldTable,
-    lease: FieldTable,
-    exchange: FieldTable,
-    flow: FieldTable,
-    counters: FieldTable,
-}
-
-#[derive(Default, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-struct ReleaseTable {
-    kinds: Option<Vec<Spanned<String>>>,
-    ipv4_prefix: Option<Spanned<u8>>,
-    ipv6_prefix: Option<Spanned<u8>>,
-    randomised_macs: Option<bool>,
+    /// At the release gate only.
+    randomised_macs: Option<Spanned<bool>>,
     device: FieldTable,
     neighbor: FieldTable,
     lease: FieldTable,
@@ -190,27 +177,14 @@ impl Draft {
         extend(source, &mut into.macs, exclude.macs, |t| text::mac(t))?;
         extend(source, &mut into.prefixes, exclude.prefixes, |t| text::prefix(t))?;
         extend(source, &mut into.protocols, exclude.protocols, |t| text::protocol(t))?;
-        let GateTable { kinds, ipv4_prefix, ipv6_prefix, device, neighbor, lease, exchange, flow, counters } =
-            collect;
-        let fields = [device, neighbor, lease, exchange, flow, counters];
-        self.collect.add(source, kinds, (ipv4_prefix, ipv6_prefix), fields)?;
-        let ReleaseTable {
-            kinds,
-            ipv4_prefix,
-            ipv6_prefix,
-            device,
-            neighbor,
-            lease,
-            exchange,
-            flow,
-            counters,
-            ..
-        } = release;
-        let fields = [device, neighbor, lease, exchange, flow, counters];
-        self.release.add(source, kinds, (ipv4_prefix, ipv6_prefix), fields)?;
-        if let Some(released) = release.randomised_macs {
-            self.randomised_macs = released;
+        if let Some(said) = &collect.randomised_macs {
+            return Err(source.error(said, "randomised_macs belongs under [release]".into()));
         }
+        if let Some(released) = &release.randomised_macs {
+            self.randomised_macs = *released.get_ref();
+        }
+        self.collect.add(source, collect)?;
+        self.release.add(source, release)?;
         Ok(())
     }
 
@@ -270,17 +244,23 @@ impl Draft {
 }
 
 impl GateDraft {
-    fn add(
-        &mut self,
-        source: &Source<'_>,
-        kinds: Option<Vec<Spanned<String>>>,
-        lengths: (Option<Spanned<u8>>, Option<Spanned<u8>>),
-        fields: [FieldTable; 6],
-    ) -> Result<(), RuleError> {
+    fn add(&mut self, source: &Source<'_>, table: GateTable) -> Result<(), RuleError> {
+        let GateTable {
+            kinds,
+            ipv4_prefix,
+            ipv6_prefix,
+            device,
+            neighbor,
+            lease,
+            exchange,
+            flow,
+            counters,
+            ..
+        } = table;
         if let Some(names) = kinds {
             self.kinds = Some(names.iter().map(|name| kind(source, name)).collect::<Result<_, _>>()?);
         }
-        for (length, most, into) in [(lengths.0, 32, &mut self.v4), (lengths.1, 128, &mut self.v6)] {
+        for (length, most, into) in [(ipv4_prefix, 32, &mut self.v4), (ipv6_prefix, 128, &mut self.v6)] {
             if let Some(length) = length {
                 if *length.get_ref() > most {
                     return Err(source.error(&length, format!("a prefix length is 0 to {most}")));
@@ -288,6 +268,7 @@ impl GateDraft {
                 *into = Some(*length.get_ref());
             }
         }
+        let fields = [device, neighbor, lease, exchange, flow, counters];
         for (kind, table) in Kind::ALL.into_iter().zip(fields) {
             for (name, text) in table {
                 let field = Field::of(kind).find(|f| f.short_name() == name.get_ref()).ok_or_else(|| {

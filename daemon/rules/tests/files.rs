@@ -115,6 +115,7 @@ fn exclusions_that_make_no_sense_are_refused_at_their_column() {
         ("[release]\nipv4_prefix = 33", "2:15"),
         ("[collect]\nkinds = [\"devices\"]", "2:10"),
         ("[release]\nrandomised_macs = \"yes\"", "2:19"),
+        ("[collect]\nrandomised_macs = true", "2:19"),
         ("[collect\n", "1:9"),
     ] {
         let error = refusal(text);

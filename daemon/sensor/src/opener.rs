@@ -7,6 +7,7 @@ use std::path::Path;
 use headgate_capture::{self as capture, Geometry, Instruction};
 use headgate_rules::Rules;
 use headgate_service::config::{Headgate, InterfaceName};
+use headgate_service::exit;
 use rustix::thread::LinkNameSpaceType;
 use sd_notify::NotifyState;
 
@@ -17,12 +18,21 @@ use crate::error::SensorError;
 /// [`capture::descriptor_name`].
 ///
 /// # Errors
-/// The first interface that cannot be opened or handed over.
+/// The last interface that cannot be opened, after the others were handed over; or the service manager.
 pub(crate) fn open_all(config: &Headgate, rules: &Rules) -> Result<(), SensorError> {
     let geometry = Geometry::for_budget(config.capture.ring_mib.get());
     let program = instructions(rules);
+    // One interface that cannot be opened does not keep the others from being watched.
+    let mut result = Ok(());
     for name in wanted(config, rules) {
-        let socket = capture::open(name, &program, config.capture.promiscuous, geometry)?;
+        let socket = match capture::open(name, &program, config.capture.promiscuous, geometry) {
+            Ok(socket) => socket,
+            Err(error) => {
+                log::error!(event = "interface_not_opened"; "{}", exit::chain(&error));
+                result = Err(error.into());
+                continue;
+            }
+        };
         let stored = capture::descriptor_name(name, geometry);
         let fd_name = NotifyState::FdName(&stored);
         // A start that failed before the sensor took its socket has left it there.
@@ -31,7 +41,7 @@ pub(crate) fn open_all(config: &Headgate, rules: &Rules) -> Result<(), SensorErr
         sd_notify::notify_with_fds(&[NotifyState::FdStore, fd_name], &[socket.as_fd()])
             .map_err(SensorError::HandOver)?;
     }
-    Ok(())
+    result
 }
 
 /// The interfaces of the configuration that no rule excludes.

@@ -49,8 +49,13 @@ pub(crate) fn start(args: Args) -> Result<(), SensorError> {
             if !replay.is_empty() {
                 return read(&settings, rules, &replay);
             }
-            if opener::wanted(&settings, &rules).next().is_none() {
+            let wanted = opener::wanted(&settings, &rules).count();
+            if wanted == 0 {
                 return Err(SensorError::NoInterface);
+            }
+            if sockets.len() < wanted {
+                let missing = wanted - sockets.len();
+                log::warn!(event = "interfaces_missing"; "{missing} of {wanted} interfaces were not opened and are not watched");
             }
             if sockets.is_empty() { Err(SensorError::NoSocket) } else { watch(&settings, rules, sockets) }
         }
