@@ -167,7 +167,8 @@ impl Keys {
 
     /// Whether the present key epoch is over, or seems to begin in the future: then the clock was wrong.
     pub(crate) fn is_rotation_due(&self, now_ms: u64) -> bool {
-        now_ms.checked_sub(self.since_ms).is_none_or(|age| age >= EPOCH_MS)
+        now_ms.saturating_sub(self.since_ms) >= EPOCH_MS
+            || self.since_ms.saturating_sub(now_ms) >= STEP_BACK_MS
     }
 
     /// Begins the next key epoch and destroys the pseudonym keys of all earlier ones, and the data keys of
@@ -281,6 +282,8 @@ fn derive(master: &MasterKey, database: &[u8; 16], what: &[u8], into: &mut [u8; 
     expander.expand(what, into).map_err(|_| Error::Damaged("key length"))
 }
 
+/// A clock may step back so far without being taken for one that was wrong when the epoch began.
+const STEP_BACK_MS: u64 = 24 * 60 * 60 * 1_000;
 /// How long a key epoch lasts: it bounds how long pseudonyms of one device are equal.
 const EPOCH_MS: u64 = 30 * 24 * 60 * 60 * 1_000;
 const WRAPPING: &[u8] = b"headgate store wrapping key v1";
@@ -306,6 +309,19 @@ mod tests {
         keys.reload(&db).unwrap();
         assert_ne!(first, keys.pseudonym(Purpose::Release, b"value"));
         assert!(!keys.is_rotation_due(1_000 + EPOCH_MS));
+        // The key of the first period is destroyed, so that nobody can make its pseudonyms again.
+        let pseudonym_keys = "SELECT COUNT(*) FROM key WHERE purpose IN (2, 3) AND epoch = 1";
+        assert_eq!(db.query_row(pseudonym_keys, [], |r| r.get::<_, i64>(0)).unwrap(), 0);
+    }
+
+    /// An epoch that began while the clock ran years ahead once lasted for years.
+    #[test]
+    fn an_epoch_that_began_in_the_future_is_over() {
+        let (db, mut keys) = in_memory(&MasterKey::random());
+        keys.rotate(&db, 50 * EPOCH_MS).unwrap();
+        keys.reload(&db).unwrap();
+        assert!(keys.is_rotation_due(EPOCH_MS));
+        assert!(!keys.is_rotation_due(50 * EPOCH_MS - 1_000));
     }
 
     #[test]
