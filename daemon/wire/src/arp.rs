@@ -41,7 +41,7 @@ pub enum Operation {
 
 /// Reads a packet. `None` for address spaces other than IPv4 over Ethernet. Padding behind it is
 /// ignored.
-pub(crate) fn parse(cursor: &mut Cursor<'_>) -> Result<Option<Packet>, Malformed> {
+pub fn parse(cursor: &mut Cursor<'_>) -> Result<Option<Packet>, Malformed> {
     let start = *cursor;
     let view: &[u8; HEADER_LEN] = cursor.array()?;
     let [h0, h1, p0, p1, hardware_len, protocol_len, o0, o1] = *view;

@@ -7,8 +7,8 @@ use crate::{Kind, Layer, Malformed};
 ///
 /// It knows the layer that is being read, and how many octets of it were on the wire beyond those
 /// that were captured, so that a cut capture is not taken for a short frame.
-#[derive(Clone, Copy)]
-pub(crate) struct Cursor<'a> {
+#[derive(Clone, Copy, Debug)]
+pub struct Cursor<'a> {
     rest: &'a [u8],
     /// Octets of the layer that were on the wire and not captured.
     uncaptured: usize,
@@ -20,20 +20,26 @@ pub(crate) struct Cursor<'a> {
 impl<'a> Cursor<'a> {
     /// A cursor at the start of a frame of `wire_len` octets, of which `frame` was captured.
     #[inline]
-    pub(crate) fn new(frame: &'a [u8], wire_len: u32, layer: Layer) -> Self {
+    #[must_use]
+    pub fn new(frame: &'a [u8], wire_len: u32, layer: Layer) -> Self {
         let wire_len = usize::try_from(wire_len).unwrap_or(usize::MAX);
         Cursor { rest: frame, uncaptured: wire_len.saturating_sub(frame.len()), end: frame.len(), layer }
     }
 
     /// The same position, read as `layer`.
     #[inline]
-    pub(crate) fn enter(self, layer: Layer) -> Self {
+    #[must_use]
+    pub fn enter(self, layer: Layer) -> Self {
         Cursor { layer, ..self }
     }
 
     /// A checked view of the next `N` octets.
+    ///
+    /// # Errors
+    /// [`Kind::Short`] where the layer ends before them, [`Kind::NotCaptured`] where only the capture does; so
+    /// for all that takes octets. The cursor then stays where it is.
     #[inline]
-    pub(crate) fn array<const N: usize>(&mut self) -> Result<&'a [u8; N], Malformed> {
+    pub fn array<const N: usize>(&mut self) -> Result<&'a [u8; N], Malformed> {
         match self.rest.split_first_chunk::<N>() {
             Some((view, rest)) => {
                 self.rest = rest;
@@ -45,7 +51,7 @@ impl<'a> Cursor<'a> {
 
     /// The next `length` octets.
     #[inline]
-    pub(crate) fn take(&mut self, length: usize) -> Result<&'a [u8], Malformed> {
+    pub fn take(&mut self, length: usize) -> Result<&'a [u8], Malformed> {
         match self.rest.split_at_checked(length) {
             Some((taken, rest)) => {
                 self.rest = rest;
@@ -55,10 +61,44 @@ impl<'a> Cursor<'a> {
         }
     }
 
+    /// The next octet.
+    #[inline]
+    pub fn u8(&mut self) -> Result<u8, Malformed> {
+        self.array().map(|[octet]| *octet)
+    }
+
+    /// The next two octets as a number in network order.
+    #[inline]
+    pub fn u16(&mut self) -> Result<u16, Malformed> {
+        self.array().map(|view| u16::from_be_bytes(*view))
+    }
+
+    /// The next four octets as a number in network order.
+    #[inline]
+    pub fn u32(&mut self) -> Result<u32, Malformed> {
+        self.array().map(|view| u32::from_be_bytes(*view))
+    }
+
+    /// A cursor that ends `length` octets from here; this one goes on behind them.
+    #[inline]
+    pub fn split(&mut self, length: usize) -> Result<Cursor<'a>, Malformed> {
+        let mut part = *self;
+        self.take(length)?;
+        part.limit(length)?;
+        Ok(part)
+    }
+
+    /// Whether nothing of the layer is left, captured or not.
+    #[inline]
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.wire_remaining() == 0
+    }
+
     /// Ends the layer `length` octets from here. Where the frame on the wire is shorter than that, the
     /// cursor keeps what there is.
     #[inline]
-    pub(crate) fn limit(&mut self, length: usize) -> Result<(), Malformed> {
+    pub fn limit(&mut self, length: usize) -> Result<(), Malformed> {
         if length > self.wire_remaining() {
             return Err(self.malformed(Kind::Length));
         }
@@ -75,31 +115,36 @@ impl<'a> Cursor<'a> {
 
     /// The captured octets from here to the end of the layer.
     #[inline]
-    pub(crate) fn rest(&self) -> &'a [u8] {
+    #[must_use]
+    pub fn rest(&self) -> &'a [u8] {
         self.rest
     }
 
     /// Whether octets of the layer were on the wire and not captured.
     #[inline]
-    pub(crate) fn is_cut(&self) -> bool {
+    #[must_use]
+    pub fn is_cut(&self) -> bool {
         self.uncaptured > 0
     }
 
     /// Octets on the wire from here to the end of the layer.
     #[inline]
-    pub(crate) fn wire_remaining(&self) -> usize {
+    #[must_use]
+    pub fn wire_remaining(&self) -> usize {
         self.rest.len().saturating_add(self.uncaptured)
     }
 
     /// Octets from the start of the frame.
     #[inline]
-    pub(crate) fn offset(&self) -> u32 {
+    #[must_use]
+    pub fn offset(&self) -> u32 {
         u32::try_from(self.end.saturating_sub(self.rest.len())).unwrap_or(u32::MAX)
     }
 
     /// What is wrong at this position.
     #[cold]
-    pub(crate) fn malformed(&self, kind: Kind) -> Malformed {
+    #[must_use]
+    pub fn malformed(&self, kind: Kind) -> Malformed {
         Malformed { layer: self.layer, offset: self.offset(), kind }
     }
 
@@ -145,6 +190,17 @@ mod tests {
         cursor.array::<1>().unwrap();
         assert_eq!(kind(cursor.take(2)), Some(Kind::Short));
         assert_eq!(cursor.offset(), 1);
+    }
+
+    #[test]
+    fn a_part_is_split_off_with_its_offset() {
+        let mut cursor = Cursor::new(&[1, 2, 3, 4], 4, Layer::Udp);
+        cursor.u8().unwrap();
+        let mut part = cursor.split(2).unwrap();
+        assert_eq!((part.offset(), part.u16().unwrap(), part.is_empty()), (1, 0x0203, true));
+        assert_eq!(part.u8().unwrap_err(), Malformed { layer: Layer::Udp, offset: 3, kind: Kind::Short });
+        assert_eq!((cursor.offset(), cursor.rest()), (3, &[4][..]));
+        assert_eq!(kind(cursor.split(2)), Some(Kind::Short));
     }
 
     #[test]

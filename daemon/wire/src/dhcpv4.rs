@@ -116,7 +116,7 @@ pub(crate) fn is_port(port: u16) -> bool {
 
 /// Reads a message from the payload of a UDP datagram. An error when the fixed part is not whole,
 /// or is neither request nor reply.
-pub(crate) fn parse<'a>(cursor: &mut Cursor<'a>) -> Result<Message<'a>, Malformed> {
+pub fn parse<'a>(cursor: &mut Cursor<'a>) -> Result<Message<'a>, Malformed> {
     let start = *cursor;
     let view: &[u8; 28] = cursor.array()?;
     let [op, htype, hlen, hops, x0, x1, x2, x3, s0, s1, f0, f1, addresses @ ..] = *view;

@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use serde::{Serialize, Serializer};
+
 use crate::{Malformed, cursor::Cursor};
 
 /// Octets of the header: destination, source, type.
@@ -47,8 +49,14 @@ impl fmt::Display for Address {
     }
 }
 
+impl Serialize for Address {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
 /// The two addresses of a frame. Its type is in [`crate::Packet::ethertype`], after the tags.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub struct Header {
     /// Who sent the frame.
     pub source: Address,
@@ -58,7 +66,7 @@ pub struct Header {
 
 /// Reads the header and the type or length field behind it.
 #[inline]
-pub(crate) fn parse(cursor: &mut Cursor<'_>) -> Result<(Header, u16), Malformed> {
+pub fn parse(cursor: &mut Cursor<'_>) -> Result<(Header, u16), Malformed> {
     let view: &[u8; HEADER_LEN] = cursor.array()?;
     let [d0, d1, d2, d3, d4, d5, s0, s1, s2, s3, s4, s5, t0, t1] = *view;
     let destination = Address([d0, d1, d2, d3, d4, d5]);

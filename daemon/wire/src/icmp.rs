@@ -20,7 +20,7 @@ pub struct Header {
 
 /// Reads the header of a message of either protocol.
 #[inline]
-pub(crate) fn parse(cursor: &mut Cursor<'_>) -> Result<Header, Malformed> {
+pub fn parse(cursor: &mut Cursor<'_>) -> Result<Header, Malformed> {
     let view: &[u8; HEADER_LEN] = cursor.array()?;
     let [message_type, code, _, _] = *view;
     Ok(Header { message_type, code })

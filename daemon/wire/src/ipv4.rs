@@ -61,7 +61,7 @@ impl Header {
 
 /// Reads the fixed part of a header; the options are still ahead of the cursor.
 #[inline]
-pub(crate) fn parse(cursor: &mut Cursor<'_>) -> Result<Header, Malformed> {
+pub fn parse(cursor: &mut Cursor<'_>) -> Result<Header, Malformed> {
     let start = *cursor;
     let view: &[u8; HEADER_LEN] = cursor.array()?;
     let [version, tos, l0, l1, i0, i1, f0, f1, ttl, protocol, _, _, s0, s1, s2, s3, d0, d1, d2, d3] = *view;

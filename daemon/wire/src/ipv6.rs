@@ -114,7 +114,7 @@ impl Header {
 
 /// Reads the fixed header; the extension headers are still ahead of the cursor.
 #[inline]
-pub(crate) fn parse(cursor: &mut Cursor<'_>) -> Result<Header, Malformed> {
+pub fn parse(cursor: &mut Cursor<'_>) -> Result<Header, Malformed> {
     let start = *cursor;
     let fixed: &[u8; 8] = cursor.array()?;
     let [w0, w1, w2, w3, l0, l1, next_header, hop_limit] = *fixed;

@@ -117,7 +117,7 @@ impl Advertisement<'_> {
 }
 
 /// Reads a data unit: all TLVs up to the End TLV. What follows it is padding.
-pub(crate) fn parse(mut cursor: Cursor<'_>) -> Advertisement<'_> {
+pub fn parse(mut cursor: Cursor<'_>) -> Advertisement<'_> {
     let mut advertisement = Advertisement::default();
     let mut ended = false;
     for position in 0..MAX_TLVS {

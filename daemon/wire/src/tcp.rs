@@ -136,7 +136,7 @@ impl Options {
 
 /// Reads the fixed part of a header; the options are still ahead of the cursor.
 #[inline]
-pub(crate) fn parse(cursor: &mut Cursor<'_>) -> Result<Header, Malformed> {
+pub fn parse(cursor: &mut Cursor<'_>) -> Result<Header, Malformed> {
     let start = *cursor;
     let view: &[u8; HEADER_LEN] = cursor.array()?;
     let [s0, s1, d0, d1, q0, q1, q2, q3, a0, a1, a2, a3, offset, flags, w0, w1, _, _, u0, u1] = *view;

@@ -2,6 +2,8 @@
 
 use std::fmt::{self, Write};
 
+use serde::{Serialize, Serializer};
+
 /// Octets that a standard calls text.
 ///
 /// The octets are as they were sent. Displaying them gives UTF-8 without trailing NULs, where
@@ -52,8 +54,27 @@ impl fmt::Debug for Text<'_> {
     }
 }
 
-/// Octets as pairs of hexadecimal digits with colons between them.
-pub(crate) struct Octets<'a>(pub(crate) &'a [u8]);
+impl Serialize for Text<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+/// Octets that are shown as pairs of hexadecimal digits with colons between them.
+#[derive(Clone, Copy, Default, PartialEq, Eq, Hash)]
+pub struct Octets<'a>(pub &'a [u8]);
+
+impl fmt::Debug for Octets<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{self}")
+    }
+}
+
+impl Serialize for Octets<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
 
 impl fmt::Display for Octets<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

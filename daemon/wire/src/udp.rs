@@ -38,7 +38,7 @@ impl Header {
 
 /// Reads a header.
 #[inline]
-pub(crate) fn parse(cursor: &mut Cursor<'_>) -> Result<Header, Malformed> {
+pub fn parse(cursor: &mut Cursor<'_>) -> Result<Header, Malformed> {
     let view: &[u8; HEADER_LEN] = cursor.array()?;
     let [s0, s1, d0, d1, l0, l1, c0, c1] = *view;
     Ok(Header {

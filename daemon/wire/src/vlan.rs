@@ -51,7 +51,7 @@ impl Tag {
 /// Reads the tags that follow the type field `ethertype` into `tags`, as far as there is room, and
 /// returns the type field behind them. Tags read before a fault stay in `tags`.
 #[inline]
-pub(crate) fn parse(cursor: &mut Cursor<'_>, mut ethertype: u16, tags: &mut Tags) -> Result<u16, Malformed> {
+pub fn parse(cursor: &mut Cursor<'_>, mut ethertype: u16, tags: &mut Tags) -> Result<u16, Malformed> {
     while is_tag(ethertype) && !tags.is_full() {
         *cursor = cursor.enter(Layer::Vlan);
         let view: &[u8; HEADER_LEN] = cursor.array()?;

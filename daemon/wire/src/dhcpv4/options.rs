@@ -5,7 +5,7 @@ use std::{borrow::Cow, net::Ipv4Addr};
 use arrayvec::ArrayVec;
 
 use super::MAX_OTHER_OPTIONS;
-use crate::{Kind, Text};
+use crate::{Kind, Text, registry::registry};
 
 /// Most sub-options of option 82 that are looked at.
 pub const MAX_SUB_OPTIONS: usize = 128;
@@ -52,37 +52,36 @@ pub struct OptionFact {
     pub length: u16,
 }
 
-/// What a message is (RFC 2132, 9.6; RFC 3203; RFC 4388).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum MessageType {
-    /// 1: DHCPDISCOVER.
-    Discover,
-    /// 2: DHCPOFFER.
-    Offer,
-    /// 3: DHCPREQUEST.
-    Request,
-    /// 4: DHCPDECLINE.
-    Decline,
-    /// 5: DHCPACK.
-    Ack,
-    /// 6: DHCPNAK.
-    Nak,
-    /// 7: DHCPRELEASE.
-    Release,
-    /// 8: DHCPINFORM.
-    Inform,
-    /// 9: DHCPFORCERENEW.
-    ForceRenew,
-    /// 10: DHCPLEASEQUERY.
-    LeaseQuery,
-    /// 11: DHCPLEASEUNASSIGNED.
-    LeaseUnassigned,
-    /// 12: DHCPLEASEUNKNOWN.
-    LeaseUnknown,
-    /// 13: DHCPLEASEACTIVE.
-    LeaseActive,
-    /// Any other.
-    Unknown(u8),
+registry! {
+    /// What a message is (RFC 2132, 9.6; RFC 3203; RFC 4388).
+    pub enum MessageType: u8 {
+        /// DHCPDISCOVER.
+        Discover = 1, "discover";
+        /// DHCPOFFER.
+        Offer = 2, "offer";
+        /// DHCPREQUEST.
+        Request = 3, "request";
+        /// DHCPDECLINE.
+        Decline = 4, "decline";
+        /// DHCPACK.
+        Ack = 5, "ack";
+        /// DHCPNAK.
+        Nak = 6, "nak";
+        /// DHCPRELEASE.
+        Release = 7, "release";
+        /// DHCPINFORM.
+        Inform = 8, "inform";
+        /// DHCPFORCERENEW.
+        ForceRenew = 9, "force-renew";
+        /// DHCPLEASEQUERY.
+        LeaseQuery = 10, "lease-query";
+        /// DHCPLEASEUNASSIGNED.
+        LeaseUnassigned = 11, "lease-unassigned";
+        /// DHCPLEASEUNKNOWN.
+        LeaseUnknown = 12, "lease-unknown";
+        /// DHCPLEASEACTIVE.
+        LeaseActive = 13, "lease-active";
+    }
 }
 
 /// A Client FQDN option (RFC 4702, 2).
@@ -162,50 +161,6 @@ impl RelayAgent<'_> {
             Some(Ok((*code, value)))
         };
         std::iter::from_fn(step).take(MAX_SUB_OPTIONS)
-    }
-}
-
-impl MessageType {
-    /// The name of the message, as in `discover`.
-    #[must_use]
-    pub fn name(self) -> &'static str {
-        match self {
-            MessageType::Discover => "discover",
-            MessageType::Offer => "offer",
-            MessageType::Request => "request",
-            MessageType::Decline => "decline",
-            MessageType::Ack => "ack",
-            MessageType::Nak => "nak",
-            MessageType::Release => "release",
-            MessageType::Inform => "inform",
-            MessageType::ForceRenew => "force-renew",
-            MessageType::LeaseQuery => "lease-query",
-            MessageType::LeaseUnassigned => "lease-unassigned",
-            MessageType::LeaseUnknown => "lease-unknown",
-            MessageType::LeaseActive => "lease-active",
-            MessageType::Unknown(_) => "unknown",
-        }
-    }
-}
-
-impl From<u8> for MessageType {
-    fn from(value: u8) -> Self {
-        match value {
-            1 => MessageType::Discover,
-            2 => MessageType::Offer,
-            3 => MessageType::Request,
-            4 => MessageType::Decline,
-            5 => MessageType::Ack,
-            6 => MessageType::Nak,
-            7 => MessageType::Release,
-            8 => MessageType::Inform,
-            9 => MessageType::ForceRenew,
-            10 => MessageType::LeaseQuery,
-            11 => MessageType::LeaseUnassigned,
-            12 => MessageType::LeaseUnknown,
-            13 => MessageType::LeaseActive,
-            other => MessageType::Unknown(other),
-        }
     }
 }
 

@@ -1,0 +1,1 @@
+//! Link types of captures, and where their frames begin.

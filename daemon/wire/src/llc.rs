@@ -1,0 +1,1 @@
+//! LLC and SNAP headers.

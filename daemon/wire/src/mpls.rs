@@ -1,0 +1,1 @@
+//! MPLS label stack.
