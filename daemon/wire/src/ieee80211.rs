@@ -107,7 +107,7 @@ pub struct QosControl {
     pub bit4: bool,
     /// How the receiver acknowledges.
     pub ack_policy: AckPolicy,
-    /// Whether the body is an A-MSDU.
+    /// Whether the body, where there is one, is an A-MSDU.
     pub amsdu: bool,
     /// The high octet: TXOP limit, TXOP duration, queue size, buffer state, or mesh flags.
     pub high: u8,
@@ -236,8 +236,9 @@ impl Header {
                 self.ht_control = Some(u32_le(cursor)?);
             }
         }
-        let amsdu = self.qos.is_some_and(|qos| qos.amsdu);
-        let third = self.addresses.get(2).copied().filter(|_| !amsdu);
+        let amsdu = self.qos.is_some_and(|qos| qos.amsdu) && !self.subtype.is_null();
+        let third = self.addresses.get(2).copied();
+        let (cell, third) = if amsdu { (third, None) } else { (None, third) };
         match (self.flags.to_ds, self.flags.from_ds) {
             (false, false) => {}
             (false, true) => {
@@ -246,7 +247,9 @@ impl Header {
             (true, false) => {
                 (self.bssid, self.source, self.destination) = (self.receiver, self.transmitter, third);
             }
-            (true, true) => (self.destination, self.source) = (third, fourth.filter(|_| !amsdu)),
+            (true, true) => {
+                (self.destination, self.source, self.bssid) = (third, fourth.filter(|_| !amsdu), cell);
+            }
         }
         Ok(())
     }

@@ -27,7 +27,7 @@ pub struct Header {
     pub response: bool,
     /// Control field.
     pub control: Control,
-    /// SNAP header; of UI frames whose access points are both [`Lsap::Snap`].
+    /// SNAP header; of UI commands whose access points are both [`Lsap::Snap`].
     #[serde(skip_serializing_if = "Option::is_none")]
     pub snap: Option<Snap>,
 }
@@ -267,7 +267,7 @@ pub fn parse(cursor: &mut Cursor<'_>) -> Result<Option<Header>, Malformed> {
     let control = Control::parse(first, cursor)?;
     let information = matches!(control, Control::Unnumbered { function: Unnumbered::Information, .. });
     let snap = match (dsap, ssap) {
-        (Lsap::Snap, Lsap::Snap) if information => {
+        (Lsap::Snap, Lsap::Snap) if information && !response => {
             let [o0, o1, o2, p0, p1] = *cursor.array::<SNAP_LEN>()?;
             Some(Snap { oui: Oui([o0, o1, o2]), protocol: u16::from_be_bytes([p0, p1]) })
         }

@@ -48,6 +48,10 @@ pub struct Header {
     /// Rate of an 802.11n frame.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub mcs: Option<Mcs>,
+    /// Zero-length PSDU: the radio heard a preamble only, and no frame follows the header. The number
+    /// says of which kind it was.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub zero_length_psdu: Option<u8>,
     /// What single antennas received, where presence bits say so more than once.
     pub antennas: ArrayVec<Antenna, MAX_PRESENT_WORDS>,
     /// What is wrong with the header.
@@ -129,6 +133,12 @@ impl Header {
     #[must_use]
     pub fn has_data_pad(&self) -> bool {
         self.flags.is_some_and(|flags| flags.contains(Flags::DATA_PAD))
+    }
+
+    /// Whether a frame follows the header.
+    #[must_use]
+    pub fn has_frame(&self) -> bool {
+        self.zero_length_psdu.is_none()
     }
 
     fn note(&mut self, result: Result<(), Malformed>) {
@@ -220,6 +230,10 @@ impl Header {
                 let [known, flags, index] = *field.array()?;
                 self.mcs.get_or_insert(Mcs { known, flags, index });
             }
+            26 => {
+                let value = field.u8()?;
+                self.zero_length_psdu.get_or_insert(value);
+            }
             _ => {}
         }
         Ok(())
@@ -279,7 +293,7 @@ pub fn parse(cursor: &mut Cursor<'_>) -> Result<Header, Malformed> {
     header.note(result);
     *cursor = start;
     header.note(skip(cursor, length.into()));
-    if header.has_fcs() {
+    if header.has_fcs() && header.has_frame() {
         header.note(cut_fcs(cursor));
     }
     Ok(header)

@@ -72,7 +72,9 @@ fn an_amsdu_does_not_say_who_is_who() {
     assert_eq!((header.destination, header.source, header.bssid), (None, Some(A[1]), Some(A[0])));
     assert_eq!(header.payload, Payload::Amsdu);
     let (header, _) = read(&write(QOS_DATA, 3, 4, &[0x80, 0, 1, 2, 3]));
-    assert_eq!((header.destination, header.source), (None, None));
+    assert_eq!((header.destination, header.source, header.bssid), (None, None, Some(A[2])));
+    let (header, _) = read(&write(0xc8, 2, 3, &[0x80, 0]));
+    assert_eq!((header.source, header.payload), (Some(A[2]), Payload::None));
 }
 
 #[test]

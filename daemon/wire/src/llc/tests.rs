@@ -144,7 +144,7 @@ proptest! {
         match header.snap {
             Some(snap) => {
                 prop_assert_eq!((snap, cursor.rest()), (Snap { oui: Oui(oui), protocol }, &[][..]));
-                prop_assert_eq!((dsap, ssap & 0xfe, first & 0xef), (0xaa, 0xaa, 3));
+                prop_assert_eq!((dsap, ssap, first & 0xef), (0xaa, 0xaa, 3));
             }
             None => prop_assert_eq!(cursor.rest(), &bytes[plain..]),
         }

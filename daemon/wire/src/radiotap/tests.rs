@@ -63,6 +63,13 @@ fn an_fcs_that_was_not_captured_takes_nothing_away() {
 }
 
 #[test]
+fn a_preamble_without_a_frame_has_no_fcs() {
+    let (header, rest) = read(&write(&[0x0400_0002], &[0x10, 1], &[]));
+    assert_eq!((header.zero_length_psdu, header.has_frame(), header.malformed), (Some(1), false, None));
+    assert_eq!(rest, []);
+}
+
+#[test]
 fn what_each_antenna_received_is_kept() {
     // Signal for all; then signal and antenna, twice.
     let present = [0xa000_0020, 0xa000_0820, 0x0000_0820];
