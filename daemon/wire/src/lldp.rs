@@ -5,10 +5,11 @@
 //! version of it and are ignored.
 
 use arrayvec::ArrayVec;
-use nom::{IResult, Parser, bytes::complete::take, number::complete::be_u16};
+use nom::{Parser, bytes::complete::take, number::complete::be_u16};
 
 use serde::Serialize;
 
+use crate::fields::{Parsed, array, finish, once, short};
 use crate::{Faults, Kind, Octets, Text, cursor::Cursor};
 
 mod basic;
@@ -158,8 +159,6 @@ enum Reading {
     Omitted(u32),
 }
 
-type Parsed<'a, T> = IResult<&'a [u8], T>;
-
 impl<'a> Advertisement<'a> {
     /// Reads one TLV. An error says that it is malformed; what of it can be used is used nevertheless.
     fn read(&mut self, tlv: Tlv<'a>, position: usize) -> Result<(), Kind> {
@@ -238,24 +237,6 @@ fn tlv(input: &[u8]) -> Parsed<'_, Tlv<'_>> {
     let [high, _] = header.to_be_bytes();
     let (input, value) = take(header & 0x01ff).parse(input)?;
     Ok((input, Tlv { kind: high >> 1, value }))
-}
-
-/// The fields of a TLV, whatever follows them.
-fn finish<T>(parsed: Parsed<'_, T>) -> Result<T, Kind> {
-    parsed.map(|(_, value)| value).map_err(short)
-}
-
-/// Nothing here fails but for want of octets.
-fn short(_: nom::Err<nom::error::Error<&[u8]>>) -> Kind {
-    Kind::Short
-}
-
-/// Fills a place that may be filled once.
-fn once<T>(place: &mut Option<T>, value: T) -> Result<&mut T, Kind> {
-    if place.is_some() {
-        return Err(Kind::Duplicate);
-    }
-    Ok(place.insert(value))
 }
 
 fn in_order(position: usize, expected: usize) -> Result<(), Kind> {

@@ -10,7 +10,7 @@ use nom::{
 };
 use serde::{Serialize, Serializer};
 
-use super::{NetworkAddress, Parsed, Reading, finish, once, text};
+use super::{NetworkAddress, Parsed, Reading, array, finish, once, text};
 use crate::{Kind, Octets, Text, ethernet, registry::registry};
 
 /// The organisation's identifier.
@@ -292,13 +292,6 @@ fn uuid(input: &[u8]) -> Parsed<'_, Uuid> {
 
 fn mac(input: &[u8]) -> Parsed<'_, ethernet::Address> {
     array.map(ethernet::Address).parse(input)
-}
-
-fn array<const N: usize>(input: &[u8]) -> Parsed<'_, [u8; N]> {
-    match input.split_first_chunk() {
-        Some((array, rest)) => Ok((rest, *array)),
-        None => Err(nom::Err::Error(nom::error::Error::new(input, nom::error::ErrorKind::Eof))),
-    }
 }
 
 #[cfg(test)]
