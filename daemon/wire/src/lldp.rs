@@ -284,4 +284,6 @@ const ORGANISATIONALLY_SPECIFIC: u8 = 127;
 const MUD_URL: u8 = 1;
 
 #[cfg(test)]
+mod properties;
+#[cfg(test)]
 mod tests;
