@@ -29,6 +29,7 @@ mod error;
 pub mod erspan;
 pub mod ethernet;
 pub mod fdp;
+mod fields;
 pub mod geneve;
 pub mod gre;
 pub mod icmp;

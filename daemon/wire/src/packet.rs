@@ -138,7 +138,7 @@ impl<'a> Packet<'a> {
             }
             ethernet::LLDP => {
                 let advertisement = lldp::parse(cursor.enter(Layer::Lldp));
-                self.note(advertisement.malformed.first().map_or(Ok(()), |first| Err(*first)));
+                self.note(advertisement.malformed.first());
                 self.network = Network::Lldp(Box::new(advertisement));
                 Ok(())
             }
