@@ -15,6 +15,7 @@
 #![deny(clippy::indexing_slicing, clippy::as_conversions)]
 #![cfg_attr(not(test), deny(clippy::arithmetic_side_effects))]
 
+mod addresses;
 pub mod arp;
 pub mod bpdu;
 pub mod capwap;
@@ -22,6 +23,7 @@ pub mod cdp;
 mod cursor;
 pub mod dhcpv4;
 pub mod dhcpv6;
+pub mod discovery;
 pub mod eap;
 pub mod eapol;
 pub mod edp;
@@ -42,6 +44,7 @@ pub mod linux_cooked;
 pub mod llc;
 pub mod lldp;
 pub mod mdns;
+mod membership;
 pub mod mld;
 pub mod mpls;
 pub mod ndp;
@@ -61,6 +64,7 @@ pub mod udp;
 pub mod vlan;
 pub mod vxlan;
 
+pub use addresses::{Address, Addresses};
 pub use cursor::Cursor;
 pub use error::{Faults, Kind, Layer, MAX_FAULTS, Malformed};
 pub use packet::{Application, Network, Packet, Transport, parse};
