@@ -22,6 +22,7 @@ pub mod cdp;
 mod cursor;
 pub mod dhcpv4;
 pub mod dhcpv6;
+pub mod domain;
 pub mod eap;
 pub mod eapol;
 pub mod edp;
