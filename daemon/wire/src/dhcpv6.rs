@@ -52,6 +52,8 @@ pub const MAX_OTHER_RELAY_OPTIONS: usize = 8;
 pub const MAX_ASSOCIATIONS: usize = 8;
 /// Most addresses, and most prefixes, of one identity association that are kept.
 pub const MAX_LEASES: usize = 8;
+/// Most other options within one identity association that are kept.
+pub const MAX_OTHER_ASSOCIATION_OPTIONS: usize = 4;
 /// Most options that a client asks for that are kept.
 pub const MAX_REQUESTED: usize = 128;
 /// Most addresses of an option that are kept.

@@ -1,6 +1,6 @@
 //! Domain names as sequences of labels (RFC 1035, 3.1 and 4.1.4; RFC 3397; RFC 8415, 10).
 
-use std::fmt;
+use std::fmt::{self, Write};
 
 use serde::Serialize;
 
@@ -47,7 +47,12 @@ impl Name {
         if !self.0.is_empty() {
             self.0.push('.');
         }
-        self.0.push_str(&Text(label).to_string().replace('.', "\\."));
+        if label.contains(&b'.') {
+            self.0.push_str(&Text(label).to_string().replace('.', "\\."));
+        } else {
+            // Writing into a string does not fail.
+            let _ = write!(self.0, "{}", Text(label));
+        }
     }
 }
 
@@ -87,6 +92,22 @@ pub(crate) fn read_complete<'a>(
         (_, Ok(Ending::Partial)) => Err(cursor.malformed(Kind::Short)),
         (_, Err(malformed)) => Err(malformed),
     }
+}
+
+/// Steps over a name without reading what it points to.
+pub(crate) fn skip(cursor: &mut Cursor<'_>) -> Result<(), Malformed> {
+    for _ in 0..=MAX_LABELS {
+        let start = *cursor;
+        match cursor.u8()? {
+            0 => return Ok(()),
+            octets @ 1..=MAX_LABEL_LEN => {
+                cursor.take(octets.into())?;
+            }
+            0xc0.. => return cursor.u8().map(|_| ()),
+            _ => return Err(start.malformed(Kind::Value)),
+        }
+    }
+    Err(cursor.malformed(Kind::Length))
 }
 
 fn follow<'a>(
@@ -209,6 +230,15 @@ mod tests {
         assert_eq!(at(b"\x40", 0).1, Err(Kind::Value));
         assert_eq!(at(b"\x01a\x05b", 0), ("a".into(), Err(Kind::Short), 2));
         assert_eq!(at(b"\xc0", 0).1, Err(Kind::Short));
+    }
+
+    #[test]
+    fn a_name_is_stepped_over_to_its_root_or_pointer() {
+        let mut cursor = Cursor::new(b"\x02pc\0\x01a\xc0\0\x01b\x40", 0, Layer::Dhcpv4);
+        assert_eq!((skip(&mut cursor), cursor.offset()), (Ok(()), 4));
+        assert_eq!((skip(&mut cursor), cursor.offset()), (Ok(()), 8));
+        assert_eq!(skip(&mut cursor).unwrap_err().kind, Kind::Value);
+        assert_eq!(skip(&mut Cursor::new(&[1; 400], 0, Layer::Dhcpv4)).unwrap_err().kind, Kind::Length);
     }
 
     #[test]

@@ -3,12 +3,16 @@
 use arrayvec::ArrayVec;
 
 use super::{
-    Architecture, Authentication, ClientFqdn, ClientIdentifier, ClientMachine, MAX_INSTANCES, Message,
-    MessageType, NetworkInterface, OptionFact, OptionOctets, Options, RelayAgent, Route, UserClass,
+    Architecture, Authentication, ClientFqdn, ClientIdentifier, ClientMachine, MAX_DOMAINS, MAX_INSTANCES,
+    Message, MessageType, NetworkInterface, OptionFact, OptionOctets, Options, RelayAgent, Route, UserClass,
     VendorClass, VendorOptions,
     value::{Value, within},
 };
-use crate::{Kind, Malformed, cursor::Cursor, domain};
+use crate::{
+    Kind, Malformed,
+    cursor::Cursor,
+    domain::{self, Name},
+};
 
 /// Most octets of options that are looked at; no UDP datagram has more.
 const MAX_OPTIONS_LEN: usize = 65_535;
@@ -145,7 +149,15 @@ impl<'a> Options<'a> {
             118 => self.subnet_selection = value.address(),
             119 => {
                 let message = Some(value.cursor());
-                self.domain_search = value.list(|cursor| domain::read_complete(cursor, message));
+                let mut room = MAX_DOMAINS;
+                self.domain_search = value.list(|cursor| {
+                    // Names that find no room cost no more than their octets, wherever they point.
+                    if room == 0 {
+                        return domain::skip(cursor).map(|()| Name::default());
+                    }
+                    room = room.saturating_sub(1);
+                    domain::read_complete(cursor, message)
+                });
             }
             121 => self.routes = value.list(Route::parse),
             124 => self.vendor_classes = VendorClass::read(value),

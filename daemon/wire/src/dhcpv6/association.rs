@@ -6,13 +6,10 @@ use arrayvec::ArrayVec;
 use serde::Serialize;
 
 use super::{
-    MAX_LEASES, OptionFact, Status,
+    MAX_LEASES, MAX_OTHER_ASSOCIATION_OPTIONS, OptionFact, Status,
     reader::{RawOption, Tally, address, each},
 };
 use crate::{Kind, Malformed, dhcpv4::is_default, registry::registry};
-
-/// Most other options within an identity association that are kept.
-pub const MAX_OTHERS: usize = 4;
 
 registry! {
     /// What an identity association is for; the number is that of the option.
@@ -50,7 +47,7 @@ pub struct Association<'a> {
     pub status: Option<Status<'a>>,
     /// Other options within it and within what it holds. What they hold is not read.
     #[serde(skip_serializing_if = "is_default")]
-    pub others: ArrayVec<OptionFact, MAX_OTHERS>,
+    pub others: ArrayVec<OptionFact, MAX_OTHER_ASSOCIATION_OPTIONS>,
 }
 
 /// An address of an identity association (21.6).
