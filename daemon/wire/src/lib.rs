@@ -24,6 +24,7 @@ mod cursor;
 pub mod dhcpv4;
 pub mod dhcpv6;
 pub mod discovery;
+pub mod domain;
 pub mod eap;
 pub mod eapol;
 pub mod edp;

@@ -219,12 +219,12 @@ impl<'a> Packet<'a> {
         }
     }
 
-    fn read_dhcpv4(&mut self, mut cursor: Cursor<'a>) -> Result<(), Malformed> {
+    fn read_dhcpv4(&mut self, cursor: Cursor<'a>) -> Result<(), Malformed> {
         if !matches!(self.network, Network::Ipv4(_)) {
             return Ok(());
         }
-        let message = dhcpv4::parse(&mut cursor)?;
-        self.note(message.malformed.first().map_or(Ok(()), |first| Err(*first)));
+        let message = dhcpv4::parse(cursor)?;
+        self.note(message.malformed.first());
         self.application = Application::Dhcp(Box::new(message));
         Ok(())
     }

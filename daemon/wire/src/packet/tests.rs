@@ -392,8 +392,8 @@ fn exercise(bytes: &[u8], wire_len: u32) {
         }
     }
     if let Application::Dhcp(m) = &packet.application {
-        let _ = (m.mac(), m.options.client_fqdn.as_ref().map(dhcpv4::ClientFqdn::name));
-        let _ = m.options.relay_agent.as_ref().map(|r| r.sub_options().count());
+        let _ = (m.mac(), m.options.client_identifier.as_ref().map(|c| c.iaid_and_duid().is_some()));
+        let _ = m.options.relay_agent.as_ref().map(|r| r.sub_options.len());
     }
 }
 
