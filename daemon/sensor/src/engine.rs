@@ -220,14 +220,15 @@ impl Engine {
             return Outcome::Excluded(exclusion);
         }
         let stripped = frame.tag.map(|tag| wire::vlan::Tag { tpid: tag.protocol, tci: tag.control });
-        let Ok(packet) = wire::parse(frame.bytes, stripped, frame.wire_len) else {
+        let Some(link) = wire::Link::from_linktype(frame.link) else { return Outcome::Unread };
+        let Ok(packet) = wire::parse(link, frame.bytes, stripped, frame.wire_len) else {
             return Outcome::Malformed;
         };
         if let Some(exclusion) = self.rules.collect().exclusions().judge(&packet) {
             return Outcome::Excluded(exclusion);
         }
         let seen = Seen { packet: &packet, time: frame.time_ns, bytes, vlan: packet.vlan().unwrap_or(0) };
-        let source = Mac(packet.ethernet.source.0);
+        let source = Mac(packet.source().unwrap_or_default().0);
         if !source.is_group() {
             self.tables.devices.frame((seen.vlan, source), &interface.name, seen.time, bytes, &mut self.out);
         }
@@ -247,7 +248,7 @@ impl Engine {
             }
             wire::Network::Ipv4(header) => {
                 seen.ip(interface, source, header.protocol, &mut self.tables.flows, &mut self.out);
-                if let wire::Application::Dhcp(message) = &packet.application {
+                if let wire::Application::Dhcpv4(message) = &packet.application {
                     self.tables.dhcp.message(
                         &interface.name,
                         seen.vlan,
@@ -263,7 +264,7 @@ impl Engine {
                 seen.ip(interface, source, header.protocol, &mut self.tables.flows, &mut self.out);
                 true
             }
-            wire::Network::Other => false,
+            _ => false,
         };
         // A part that the filter cut away is not a fault of the frame.
         let fault = packet.malformed.filter(|m| m.kind != wire::Kind::NotCaptured);
@@ -308,7 +309,7 @@ impl Seen<'_> {
             interface: &interface.name,
             vlan: self.vlan,
             source_mac,
-            destination_mac: Mac(self.packet.ethernet.destination.0),
+            destination_mac: Mac(self.packet.destination().unwrap_or_default().0),
             source: (source, ports.0),
             destination: (destination, ports.1),
             protocol,

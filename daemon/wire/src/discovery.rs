@@ -52,7 +52,7 @@ impl Protocol {
     }
 
     #[inline]
-    fn from_port(port: u16) -> Option<Protocol> {
+    pub(crate) fn from_port(port: u16) -> Option<Protocol> {
         ALL.into_iter().find(|protocol| protocol.port() == port)
     }
 }

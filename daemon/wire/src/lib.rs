@@ -68,5 +68,6 @@ pub mod vxlan;
 pub use addresses::{Address, Addresses};
 pub use cursor::Cursor;
 pub use error::{Faults, Kind, Layer, MAX_FAULTS, Malformed};
-pub use packet::{Application, Network, Packet, Transport, parse};
+pub use link::Link;
+pub use packet::{Application, Encapsulation, Framing, Network, Packet, Transport, Wireless, parse};
 pub use text::{Octets, Text};

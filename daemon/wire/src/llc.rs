@@ -168,6 +168,8 @@ pub const EDP: Snap = Snap { oui: Oui([0x00, 0xe0, 0x2b]), protocol: 0x00bb };
 pub const FDP: Snap = Snap { oui: Oui([0x00, 0xe0, 0x52]), protocol: 0x2000 };
 /// SynOptics Network Management Protocol.
 pub const SONMP: Snap = Snap { oui: Oui([0x00, 0x00, 0x81]), protocol: 0x01a2 };
+/// SONMP, to be forwarded by bridges.
+pub const SONMP_FLATNET: Snap = Snap { oui: Oui([0x00, 0x00, 0x81]), protocol: 0x01a1 };
 
 /// An organisation, as IEEE numbers them. Shown as three pairs of digits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
