@@ -11,14 +11,14 @@ use crate::{
 pub struct Packet<'a> {
     /// Who sent it to whom.
     pub ethernet: ethernet::Header,
-    /// At most two VLAN tags, outermost first; the one that the network card took out is the first.
+    /// At most [`vlan::MAX_TAGS`] VLAN tags, outermost first; the one that the network card took out is the first.
     pub tags: vlan::Tags,
     /// The type field behind the tags. Below [`ethernet::FIRST_TYPE`] it is the length of an LLC frame.
     pub ethertype: u16,
     /// What the frame carries.
     pub network: Network<'a>,
     /// What the IP packet carries.
-    pub transport: Transport,
+    pub transport: Transport<'a>,
     /// What the UDP datagram carries.
     pub application: Application<'a>,
     /// The first part that is malformed. Everything that was read before it, and beside it, is
@@ -32,7 +32,7 @@ pub enum Network<'a> {
     /// ARP for IPv4 over Ethernet.
     Arp(arp::Packet),
     /// An IPv4 packet.
-    Ipv4(ipv4::Header),
+    Ipv4(ipv4::Header<'a>),
     /// An IPv6 packet.
     Ipv6(ipv6::Header),
     /// An LLDPDU.
@@ -43,9 +43,9 @@ pub enum Network<'a> {
 
 /// What an IP packet carries.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub enum Transport {
+pub enum Transport<'a> {
     /// A TCP segment.
-    Tcp(tcp::Header),
+    Tcp(tcp::Header<'a>),
     /// A UDP datagram.
     Udp(udp::Header),
     /// An ICMP message.
@@ -149,12 +149,13 @@ impl<'a> Packet<'a> {
     #[inline]
     fn read_ipv4(&mut self, mut cursor: Cursor<'a>) -> Result<(), Malformed> {
         let start = cursor;
-        let header = ipv4::parse(&mut cursor)?;
-        self.network = Network::Ipv4(header);
+        let mut header = ipv4::parse(&mut cursor)?;
         let mut cursor = start;
         self.note(header.limit(&mut cursor));
         cursor.take(ipv4::HEADER_LEN)?;
-        ipv4::skip_options(&header, &mut cursor)?;
+        let options = header.read_options(&mut cursor);
+        self.network = Network::Ipv4(header);
+        self.note(options);
         if header.fragment_offset > 0 {
             self.transport = Transport::Fragment;
             return Ok(());
