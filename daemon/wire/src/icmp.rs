@@ -10,7 +10,7 @@ pub const PROTOCOL: u8 = 1;
 pub const PROTOCOL_V6: u8 = 58;
 
 /// What a message is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
 pub struct Header {
     /// Type, of the ICMP or the ICMPv6 registry.
     pub message_type: u8,

@@ -23,7 +23,7 @@ pub const DESTINATION_OPTIONS: u8 = 60;
 pub const NO_NEXT_HEADER: u8 = 59;
 
 /// The fields of a header, and what its extension headers say.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
 pub struct Header {
     /// Differentiated services code point (RFC 2474).
     pub dscp: u8,
@@ -48,7 +48,7 @@ pub struct Header {
 }
 
 /// A Fragment header (4.5).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
 pub struct Fragment {
     /// Offset of this fragment's payload in the packet's fragmentable part, in octets.
     pub offset: u16,

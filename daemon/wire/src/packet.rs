@@ -27,7 +27,7 @@ pub struct Packet<'a> {
     /// What the frame carries.
     pub network: Network<'a>,
     /// What the IP packet carries.
-    pub transport: Transport,
+    pub transport: Transport<'a>,
     /// What the IP packet or UDP datagram carries, where it is a protocol that is read here.
     pub application: Application<'a>,
     /// The first part that is malformed. Everything that was read before it, and beside it, is
@@ -88,7 +88,7 @@ pub enum Network<'a> {
     /// An FDP announcement.
     Fdp(Box<fdp::Message<'a>>),
     /// An IPv4 packet.
-    Ipv4(ipv4::Header),
+    Ipv4(ipv4::Header<'a>),
     /// An IPv6 packet.
     Ipv6(ipv6::Header),
     /// An LLDPDU.
@@ -103,9 +103,9 @@ pub enum Network<'a> {
 
 /// What an IP packet carries.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub enum Transport {
+pub enum Transport<'a> {
     /// A TCP segment.
-    Tcp(tcp::Header),
+    Tcp(tcp::Header<'a>),
     /// A UDP datagram.
     Udp(udp::Header),
     /// An ICMP message.

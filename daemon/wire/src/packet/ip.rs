@@ -10,12 +10,13 @@ impl<'a> Packet<'a> {
     #[inline]
     pub(super) fn read_ipv4(&mut self, mut cursor: Cursor<'a>) -> Outcome {
         let start = cursor;
-        let header = ipv4::parse(&mut cursor)?;
-        self.network = Network::Ipv4(header);
+        let mut header = ipv4::parse(&mut cursor)?;
         let mut cursor = start;
         self.note(header.limit(&mut cursor));
         cursor.take(ipv4::HEADER_LEN)?;
-        ipv4::skip_options(&header, &mut cursor)?;
+        let options = header.read_options(&mut cursor);
+        self.network = Network::Ipv4(header);
+        self.note(options);
         if header.fragment_offset > 0 {
             self.transport = Transport::Fragment;
             return Ok(());

@@ -165,9 +165,9 @@ fn a_tcp_segment_is_read_as_it_was_written() {
     let Transport::Tcp(tcp) = packet.transport else { panic!("{packet:?}") };
     assert_eq!((tcp.source, tcp.destination, tcp.sequence, tcp.window), (40_000, 443, 7, 64_240));
     assert_eq!(tcp.flags, tcp::Flags::SYN);
-    assert_eq!((tcp.options.maximum_segment_size, tcp.options.window_scale), (Some(1460), Some(7)));
-    assert_eq!(tcp.options.timestamps.map(|t| t.value), Some(11));
-    assert!(tcp.options.sack_permitted);
+    assert_eq!((tcp.options.maximum_segment_size(), tcp.options.window_scale()), (Some(1460), Some(7)));
+    assert_eq!(tcp.options.timestamps().map(|t| t.value), Some(11));
+    assert!(tcp.options.sack_permitted());
 }
 
 #[test]
@@ -233,9 +233,14 @@ fn a_priority_tag_names_no_vlan() {
 }
 
 #[test]
-fn a_third_tag_is_not_understood_and_not_malformed() {
-    let inner = vlan(3, 0x0800, &ipv4(6, &syn()));
-    let frame = ethernet(0x8100, &vlan(1, 0x8100, &vlan(2, 0x8100, &inner)));
+fn a_tag_beyond_the_bound_is_not_understood_and_not_malformed() {
+    let tagged = |count| {
+        (0..count).fold(ipv4(6, &syn()), |inner, at| vlan(at, if at == 0 { 0x0800 } else { 0x8100 }, &inner))
+    };
+    let bound = u16::try_from(vlan::MAX_TAGS).unwrap();
+    let frame = ethernet(0x8100, &tagged(bound));
+    assert!(matches!(read(&frame).transport, Transport::Tcp(_)));
+    let frame = ethernet(0x8100, &tagged(bound + 1));
     let packet = read(&frame);
     assert_eq!((packet.ethertype, packet.is_understood(), packet.malformed), (0x8100, false, None));
 }

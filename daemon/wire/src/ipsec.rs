@@ -1,0 +1,1 @@
+//! AH and ESP.
