@@ -227,11 +227,11 @@ impl<'a> Message<'a> {
             if cursor.is_empty() {
                 return Ok(());
             }
-            if Method::from(cursor.u8()?) == Method::Expanded {
-                keep(&mut self.desired_expanded, &mut self.omitted, Expanded::parse(&mut cursor)?);
-            } else {
-                return Err(cursor.malformed(Kind::Value));
+            let entry = cursor;
+            if Method::from(cursor.u8()?) != Method::Expanded {
+                return Err(entry.malformed(Kind::Value));
             }
+            keep(&mut self.desired_expanded, &mut self.omitted, Expanded::parse(&mut cursor)?);
         }
         let beyond = cursor.wire_remaining().checked_div(EXPANDED_LEN).unwrap_or(0);
         self.omitted = self.omitted.saturating_add(u32::try_from(beyond).unwrap_or(u32::MAX));

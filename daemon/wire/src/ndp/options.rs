@@ -20,6 +20,7 @@ pub struct Options<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub target_link_layer_address: Option<LinkLayerAddress<'a>>,
     /// Prefix Information (RFC 4861, 4.6.2).
+    #[serde(skip_serializing_if = "ArrayVec::is_empty")]
     pub prefixes: ArrayVec<PrefixInformation, MAX_PREFIXES>,
     /// Redirected Header (RFC 4861, 4.6.3): octets of the packet that it holds. They are not read.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -37,10 +38,13 @@ pub struct Options<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub nonce: Option<Octets<'a>>,
     /// Route Information (RFC 4191, 2.3).
+    #[serde(skip_serializing_if = "ArrayVec::is_empty")]
     pub routes: ArrayVec<RouteInformation, MAX_ROUTES>,
     /// Recursive DNS Server (RFC 8106, 5.1).
+    #[serde(skip_serializing_if = "ArrayVec::is_empty")]
     pub dns_servers: ArrayVec<DnsServers<'a>, MAX_DNS_LISTS>,
     /// DNS Search List (RFC 8106, 5.2).
+    #[serde(skip_serializing_if = "ArrayVec::is_empty")]
     pub search_lists: ArrayVec<SearchList<'a>, MAX_DNS_LISTS>,
     /// RA Flags Extension (RFC 5175, 4): the 48 bits, the first one being the highest.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -49,8 +53,10 @@ pub struct Options<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub captive_portal: Option<Text<'a>>,
     /// PREF64 (RFC 8781, 4).
+    #[serde(skip_serializing_if = "ArrayVec::is_empty")]
     pub pref64: ArrayVec<Pref64, MAX_PREF64>,
     /// The options that are not read, in the order they were sent.
+    #[serde(skip_serializing_if = "ArrayVec::is_empty")]
     pub others: ArrayVec<OptionFact, MAX_OTHER_OPTIONS>,
     /// How many entries found no room in one of the bounded lists.
     pub omitted: u32,
@@ -228,6 +234,8 @@ pub struct SearchList<'a> {
 pub struct Pref64 {
     /// Seconds for which the prefix is valid, a multiple of 8.
     pub lifetime: u16,
+    /// Prefix Length Code, as it was sent.
+    pub prefix_length_code: u8,
     /// Bits of the prefix; `None` for the two codes that are reserved.
     pub prefix_length: Option<u8>,
     /// The prefix: the highest 96 bits.

@@ -198,7 +198,9 @@ impl<'a> Options<'a> {
         let mut cursor = option.value;
         let scaled = option.length(cursor.u16())?;
         let octets: &[u8; 12] = option.length(cursor.array())?;
-        let prefix_length = match scaled & 0x0007 {
+        let [_, low] = scaled.to_be_bytes();
+        let prefix_length_code = low & 0x07;
+        let prefix_length = match prefix_length_code {
             0 => Some(96),
             1 => Some(64),
             2 => Some(56),
@@ -207,7 +209,12 @@ impl<'a> Options<'a> {
             5 => Some(32),
             _ => None,
         };
-        let pref64 = Pref64 { lifetime: scaled & 0xfff8, prefix_length, prefix: filled_up(octets) };
+        let pref64 = Pref64 {
+            lifetime: scaled & 0xfff8,
+            prefix_length_code,
+            prefix_length,
+            prefix: filled_up(octets),
+        };
         keep(&mut self.pref64, &mut self.omitted, pref64);
         if prefix_length.is_none() {
             return option.malformed(Kind::Value);
