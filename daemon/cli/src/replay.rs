@@ -4,6 +4,7 @@ use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
 use headgate_record::Record;
+use headgate_rules::Rules;
 use headgate_sensor::Engine;
 use headgate_service::config::{self, DEFAULT_PATH, Headgate};
 
@@ -15,12 +16,7 @@ use crate::show;
 /// configuration on this machine the shipped defaults apply. A file that is damaged gives all that
 /// comes before the damage; then the next file is read, and the damage decides the exit code.
 pub(crate) fn replay(config_file: &Path, files: &[PathBuf], as_json: bool) -> Result<(), CliError> {
-    let installed = config_file.exists() || config_file != Path::new(DEFAULT_PATH);
-    let (settings, rules) = if installed {
-        (config::load(config_file)?, headgate_sensor::read_rules(config_file)?)
-    } else {
-        (Headgate::default(), shipped_rules()?)
-    };
+    let (settings, rules) = settings(config_file)?;
     let mut engine = Engine::new(rules, &settings);
     let mut printer = Printer { as_json, records: Vec::new(), output: Ok(()) };
     let mut result = Ok(());
@@ -38,6 +34,16 @@ pub(crate) fn replay(config_file: &Path, files: &[PathBuf], as_json: bool) -> Re
         (Err(error), Ok(()) | Err(CliError::Nothing(_))) => Err(CliError::Said(Box::new(error))),
         (_, printed) => printed,
     }
+}
+
+/// The configuration and the rules of this machine, or the shipped defaults where it has none.
+pub(crate) fn settings(config_file: &Path) -> Result<(Headgate, Rules), CliError> {
+    let installed = config_file.exists() || config_file != Path::new(DEFAULT_PATH);
+    Ok(if installed {
+        (config::load(config_file)?, headgate_sensor::read_rules(config_file)?)
+    } else {
+        (Headgate::default(), shipped_rules()?)
+    })
 }
 
 struct Printer {

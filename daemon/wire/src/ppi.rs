@@ -300,7 +300,7 @@ mod tests {
         bytes[2] = 200;
         let (header, rest) = read(&bytes);
         assert_eq!((header.malformed.map(|m| m.kind), header.fields.len()), (Some(Kind::Length), 1));
-        assert_eq!(rest, []);
+        assert!(rest.is_empty());
         bytes[2] = 7;
         assert_eq!(parse(&mut Cursor::new(&bytes, 0, Layer::Ppi)).map_err(|e| e.kind), Err(Kind::Length));
     }

@@ -66,7 +66,7 @@ fn an_fcs_that_was_not_captured_takes_nothing_away() {
 fn a_preamble_without_a_frame_has_no_fcs() {
     let (header, rest) = read(&write(&[0x0400_0002], &[0x10, 1], &[]));
     assert_eq!((header.zero_length_psdu, header.has_frame(), header.malformed), (Some(1), false, None));
-    assert_eq!(rest, []);
+    assert!(rest.is_empty());
 }
 
 #[test]
