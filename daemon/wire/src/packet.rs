@@ -34,7 +34,7 @@ pub enum Network<'a> {
     /// An IPv4 packet.
     Ipv4(ipv4::Header<'a>),
     /// An IPv6 packet.
-    Ipv6(ipv6::Header),
+    Ipv6(ipv6::Header<'a>),
     /// An LLDPDU.
     Lldp(Box<lldp::Advertisement<'a>>),
     /// A protocol that is not read here, or one whose header could not be read.
@@ -169,7 +169,10 @@ impl<'a> Packet<'a> {
         self.note(header.limit(&mut cursor));
         let extensions = header.read_extensions(&mut cursor);
         self.network = Network::Ipv6(header);
-        extensions?;
+        self.note(extensions);
+        if !header.is_chain_read() {
+            return Ok(());
+        }
         if header.is_later_fragment() {
             self.transport = Transport::Fragment;
             return Ok(());
