@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 
 use crate::{
-    Layer, Malformed, arp, cursor::Cursor, dhcpv4, ethernet, icmp, ipv4, ipv6, lldp, tcp, udp, vlan,
+    Layer, Malformed, arp, cursor::Cursor, dhcpv4, ethernet, icmp, icmpv6, ipv4, ipv6, lldp, tcp, udp, vlan,
 };
 
 /// A frame, as far as it could be read.
@@ -49,9 +49,9 @@ pub enum Transport<'a> {
     /// A UDP datagram.
     Udp(udp::Header),
     /// An ICMP message.
-    Icmp(icmp::Header),
+    Icmp(icmp::Header<'a>),
     /// An ICMPv6 message.
-    Icmpv6(icmp::Header),
+    Icmpv6(icmpv6::Header<'a>),
     /// A fragment other than the first: it holds no transport header.
     Fragment,
     /// A protocol that is not read here (IANA protocol numbers).
@@ -209,12 +209,16 @@ impl<'a> Packet<'a> {
                 Ok(())
             }
             icmp::PROTOCOL if matches!(self.network, Network::Ipv4(_)) => {
-                self.transport = Transport::Icmp(icmp::parse(&mut cursor.enter(Layer::Icmp))?);
-                Ok(())
+                let mut cursor = cursor.enter(Layer::Icmp);
+                let header = icmp::parse(&mut cursor)?;
+                self.transport = Transport::Icmp(header);
+                header.check(cursor)
             }
-            icmp::PROTOCOL_V6 if matches!(self.network, Network::Ipv6(_)) => {
-                self.transport = Transport::Icmpv6(icmp::parse(&mut cursor.enter(Layer::Icmpv6))?);
-                Ok(())
+            icmpv6::PROTOCOL if matches!(self.network, Network::Ipv6(_)) => {
+                let mut cursor = cursor.enter(Layer::Icmpv6);
+                let header = icmpv6::parse(&mut cursor)?;
+                self.transport = Transport::Icmpv6(header);
+                header.check(cursor)
             }
             other => {
                 self.transport = Transport::Other(other);
