@@ -3,9 +3,9 @@
 use std::net::IpAddr;
 
 use crate::{
-    Link, Malformed, arp, bpdu, cdp, dhcpv4, dhcpv6, discovery, eapol, edp, ethernet, fdp, icmp, ieee80211,
-    igmp, ipv4, ipv6, linux_cooked, llc, lldp, mdns, mld, mpls, ndp, null, ppi, pppoe, radiotap, radius,
-    sonmp, tcp, udp, vlan,
+    Link, Malformed, arp, bpdu, cdp, dhcpv4, dhcpv6, discovery, eapol, edp, ethernet, fdp, icmp, icmpv6,
+    ieee80211, igmp, ipsec, ipv4, ipv6, linux_cooked, llc, lldp, mdns, mld, mpls, ndp, null, ppi, pppoe,
+    radiotap, radius, sctp, sonmp, tcp, udp, vlan,
 };
 
 mod ip;
@@ -22,7 +22,7 @@ pub struct Packet<'a> {
     /// The type field behind the tags, or what stands for it in another framing; 0 where nothing does. At most
     /// [`llc::MAX_LENGTH`] it is the length of an LLC frame.
     pub ethertype: u16,
-    /// What is between the type field and the network layer, which most frames do not have.
+    /// Headers beside those of the network layer, which most frames do not have.
     pub encapsulation: Option<Box<Encapsulation>>,
     /// What the frame carries.
     pub network: Network<'a>,
@@ -61,7 +61,7 @@ pub struct Wireless {
     pub header: Option<ieee80211::Header>,
 }
 
-/// Headers between the type field and the network layer.
+/// Headers beside those of the network layer.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Encapsulation {
     /// LLC, of a frame that has a length in the place of a type.
@@ -70,6 +70,8 @@ pub struct Encapsulation {
     pub pppoe: Option<pppoe::Session>,
     /// An MPLS label stack.
     pub mpls: Option<mpls::Header>,
+    /// The Authentication Header of an IPv4 packet; that of IPv6 is one of the extension headers.
+    pub authentication: Option<ipsec::Authentication>,
 }
 
 /// What a frame carries.
@@ -90,7 +92,7 @@ pub enum Network<'a> {
     /// An IPv4 packet.
     Ipv4(ipv4::Header<'a>),
     /// An IPv6 packet.
-    Ipv6(ipv6::Header),
+    Ipv6(ipv6::Header<'a>),
     /// An LLDPDU.
     Lldp(Box<lldp::Advertisement<'a>>),
     /// The discovery of a PPPoE access concentrator.
@@ -109,9 +111,13 @@ pub enum Transport<'a> {
     /// A UDP datagram.
     Udp(udp::Header),
     /// An ICMP message.
-    Icmp(icmp::Header),
+    Icmp(icmp::Header<'a>),
     /// An ICMPv6 message.
-    Icmpv6(icmp::Header),
+    Icmpv6(icmpv6::Header<'a>),
+    /// An SCTP packet.
+    Sctp(sctp::Header<'a>),
+    /// An encrypted packet.
+    Esp(ipsec::Esp),
     /// A fragment other than the first: it holds no transport header.
     Fragment,
     /// A protocol that is not read here (IANA protocol numbers).

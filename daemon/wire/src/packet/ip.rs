@@ -3,7 +3,8 @@
 use super::read::Outcome;
 use super::{Application, Network, Packet, Transport};
 use crate::{
-    Cursor, Layer, dhcpv4, dhcpv6, discovery, icmp, igmp, ipv4, ipv6, mdns, mld, ndp, radius, tcp, udp,
+    Cursor, Layer, dhcpv4, dhcpv6, discovery, icmp, icmpv6, igmp, ipsec, ipv4, ipv6, mdns, mld, ndp, radius,
+    sctp, tcp, udp,
 };
 
 impl<'a> Packet<'a> {
@@ -30,7 +31,10 @@ impl<'a> Packet<'a> {
         self.note(header.limit(&mut cursor));
         let extensions = header.read_extensions(&mut cursor);
         self.network = Network::Ipv6(header);
-        extensions?;
+        self.note(extensions);
+        if !header.is_chain_read() {
+            return Ok(());
+        }
         if header.is_later_fragment() {
             self.transport = Transport::Fragment;
             return Ok(());
@@ -66,19 +70,41 @@ impl<'a> Packet<'a> {
         let is_v6 = matches!(self.network, Network::Ipv6(_));
         match protocol {
             icmp::PROTOCOL if !is_v6 => {
-                self.transport = Transport::Icmp(icmp::parse(&mut cursor.enter(Layer::Icmp))?);
+                let mut cursor = cursor.enter(Layer::Icmp);
+                let header = icmp::parse(&mut cursor)?;
+                self.transport = Transport::Icmp(header);
+                return header.check(cursor);
             }
-            icmp::PROTOCOL_V6 if is_v6 => {
-                let header = icmp::parse(&mut cursor.enter(Layer::Icmpv6))?;
+            icmpv6::PROTOCOL if is_v6 => {
+                let start = cursor;
+                let mut cursor = cursor.enter(Layer::Icmpv6);
+                let header = icmpv6::parse(&mut cursor)?;
                 self.transport = Transport::Icmpv6(header);
+                self.note(header.check(cursor));
                 if !more_fragments {
-                    return self.read_icmpv6(header.message_type, cursor);
+                    return self.read_icmpv6(header.message_type.code(), start);
                 }
             }
             igmp::PROTOCOL if !more_fragments => {
                 self.transport = Transport::Other(protocol);
                 let message = igmp::parse(cursor.enter(Layer::Igmp))?;
                 self.application = self.boxed(message, |m| &m.malformed, Application::Igmp);
+            }
+            sctp::PROTOCOL => {
+                let mut cursor = cursor.enter(Layer::Sctp);
+                let header = sctp::parse(&mut cursor)?;
+                self.transport = Transport::Sctp(header);
+                return if more_fragments { Ok(()) } else { header.check(cursor) };
+            }
+            ipsec::ESP => {
+                self.transport = Transport::Esp(ipsec::parse_esp(&mut cursor.enter(Layer::Esp))?);
+            }
+            // Once: it cannot be within itself.
+            ipsec::AUTHENTICATION if !is_v6 && self.encapsulation().authentication.is_none() => {
+                let mut cursor = cursor.enter(Layer::Ah);
+                let header = ipsec::parse_authentication(&mut cursor)?;
+                self.encapsulation().authentication = Some(header);
+                return self.read_transport(header.next_header, more_fragments, cursor);
             }
             other => self.transport = Transport::Other(other),
         }

@@ -59,6 +59,8 @@ impl<Q: SerializeSeq> Layers<Q> {
             self.maybe(Layer::Mpls, encapsulation.mpls.as_ref())?;
         }
         self.network(&packet.network)?;
+        let authentication = packet.encapsulation.as_ref().and_then(|e| e.authentication);
+        self.maybe(Layer::Ah, authentication.as_ref())?;
         self.transport(&packet.transport)?;
         self.application(&packet.application)
     }
@@ -100,6 +102,8 @@ impl<Q: SerializeSeq> Layers<Q> {
             Transport::Udp(header) => self.put(Layer::Udp, header),
             Transport::Icmp(header) => self.put(Layer::Icmp, header),
             Transport::Icmpv6(header) => self.put(Layer::Icmpv6, header),
+            Transport::Sctp(header) => self.put(Layer::Sctp, header),
+            Transport::Esp(header) => self.put(Layer::Esp, header),
             Transport::Fragment | Transport::Other(_) | Transport::None => Ok(()),
         }
     }

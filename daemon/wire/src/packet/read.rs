@@ -227,7 +227,7 @@ impl<'a> Packet<'a> {
         wrap(Box::new(message))
     }
 
-    fn encapsulation(&mut self) -> &mut Encapsulation {
+    pub(super) fn encapsulation(&mut self) -> &mut Encapsulation {
         self.encapsulation.get_or_insert_default()
     }
 

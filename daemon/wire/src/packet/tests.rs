@@ -187,9 +187,10 @@ fn icmp_belongs_to_ipv4_and_icmpv6_to_ipv6() {
     let mut echo = MutableIcmpPacket::owned(vec![0; 8]).unwrap();
     echo.set_icmp_type(IcmpTypes::EchoRequest);
     let echo = echo.consume_to_immutable().packet_vec();
-    let header = icmp::Header { message_type: 8, code: 0 };
-    assert_eq!(read(&ethernet(0x0800, &ipv4(1, &echo))).transport, Transport::Icmp(header));
-    assert_eq!(read(&ethernet(0x86dd, &ipv6(58, &echo))).transport, Transport::Icmpv6(header));
+    let frame = ethernet(0x0800, &ipv4(1, &echo));
+    assert!(matches!(read(&frame).transport, Transport::Icmp(i) if i.message_type.code() == 8));
+    let frame = ethernet(0x86dd, &ipv6(58, &echo));
+    assert!(matches!(read(&frame).transport, Transport::Icmpv6(i) if i.message_type.code() == 8));
     assert_eq!(read(&ethernet(0x86dd, &ipv6(1, &echo))).transport, Transport::Other(1));
     assert_eq!(read(&ethernet(0x0800, &ipv4(58, &echo))).transport, Transport::Other(58));
 }
