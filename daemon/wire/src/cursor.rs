@@ -19,7 +19,7 @@ pub struct Cursor<'a> {
 
 impl<'a> Cursor<'a> {
     /// A cursor at the start of a frame of `wire_len` octets, of which `frame` was captured.
-    #[inline]
+    #[inline(always)]
     #[must_use]
     pub fn new(frame: &'a [u8], wire_len: u32, layer: Layer) -> Self {
         let wire_len = usize::try_from(wire_len).unwrap_or(usize::MAX);
@@ -27,7 +27,7 @@ impl<'a> Cursor<'a> {
     }
 
     /// The same position, read as `layer`.
-    #[inline]
+    #[inline(always)]
     #[must_use]
     pub fn enter(self, layer: Layer) -> Self {
         Cursor { layer, ..self }
@@ -38,7 +38,7 @@ impl<'a> Cursor<'a> {
     /// # Errors
     /// [`Kind::Short`] where the layer ends before them, [`Kind::NotCaptured`] where only the capture does; so
     /// for all that takes octets. The cursor then stays where it is.
-    #[inline]
+    #[inline(always)]
     pub fn array<const N: usize>(&mut self) -> Result<&'a [u8; N], Malformed> {
         match self.rest.split_first_chunk::<N>() {
             Some((view, rest)) => {
@@ -50,7 +50,7 @@ impl<'a> Cursor<'a> {
     }
 
     /// The next `length` octets.
-    #[inline]
+    #[inline(always)]
     pub fn take(&mut self, length: usize) -> Result<&'a [u8], Malformed> {
         match self.rest.split_at_checked(length) {
             Some((taken, rest)) => {
@@ -62,25 +62,25 @@ impl<'a> Cursor<'a> {
     }
 
     /// The next octet.
-    #[inline]
+    #[inline(always)]
     pub fn u8(&mut self) -> Result<u8, Malformed> {
         self.array().map(|[octet]| *octet)
     }
 
     /// The next two octets as a number in network order.
-    #[inline]
+    #[inline(always)]
     pub fn u16(&mut self) -> Result<u16, Malformed> {
         self.array().map(|view| u16::from_be_bytes(*view))
     }
 
     /// The next four octets as a number in network order.
-    #[inline]
+    #[inline(always)]
     pub fn u32(&mut self) -> Result<u32, Malformed> {
         self.array().map(|view| u32::from_be_bytes(*view))
     }
 
     /// A cursor that ends `length` octets from here; this one goes on behind them.
-    #[inline]
+    #[inline(always)]
     pub fn split(&mut self, length: usize) -> Result<Cursor<'a>, Malformed> {
         let mut part = *self;
         self.take(length)?;
@@ -89,7 +89,7 @@ impl<'a> Cursor<'a> {
     }
 
     /// Whether nothing of the layer is left, captured or not.
-    #[inline]
+    #[inline(always)]
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.wire_remaining() == 0
@@ -97,7 +97,7 @@ impl<'a> Cursor<'a> {
 
     /// Ends the layer `length` octets from here. Where the frame on the wire is shorter than that, the
     /// cursor keeps what there is.
-    #[inline]
+    #[inline(always)]
     pub fn limit(&mut self, length: usize) -> Result<(), Malformed> {
         if length > self.wire_remaining() {
             return Err(self.malformed(Kind::Length));
@@ -114,28 +114,28 @@ impl<'a> Cursor<'a> {
     }
 
     /// The captured octets from here to the end of the layer.
-    #[inline]
+    #[inline(always)]
     #[must_use]
     pub fn rest(&self) -> &'a [u8] {
         self.rest
     }
 
     /// Whether octets of the layer were on the wire and not captured.
-    #[inline]
+    #[inline(always)]
     #[must_use]
     pub fn is_cut(&self) -> bool {
         self.uncaptured > 0
     }
 
     /// Octets on the wire from here to the end of the layer.
-    #[inline]
+    #[inline(always)]
     #[must_use]
     pub fn wire_remaining(&self) -> usize {
         self.rest.len().saturating_add(self.uncaptured)
     }
 
     /// Octets from the start of the frame.
-    #[inline]
+    #[inline(always)]
     #[must_use]
     pub fn offset(&self) -> u32 {
         u32::try_from(self.end.saturating_sub(self.rest.len())).unwrap_or(u32::MAX)

@@ -65,7 +65,7 @@ pub struct Header {
 }
 
 /// Reads the header and the type or length field behind it.
-#[inline]
+#[inline(always)]
 pub fn parse(cursor: &mut Cursor<'_>) -> Result<(Header, u16), Malformed> {
     let view: &[u8; HEADER_LEN] = cursor.array()?;
     let [d0, d1, d2, d3, d4, d5, s0, s1, s2, s3, s4, s5, t0, t1] = *view;

@@ -61,6 +61,13 @@ pub struct Header<'a> {
 }
 
 impl<'a> Header<'a> {
+    /// Whether the header is longer than its fixed part.
+    #[inline]
+    #[must_use]
+    pub fn has_options(&self) -> bool {
+        usize::from(self.header_len) > HEADER_LEN
+    }
+
     /// Whether the packet is one of several fragments.
     #[must_use]
     pub fn is_fragment(&self) -> bool {
@@ -72,13 +79,7 @@ impl<'a> Header<'a> {
     ///
     /// # Errors
     /// The first fault.
-    #[inline]
     pub fn read_options(&mut self, cursor: &mut Cursor<'a>) -> Result<(), Malformed> {
-        if usize::from(self.header_len) > HEADER_LEN { self.read_some_options(cursor) } else { Ok(()) }
-    }
-
-    #[cold]
-    fn read_some_options(&mut self, cursor: &mut Cursor<'a>) -> Result<(), Malformed> {
         let start = *cursor;
         match cursor.take(usize::from(self.header_len).saturating_sub(HEADER_LEN)) {
             Ok(octets) => {
@@ -94,7 +95,7 @@ impl<'a> Header<'a> {
     }
 
     /// Ends the cursor where Total Length says.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn limit(&self, start: &mut Cursor<'_>) -> Result<(), Malformed> {
         if self.total_length == 0 && start.wire_remaining() > MAX_TOTAL_LENGTH {
             return Ok(());
@@ -107,7 +108,7 @@ impl<'a> Header<'a> {
 }
 
 /// Reads the fixed part of a header; the options are still ahead of the cursor.
-#[inline]
+#[inline(always)]
 pub fn parse<'a>(cursor: &mut Cursor<'a>) -> Result<Header<'a>, Malformed> {
     let start = *cursor;
     let view: &[u8; HEADER_LEN] = cursor.array()?;

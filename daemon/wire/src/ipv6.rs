@@ -82,6 +82,13 @@ pub struct Header<'a> {
 }
 
 impl<'a> Header<'a> {
+    /// Whether the protocol of the header is that of an extension header.
+    #[inline]
+    #[must_use]
+    pub fn has_extensions(&self) -> bool {
+        is_extension(self.next_header)
+    }
+
     /// Whether the packet is one of several fragments. An atomic fragment (RFC 6946) is not.
     #[must_use]
     pub fn is_fragment(&self) -> bool {
@@ -108,7 +115,7 @@ impl<'a> Header<'a> {
     /// # Errors
     /// [`Kind::Length`] where the frame is shorter, and [`Kind::Value`] for a jumbogram that fits
     /// Payload Length.
-    #[inline]
+    #[inline(always)]
     pub fn limit(&self, cursor: &mut Cursor<'_>) -> Result<(), Malformed> {
         if self.payload_length == 0 {
             return self.limit_elsewhere(cursor);
@@ -199,7 +206,7 @@ impl<'a> Header<'a> {
 }
 
 /// Reads the fixed header; the extension headers are still ahead of the cursor.
-#[inline]
+#[inline(always)]
 pub fn parse<'a>(cursor: &mut Cursor<'a>) -> Result<Header<'a>, Malformed> {
     let start = *cursor;
     let fixed: &[u8; 8] = cursor.array()?;

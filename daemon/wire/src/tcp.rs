@@ -83,7 +83,7 @@ impl<'a> Header<'a> {
     ///
     /// # Errors
     /// The first fault.
-    #[inline]
+    #[inline(always)]
     pub fn read_options(&mut self, cursor: &mut Cursor<'a>) -> Result<(), Malformed> {
         let length = usize::from(self.header_len).saturating_sub(HEADER_LEN);
         if length == 0 {
@@ -106,7 +106,7 @@ impl<'a> Header<'a> {
 }
 
 /// Reads the fixed part of a header; the options are still ahead of the cursor.
-#[inline]
+#[inline(always)]
 pub fn parse<'a>(cursor: &mut Cursor<'a>) -> Result<Header<'a>, Malformed> {
     let start = *cursor;
     let view: &[u8; HEADER_LEN] = cursor.array()?;

@@ -26,7 +26,7 @@ pub struct Header {
 
 impl Header {
     /// Ends the cursor, which is behind the header, where Length says.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn limit(&self, cursor: &mut Cursor<'_>) -> Result<(), Malformed> {
         if self.length == 0 && cursor.wire_remaining().saturating_add(HEADER_LEN) > MAX_LENGTH {
             return Ok(());
@@ -39,7 +39,7 @@ impl Header {
 }
 
 /// Reads a header.
-#[inline]
+#[inline(always)]
 pub fn parse(cursor: &mut Cursor<'_>) -> Result<Header, Malformed> {
     let view: &[u8; HEADER_LEN] = cursor.array()?;
     let [s0, s1, d0, d1, l0, l1, c0, c1] = *view;

@@ -70,7 +70,7 @@ impl Serialize for Tag {
 
 /// Reads the tags that follow the type field `ethertype` into `tags`, as far as there is room, and
 /// returns the type field behind them. Tags read before a fault stay in `tags`.
-#[inline]
+#[inline(always)]
 pub fn parse(cursor: &mut Cursor<'_>, ethertype: u16, tags: &mut Tags) -> Result<u16, Malformed> {
     if is_tag(ethertype) { parse_tags(cursor, ethertype, tags) } else { Ok(ethertype) }
 }

@@ -8,29 +8,51 @@ use crate::{
 };
 
 impl<'a> Packet<'a> {
-    #[inline]
+    #[inline(always)]
     pub(super) fn read_ipv4(&mut self, mut cursor: Cursor<'a>) -> Outcome {
         let start = cursor;
-        let mut header = ipv4::parse(&mut cursor)?;
+        let header = ipv4::parse(&mut cursor)?;
+        let (protocol, more_fragments, offset) =
+            (header.protocol, header.more_fragments, header.fragment_offset);
         let mut cursor = start;
         self.note(header.limit(&mut cursor));
-        cursor.take(ipv4::HEADER_LEN)?;
-        let options = header.read_options(&mut cursor);
+        let has_options = header.has_options();
+        // In its place before anything else is done with it, so that it is not copied there.
         self.network = Network::Ipv4(header);
-        self.note(options);
-        if header.fragment_offset > 0 {
+        cursor.take(ipv4::HEADER_LEN)?;
+        if has_options {
+            self.read_ipv4_options(&mut cursor);
+        }
+        if offset > 0 {
             self.transport = Transport::Fragment;
             return Ok(());
         }
-        self.read_transport(header.protocol, header.more_fragments, cursor)
+        self.read_transport(protocol, more_fragments, cursor)
     }
 
-    #[inline]
+    #[cold]
+    fn read_ipv4_options(&mut self, cursor: &mut Cursor<'a>) {
+        if let Network::Ipv4(header) = &mut self.network {
+            let options = header.read_options(cursor);
+            self.note(options);
+        }
+    }
+
+    #[inline(always)]
     pub(super) fn read_ipv6(&mut self, mut cursor: Cursor<'a>) -> Outcome {
-        let mut header = ipv6::parse(&mut cursor)?;
+        let header = ipv6::parse(&mut cursor)?;
         self.note(header.limit(&mut cursor));
-        let extensions = header.read_extensions(&mut cursor);
+        let (protocol, has_extensions) = (header.protocol, header.has_extensions());
         self.network = Network::Ipv6(header);
+        if has_extensions { self.read_extended(cursor) } else { self.read_transport(protocol, false, cursor) }
+    }
+
+    /// A packet with extension headers, which are ahead of the cursor.
+    #[cold]
+    fn read_extended(&mut self, mut cursor: Cursor<'a>) -> Outcome {
+        let Network::Ipv6(header) = &mut self.network else { return Ok(()) };
+        let extensions = header.read_extensions(&mut cursor);
+        let header = *header;
         self.note(extensions);
         if !header.is_chain_read() {
             return Ok(());
@@ -42,15 +64,16 @@ impl<'a> Packet<'a> {
         self.read_transport(header.protocol, header.is_fragment(), cursor)
     }
 
-    #[inline]
+    #[inline(always)]
     fn read_transport(&mut self, protocol: u8, more_fragments: bool, cursor: Cursor<'a>) -> Outcome {
         match protocol {
             tcp::PROTOCOL => {
                 let mut cursor = cursor.enter(Layer::Tcp);
-                let mut header = tcp::parse(&mut cursor)?;
-                let options = header.read_options(&mut cursor);
-                self.transport = Transport::Tcp(header);
-                options
+                self.transport = Transport::Tcp(tcp::parse(&mut cursor)?);
+                match &mut self.transport {
+                    Transport::Tcp(header) => header.read_options(&mut cursor),
+                    _ => Ok(()),
+                }
             }
             udp::PROTOCOL => {
                 let mut cursor = cursor.enter(Layer::Udp);
@@ -66,6 +89,7 @@ impl<'a> Packet<'a> {
         }
     }
 
+    #[cold]
     fn read_other_transport(&mut self, protocol: u8, more_fragments: bool, cursor: Cursor<'a>) -> Outcome {
         let is_v6 = matches!(self.network, Network::Ipv6(_));
         match protocol {
@@ -104,11 +128,16 @@ impl<'a> Packet<'a> {
                 let mut cursor = cursor.enter(Layer::Ah);
                 let header = ipsec::parse_authentication(&mut cursor)?;
                 self.encapsulation().authentication = Some(header);
-                return self.read_transport(header.next_header, more_fragments, cursor);
+                return self.read_authenticated(header.next_header, more_fragments, cursor);
             }
             other => self.transport = Transport::Other(other),
         }
         Ok(())
+    }
+
+    #[cold]
+    fn read_authenticated(&mut self, protocol: u8, more_fragments: bool, cursor: Cursor<'a>) -> Outcome {
+        self.read_transport(protocol, more_fragments, cursor)
     }
 
     /// The messages of ICMPv6 that hosts and routers know each other by.
@@ -123,7 +152,7 @@ impl<'a> Packet<'a> {
         Ok(())
     }
 
-    #[inline]
+    #[inline(always)]
     fn read_datagram(&mut self, source: u16, destination: u16, cursor: Cursor<'a>) -> Outcome {
         if is_known(source) || is_known(destination) {
             return self.read_application(source, destination, cursor);

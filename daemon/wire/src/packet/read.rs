@@ -8,7 +8,7 @@ use crate::{
 
 pub(super) type Outcome = Result<(), Malformed>;
 
-#[inline]
+#[inline(always)]
 pub(super) fn frame<'a>(
     link: Link,
     bytes: &'a [u8],
@@ -144,7 +144,7 @@ impl<'a> Packet<'a> {
         }
     }
 
-    #[inline]
+    #[inline(always)]
     fn read_tags(&mut self, mut cursor: Cursor<'a>, ethertype: u16) -> Outcome {
         self.ethertype = ethertype;
         self.ethertype = vlan::parse(&mut cursor, ethertype, &mut self.tags)?;
@@ -152,7 +152,7 @@ impl<'a> Packet<'a> {
     }
 
     /// What an Ethernet type announces. MPLS and LLC announce another one, at most once each.
-    #[inline]
+    #[inline(always)]
     fn read_ethertype(&mut self, cursor: Cursor<'a>, ethertype: u16) -> Outcome {
         self.ethertype = ethertype;
         match ethertype {
