@@ -1,8 +1,9 @@
 //! The collect gate: which frames count at all, and what of a record is kept on the appliance.
 
-use headgate_record::{Kind, Record, Treatment};
+use headgate_record::{Field, Kind, Record, Treatment};
 
 use crate::exclude::Exclusions;
+use crate::filter::Depth;
 use crate::treat::{PrefixLengths, Pseudonymise, Purpose, Treatments, build};
 
 /// What may be collected.
@@ -42,9 +43,21 @@ impl CollectGate {
         self.collects(record.kind()).then(|| build(record, &self.treatments, self.lengths, keys))
     }
 
+    /// What the kernel keeps beyond headers and control protocols: what the fields that these rules keep, in
+    /// whatever form, are read from.
+    #[must_use]
+    pub fn depth(&self) -> Depth {
+        Depth::of(
+            Field::ALL
+                .iter()
+                .copied()
+                .filter(|field| self.collects(field.kind()) && self.treatment(*field) != Treatment::Drop),
+        )
+    }
+
     /// How a field is treated.
     #[must_use]
-    pub fn treatment(&self, field: headgate_record::Field) -> Treatment {
+    pub fn treatment(&self, field: Field) -> Treatment {
         self.treatments.of(field)
     }
 }

@@ -1,10 +1,15 @@
 //! Exclusions: frames that never become part of a record.
 
 use std::net::IpAddr;
+use std::slice;
 
 use headgate_record::Mac;
 use headgate_wire as wire;
 
+use crate::control::{
+    DHCPV4_PORTS, DHCPV6_PORTS, ETHERTYPE_ARP, ETHERTYPE_EAPOL, ETHERTYPE_LLDP, IP_ICMP, IP_ICMPV6, IP_IGMP,
+    IP_TCP, IP_UDP, IPV6_EXTENSIONS, MDNS_PORT, RADIUS_PORTS,
+};
 use crate::treat::{mask_v4, mask_v6};
 
 pub(crate) mod text;
@@ -39,13 +44,25 @@ pub(crate) enum MacSet {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Protocol {
     Arp,
-    Lldp,
+    Cdp,
+    /// Of IPv4 and of IPv6.
     Dhcp,
+    Eapol,
+    Edp,
+    Fdp,
     Icmp,
+    /// With neighbour discovery and multicast listener discovery.
     Icmpv6,
+    Igmp,
+    Ip(u8),
+    Lldp,
+    Mdns,
+    Radius,
+    Sonmp,
+    /// With Cisco's of one VLAN.
+    Stp,
     Tcp(Option<u16>),
     Udp(Option<u16>),
-    Ip(u8),
 }
 
 /// Which frames are excluded. A frame that several exclusions match is counted under the first of:
@@ -78,12 +95,7 @@ impl Exclusions {
         if [packet.source(), packet.destination()].into_iter().flatten().any(|a| self.has_mac(Mac(a.0))) {
             return Some(Exclusion::Mac);
         }
-        let by_ethertype = match packet.ethertype {
-            ETHERTYPE_ARP => self.protocols.contains(&Protocol::Arp),
-            ETHERTYPE_LLDP => self.protocols.contains(&Protocol::Lldp),
-            _ => false,
-        };
-        if by_ethertype {
+        if self.has_ethertype(packet.ethertype) {
             return Some(Exclusion::Protocol);
         }
         if let Some((source, destination)) = packet.addresses()
@@ -110,11 +122,11 @@ impl Exclusions {
         None
     }
 
-    fn has_vlan(&self, id: u16) -> bool {
+    pub(crate) fn has_vlan(&self, id: u16) -> bool {
         self.vlans.iter().any(|(first, last)| (*first..=*last).contains(&id))
     }
 
-    fn has_mac(&self, mac: Mac) -> bool {
+    pub(crate) fn has_mac(&self, mac: Mac) -> bool {
         self.macs.iter().any(|set| match set {
             MacSet::Exact(one) => *one == mac,
             MacSet::Oui(oui) => mac.0.starts_with(oui),
@@ -122,7 +134,7 @@ impl Exclusions {
         })
     }
 
-    fn has_address(&self, address: IpAddr) -> bool {
+    pub(crate) fn has_address(&self, address: IpAddr) -> bool {
         self.prefixes.iter().any(|(network, length)| match (network, address) {
             (IpAddr::V4(n), IpAddr::V4(a)) => n.to_bits() == a.to_bits() & mask_v4(*length),
             (IpAddr::V6(n), IpAddr::V6(a)) => n.to_bits() == a.to_bits() & mask_v6(*length),
@@ -130,43 +142,120 @@ impl Exclusions {
         })
     }
 
+    pub(crate) fn has(&self, protocol: Protocol) -> bool {
+        self.protocols.contains(&protocol)
+    }
+
+    pub(crate) fn has_ethertype(&self, ethertype: u16) -> bool {
+        match ethertype {
+            ETHERTYPE_ARP => self.has(Protocol::Arp),
+            ETHERTYPE_EAPOL => self.has(Protocol::Eapol),
+            ETHERTYPE_LLDP => self.has(Protocol::Lldp),
+            _ => false,
+        }
+    }
+
+    pub(crate) fn has_ip_protocol(&self, number: u8) -> bool {
+        self.protocols.iter().any(|p| p.ip_number() == Some(number))
+    }
+
+    pub(crate) fn has_tcp_port(&self, ends: [u16; 2]) -> bool {
+        self.protocols.iter().any(|p| ends.iter().any(|end| p.tcp_ports().contains(end)))
+    }
+
+    pub(crate) fn has_udp_port(&self, ends: [u16; 2], version: IpVersion) -> bool {
+        self.protocols.iter().any(|p| ends.iter().any(|end| p.udp_ports(version).contains(end)))
+    }
+
     /// Whether any exclusion looks at the IP protocol, or at a port behind it.
     pub(crate) fn is_by_ip_protocol(&self) -> bool {
-        self.protocols.iter().any(|p| !matches!(p, Protocol::Arp | Protocol::Lldp | Protocol::Dhcp))
+        self.protocols.iter().any(|p| p.is_above_ip())
     }
 
     fn has_transport(&self, packet: &wire::Packet<'_>) -> bool {
-        let number = match &packet.network {
-            wire::Network::Ipv4(header) => header.protocol,
-            // The filter keeps no extension headers: what is behind them may be what is excluded.
+        let (version, number) = match &packet.network {
+            wire::Network::Ipv4(header) => (IpVersion::V4, header.protocol),
+            // The filter steps over one extension header. What is behind more, or behind one of a fragment,
+            // may be what is excluded.
             wire::Network::Ipv6(header)
                 if self.is_by_ip_protocol()
-                    && (header.extensions > 0 || IPV6_EXTENSIONS.contains(&header.protocol)) =>
+                    && (header.extensions > 1
+                        || header.fragment.is_some()
+                        || IPV6_EXTENSIONS.contains(&header.protocol)) =>
             {
                 return true;
             }
-            wire::Network::Ipv6(header) => header.protocol,
+            wire::Network::Ipv6(header) => (IpVersion::V6, header.protocol),
             _ => return false,
         };
-        let ports = match &packet.transport {
-            wire::Transport::Tcp(tcp) => Some((tcp.source, tcp.destination)),
-            wire::Transport::Udp(udp) => Some((udp.source, udp.destination)),
-            _ => None,
-        };
-        let has_port = |port: u16| ports.is_some_and(|(s, d)| s == port || d == port);
-        self.protocols.iter().any(|protocol| match protocol {
-            Protocol::Arp | Protocol::Lldp => false,
-            Protocol::Dhcp => {
-                number == IP_UDP
-                    && matches!(packet.network, wire::Network::Ipv4(_))
-                    && (has_port(67) || has_port(68))
+        self.has_ip_protocol(number)
+            || match &packet.transport {
+                wire::Transport::Tcp(tcp) => self.has_tcp_port([tcp.source, tcp.destination]),
+                wire::Transport::Udp(udp) => self.has_udp_port([udp.source, udp.destination], version),
+                _ => false,
             }
-            Protocol::Icmp => number == IP_ICMP,
-            Protocol::Icmpv6 => number == IP_ICMPV6,
-            Protocol::Tcp(port) => number == IP_TCP && port.is_none_or(has_port),
-            Protocol::Udp(port) => number == IP_UDP && port.is_none_or(has_port),
-            Protocol::Ip(other) => number == *other,
-        })
+    }
+}
+
+/// Which IP a datagram came by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum IpVersion {
+    V4,
+    V6,
+}
+
+impl Protocol {
+    /// The IP protocol that is excluded as a whole.
+    pub(crate) fn ip_number(&self) -> Option<u8> {
+        match self {
+            Protocol::Icmp => Some(IP_ICMP),
+            Protocol::Icmpv6 => Some(IP_ICMPV6),
+            Protocol::Igmp => Some(IP_IGMP),
+            Protocol::Ip(number) => Some(*number),
+            Protocol::Tcp(None) => Some(IP_TCP),
+            Protocol::Udp(None) => Some(IP_UDP),
+            _ => None,
+        }
+    }
+
+    pub(crate) fn tcp_ports(&self) -> &[u16] {
+        match self {
+            Protocol::Tcp(Some(port)) => slice::from_ref(port),
+            _ => &[],
+        }
+    }
+
+    pub(crate) fn udp_ports(&self, version: IpVersion) -> &[u16] {
+        match (self, version) {
+            (Protocol::Dhcp, IpVersion::V4) => &DHCPV4_PORTS,
+            (Protocol::Dhcp, IpVersion::V6) => &DHCPV6_PORTS,
+            (Protocol::Mdns, _) => &[MDNS_PORT],
+            (Protocol::Radius, _) => &RADIUS_PORTS,
+            (Protocol::Udp(Some(port)), _) => slice::from_ref(port),
+            _ => &[],
+        }
+    }
+
+    fn is_above_ip(&self) -> bool {
+        match self {
+            Protocol::Dhcp
+            | Protocol::Icmp
+            | Protocol::Icmpv6
+            | Protocol::Igmp
+            | Protocol::Ip(_)
+            | Protocol::Mdns
+            | Protocol::Radius
+            | Protocol::Tcp(_)
+            | Protocol::Udp(_) => true,
+            Protocol::Arp
+            | Protocol::Cdp
+            | Protocol::Eapol
+            | Protocol::Edp
+            | Protocol::Fdp
+            | Protocol::Lldp
+            | Protocol::Sonmp
+            | Protocol::Stp => false,
+        }
     }
 }
 
@@ -187,13 +276,3 @@ impl Exclusion {
         }
     }
 }
-
-pub(crate) const ETHERTYPE_ARP: u16 = 0x0806;
-pub(crate) const ETHERTYPE_LLDP: u16 = 0x88cc;
-pub(crate) const IP_ICMP: u8 = 1;
-pub(crate) const IP_TCP: u8 = 6;
-pub(crate) const IP_UDP: u8 = 17;
-pub(crate) const IP_ICMPV6: u8 = 58;
-/// Extension headers of IPv6 (IANA): hop-by-hop, routing, fragment, authentication, destination options,
-/// mobility, HIP, shim6.
-pub(crate) const IPV6_EXTENSIONS: [u8; 8] = [0, 43, 44, 51, 60, 135, 139, 140];

@@ -15,7 +15,7 @@ use toml::Spanned;
 use crate::collect::CollectGate;
 use crate::error::RuleError;
 use crate::exclude::{Exclusions, MAX_EXCLUSIONS, text};
-use crate::filter::{Program, compile};
+use crate::filter::{Keep, Program, compile};
 use crate::release::ReleaseGate;
 use crate::treat::{PrefixLengths, Treatments};
 
@@ -25,6 +25,7 @@ pub struct Rules {
     collect: CollectGate,
     release: ReleaseGate,
     filter: Program,
+    keep: Keep,
 }
 
 impl Rules {
@@ -59,6 +60,12 @@ impl Rules {
     #[must_use]
     pub fn filter(&self) -> &Program {
         &self.filter
+    }
+
+    /// The decision of [`Rules::filter`], made without running it.
+    #[must_use]
+    pub fn keep(&self) -> &Keep {
+        &self.keep
     }
 
     /// SHA-256 of the effective rules, whatever files and comments they came from.
@@ -224,14 +231,17 @@ impl Draft {
         let collect_lengths =
             PrefixLengths { v4: self.collect.v4.unwrap_or(24), v6: self.collect.v6.unwrap_or(48) };
         let lengths = PrefixLengths { v4: self.release.v4.unwrap_or(24), v6: self.release.v6.unwrap_or(48) };
-        let filter = compile(&self.exclusions).map_err(|e| whole_file(e.to_string()))?;
+        let collect = CollectGate {
+            exclusions: self.exclusions,
+            kinds,
+            treatments: collected,
+            lengths: collect_lengths,
+        };
+        let depth = collect.depth();
+        let filter = compile(&collect.exclusions, depth).map_err(|e| whole_file(e.to_string()))?;
         Ok(Rules {
-            collect: CollectGate {
-                exclusions: self.exclusions,
-                kinds,
-                treatments: collected,
-                lengths: collect_lengths,
-            },
+            keep: Keep::new(&collect.exclusions, depth),
+            collect,
             release: ReleaseGate {
                 kinds: release_kinds,
                 treatments: released,

@@ -14,6 +14,7 @@
 #![deny(clippy::indexing_slicing, clippy::as_conversions)]
 
 mod collect;
+mod control;
 mod error;
 mod exclude;
 mod file;

@@ -76,21 +76,18 @@ pub(crate) fn prefix(text: &str) -> Result<(IpAddr, u8), String> {
 pub(crate) fn protocol(text: &str) -> Result<Protocol, String> {
     let (name, number) =
         text.split_once('/').map_or((text, None), |(n, p)| (n, p.parse::<u16>().ok().or(Some(0))));
-    match (name, number) {
-        ("arp", None) => Ok(Protocol::Arp),
-        ("lldp", None) => Ok(Protocol::Lldp),
-        ("dhcp", None) => Ok(Protocol::Dhcp),
-        ("icmp", None) => Ok(Protocol::Icmp),
-        ("icmpv6", None) => Ok(Protocol::Icmpv6),
-        ("tcp", port) if port != Some(0) => Ok(Protocol::Tcp(port)),
-        ("udp", port) if port != Some(0) => Ok(Protocol::Udp(port)),
-        ("ip", Some(number)) if number != 0 && number <= 255 => {
-            Ok(Protocol::Ip(u8::try_from(number).unwrap_or(0)))
-        }
-        _ => Err(format!(
-            "{text:?} is not a protocol: write arp, lldp, dhcp, icmp, icmpv6, tcp, udp, tcp/22, udp/53 or ip/47"
-        )),
-    }
+    let named = || NAMED.iter().find(|(known, _)| *known == name).map(|(_, protocol)| *protocol);
+    let protocol = match (name, number) {
+        ("tcp", port) if port != Some(0) => Some(Protocol::Tcp(port)),
+        ("udp", port) if port != Some(0) => Some(Protocol::Udp(port)),
+        ("ip", Some(number)) if number != 0 => u8::try_from(number).ok().map(Protocol::Ip),
+        (_, None) => named(),
+        _ => None,
+    };
+    protocol.ok_or_else(|| {
+        let names = NAMED.map(|(name, _)| name).join(", ");
+        format!("{text:?} is not a protocol: write {names}, tcp, udp, tcp/22, udp/53 or ip/47")
+    })
 }
 
 pub(crate) fn show_vlans((first, last): &(u16, u16)) -> String {
@@ -107,15 +104,49 @@ pub(crate) fn show_mac(set: &MacSet) -> String {
 
 pub(crate) fn show_protocol(protocol: &Protocol) -> String {
     match protocol {
-        Protocol::Arp => "arp".into(),
-        Protocol::Lldp => "lldp".into(),
-        Protocol::Dhcp => "dhcp".into(),
-        Protocol::Icmp => "icmp".into(),
-        Protocol::Icmpv6 => "icmpv6".into(),
+        Protocol::Ip(number) => format!("ip/{number}"),
         Protocol::Tcp(None) => "tcp".into(),
         Protocol::Tcp(Some(port)) => format!("tcp/{port}"),
         Protocol::Udp(None) => "udp".into(),
         Protocol::Udp(Some(port)) => format!("udp/{port}"),
-        Protocol::Ip(number) => format!("ip/{number}"),
+        other => NAMED.iter().find(|(_, p)| p == other).map_or("", |(name, _)| name).into(),
+    }
+}
+
+/// Protocols without a number.
+const NAMED: [(&str, Protocol); 14] = [
+    ("arp", Protocol::Arp),
+    ("lldp", Protocol::Lldp),
+    ("cdp", Protocol::Cdp),
+    ("edp", Protocol::Edp),
+    ("fdp", Protocol::Fdp),
+    ("sonmp", Protocol::Sonmp),
+    ("stp", Protocol::Stp),
+    ("eapol", Protocol::Eapol),
+    ("dhcp", Protocol::Dhcp),
+    ("radius", Protocol::Radius),
+    ("mdns", Protocol::Mdns),
+    ("igmp", Protocol::Igmp),
+    ("icmp", Protocol::Icmp),
+    ("icmpv6", Protocol::Icmpv6),
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_name_of_a_protocol_is_shown_as_it_is_written() {
+        for (name, _) in NAMED {
+            assert_eq!(show_protocol(&protocol(name).unwrap()), name);
+        }
+    }
+
+    #[test]
+    fn a_protocol_that_does_not_exist_is_answered_with_those_that_do() {
+        for text in ["ndp", "arp/1", "tcp/0", "ip", "ip/256", "udp/x", ""] {
+            let error = protocol(text).unwrap_err();
+            assert!(NAMED.iter().all(|(name, _)| error.contains(name)), "{error}");
+        }
     }
 }

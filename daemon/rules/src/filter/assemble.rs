@@ -73,6 +73,21 @@ impl Assembler {
         self.op(op::TXA, 0).op(op::ADD_K, k).keep_a()
     }
 
+    /// Keeps X + `offset`, and behind that as many octets as A says, at most `most`.
+    pub(super) fn keep_behind(&mut self, offset: u32, most: u32) -> &mut Self {
+        let less = self.label();
+        self.unless(op::JGE_K, most, less).keep_x(offset + most);
+        self.place(less).op(op::ADD_K, offset).op(op::ADD_X, 0).keep_a()
+    }
+
+    /// Keeps up to the offset in scratch word `end`, at least X + `least`.
+    pub(super) fn keep_to(&mut self, end: u32, least: u32) -> &mut Self {
+        let header = self.label();
+        self.op(op::LD_MEM, end).unless(op::JGE_X, 0, header).op(op::SUB_X, 0);
+        self.unless(op::JGE_K, least, header).op(op::ADD_X, 0).keep_a();
+        self.place(header).keep_x(least)
+    }
+
     /// Goes on only when at least `octets` follow the offset in X. Clobbers A.
     pub(super) fn need(&mut self, octets: u32, otherwise: Label) -> &mut Self {
         self.op(op::LD_W_LEN, 0).unless(op::JGE_X, 0, otherwise).op(op::SUB_X, 0).unless(

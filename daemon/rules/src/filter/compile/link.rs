@@ -1,0 +1,77 @@
+//! What stands behind the link headers without IP: LLC, EAPOL and ARP. X is its offset.
+
+use super::{Compiler, ETHERTYPE};
+use crate::control::{
+    EAP_IDENTITY, EAP_KEPT, EAP_RESPONSE, EAPOL_EAP, EAPOL_KEY, KEY_KEPT, LLC_BPDU, LLC_SNAP, LLC_UI,
+    LLC_WITHOUT_POLL, SNAP,
+};
+use crate::exclude::Protocol;
+use crate::filter::assemble::Assembler;
+use crate::filter::program::op;
+
+impl Compiler<'_> {
+    /// LLC and SNAP (ISO/IEC 8802-2): the header, and of control protocols all up to the length that IEEE
+    /// 802.3 puts into the type field.
+    pub(super) fn llc(&self, a: &mut Assembler) {
+        let [unnumbered, snap, other, whole] = [a.label(), a.label(), a.label(), a.label()];
+        a.need(LLC, other).op(op::LD_MEM, ETHERTYPE).unless(op::JGE_K, LLC, other);
+        a.op(op::LD_B_IND, 2).op(op::AND_K, 0x03).when(op::JEQ_K, 0x03, unnumbered);
+        // Frames with a sequence number have a control field of two octets.
+        a.op(op::LD_MEM, ETHERTYPE).keep_behind(0, LLC + 1);
+        a.place(unnumbered).op(op::LD_B_IND, 2).op(op::AND_K, LLC_WITHOUT_POLL.into());
+        a.unless(op::JEQ_K, LLC_UI.into(), other).op(op::LD_H_IND, 0);
+        let bpdu = self.unless_excluded(Protocol::Stp, whole);
+        a.when(op::JEQ_K, u16::from_be_bytes(LLC_BPDU).into(), bpdu);
+        a.when(op::JEQ_K, u16::from_be_bytes(LLC_SNAP).into(), snap);
+        a.place(other).op(op::LD_MEM, ETHERTYPE).keep_behind(0, LLC);
+
+        let header = a.label();
+        a.place(snap).need(LLC_AND_SNAP, header);
+        a.op(op::LD_MEM, ETHERTYPE).unless(op::JGE_K, LLC_AND_SNAP, header);
+        for (([o0, o1, o2], number), protocol) in SNAP {
+            let next = a.label();
+            a.op(op::LD_W_IND, 2).op(op::AND_K, 0x00ff_ffff);
+            a.unless(op::JEQ_K, u32::from_be_bytes([0, o0, o1, o2]), next);
+            a.op(op::LD_H_IND, 6).when(op::JEQ_K, number.into(), self.unless_excluded(protocol, whole));
+            a.place(next);
+        }
+        a.place(header).op(op::LD_MEM, ETHERTYPE).keep_behind(0, LLC_AND_SNAP);
+        a.place(whole).op(op::LD_MEM, ETHERTYPE).op(op::ADD_X, 0).keep_a();
+    }
+
+    /// EAPOL (IEEE 802.1X-2020, 11): of an EAP packet no more than its type, of a key frame no more than
+    /// what sort of key frame it is.
+    pub(super) fn eapol(&self, a: &mut Assembler) {
+        let [header, eap, key] = [a.label(), a.label(), a.label()];
+        a.need(EAPOL, header).op(op::LD_B_IND, 1);
+        a.when(op::JEQ_K, EAPOL_EAP.into(), eap).when(op::JEQ_K, EAPOL_KEY.into(), key);
+        a.place(header).keep_x(EAPOL);
+        a.place(key).op(op::LD_H_IND, 2).keep_behind(EAPOL, KEY_KEPT.into());
+        a.place(eap);
+        if self.depth.eap_identity {
+            let nameless = a.label();
+            a.need(EAPOL + u32::from(EAP_KEPT), nameless);
+            a.op(op::LD_B_IND, EAPOL).unless(op::JEQ_K, EAP_RESPONSE.into(), nameless);
+            a.op(op::LD_B_IND, EAPOL + 4).unless(op::JEQ_K, EAP_IDENTITY.into(), nameless);
+            a.op(op::LD_H_IND, 2).op(op::ADD_K, EAPOL).op(op::ADD_X, 0).keep_a();
+            a.place(nameless);
+        }
+        a.op(op::LD_H_IND, 2).keep_behind(EAPOL, EAP_KEPT.into());
+    }
+
+    /// ARP for IPv4 over Ethernet (RFC 826), without the padding behind it.
+    pub(super) fn arp(&self, a: &mut Assembler) {
+        let cut = a.label();
+        a.need(ARP, cut);
+        for at in [14, 24] {
+            self.prefixes_v4(a, at);
+        }
+        a.place(cut).keep_x(ARP);
+    }
+}
+
+const ARP: u32 = 28;
+const EAPOL: u32 = 4;
+/// Service access points, and a control field of one octet.
+const LLC: u32 = 3;
+const LLC_AND_SNAP: u32 = LLC + 5;

@@ -1,0 +1,211 @@
+//! The filter's decision in Rust.
+//!
+//! Each function is given what is left of a frame and answers how many octets of that are kept, which may be
+//! more than there are, or why the frame is excluded. Names and order are those of the compiler.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+use headgate_record::Mac;
+
+use super::Depth;
+use super::program::VlanTag;
+use super::reason::reason;
+use crate::control::{
+    ETHERTYPE_ARP, ETHERTYPE_EAPOL, ETHERTYPE_IPV4, ETHERTYPE_IPV6, ETHERTYPE_LLDP, ICMPV6_MLD_REPORT,
+    ICMPV6_WHOLE, IGMP_WHOLE, IP_ICMP, IP_ICMPV6, IP_IGMP, IP_TCP, IP_UDP, IPV6_EXTENSIONS,
+    IPV6_STEPPED_OVER, MAX_LLC, TAGS,
+};
+use crate::exclude::{Exclusion, Exclusions, IpVersion};
+
+mod application;
+mod link;
+
+/// The decision of the program that [`super::compile`] makes of the same exclusions and depth, for every frame.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Keep {
+    exclusions: Exclusions,
+    depth: Depth,
+}
+
+/// How many octets to keep, or why none are.
+type Decision = Result<usize, Exclusion>;
+
+impl Keep {
+    /// Prepares the decision.
+    #[must_use]
+    pub fn new(exclusions: &Exclusions, depth: Depth) -> Keep {
+        Keep { exclusions: exclusions.clone(), depth }
+    }
+
+    /// How many octets of a frame to keep, at most its length. `tag` is the VLAN tag beside it.
+    #[inline]
+    #[must_use]
+    pub fn octets(&self, bytes: &[u8], tag: Option<VlanTag>) -> usize {
+        let kept = self.link(bytes, tag).unwrap_or_else(|e| usize::try_from(reason(e)).unwrap_or(0));
+        kept.min(bytes.len())
+    }
+
+    #[inline]
+    fn link(&self, frame: &[u8], tag: Option<VlanTag>) -> Decision {
+        let Some((ethernet, mut rest)) = frame.split_first_chunk::<ETHERNET>() else { return Ok(ETHERNET) };
+        let [d0, d1, d2, d3, d4, d5, s0, s1, s2, s3, s4, s5, e0, e1] = *ethernet;
+        let macs = [Mac([d0, d1, d2, d3, d4, d5]), Mac([s0, s1, s2, s3, s4, s5])];
+        let mut ethertype = u16::from_be_bytes([e0, e1]);
+        let mut kept = ETHERNET;
+        // VLANs of all tags come before addresses.
+        if let Some(tag) = tag {
+            self.vlan(tag.0)?;
+        }
+        for _ in 0..MAX_TAGS {
+            if !TAGS.contains(&ethertype) {
+                break;
+            }
+            let Some(([t0, t1, e0, e1], behind)) = rest.split_first_chunk::<TAG>() else {
+                self.macs(macs)?;
+                return Ok(kept);
+            };
+            self.vlan(u16::from_be_bytes([*t0, *t1]))?;
+            ethertype = u16::from_be_bytes([*e0, *e1]);
+            kept += TAG;
+            rest = behind;
+        }
+        self.macs(macs)?;
+        Ok(kept.saturating_add(self.layer_3(ethertype, rest)?))
+    }
+
+    #[inline]
+    fn layer_3(&self, ethertype: u16, rest: &[u8]) -> Decision {
+        match ethertype {
+            ETHERTYPE_IPV4 => self.ipv4(rest),
+            ETHERTYPE_IPV6 => self.ipv6(rest),
+            _ if self.exclusions.has_ethertype(ethertype) => Err(Exclusion::Protocol),
+            ETHERTYPE_ARP => self.arp(rest),
+            ETHERTYPE_LLDP => Ok(rest.len()),
+            ETHERTYPE_EAPOL => Ok(self.eapol(rest)),
+            length if length <= MAX_LLC => self.llc(length.into(), rest),
+            _ => Ok(0),
+        }
+    }
+
+    #[inline]
+    fn ipv4(&self, packet: &[u8]) -> Decision {
+        let Some(header) = packet.first_chunk::<20>() else { return Ok(0) };
+        let [first, _, l0, l1, _, _, f0, f1, _, protocol, _, _, s0, s1, s2, s3, d0, d1, d2, d3] = *header;
+        if first >> 4 != 4 {
+            return Ok(0);
+        }
+        self.ipv4_addresses([Ipv4Addr::new(s0, s1, s2, s3), Ipv4Addr::new(d0, d1, d2, d3)])?;
+        let header = 4 * usize::from(first & 0x0f);
+        if header < 20 {
+            return Ok(0);
+        }
+        self.ip_protocol(protocol)?;
+        if u16::from_be_bytes([f0, f1]) & 0x1fff != 0 {
+            return Ok(header);
+        }
+        let rest = packet.get(header..).unwrap_or_default();
+        let whole = usize::from(u16::from_be_bytes([l0, l1])).checked_sub(header);
+        Ok(header
+            + match protocol {
+                IP_TCP => self.tcp(rest)?,
+                IP_UDP => self.udp(rest, IpVersion::V4)?,
+                IP_ICMP => ICMP,
+                IP_IGMP => message(rest, whole, |kind| IGMP_WHOLE.contains(&kind)),
+                _ => 0,
+            })
+    }
+
+    #[inline]
+    fn ipv6(&self, packet: &[u8]) -> Decision {
+        let Some((header, rest)) = packet.split_first_chunk::<8>() else { return Ok(0) };
+        let Some((source, rest)) = rest.split_first_chunk::<16>() else { return Ok(0) };
+        let Some((destination, rest)) = rest.split_first_chunk::<16>() else { return Ok(0) };
+        let [first, _, _, _, l0, l1, next, _] = *header;
+        if first >> 4 != 6 {
+            return Ok(0);
+        }
+        self.address(Ipv6Addr::from(*source).into())?;
+        self.address(Ipv6Addr::from(*destination).into())?;
+        let (protocol, extension) = match rest.first_chunk::<8>() {
+            _ if !IPV6_STEPPED_OVER.contains(&next) => (next, 0),
+            Some([next, length, ..]) => (*next, 8 + 8 * usize::from(*length)),
+            None if self.exclusions.is_by_ip_protocol() => return Err(Exclusion::Protocol),
+            None => return Ok(40),
+        };
+        self.ip_protocol(protocol)?;
+        if IPV6_EXTENSIONS.contains(&protocol) && self.exclusions.is_by_ip_protocol() {
+            return Err(Exclusion::Protocol);
+        }
+        let rest = rest.get(extension..).unwrap_or_default();
+        let whole = usize::from(u16::from_be_bytes([l0, l1])).checked_sub(extension);
+        let (first, last) = ICMPV6_WHOLE;
+        let is_whole = |kind| kind == ICMPV6_MLD_REPORT || (first..=last).contains(&kind);
+        Ok(40
+            + extension
+            + match protocol {
+                IP_TCP => self.tcp(rest)?,
+                IP_UDP => self.udp(rest, IpVersion::V6)?,
+                IP_ICMPV6 => message(rest, whole, is_whole),
+                _ => 0,
+            })
+    }
+
+    #[inline]
+    fn tcp(&self, segment: &[u8]) -> Decision {
+        let Some([s0, s1, d0, d1, _, _, _, _, _, _, _, _, offset, ..]) = segment.first_chunk::<TCP>() else {
+            return Ok(TCP);
+        };
+        let ends = [u16::from_be_bytes([*s0, *s1]), u16::from_be_bytes([*d0, *d1])];
+        if self.exclusions.has_tcp_port(ends) {
+            return Err(Exclusion::Protocol);
+        }
+        Ok(TCP.max(4 * usize::from(offset >> 4)))
+    }
+
+    #[inline]
+    fn vlan(&self, control: u16) -> Result<(), Exclusion> {
+        excluded(self.exclusions.has_vlan(control & 0x0fff), Exclusion::Vlan)
+    }
+
+    #[inline]
+    fn macs(&self, ends: [Mac; 2]) -> Result<(), Exclusion> {
+        excluded(ends.into_iter().any(|mac| self.exclusions.has_mac(mac)), Exclusion::Mac)
+    }
+
+    #[inline]
+    fn ipv4_addresses(&self, ends: [Ipv4Addr; 2]) -> Result<(), Exclusion> {
+        ends.into_iter().try_for_each(|address| self.address(address.into()))
+    }
+
+    #[inline]
+    fn address(&self, address: IpAddr) -> Result<(), Exclusion> {
+        excluded(self.exclusions.has_address(address), Exclusion::Prefix)
+    }
+
+    #[inline]
+    fn ip_protocol(&self, number: u8) -> Result<(), Exclusion> {
+        excluded(self.exclusions.has_ip_protocol(number), Exclusion::Protocol)
+    }
+}
+
+/// A message of ICMPv6 or IGMP: all its `whole` octets when they are no fewer than the header's and `is_whole`
+/// says so of its type, otherwise the header.
+fn message(rest: &[u8], whole: Option<usize>, is_whole: impl Fn(u8) -> bool) -> usize {
+    match (rest.first_chunk::<ICMP>(), whole) {
+        (Some([kind, ..]), Some(whole)) if is_whole(*kind) => whole.max(ICMP),
+        _ => ICMP,
+    }
+}
+
+#[inline]
+fn excluded(is_excluded: bool, why: Exclusion) -> Result<(), Exclusion> {
+    if is_excluded { Err(why) } else { Ok(()) }
+}
+
+/// Most tags in a frame that are read.
+const MAX_TAGS: usize = 2;
+const ETHERNET: usize = 14;
+const TAG: usize = 4;
+const TCP: usize = 20;
+/// Octets that all messages of ICMP, ICMPv6 and IGMP have.
+const ICMP: usize = 8;

@@ -1,0 +1,324 @@
+//! The kernel's program and the same decision in Rust: the same number of octets for every frame, under every rule.
+// A test fails by panicking and says what it skipped.
+#![allow(clippy::panic, clippy::print_stdout, clippy::unwrap_used)]
+
+use std::path::{Path, PathBuf};
+
+use headgate_rules::filter::{Depth, Keep, Program, VlanTag, compile};
+use headgate_rules::{Exclusions, Rules};
+use proptest::collection::vec;
+use proptest::prelude::*;
+use proptest::sample::{Index, select};
+
+fn exclusions(text: &str) -> Exclusions {
+    let rules = Rules::parse(&[("rules.toml".into(), format!("[exclude]\n{text}\n"))]).unwrap();
+    rules.collect().exclusions().clone()
+}
+
+fn both(exclusions: &Exclusions, depth: Depth) -> (Program, Keep) {
+    (compile(exclusions, depth).unwrap(), Keep::new(exclusions, depth))
+}
+
+fn any_depth() -> impl Strategy<Value = Depth> {
+    any::<[bool; 3]>().prop_map(|[radius, service_types, eap_identity]| Depth {
+        radius,
+        service_types,
+        eap_identity,
+    })
+}
+
+fn any_exclusions() -> impl Strategy<Value = String> {
+    let pick = |all: &'static [&'static str]| {
+        prop_oneof![
+            3 => Just(String::new()),
+            2 => prop::sample::subsequence(all, 1..=3).prop_map(|v| v.join(", ")),
+        ]
+    };
+    (
+        pick(&["0", "20", "\"100-199\"", "\"1000-4094\""]),
+        pick(&["\"00:1b:21:00:00:02\"", "\"01:80:c2\"", "\"locally-administered\""]),
+        pick(&["\"10.0.1.0/24\"", "\"10.0.2.1\"", "\"0.0.0.0/1\"", "\"2001:db8:3::/48\"", "\"::/128\""]),
+        pick(&[
+            "\"arp\"",
+            "\"lldp\"",
+            "\"cdp\"",
+            "\"edp\"",
+            "\"fdp\"",
+            "\"sonmp\"",
+            "\"stp\"",
+            "\"eapol\"",
+            "\"dhcp\"",
+            "\"radius\"",
+            "\"mdns\"",
+            "\"igmp\"",
+            "\"icmp\"",
+            "\"icmpv6\"",
+            "\"tcp\"",
+            "\"tcp/22\"",
+            "\"tcp/65535\"",
+            "\"udp\"",
+            "\"udp/53\"",
+            "\"udp/5353\"",
+            "\"ip/47\"",
+            "\"ip/1\"",
+        ]),
+    )
+        .prop_map(|(vlans, macs, prefixes, protocols)| {
+            format!("vlans = [{vlans}]\nmacs = [{macs}]\nprefixes = [{prefixes}]\nprotocols = [{protocols}]")
+        })
+}
+
+/// Octets of which each is often one of some that mean something.
+fn octets(often: &'static [u8], count: std::ops::Range<usize>) -> impl Strategy<Value = Vec<u8>> {
+    vec(prop_oneof![select(often), any::<u8>()], count)
+}
+
+fn number(often: &'static [u16]) -> impl Strategy<Value = [u8; 2]> {
+    prop_oneof![4 => select(often), 1 => any::<u16>()].prop_map(u16::to_be_bytes)
+}
+
+fn joined(parts: impl Strategy<Value = Vec<Vec<u8>>> + 'static) -> BoxedStrategy<Vec<u8>> {
+    parts.prop_map(|parts| parts.concat()).boxed()
+}
+
+/// A port that leads to it, and a payload.
+fn any_application() -> impl Strategy<Value = ([u8; 2], Vec<u8>)> {
+    let cookie = prop_oneof![3 => Just([99u8, 130, 83, 99]), 1 => any::<[u8; 4]>()];
+    let dhcpv4 = (octets(&[0, 1, 2, 3], 236..237), cookie, octets(&[53, 255], 0..20))
+        .prop_map(|(fixed, cookie, options)| [fixed, cookie.into(), options].concat());
+    let radius =
+        (octets(&[0, 1, 5, 6, 11, 40, 46], 2..3), number(&[4, 19, 20, 4096, 4097]), octets(&[1], 0..60))
+            .prop_map(|(code, length, rest)| [code, length.into(), rest].concat());
+    let mdns = (octets(&[0], 2..3), number(&[0, 0x8400, 0x0001, 0x0800]), octets(&[0], 0..40))
+        .prop_map(|(id, flags, rest)| [id, flags.into(), rest].concat());
+    prop_oneof![
+        (number(&[67, 68]), dhcpv4),
+        (number(&[546, 547]), octets(&[0, 1, 13, 14], 0..40)),
+        (number(&[1645, 1646, 1700, 1812, 1813, 3799]), radius),
+        (number(&[5353]), mdns),
+        (number(&[22, 53, 69, 548, 5354]), octets(&[1], 0..40)),
+    ]
+}
+
+/// Which IP protocol it is, and what that carries.
+fn any_transport() -> BoxedStrategy<(u8, Vec<u8>)> {
+    const ENDS: &[u16] = &[22, 53, 67, 547, 1812, 5353, 50_000];
+    let udp = (number(ENDS), number(&[0, 7, 8, 12, 27, 28, 40, 260, 4200]), any_application(), any::<bool>())
+        .prop_map(|(end, length, (port, payload), from)| {
+            let ends = if from { [port, end] } else { [end, port] }.concat();
+            (17, [ends, length.into(), vec![0, 0], payload].concat())
+        });
+    let tcp = (number(ENDS), number(ENDS), octets(&[0x50, 0x40, 0xf0, 0], 0..70))
+        .prop_map(|(s, d, rest)| (6, [s.into(), d.into(), rest].concat()));
+    let message = (select(&[1u8, 2, 58]), octets(&[8, 0x11, 0x13, 0x17, 129, 130, 137, 138, 143], 0..40));
+    let other = (select(PROTOCOLS), octets(&[0], 0..40));
+    prop_oneof![3 => udp, 1 => tcp, 2 => message, 1 => other].boxed()
+}
+
+const PROTOCOLS: &[u8] = &[0, 1, 2, 6, 17, 43, 44, 47, 51, 58, 59, 60];
+
+fn any_ipv4() -> BoxedStrategy<Vec<u8>> {
+    let address =
+        || prop_oneof![select(vec![[10, 0, 1, 1], [10, 0, 2, 1], [192, 0, 2, 1]]), any::<[u8; 4]>()];
+    let first = prop_oneof![8 => Just(0x45u8), 2 => 0x40..0x50u8, 1 => any::<u8>()];
+    let length = number(&[0, 20, 27, 28, 29, 40, 60, 1500]);
+    let fragment = number(&[0, 0, 0, 0x2000, 0x4000, 1, 0x1000]);
+    (first, length, fragment, any_transport(), address(), address(), octets(&[1], 40..41))
+        .prop_map(|(first, length, fragment, (protocol, rest), source, destination, options)| {
+            let start = [first, 0, length[0], length[1], 0, 0, fragment[0], fragment[1], 64, protocol, 0, 0];
+            let options = &options[..4 * usize::from(first & 0x0f).saturating_sub(5)];
+            [&start[..], &source, &destination, options, &rest].concat()
+        })
+        .boxed()
+}
+
+fn any_ipv6() -> BoxedStrategy<Vec<u8>> {
+    let address = || {
+        let known = [[0x20, 0x01, 0x0d, 0xb8, 0, 3], [0x20, 0x01, 0x0d, 0xb8, 0, 4], [0; 6]];
+        (select(known.to_vec()), prop_oneof![Just([0u8; 10]), any::<[u8; 10]>()])
+            .prop_map(|(network, rest)| [&network[..], &rest].concat())
+    };
+    let extension = (select(PROTOCOLS), 0..3u8, any::<[u8; 22]>());
+    let first = prop_oneof![8 => Just(0x60u8), 1 => any::<u8>()];
+    let length = number(&[0, 7, 8, 9, 15, 16, 17, 24, 32, 1500]);
+    (first, length, address(), address(), vec(extension, 0..3), any_transport())
+        .prop_map(|(first, length, source, destination, extensions, (protocol, rest))| {
+            // From the last to the first: each names the one behind it.
+            let (mut next, mut rest) = (protocol, rest);
+            for (kind, length, octets) in extensions {
+                let octets = &octets[..6 + 8 * usize::from(length)];
+                rest = [&[next, length][..], octets, &rest].concat();
+                next = kind;
+            }
+            [&[first, 0, 0, 0, length[0], length[1], next, 64][..], &source, &destination, &rest].concat()
+        })
+        .boxed()
+}
+
+fn any_llc() -> BoxedStrategy<Vec<u8>> {
+    let address =
+        prop_oneof![select(vec![[0x42, 0x42], [0xaa, 0xaa], [0xaa, 0xab], [0xff, 0xff]]), any::<[u8; 2]>()];
+    let control = prop_oneof![Just(0x03u8), Just(0x13), any::<u8>()];
+    let snap = prop_oneof![
+        select(vec![
+            [0x00, 0x00, 0x0c, 0x20, 0x00],
+            [0x00, 0x00, 0x0c, 0x01, 0x0b],
+            [0x00, 0xe0, 0x2b, 0x00, 0xbb],
+            [0x00, 0xe0, 0x52, 0x20, 0x00],
+            [0x00, 0x00, 0x81, 0x01, 0xa2],
+            [0x00, 0x00, 0x00, 0x08, 0x00],
+        ]),
+        any::<[u8; 5]>(),
+    ];
+    joined(
+        (address, control, snap, octets(&[0], 0..60)).prop_map(|(address, control, snap, rest)| {
+            vec![address.into(), vec![control], snap.into(), rest]
+        }),
+    )
+}
+
+fn any_eapol() -> BoxedStrategy<Vec<u8>> {
+    joined(
+        (octets(&[0, 1, 2, 3], 2..3), number(&[0, 1, 4, 5, 40]), octets(&[1, 2], 0..60))
+            .prop_map(|(start, length, rest)| vec![start, length.into(), rest]),
+    )
+}
+
+/// Frames with a grain of sense, cut anywhere and changed somewhere, and their tag.
+fn any_frame() -> impl Strategy<Value = (Vec<u8>, Option<VlanTag>)> {
+    let mac = || {
+        let known = vec![[0, 0x1b, 0x21, 0, 0, 2], [1, 0x80, 0xc2, 0, 0, 0], [2, 0, 0, 0, 0, 1], [0xff; 6]];
+        prop_oneof![select(known), any::<[u8; 6]>()]
+    };
+    let tags = vec((number(&[0x8100, 0x88a8, 0x9100]), number(&[0, 20, 150])), 0..4)
+        .prop_map(|tags| tags.into_iter().flat_map(|(tpid, tci)| [tpid, tci].concat()).collect::<Vec<u8>>());
+    let typed = |ethertype: u16, body: BoxedStrategy<Vec<u8>>| {
+        body.prop_map(move |body| [&ethertype.to_be_bytes()[..], &body].concat()).boxed()
+    };
+    let content = prop_oneof![
+        4 => typed(0x0800, any_ipv4()),
+        4 => typed(0x86dd, any_ipv6()),
+        1 => typed(0x888e, any_eapol()),
+        1 => typed(0x0806, octets(&[10, 0, 1], 0..60).boxed()),
+        2 => joined((number(&[0, 2, 3, 4, 7, 8, 38, 1500, 1501, 1536]), any_llc()).prop_map(|(length, llc)| vec![length.into(), llc])),
+        1 => joined((number(&[0x88cc, 0x8100, 0x0806]), octets(&[0], 0..60)).prop_map(|(t, rest)| vec![t.into(), rest])),
+    ];
+    let changes = vec((any::<Index>(), any::<u8>()), 0..3);
+    let cut = prop_oneof![2 => Just(None), 1 => any::<Index>().prop_map(Some)];
+    let beside =
+        prop::option::of(prop_oneof![select(vec![0u16, 20, 0xa014, 150]), any::<u16>()].prop_map(VlanTag));
+    (mac(), mac(), tags, content, changes, cut, beside).prop_map(
+        |(destination, source, tags, content, changes, cut, beside)| {
+            let mut frame = [&destination[..], &source, &tags, &content].concat();
+            for (at, value) in changes {
+                let at = at.index(frame.len());
+                frame[at] = value;
+            }
+            if let Some(cut) = cut {
+                frame.truncate(cut.index(frame.len() + 1));
+            }
+            (frame, beside)
+        },
+    )
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(10_000))]
+
+    #[test]
+    fn both_keep_the_same_of_frames_with_a_grain_of_sense(
+        (frame, tag) in any_frame(),
+        text in any_exclusions(),
+        depth in any_depth(),
+    ) {
+        let (program, keep) = both(&exclusions(&text), depth);
+        prop_assert_eq!(keep.octets(&frame, tag), program.run(&frame, tag));
+    }
+
+    #[test]
+    fn both_keep_the_same_of_octets(
+        frame in vec(any::<u8>(), 0..100),
+        tag in prop::option::of(any::<u16>().prop_map(VlanTag)),
+        depth in any_depth(),
+    ) {
+        let (program, keep) = both(&Exclusions::default(), depth);
+        prop_assert_eq!(keep.octets(&frame, tag), program.run(&frame, tag));
+    }
+}
+
+/// Every frame of the captures, whole and cut at each of its first octets, under rules of every kind.
+#[test]
+fn both_keep_the_same_of_captured_frames() {
+    let mut decisions = Vec::new();
+    for text in RULES {
+        for depth in [Depth::default(), Depth { radius: true, service_types: true, eap_identity: true }] {
+            decisions.push(both(&exclusions(text), depth));
+        }
+    }
+    let (mut frames, mut kept) = (0, 0);
+    for path in captures() {
+        each_frame(&std::fs::read(&path).unwrap(), |frame| {
+            frames += 1;
+            for (program, keep) in &decisions {
+                let cuts = (0..frame.len().min(MOST_HEADERS)).chain([frame.len()]);
+                for frame in cuts.map(|length| &frame[..length]) {
+                    let octets = keep.octets(frame, Some(VlanTag(20)));
+                    assert_eq!(
+                        octets,
+                        program.run(frame, Some(VlanTag(20))),
+                        "{} {frame:02x?}",
+                        path.display()
+                    );
+                }
+                kept += usize::from(keep.octets(frame, None) > 14);
+            }
+        });
+    }
+    println!("{frames} frames");
+    assert!(frames > 0 && kept > 0);
+}
+
+/// The project's own captures, and a folder of foreign ones where there is one beside the workspace.
+fn captures() -> Vec<PathBuf> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().nth(2).unwrap();
+    let foreign = root.ancestors().nth(1).unwrap().join("shared/corpus");
+    if !foreign.is_dir() {
+        println!("there is no folder of foreign captures beside the workspace");
+    }
+    let (mut folders, mut found) = (vec![root.join("tests/golden"), foreign], Vec::new());
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
+            let path = entry.path();
+            if path.is_dir() {
+                folders.push(path);
+            } else if path.extension().is_some_and(|e| e == "pcap") {
+                found.push(path);
+            }
+        }
+    }
+    found
+}
+
+/// The frames of a pcap file of any link type, as far as the file is sound.
+fn each_frame(capture: &[u8], mut read: impl FnMut(&[u8])) -> Option<()> {
+    let (header, mut rest) = capture.split_first_chunk::<24>()?;
+    let big_endian = header[0] == 0xa1;
+    while let Some((record, behind)) = rest.split_first_chunk::<16>() {
+        let length = *record[8..].first_chunk::<4>()?;
+        let length = if big_endian { u32::from_be_bytes(length) } else { u32::from_le_bytes(length) };
+        let (frame, behind) = behind.split_at_checked(usize::try_from(length).ok()?)?;
+        read(frame);
+        rest = behind;
+    }
+    Some(())
+}
+
+const RULES: &[&str] = &[
+    "",
+    "vlans = [\"1-19\"]\nmacs = [\"01:80:c2\", \"00:00:0c\", \"locally-administered\"]",
+    "prefixes = [\"10.0.0.0/8\", \"192.168.0.0/16\", \"fe80::/10\", \"ff02::1:2\"]",
+    "protocols = [\"cdp\", \"edp\", \"dhcp\", \"igmp\", \"tcp/179\"]",
+    "protocols = [\"arp\", \"lldp\", \"fdp\", \"sonmp\", \"stp\", \"eapol\", \"radius\", \"mdns\", \"icmpv6\"]",
+];
+/// Cuts behind this fall into payload.
+const MOST_HEADERS: usize = 128;
