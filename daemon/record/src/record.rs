@@ -20,6 +20,12 @@ impl Record {
         Record { kind, fields: Vec::new() }
     }
 
+    /// An empty record with room for so many fields.
+    #[must_use]
+    pub fn with_capacity(kind: Kind, fields: usize) -> Self {
+        Record { kind, fields: Vec::with_capacity(fields.min(MAX_FIELDS)) }
+    }
+
     /// The kind.
     #[must_use]
     pub fn kind(&self) -> Kind {
@@ -44,6 +50,11 @@ impl Record {
     pub fn set(&mut self, field: Field, value: impl Into<Value>) -> Result<(), Error> {
         let value = value.into();
         check(self.kind, field, &value)?;
+        // Whoever sets fields in their order pays for no search.
+        if self.fields.last().is_none_or(|(last, _)| *last < field) {
+            self.fields.push((field, value));
+            return Ok(());
+        }
         match self.fields.binary_search_by_key(&field, |(f, _)| *f) {
             Ok(at) => {
                 if let Some(slot) = self.fields.get_mut(at) {
@@ -61,6 +72,22 @@ impl Record {
     /// As [`Record::set`].
     pub fn set_some(&mut self, field: Field, value: Option<impl Into<Value>>) -> Result<(), Error> {
         value.map_or(Ok(()), |v| self.set(field, v))
+    }
+
+    /// Puts other values in the place of those there are; a field without one is removed. A value that the field does
+    /// not admit is as none.
+    pub fn replace_each(&mut self, mut with: impl FnMut(Field, Value) -> Option<Value>) {
+        let kind = self.kind;
+        self.fields.retain_mut(|(field, value)| {
+            let old = std::mem::replace(value, Value::Bool(false));
+            match with(*field, old).filter(|new| check(kind, *field, new).is_ok()) {
+                Some(new) => {
+                    *value = new;
+                    true
+                }
+                None => false,
+            }
+        });
     }
 
     /// The fields that tell this record's subject from others of its kind; absent ones are left out.
