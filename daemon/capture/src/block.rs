@@ -51,7 +51,7 @@ fn frame(packet: &[u8]) -> Result<Frame<'_>, &'static str> {
         control: u16::try_from(word(field::VLAN_TCI) & 0xffff).unwrap_or(0),
     });
     let time_ns = u64::from(word(field::SEC)) * NS_PER_S + u64::from(word(field::NSEC));
-    Ok(Frame { time_ns, wire_len: word(field::LEN), tag, bytes })
+    Ok(Frame { time_ns, wire_len: word(field::LEN), link: Frame::ETHERNET, tag, bytes })
 }
 
 fn u16_at(bytes: &[u8], offset: usize) -> Option<u16> {

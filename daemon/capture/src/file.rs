@@ -17,7 +17,7 @@ use pcap_parser::{LegacyPcapReader, PcapError, PcapNGReader};
 use self::section::{Declared, Record, Section};
 use self::source::{Failure, Source};
 pub use self::summary::{Ended, FileSummary};
-use crate::{Error, FileError, Frame, Tag};
+use crate::{Error, FileError, Frame};
 
 /// A capture file that is being read.
 ///
@@ -67,7 +67,7 @@ impl File {
     /// before that place was handed on.
     pub fn read<K, F>(&mut self, mut keep: K, mut f: F) -> Result<FileSummary, FileError>
     where
-        K: FnMut(&[u8], Option<Tag>) -> usize,
+        K: FnMut(&Frame<'_>) -> usize,
         F: FnMut(&str, Frame<'_>) -> ControlFlow<()>,
     {
         let mut summary = FileSummary::default();
@@ -103,7 +103,7 @@ impl File {
     /// Hands on the whole frames in the buffer, as far as they are written plainly. The rest is the parser's.
     fn hand_on<K, F>(&mut self, summary: &mut FileSummary, keep: &mut K, f: &mut F) -> ControlFlow<()>
     where
-        K: FnMut(&[u8], Option<Tag>) -> usize,
+        K: FnMut(&Frame<'_>) -> usize,
         F: FnMut(&str, Frame<'_>) -> ControlFlow<()>,
     {
         let data = self.reader.data();
@@ -249,7 +249,7 @@ fn count<K, F>(
     f: &mut F,
 ) -> ControlFlow<()>
 where
-    K: FnMut(&[u8], Option<Tag>) -> usize,
+    K: FnMut(&Frame<'_>) -> usize,
     F: FnMut(&str, Frame<'_>) -> ControlFlow<()>,
 {
     let (interface, raw) = match record {
@@ -259,15 +259,10 @@ where
             summary.skipped_blocks += 1;
             return ControlFlow::Continue(());
         }
-        Record::OtherLink => {
-            summary.frames += 1;
-            summary.unsupported_link += 1;
-            return ControlFlow::Continue(());
-        }
     };
     summary.frames += 1;
-    let whole = untag::untag(raw, untagged);
-    let bytes = whole.bytes.get(..keep(whole.bytes, whole.tag)).unwrap_or(whole.bytes);
+    let whole = if raw.link == Frame::ETHERNET { untag::untag(raw, untagged) } else { raw };
+    let bytes = whole.bytes.get(..keep(&whole)).unwrap_or(whole.bytes);
     if bytes.is_empty() {
         summary.not_kept += 1;
         return ControlFlow::Continue(());

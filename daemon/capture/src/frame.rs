@@ -34,8 +34,15 @@ pub struct Frame<'a> {
     pub time_ns: u64,
     /// Octets on the wire, without frame check sequence and without `tag`; at least `bytes.len()`.
     pub wire_len: u32,
+    /// Link type of `bytes`, as capture files number them (LINKTYPE values of the pcap formats).
+    pub link: u32,
     /// The outermost VLAN tag, when the interface, the kernel or the file reader took it out.
     pub tag: Option<Tag>,
-    /// The octets that are kept, from the destination address on, without `tag`.
+    /// The octets that are kept, from the header of the link on, without `tag`.
     pub bytes: &'a [u8],
+}
+
+impl Frame<'_> {
+    /// The link type of Ethernet.
+    pub const ETHERNET: u32 = 1;
 }

@@ -33,6 +33,9 @@ fn every_capture_of_the_collection_is_read_and_counted() {
     assert!(differing.is_empty(), "{differing:#?}");
 }
 
+/// LINKTYPE_SUNATM.
+const SUNATM: u32 = 123;
+
 #[derive(Debug)]
 struct Count {
     frames: u64,
@@ -57,14 +60,16 @@ fn captures(folder: &Path) -> Vec<PathBuf> {
 fn read(path: &Path) -> Result<Count, Error> {
     let mut wire_octets = 0;
     let summary = File::open(path)?.read(
-        |_, _| usize::MAX,
+        |_| usize::MAX,
         |_, frame| {
             assert!(usize::try_from(frame.wire_len).unwrap() >= frame.bytes.len(), "{path:?}");
             wire_octets += u64::from(frame.wire_len) + if frame.tag.is_some() { 4 } else { 0 };
+            // capinfos does not count the four octets before an ATM cell.
+            wire_octets -= if frame.link == SUNATM { 4 } else { 0 };
             ControlFlow::Continue(())
         },
     )?;
-    assert_eq!(summary.frames, summary.kept + summary.not_kept + summary.unsupported_link, "{path:?}");
+    assert_eq!(summary.frames, summary.kept + summary.not_kept, "{path:?}");
     Ok(Count { frames: summary.frames, wire_octets, partial: summary.kept < summary.frames })
 }
 

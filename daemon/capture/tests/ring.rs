@@ -361,7 +361,7 @@ struct Seen {
 
 impl From<Frame<'_>> for Seen {
     fn from(frame: Frame<'_>) -> Seen {
-        let Frame { time_ns, wire_len, tag, bytes } = frame;
+        let Frame { time_ns, wire_len, tag, bytes, .. } = frame;
         Seen { time_ns, wire_len, tag, bytes: bytes.to_vec() }
     }
 }

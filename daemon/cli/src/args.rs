@@ -89,6 +89,12 @@ pub(crate) enum Command {
         #[arg(required = true, value_name = "FILE")]
         files: Vec<PathBuf>,
     },
+    /// Show every frame of capture files as the readers see it
+    Dissect {
+        /// pcap or pcapng files
+        #[arg(required = true, value_name = "FILE")]
+        files: Vec<PathBuf>,
+    },
     /// Make this appliance's keys and its certificate request
     Enroll,
     /// Run the whole chain once in a throw-away site and say what happened

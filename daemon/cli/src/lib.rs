@@ -13,6 +13,7 @@
 mod args;
 mod ask;
 mod dictionary;
+mod dissect;
 mod enroll;
 mod error;
 mod programs;
@@ -60,6 +61,7 @@ fn run(args: Args) -> Result<(), CliError> {
         Command::Rules { command: args::RulesCommand::Show } => rules::show(&config, json),
         Command::Dictionary => dictionary::print(json),
         Command::Replay { files } => replay::replay(&config, &files, json),
+        Command::Dissect { files } => dissect::dissect(&config, &files, json),
         Command::Enroll => enroll::enroll(&config),
         Command::Trial { pcap, interface, seconds, keep } => {
             trial::run(&trial::Wish { pcap, interface, seconds, keep, json })

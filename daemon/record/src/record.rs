@@ -1,5 +1,7 @@
 //! One record: a kind, and the values of some of that kind's fields.
 
+use arrayvec::ArrayVec;
+
 use crate::{Error, Field, Kind, MAX_LIST, MAX_TEXT, Value};
 
 /// Most fields in one record; no kind declares more.
@@ -94,6 +96,29 @@ impl Record {
     #[must_use]
     pub fn key(&self) -> Vec<(Field, Value)> {
         self.fields.iter().filter(|(f, _)| f.definition().key).cloned().collect()
+    }
+
+    /// Writes what [`Record::to_json`] gives, on one line without its end.
+    pub fn write_json(&self, out: &mut String) {
+        let mut names: ArrayVec<(&str, Option<&Value>), { MAX_FIELDS + 1 }> =
+            self.fields.iter().take(MAX_FIELDS).map(|(f, v)| (f.short_name(), Some(v))).collect();
+        names.push(("kind", None));
+        names.sort_unstable_by_key(|(name, _)| *name);
+        for (at, (name, value)) in names.iter().enumerate() {
+            out.push(if at == 0 { '{' } else { ',' });
+            out.push('"');
+            out.push_str(name);
+            out.push_str("\":");
+            match value {
+                Some(value) => value.write_json(out),
+                None => {
+                    out.push('"');
+                    out.push_str(self.kind.name());
+                    out.push('"');
+                }
+            }
+        }
+        out.push('}');
     }
 
     /// A JSON object: `kind`, then each field under its name without the kind.

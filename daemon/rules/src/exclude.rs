@@ -75,8 +75,7 @@ impl Exclusions {
         if packet.tags.iter().any(|tag| self.has_vlan(tag.vid())) {
             return Some(Exclusion::Vlan);
         }
-        let ends = [packet.ethernet.source, packet.ethernet.destination].map(|a| Mac(a.0));
-        if ends.into_iter().any(|mac| self.has_mac(mac)) {
+        if [packet.source(), packet.destination()].into_iter().flatten().any(|a| self.has_mac(Mac(a.0))) {
             return Some(Exclusion::Mac);
         }
         let by_ethertype = match packet.ethertype {
@@ -100,7 +99,7 @@ impl Exclusions {
         {
             return Some(Exclusion::Mac);
         }
-        if let wire::Application::Dhcp(dhcp) = &packet.application {
+        if let wire::Application::Dhcpv4(dhcp) = &packet.application {
             if dhcp.mac().is_some_and(|a| self.has_mac(Mac(a.0))) {
                 return Some(Exclusion::Mac);
             }

@@ -199,7 +199,7 @@ proptest! {
         let (bytes, tag) = strip(&frame);
         let kept = rules.filter().run(&bytes, tag);
         let stripped = tag.map(|t| wire::vlan::Tag { tpid: 0x8100, tci: t.0 });
-        let packet = wire::parse(&bytes, stripped, bytes.len() as u32).unwrap();
+        let packet = wire::parse(wire::Link::Ethernet, &bytes, stripped, bytes.len() as u32).unwrap();
         let expected = rules.collect().exclusions().judge(&packet);
         prop_assert_eq!(exclusion(kept, bytes.len()), expected);
         if expected.is_none() {
@@ -266,7 +266,7 @@ fn an_excluded_protocol_cannot_hide_behind_an_extension_header() {
     frame.splice(54..54, [58, 0, 5, 2, 0, 0, 1, 0]);
     let kept = rules.filter().run(&frame, None);
     assert_eq!(exclusion(kept, frame.len()), Some(Exclusion::Protocol));
-    let packet = wire::parse(&frame, None, frame.len() as u32).unwrap();
+    let packet = wire::parse(wire::Link::Ethernet, &frame, None, frame.len() as u32).unwrap();
     assert_eq!(rules.collect().exclusions().judge(&packet), Some(Exclusion::Protocol));
 }
 

@@ -167,7 +167,7 @@ impl Engine {
     /// The records made since the last call, narrowed by the collect gate.
     pub fn take(&mut self) -> Vec<Record> {
         let collect = self.rules.collect();
-        self.out.take().iter().filter_map(|record| collect.narrow(record)).collect()
+        self.out.take().into_iter().filter_map(|record| collect.narrow(record)).collect()
     }
 
     /// What became of all frames since the start, by interface.
@@ -249,14 +249,15 @@ impl Engine {
             return Outcome::Excluded(exclusion);
         }
         let stripped = frame.tag.map(|tag| wire::vlan::Tag { tpid: tag.protocol, tci: tag.control });
-        let Ok(packet) = wire::parse(frame.bytes, stripped, frame.wire_len) else {
+        let Some(link) = wire::Link::from_linktype(frame.link) else { return Outcome::Unread };
+        let Ok(packet) = wire::parse(link, frame.bytes, stripped, frame.wire_len) else {
             return Outcome::Malformed;
         };
         if let Some(exclusion) = self.rules.collect().exclusions().judge(&packet) {
             return Outcome::Excluded(exclusion);
         }
         let seen = Seen { packet: &packet, time: frame.time_ns, bytes, vlan: packet.vlan().unwrap_or(0) };
-        let source = Mac(packet.ethernet.source.0);
+        let source = Mac(packet.source().unwrap_or_default().0);
         if !source.is_group() {
             self.tables.devices.frame((seen.vlan, source), interface.number, seen.time, bytes, &mut self.out);
         }
@@ -276,7 +277,7 @@ impl Engine {
             }
             wire::Network::Ipv4(header) => {
                 seen.ip(interface, source, header.protocol, &mut self.tables.flows, &mut self.out);
-                if let wire::Application::Dhcp(message) = &packet.application {
+                if let wire::Application::Dhcpv4(message) = &packet.application {
                     self.tables.dhcp.message(
                         interface.number,
                         seen.vlan,
@@ -292,7 +293,7 @@ impl Engine {
                 seen.ip(interface, source, header.protocol, &mut self.tables.flows, &mut self.out);
                 true
             }
-            wire::Network::Other => false,
+            _ => false,
         };
         // A part that the filter cut away is not a fault of the frame.
         let fault = packet.malformed.filter(|m| m.kind != wire::Kind::NotCaptured);
@@ -337,7 +338,7 @@ impl Seen<'_> {
             interface: interface.number,
             vlan: self.vlan,
             source_mac,
-            destination_mac: Mac(self.packet.ethernet.destination.0),
+            destination_mac: Mac(self.packet.destination().unwrap_or_default().0),
             source: (source, ports.0),
             destination: (destination, ports.1),
             protocol,

@@ -7,6 +7,7 @@ use headgate_capture::{self as capture, File, FileError, FileSummary};
 use headgate_record::Record;
 use headgate_rules::filter::{MAX_REASON, VlanTag};
 use headgate_service::config::InterfaceName;
+use headgate_wire::Link;
 
 use crate::engine::Engine;
 use crate::error::SensorError;
@@ -26,15 +27,22 @@ pub fn replay(
     let mut file = File::open(path).map_err(SensorError::from)?;
     let program = engine.rules().filter().clone();
     let stem = path.file_stem().map(|s| s.to_string_lossy().into_owned()).unwrap_or_default();
+    let mut current: Option<(String, usize)> = None;
     let result = file.read(
-        |bytes, tag| match bytes.len() {
+        |frame| match (Link::from_linktype(frame.link), frame.bytes.len()) {
             // Kept as they are, so few octets of a frame would say that a rule excluded it.
-            0..=MAX_REASON => 0,
-            _ => program.run(bytes, tag.map(|t| VlanTag(t.control))),
+            (None, _) | (_, 0..=MAX_REASON) => 0,
+            (Some(Link::Ethernet), _) => program.run(frame.bytes, frame.tag.map(|t| VlanTag(t.control))),
+            // The kernel's program is for Ethernet. Of other links the collect gate alone decides.
+            (Some(_), whole) => whole,
         },
         |interface, frame| {
-            let interface = engine.interface(name(interface, &stem));
-            engine.frame(interface, &frame);
+            // Neighbours in a file are mostly of one interface.
+            let number = match &current {
+                Some((known, number)) if known == interface => *number,
+                _ => current.insert((interface.to_owned(), engine.interface(name(interface, &stem)))).1,
+            };
+            engine.frame(number, &frame);
             if engine.has_records() { take(engine.take()) } else { ControlFlow::Continue(()) }
         },
     );
@@ -43,7 +51,7 @@ pub fn replay(
         Err(error) => FileError::summary(error),
     };
     // Frames of other link types, and frames that the program could not judge, are accounted for too.
-    let unread = summary.map_or(0, |s| s.unsupported_link + s.not_kept);
+    let unread = summary.map_or(0, |s| s.not_kept);
     if unread > 0 {
         let interface = engine.interface(UNNAMED);
         engine.unread(interface, unread);

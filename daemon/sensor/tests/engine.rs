@@ -17,7 +17,10 @@ fn engine() -> Engine {
 
 fn see(engine: &mut Engine, bytes: &[u8], time_ns: u64) {
     let interface = engine.interface("eth0");
-    engine.frame(interface, &Frame { time_ns, wire_len: bytes.len() as u32, tag: None, bytes });
+    engine.frame(
+        interface,
+        &Frame { time_ns, wire_len: bytes.len() as u32, link: Frame::ETHERNET, tag: None, bytes },
+    );
 }
 
 fn of(records: &[Record], kind: Kind) -> Vec<&Record> {
@@ -146,7 +149,16 @@ fn a_device_is_one_per_vlan_whether_the_tag_is_in_the_frame_or_beside_it() {
     see(&mut engine, &tagged, START);
     let interface = engine.interface("eth0");
     let tag = Some(Tag { protocol: 0x8100, control: 20 });
-    engine.frame(interface, &Frame { time_ns: START + 1, wire_len: plain.len() as u32, tag, bytes: &plain });
+    engine.frame(
+        interface,
+        &Frame {
+            time_ns: START + 1,
+            wire_len: plain.len() as u32,
+            link: Frame::ETHERNET,
+            tag,
+            bytes: &plain,
+        },
+    );
     engine.finish();
     let records = engine.take();
     let [device] = of(&records, Kind::Device)[..] else { panic!("{records:?}") };

@@ -88,7 +88,7 @@ fn by_interpreter(file: &Path, rules: &Rules) -> Vec<Kept> {
     let mut kept = Vec::new();
     let program = rules.filter();
     let read = File::open(file).unwrap().read(
-        |octets, tag| program.run(octets, tag.map(|tag| VlanTag(tag.control))),
+        |frame| program.run(frame.bytes, frame.tag.map(|tag| VlanTag(tag.control))),
         |_, frame| {
             kept.push(Kept::from(frame));
             ControlFlow::Continue(())

@@ -2,7 +2,9 @@
 
 use std::net::Ipv4Addr;
 
-use crate::{Kind, Malformed, cursor::Cursor, ethernet};
+use serde::Serialize;
+
+use crate::{Kind, Malformed, cursor::Cursor, ethernet, registry::registry};
 
 /// Octets of the fixed part: spaces, lengths and operation.
 pub const HEADER_LEN: usize = 8;
@@ -14,7 +16,7 @@ pub const ETHERNET: u16 = 1;
 pub const IEEE_802: u16 = 6;
 
 /// What an ARP packet says.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub struct Packet {
     /// What it asks or answers.
     pub operation: Operation,
@@ -28,15 +30,24 @@ pub struct Packet {
     pub target_protocol: Ipv4Addr,
 }
 
-/// The operation code (IANA ARP parameters).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Operation {
-    /// 1.
-    Request,
-    /// 2.
-    Reply,
-    /// Any other.
-    Unknown(u16),
+registry! {
+    /// The operation code (IANA ARP parameters).
+    pub enum Operation: u16 {
+        /// Asks for a hardware address.
+        Request = 1, "request";
+        /// Answers, or announces.
+        Reply = 2, "reply";
+        /// Asks for one's own protocol address (RFC 903).
+        ReverseRequest = 3, "reverse-request";
+        /// Answers that (RFC 903).
+        ReverseReply = 4, "reverse-reply";
+        /// Asks for a protocol address (RFC 2390).
+        InverseRequest = 8, "inverse-request";
+        /// Answers that (RFC 2390).
+        InverseReply = 9, "inverse-reply";
+        /// Refuses (RFC 1577).
+        Nak = 10, "nak";
+    }
 }
 
 /// Reads a packet. `None` for address spaces other than IPv4 over Ethernet. Padding behind it is
@@ -56,11 +67,7 @@ pub fn parse(cursor: &mut Cursor<'_>) -> Result<Option<Packet>, Malformed> {
     let view: &[u8; ADDRESSES_LEN] = cursor.array()?;
     let [s0, s1, s2, s3, s4, s5, i0, i1, i2, i3, t0, t1, t2, t3, t4, t5, j0, j1, j2, j3] = *view;
     Ok(Some(Packet {
-        operation: match u16::from_be_bytes([o0, o1]) {
-            1 => Operation::Request,
-            2 => Operation::Reply,
-            other => Operation::Unknown(other),
-        },
+        operation: u16::from_be_bytes([o0, o1]).into(),
         sender_hardware: ethernet::Address([s0, s1, s2, s3, s4, s5]),
         sender_protocol: Ipv4Addr::new(i0, i1, i2, i3),
         target_hardware: ethernet::Address([t0, t1, t2, t3, t4, t5]),

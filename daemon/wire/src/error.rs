@@ -21,6 +21,8 @@ pub struct Malformed {
 /// A protocol layer of a frame.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Layer {
+    /// IP Authentication Header (RFC 4302).
+    Ah,
     /// ARP (RFC 826).
     Arp,
     /// Spanning tree BPDUs (IEEE 802.1Q-2018, 14).
@@ -41,6 +43,8 @@ pub enum Layer {
     Edp,
     /// ERSPAN, types I to III.
     Erspan,
+    /// Encapsulating Security Payload (RFC 4303).
+    Esp,
     /// Ethernet (IEEE 802.3).
     Ethernet,
     /// Foundry Discovery Protocol.
@@ -106,6 +110,7 @@ impl Layer {
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
+            Layer::Ah => "ah",
             Layer::Arp => "arp",
             Layer::Bpdu => "bpdu",
             Layer::Capwap => "capwap",
@@ -116,6 +121,7 @@ impl Layer {
             Layer::Eapol => "eapol",
             Layer::Edp => "edp",
             Layer::Erspan => "erspan",
+            Layer::Esp => "esp",
             Layer::Ethernet => "ethernet",
             Layer::Fdp => "fdp",
             Layer::Geneve => "geneve",

@@ -1,16 +1,37 @@
 //! IPv6 header and the chain of extension headers (RFC 8200, 3 and 4).
+//!
+//! An extension header that breaks a rule of its kind is a fault of its own: the chain is followed
+//! behind it. Only one that is not whole ends the chain.
 
 use std::net::Ipv6Addr;
 
-use crate::{Kind, Malformed, cursor::Cursor};
+use serde::Serialize;
+
+use crate::{Kind, Malformed, cursor::Cursor, ipsec};
+
+mod extensions;
+mod options;
+mod routing;
+
+pub use extensions::{
+    Body, Chain, Extension, ExtensionHeader, Fragment, Hip, HipType, Mobility, MobilityType, Shim6,
+};
+pub use options::{MAX_OPTIONS, MinimumPathMtu, OptionFact, OptionKind, Options, Rpl, Value};
+pub use routing::{
+    Addresses, Routing, RoutingData, RoutingType, RplRoute, SegmentRouting, SegmentTlv, SegmentTlvType,
+    SegmentTlvs,
+};
 
 /// Octets of the fixed header.
 pub const HEADER_LEN: usize = 40;
 /// Most extension headers that are followed.
 pub const MAX_EXTENSIONS: u8 = 8;
-/// Largest payload whose length fits the Payload Length field. A longer one (a jumbogram, RFC 2675,
-/// or made by segmentation offload) has 0 there and ends with its frame.
+/// Largest payload whose length fits the Payload Length field. A longer one has 0 there; its length is
+/// in a Jumbo Payload option (RFC 2675), or, where segmentation offload made it, nowhere: it ends with
+/// its frame.
 pub const MAX_PAYLOAD_LENGTH: usize = 65_535;
+/// IPv6 in the IPv4 Protocol and IPv6 Next Header fields: IP within IP (RFC 2473, RFC 4213).
+pub const PROTOCOL: u8 = 41;
 /// Next Header of the Hop-by-Hop Options header (4.3).
 pub const HOP_BY_HOP: u8 = 0;
 /// Next Header of the Routing header (4.4).
@@ -22,9 +43,16 @@ pub const DESTINATION_OPTIONS: u8 = 60;
 /// Next Header where nothing follows (4.7).
 pub const NO_NEXT_HEADER: u8 = 59;
 
+/// Next Header of the Mobility header (RFC 6275, 6.1).
+pub const MOBILITY: u8 = 135;
+/// Next Header of the Host Identity Protocol (RFC 7401, 5.1).
+pub const HIP: u8 = 139;
+/// Next Header of Shim6 (RFC 5533, 5).
+pub const SHIM6: u8 = 140;
+
 /// The fields of a header, and what its extension headers say.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Header {
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct Header<'a> {
     /// Differentiated services code point (RFC 2474).
     pub dscp: u8,
     /// Explicit congestion notification (RFC 3168, 5).
@@ -33,6 +61,8 @@ pub struct Header {
     pub flow_label: u32,
     /// Octets behind the fixed header, extension headers included.
     pub payload_length: u16,
+    /// Protocol behind the fixed header (IANA protocol numbers).
+    pub next_header: u8,
     /// Hop limit.
     pub hop_limit: u8,
     /// Source address.
@@ -44,21 +74,14 @@ pub struct Header {
     /// How many extension headers were read.
     pub extensions: u8,
     /// The Fragment header, where there is one.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub fragment: Option<Fragment>,
+    /// The extension headers that were read.
+    #[serde(skip_serializing_if = "Chain::is_empty")]
+    pub chain: Chain<'a>,
 }
 
-/// A Fragment header (4.5).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Fragment {
-    /// Offset of this fragment's payload in the packet's fragmentable part, in octets.
-    pub offset: u16,
-    /// More fragments follow.
-    pub more: bool,
-    /// The same in all fragments of a packet.
-    pub identification: u32,
-}
-
-impl Header {
+impl<'a> Header<'a> {
     /// Whether the packet is one of several fragments. An atomic fragment (RFC 6946) is not.
     #[must_use]
     pub fn is_fragment(&self) -> bool {
@@ -71,50 +94,113 @@ impl Header {
         self.fragment.is_some_and(|f| f.offset > 0)
     }
 
-    /// Ends the cursor, which is behind the fixed header, where Payload Length says.
+    /// Whether the chain of extension headers was read to its end, so that [`Header::protocol`] is
+    /// that of what is behind it.
     #[inline]
-    pub(crate) fn limit(&self, cursor: &mut Cursor<'_>) -> Result<(), Malformed> {
-        if self.payload_length == 0 && cursor.wire_remaining() > MAX_PAYLOAD_LENGTH {
-            return Ok(());
+    #[must_use]
+    pub fn is_chain_read(&self) -> bool {
+        !is_extension(self.protocol) || self.is_later_fragment()
+    }
+
+    /// Ends the cursor, which is behind the fixed header, where Payload Length says, or the Jumbo
+    /// Payload option.
+    ///
+    /// # Errors
+    /// [`Kind::Length`] where the frame is shorter, and [`Kind::Value`] for a jumbogram that fits
+    /// Payload Length.
+    #[inline]
+    pub fn limit(&self, cursor: &mut Cursor<'_>) -> Result<(), Malformed> {
+        if self.payload_length == 0 {
+            return self.limit_elsewhere(cursor);
         }
         cursor.limit(usize::from(self.payload_length))
     }
 
-    /// Follows the extension headers. What was read before a fault stays in the header. Nothing
-    /// behind the Fragment header of a later fragment is a header, so the chain ends there.
-    #[inline]
-    pub(crate) fn read_extensions(&mut self, cursor: &mut Cursor<'_>) -> Result<(), Malformed> {
-        while is_extension(self.protocol) && !self.is_later_fragment() {
-            if self.extensions == MAX_EXTENSIONS {
-                return Err(cursor.malformed(Kind::Limit));
-            }
-            self.read_extension(cursor)?;
+    #[cold]
+    fn limit_elsewhere(&self, cursor: &mut Cursor<'_>) -> Result<(), Malformed> {
+        if self.next_header == HOP_BY_HOP
+            && let Some(length) = jumbo_payload(*cursor)
+        {
+            let start = *cursor;
+            cursor.limit(length)?;
+            return if length > MAX_PAYLOAD_LENGTH { Ok(()) } else { Err(start.malformed(Kind::Value)) };
         }
+        if cursor.wire_remaining() > MAX_PAYLOAD_LENGTH {
+            return Ok(());
+        }
+        cursor.limit(0)
+    }
+
+    /// Follows the extension headers, and leaves the cursor behind those that were read. Nothing behind
+    /// the Fragment header of a later fragment is a header, so the chain ends there; so it does before
+    /// ESP.
+    ///
+    /// # Errors
+    /// The first fault. Whether it ended the chain, [`Header::is_chain_read`] says.
+    #[inline]
+    pub fn read_extensions(&mut self, cursor: &mut Cursor<'a>) -> Result<(), Malformed> {
+        if is_extension(self.protocol) { self.read_chain(cursor) } else { Ok(()) }
+    }
+
+    #[cold]
+    fn read_chain(&mut self, cursor: &mut Cursor<'a>) -> Result<(), Malformed> {
+        let start = *cursor;
+        let mut chain = Ok(());
+        while !self.is_chain_read() && chain.is_ok() {
+            if self.extensions == MAX_EXTENSIONS {
+                chain = Err(cursor.malformed(Kind::Limit));
+            } else {
+                chain = self.read_extension(cursor);
+            }
+        }
+        let consumed = start.rest().len().saturating_sub(cursor.rest().len());
+        self.chain = Chain::new(self.next_header, start.rest().get(..consumed).unwrap_or_default());
+        self.check(start).and(chain)
+    }
+
+    fn read_extension(&mut self, cursor: &mut Cursor<'a>) -> Result<(), Malformed> {
+        let mut behind = *cursor;
+        let view: &[u8; extensions::MIN_LEN] = behind.array()?;
+        let [next_header, length, o0, o1, i0, i1, i2, i3] = *view;
+        let length = extensions::extension_len(self.protocol, length);
+        behind.take(usize::from(length).saturating_sub(extensions::MIN_LEN))?;
+        if self.protocol == FRAGMENT {
+            self.fragment = Some(Fragment::read([o0, o1, i0, i1, i2, i3]));
+        }
+        self.protocol = next_header;
+        self.extensions = self.extensions.saturating_add(1);
+        *cursor = behind;
         Ok(())
     }
 
-    fn read_extension(&mut self, cursor: &mut Cursor<'_>) -> Result<(), Malformed> {
-        let view: &[u8; 8] = cursor.array()?;
-        let [next, length, o0, o1, i0, i1, i2, i3] = *view;
-        if self.protocol == FRAGMENT {
-            let offset = u16::from_be_bytes([o0, o1]);
-            self.fragment = Some(Fragment {
-                offset: offset & 0xfff8,
-                more: offset & 0x0001 != 0,
-                identification: u32::from_be_bytes([i0, i1, i2, i3]),
-            });
-        } else {
-            cursor.take(usize::from(length).saturating_mul(8))?;
+    /// The first fault within the extension headers, which begin at `start`.
+    fn check(&self, start: Cursor<'_>) -> Result<(), Malformed> {
+        let mut at = start;
+        for (position, extension) in self.chain.iter().enumerate() {
+            let is_hop_by_hop = extension.header == ExtensionHeader::HopByHop;
+            if is_hop_by_hop && position > 0 {
+                return Err(at.malformed(Kind::Order));
+            }
+            if let Err((offset, kind)) = extension.body.check() {
+                at.take(offset)?;
+                return Err(at.malformed(kind));
+            }
+            if let Body::Options(options) = extension.body
+                && is_hop_by_hop
+                && self.payload_length > 0
+                && options.jumbo_payload().is_some()
+            {
+                return Err(at.malformed(Kind::Value));
+            }
+            at.take(usize::from(extension.length))?;
         }
-        self.protocol = next;
-        self.extensions = self.extensions.saturating_add(1);
         Ok(())
     }
 }
 
 /// Reads the fixed header; the extension headers are still ahead of the cursor.
 #[inline]
-pub fn parse(cursor: &mut Cursor<'_>) -> Result<Header, Malformed> {
+pub fn parse<'a>(cursor: &mut Cursor<'a>) -> Result<Header<'a>, Malformed> {
     let start = *cursor;
     let fixed: &[u8; 8] = cursor.array()?;
     let [w0, w1, w2, w3, l0, l1, next_header, hop_limit] = *fixed;
@@ -128,95 +214,39 @@ pub fn parse(cursor: &mut Cursor<'_>) -> Result<Header, Malformed> {
         ecn: (w1 >> 4) & 0x03,
         flow_label: u32::from_be_bytes([0, w1 & 0x0f, w2, w3]),
         payload_length: u16::from_be_bytes([l0, l1]),
+        next_header,
         hop_limit,
         source: Ipv6Addr::from(*source),
         destination: Ipv6Addr::from(*destination),
         protocol: next_header,
         extensions: 0,
         fragment: None,
+        chain: Chain::new(next_header, &[]),
     })
+}
+
+/// What the Jumbo Payload option of a Hop-by-Hop Options header says.
+fn jumbo_payload(mut cursor: Cursor<'_>) -> Option<usize> {
+    let &[_, length] = cursor.array().ok()?;
+    let length = usize::from(extensions::extension_len(HOP_BY_HOP, length)).saturating_sub(2);
+    let length = Options::new(cursor.take(length).ok()?).jumbo_payload()?;
+    usize::try_from(length).ok()
 }
 
 #[inline]
 fn is_extension(protocol: u8) -> bool {
-    matches!(protocol, HOP_BY_HOP | ROUTING | FRAGMENT | DESTINATION_OPTIONS)
+    matches!(
+        protocol,
+        HOP_BY_HOP
+            | ROUTING
+            | FRAGMENT
+            | ipsec::AUTHENTICATION
+            | DESTINATION_OPTIONS
+            | MOBILITY
+            | HIP
+            | SHIM6
+    )
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::Layer;
-
-    fn fixed(next_header: u8) -> Vec<u8> {
-        let mut bytes = vec![0x6b, 0x9a, 0xbc, 0xde, 0, 8, next_header, 63];
-        bytes.extend([0x20; 16]);
-        bytes.extend([0x30; 16]);
-        bytes
-    }
-
-    fn walk(next_header: u8, chain: &[u8]) -> (Header, Result<(), Malformed>) {
-        let mut bytes = fixed(next_header);
-        bytes.extend(chain);
-        let mut cursor = Cursor::new(&bytes, 0, Layer::Ipv6);
-        let mut header = parse(&mut cursor).unwrap();
-        let result = header.read_extensions(&mut cursor);
-        (header, result)
-    }
-
-    #[test]
-    fn every_field_is_read_from_its_place() {
-        let header = parse(&mut Cursor::new(&fixed(17), 0, Layer::Ipv6)).unwrap();
-        assert_eq!((header.dscp, header.ecn, header.flow_label), (0x2e, 1, 0xabcde));
-        assert_eq!((header.payload_length, header.protocol, header.hop_limit), (8, 17, 63));
-        assert_eq!(header.source, Ipv6Addr::from([0x20; 16]));
-        assert_eq!(header.destination, Ipv6Addr::from([0x30; 16]));
-    }
-
-    #[test]
-    fn another_version_is_refused() {
-        let mut bytes = fixed(17);
-        bytes[0] = 0x40;
-        assert_eq!(parse(&mut Cursor::new(&bytes, 0, Layer::Ipv6)).unwrap_err().kind, Kind::Version);
-    }
-
-    #[test]
-    fn a_chain_is_followed_to_its_protocol() {
-        let mut chain = vec![ROUTING, 1];
-        chain.extend([0; 14]);
-        chain.extend([DESTINATION_OPTIONS, 0, 0, 0, 0, 0, 0, 0]);
-        chain.extend([6, 0, 0, 0, 0, 0, 0, 0]);
-        let (header, result) = walk(HOP_BY_HOP, &chain);
-        assert_eq!(result, Ok(()));
-        assert_eq!((header.protocol, header.extensions), (6, 3));
-    }
-
-    #[test]
-    fn a_later_fragment_ends_the_chain() {
-        let (header, result) = walk(FRAGMENT, &[60, 0, 0, 9, 1, 2, 3, 4, 0xff, 0xff]);
-        assert_eq!(result, Ok(()));
-        assert_eq!(header.fragment, Some(Fragment { offset: 8, more: true, identification: 0x0102_0304 }));
-        assert!(header.is_later_fragment());
-        assert_eq!(header.protocol, 60);
-    }
-
-    #[test]
-    fn an_atomic_fragment_is_no_fragment() {
-        let (header, _) = walk(FRAGMENT, &[17, 0, 0, 0, 1, 2, 3, 4]);
-        assert!(header.fragment.is_some() && !header.is_fragment());
-    }
-
-    #[test]
-    fn a_chain_without_end_is_left() {
-        let chain = [DESTINATION_OPTIONS, 0, 0, 0, 0, 0, 0, 0].repeat(20);
-        let (header, result) = walk(DESTINATION_OPTIONS, &chain);
-        assert_eq!(result, Err(Malformed { layer: Layer::Ipv6, offset: 104, kind: Kind::Limit }));
-        assert_eq!(header.extensions, MAX_EXTENSIONS);
-    }
-
-    #[test]
-    fn an_extension_header_cut_off_leaves_the_ones_before_it() {
-        let (header, result) = walk(HOP_BY_HOP, &[43, 0, 0, 0, 0, 0, 0, 0, 6, 9, 0, 0, 0, 0, 0, 0]);
-        assert_eq!(result.unwrap_err().kind, Kind::Short);
-        assert_eq!((header.protocol, header.extensions), (ROUTING, 1));
-    }
-}
+mod tests;

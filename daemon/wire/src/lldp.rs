@@ -5,20 +5,28 @@
 //! version of it and are ignored.
 
 use arrayvec::ArrayVec;
-use nom::{IResult, Parser, bytes::complete::take, number::complete::be_u16};
+use nom::{Parser, bytes::complete::take, number::complete::be_u16};
 
-use crate::{Kind, Malformed, Text, cursor::Cursor};
+use serde::Serialize;
+
+use crate::fields::{Parsed, array, finish, once, short};
+use crate::{Faults, Kind, Octets, Text, cursor::Cursor};
 
 mod basic;
+pub mod cisco;
 pub mod dot1;
 pub mod dot3;
 mod identifier;
 pub mod med;
+mod organisation;
+pub mod profinet;
 
 pub use basic::{
-    Capabilities, CapabilitySet, InterfaceNumber, LinkAggregation, ManagementAddress, NetworkAddress,
+    Capabilities, CapabilitySet, InterfaceNumber, InterfaceNumbering, LinkAggregation, ManagementAddress,
+    NetworkAddress, PortType,
 };
 pub use identifier::{ChassisId, ChassisIdSubtype, Form, Identifier, PortId, PortIdSubtype, Subtype};
+pub use organisation::{Opaque, Organisation, Oui};
 
 /// Octets of a TLV's header: 7 bits of type, 9 of length (8.4.1).
 pub const HEADER_LEN: usize = 2;
@@ -30,11 +38,11 @@ pub const MAX_TEXT_LEN: usize = 255;
 pub const MAX_MANAGEMENT_ADDRESSES: usize = 16;
 /// Most TLVs of unknown types or organisations that are kept.
 pub const MAX_OPAQUE: usize = 32;
-/// Most faults that are kept.
-pub const MAX_MALFORMED: usize = 16;
+/// The organisation of the MUD URL TLV: IANA (RFC 8520, 11).
+pub const IANA_OUI: [u8; 3] = [0x00, 0x00, 0x5e];
 
 /// What a neighbour says about itself.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct Advertisement<'a> {
     /// Chassis ID (8.5.2).
     pub chassis_id: Option<ChassisId<'a>>,
@@ -55,37 +63,24 @@ pub struct Advertisement<'a> {
     /// IEEE 802.1 TLVs.
     pub dot1: dot1::Extension<'a>,
     /// IEEE 802.3 TLVs.
-    pub dot3: dot3::Extension,
+    pub dot3: dot3::Extension<'a>,
     /// LLDP-MED TLVs.
     pub med: med::Extension<'a>,
+    /// PROFINET TLVs.
+    pub profinet: profinet::Extension<'a>,
+    /// Cisco TLVs.
+    pub cisco: cisco::Extension<'a>,
+    /// Manufacturer Usage Description: where a description of the device is to be had (RFC 8520, 11).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub mud_url: Option<Text<'a>>,
     /// How many TLVs are of a type, organisation or subtype that is not read here.
     pub unknown: u32,
     /// The first of them, as they were sent.
     pub opaque: ArrayVec<Opaque<'a>, MAX_OPAQUE>,
     /// What is wrong with the data unit, in the order it was found.
-    pub malformed: ArrayVec<Malformed, MAX_MALFORMED>,
-    /// How many entries found no room in one of the bounded lists.
+    pub malformed: Faults,
+    /// How many entries found no room in one of the bounded lists, other than faults.
     pub omitted: u32,
-}
-
-/// A TLV that is not read here.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Opaque<'a> {
-    /// Its type; 127 for those of an organisation.
-    pub tlv: u8,
-    /// The organisation and its subtype, for type 127.
-    pub organisation: Option<Organisation>,
-    /// The octets behind the header, or behind the subtype.
-    pub value: &'a [u8],
-}
-
-/// Who defined an organisationally specific TLV (8.6.1).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct Organisation {
-    /// The organisation's identifier.
-    pub oui: [u8; 3],
-    /// The type within that organisation.
-    pub subtype: u8,
 }
 
 impl Advertisement<'_> {
@@ -127,7 +122,7 @@ pub fn parse(mut cursor: Cursor<'_>) -> Advertisement<'_> {
             break;
         }
         let result = advertisement.read(tlv, position);
-        advertisement.note(result.map_err(|kind| start.malformed(kind)));
+        advertisement.malformed.note(result.map_err(|kind| start.malformed(kind)));
         if tlv.kind == END {
             ended = true;
             break;
@@ -141,10 +136,10 @@ pub fn parse(mut cursor: Cursor<'_>) -> Advertisement<'_> {
             rest if tlv(rest).is_ok() => Kind::Limit,
             _ => Kind::Length,
         };
-        advertisement.note(Err(cursor.malformed(kind)));
+        advertisement.malformed.note::<()>(Err(cursor.malformed(kind)));
     }
     if !advertisement.is_usable() && (ended || !cursor.is_cut()) {
-        advertisement.note(Err(cursor.malformed(Kind::Missing)));
+        advertisement.malformed.note::<()>(Err(cursor.malformed(Kind::Missing)));
     }
     advertisement
 }
@@ -160,10 +155,9 @@ struct Tlv<'a> {
 enum Reading {
     Used,
     Unknown,
-    Omitted,
+    /// So many entries found no room.
+    Omitted(u32),
 }
-
-type Parsed<'a, T> = IResult<&'a [u8], T>;
 
 impl<'a> Advertisement<'a> {
     /// Reads one TLV. An error says that it is malformed; what of it can be used is used nevertheless.
@@ -196,7 +190,7 @@ impl<'a> Advertisement<'a> {
             }
             ORGANISATIONALLY_SPECIFIC => self.read_organisation(value),
             kind => {
-                self.keep_opaque(Opaque { tlv: kind, organisation: None, value });
+                self.keep_opaque(Opaque { tlv: kind, organisation: None, value: Octets(value) });
                 Ok(())
             }
         }
@@ -209,11 +203,17 @@ impl<'a> Advertisement<'a> {
             dot1::OUI => self.dot1.read(subtype, value)?,
             dot3::OUI => self.dot3.read(subtype, value)?,
             med::OUI => self.med.read(subtype, value)?,
+            profinet::OUI => self.profinet.read(subtype, value)?,
+            cisco::OUI => self.cisco.read(subtype, value)?,
+            IANA_OUI if subtype == MUD_URL => {
+                text(&mut self.mud_url, value, MAX_TEXT_LEN)?;
+                Reading::Used
+            }
             _ => Reading::Unknown,
         };
         if let Reading::Unknown = reading {
-            let organisation = Some(Organisation { oui, subtype });
-            self.keep_opaque(Opaque { tlv: ORGANISATIONALLY_SPECIFIC, organisation, value });
+            let organisation = Some(Organisation { oui: oui.into(), subtype });
+            self.keep_opaque(Opaque { tlv: ORGANISATIONALLY_SPECIFIC, organisation, value: Octets(value) });
         }
         self.count(reading);
         Ok(())
@@ -225,16 +225,9 @@ impl<'a> Advertisement<'a> {
         self.count(reading);
     }
 
-    fn note(&mut self, result: Result<(), Malformed>) {
-        if let Err(malformed) = result {
-            let reading = push(&mut self.malformed, malformed);
-            self.count(reading);
-        }
-    }
-
     fn count(&mut self, reading: Reading) {
-        if let Reading::Omitted = reading {
-            self.omitted = self.omitted.saturating_add(1);
+        if let Reading::Omitted(entries) = reading {
+            self.omitted = self.omitted.saturating_add(entries);
         }
     }
 }
@@ -244,24 +237,6 @@ fn tlv(input: &[u8]) -> Parsed<'_, Tlv<'_>> {
     let [high, _] = header.to_be_bytes();
     let (input, value) = take(header & 0x01ff).parse(input)?;
     Ok((input, Tlv { kind: high >> 1, value }))
-}
-
-/// The fields of a TLV, whatever follows them.
-fn finish<T>(parsed: Parsed<'_, T>) -> Result<T, Kind> {
-    parsed.map(|(_, value)| value).map_err(short)
-}
-
-/// Nothing here fails but for want of octets.
-fn short(_: nom::Err<nom::error::Error<&[u8]>>) -> Kind {
-    Kind::Short
-}
-
-/// Fills a place that may be filled once.
-fn once<T>(place: &mut Option<T>, value: T) -> Result<&mut T, Kind> {
-    if place.is_some() {
-        return Err(Kind::Duplicate);
-    }
-    Ok(place.insert(value))
 }
 
 fn in_order(position: usize, expected: usize) -> Result<(), Kind> {
@@ -274,7 +249,26 @@ fn text<'a>(place: &mut Option<Text<'a>>, value: &'a [u8], longest: usize) -> Re
 }
 
 fn push<T, const N: usize>(list: &mut ArrayVec<T, N>, value: T) -> Reading {
-    list.try_push(value).map_or(Reading::Omitted, |()| Reading::Used)
+    list.try_push(value).map_or(Reading::Omitted(1), |()| Reading::Used)
+}
+
+/// The entries of `N` octets that a value consists of. An error when the last one is not whole.
+fn entries<const N: usize, T, const MAX: usize>(
+    list: &mut ArrayVec<T, MAX>,
+    value: &[u8],
+    entry: impl Fn([u8; N]) -> T,
+) -> Result<Reading, Kind> {
+    let (whole, rest) = value.as_chunks::<N>();
+    let mut omitted = 0u32;
+    for chunk in whole {
+        if let Reading::Omitted(one) = push(list, entry(*chunk)) {
+            omitted = omitted.saturating_add(one);
+        }
+    }
+    if !rest.is_empty() {
+        return Err(Kind::Length);
+    }
+    Ok(if omitted == 0 { Reading::Used } else { Reading::Omitted(omitted) })
 }
 
 const END: u8 = 0;
@@ -287,6 +281,9 @@ const SYSTEM_DESCRIPTION: u8 = 6;
 const SYSTEM_CAPABILITIES: u8 = 7;
 const MANAGEMENT_ADDRESS: u8 = 8;
 const ORGANISATIONALLY_SPECIFIC: u8 = 127;
+const MUD_URL: u8 = 1;
 
+#[cfg(test)]
+mod properties;
 #[cfg(test)]
 mod tests;

@@ -3,27 +3,75 @@
 use std::net::IpAddr;
 
 use crate::{
-    Layer, Malformed, arp, cursor::Cursor, dhcpv4, ethernet, icmp, ipv4, ipv6, lldp, tcp, udp, vlan,
+    Link, Malformed, arp, bpdu, cdp, dhcpv4, dhcpv6, discovery, eapol, edp, ethernet, fdp, icmp, icmpv6,
+    ieee80211, igmp, ipsec, ipv4, ipv6, linux_cooked, llc, lldp, mdns, mld, mpls, ndp, null, ppi, pppoe,
+    radiotap, radius, sctp, sonmp, tcp, udp, vlan,
 };
+
+mod ip;
+mod layers;
+mod read;
 
 /// A frame, as far as it could be read.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Packet<'a> {
-    /// Who sent it to whom.
-    pub ethernet: ethernet::Header,
-    /// At most two VLAN tags, outermost first; the one that the network card took out is the first.
+    /// The header of the link.
+    pub framing: Framing<'a>,
+    /// VLAN tags, outermost first; the one that the network card took out is the first.
     pub tags: vlan::Tags,
-    /// The type field behind the tags. Below [`ethernet::FIRST_TYPE`] it is the length of an LLC frame.
+    /// The type field behind the tags, or what stands for it in another framing; 0 where nothing does. At most
+    /// [`llc::MAX_LENGTH`] it is the length of an LLC frame.
     pub ethertype: u16,
+    /// Headers beside those of the network layer, which most frames do not have.
+    pub encapsulation: Option<Box<Encapsulation>>,
     /// What the frame carries.
     pub network: Network<'a>,
     /// What the IP packet carries.
-    pub transport: Transport,
-    /// What the UDP datagram carries.
+    pub transport: Transport<'a>,
+    /// What the IP packet or UDP datagram carries, where it is a protocol that is read here.
     pub application: Application<'a>,
     /// The first part that is malformed. Everything that was read before it, and beside it, is
     /// still here.
     pub malformed: Option<Malformed>,
+}
+
+/// The header of a link.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Framing<'a> {
+    /// Ethernet.
+    Ethernet(ethernet::Header),
+    /// What Linux puts before packets of any link.
+    LinuxCooked(Box<linux_cooked::Header<'a>>),
+    /// The address family of a BSD loopback interface.
+    Null(null::Header),
+    /// A frame of a wireless network.
+    Wireless(Box<Wireless>),
+    /// None: the capture begins with IP.
+    None,
+}
+
+/// A frame of a wireless network, with what the capturing radio wrote before it.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Wireless {
+    /// A PPI header.
+    pub ppi: Option<ppi::Header>,
+    /// A radiotap header.
+    pub radiotap: Option<radiotap::Header>,
+    /// The MAC header.
+    pub header: Option<ieee80211::Header>,
+}
+
+/// Headers beside those of the network layer.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Encapsulation {
+    /// LLC, of a frame that has a length in the place of a type.
+    pub llc: Option<llc::Header>,
+    /// A session of PPP over Ethernet.
+    pub pppoe: Option<pppoe::Session>,
+    /// An MPLS label stack.
+    pub mpls: Option<mpls::Header>,
+    /// The Authentication Header of an IPv4 packet; that of IPv6 is one of the extension headers.
+    pub authentication: Option<ipsec::Authentication>,
 }
 
 /// What a frame carries.
@@ -31,27 +79,45 @@ pub struct Packet<'a> {
 pub enum Network<'a> {
     /// ARP for IPv4 over Ethernet.
     Arp(arp::Packet),
+    /// A spanning tree BPDU.
+    Bpdu(Box<bpdu::Message<'a>>),
+    /// A CDP announcement.
+    Cdp(Box<cdp::Message<'a>>),
+    /// EAP over LANs.
+    Eapol(Box<eapol::Message<'a>>),
+    /// An EDP announcement.
+    Edp(Box<edp::Message<'a>>),
+    /// An FDP announcement.
+    Fdp(Box<fdp::Message<'a>>),
     /// An IPv4 packet.
-    Ipv4(ipv4::Header),
+    Ipv4(ipv4::Header<'a>),
     /// An IPv6 packet.
-    Ipv6(ipv6::Header),
+    Ipv6(ipv6::Header<'a>),
     /// An LLDPDU.
     Lldp(Box<lldp::Advertisement<'a>>),
+    /// The discovery of a PPPoE access concentrator.
+    Pppoe(Box<pppoe::Discovery<'a>>),
+    /// A SONMP hello.
+    Sonmp(sonmp::Message),
     /// A protocol that is not read here, or one whose header could not be read.
     Other,
 }
 
 /// What an IP packet carries.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub enum Transport {
+pub enum Transport<'a> {
     /// A TCP segment.
-    Tcp(tcp::Header),
+    Tcp(tcp::Header<'a>),
     /// A UDP datagram.
     Udp(udp::Header),
     /// An ICMP message.
-    Icmp(icmp::Header),
+    Icmp(icmp::Header<'a>),
     /// An ICMPv6 message.
-    Icmpv6(icmp::Header),
+    Icmpv6(icmpv6::Header<'a>),
+    /// An SCTP packet.
+    Sctp(sctp::Header<'a>),
+    /// An encrypted packet.
+    Esp(ipsec::Esp),
     /// A fragment other than the first: it holds no transport header.
     Fragment,
     /// A protocol that is not read here (IANA protocol numbers).
@@ -60,44 +126,44 @@ pub enum Transport {
     None,
 }
 
-/// What a UDP datagram carries.
+/// What an IP packet or UDP datagram carries.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Application<'a> {
     /// A DHCPv4 or BOOTP message to or from port 67 or 68.
-    Dhcp(Box<dhcpv4::Message<'a>>),
+    Dhcpv4(Box<dhcpv4::Message<'a>>),
+    /// A DHCPv6 message to or from port 546 or 547.
+    Dhcpv6(Box<dhcpv6::Message<'a>>),
+    /// A protocol that names devices or services; of Multicast DNS its service types, where they were captured.
+    Discovery(discovery::Protocol, Option<Box<mdns::Message<'a>>>),
+    /// An IGMP message.
+    Igmp(Box<igmp::Message<'a>>),
+    /// A Multicast Listener Discovery message.
+    Mld(Box<mld::Message<'a>>),
+    /// A Neighbor Discovery message.
+    Ndp(Box<ndp::Message<'a>>),
+    /// A RADIUS packet.
+    Radius(Box<radius::Message<'a>>),
     /// Nothing that is read here.
     None,
 }
 
 /// Reads a frame.
 ///
-/// `bytes` begins with the Ethernet header, without preamble and FCS. `stripped` is the tag that
-/// the network card took out of `bytes`. `wire_len` is the length that `bytes` would have if the
+/// `bytes` begins with the header of the `link`; that of Ethernet without preamble and FCS. `stripped` is the tag
+/// that the network card took out of `bytes`. `wire_len` is the length that `bytes` would have if the
 /// capture had kept everything; a value below `bytes.len()` is taken as equal to it.
 ///
 /// # Errors
-/// [`Malformed`] when not even the Ethernet header can be read. Any later fault is in
+/// [`Malformed`] when not even the header of the link can be read. Any later fault is in
 /// [`Packet::malformed`].
 #[inline]
 pub fn parse<'a>(
+    link: Link,
     bytes: &'a [u8],
     stripped: Option<vlan::Tag>,
     wire_len: u32,
 ) -> Result<Packet<'a>, Malformed> {
-    let mut cursor = Cursor::new(bytes, wire_len, Layer::Ethernet);
-    let (ethernet, ethertype) = ethernet::parse(&mut cursor)?;
-    let mut packet = Packet {
-        ethernet,
-        tags: stripped.into_iter().collect(),
-        ethertype,
-        network: Network::Other,
-        transport: Transport::None,
-        application: Application::None,
-        malformed: None,
-    };
-    let result = packet.read(cursor);
-    packet.note(result);
-    Ok(packet)
+    read::frame(link, bytes, stripped, wire_len)
 }
 
 impl<'a> Packet<'a> {
@@ -107,6 +173,29 @@ impl<'a> Packet<'a> {
         self.tags.iter().map(|tag| tag.vid()).find(|vid| *vid != 0)
     }
 
+    /// The MAC address of the sender, where the link has them.
+    #[inline]
+    #[must_use]
+    pub fn source(&self) -> Option<ethernet::Address> {
+        match &self.framing {
+            Framing::Ethernet(header) => Some(header.source),
+            Framing::LinuxCooked(header) => header.mac(),
+            Framing::Wireless(frame) => frame.header.as_ref().and_then(|h| h.source),
+            Framing::Null(_) | Framing::None => None,
+        }
+    }
+
+    /// The MAC address of the receiver, where the link has them.
+    #[inline]
+    #[must_use]
+    pub fn destination(&self) -> Option<ethernet::Address> {
+        match &self.framing {
+            Framing::Ethernet(header) => Some(header.destination),
+            Framing::Wireless(frame) => frame.header.as_ref().and_then(|h| h.destination),
+            Framing::LinuxCooked(_) | Framing::Null(_) | Framing::None => None,
+        }
+    }
+
     /// The source and destination of an IP packet, or the sender and target of an ARP packet.
     #[must_use]
     pub fn addresses(&self) -> Option<(IpAddr, IpAddr)> {
@@ -114,126 +203,25 @@ impl<'a> Packet<'a> {
             Network::Arp(arp) => Some((arp.sender_protocol.into(), arp.target_protocol.into())),
             Network::Ipv4(header) => Some((header.source.into(), header.destination.into())),
             Network::Ipv6(header) => Some((header.source.into(), header.destination.into())),
-            Network::Lldp(_) | Network::Other => None,
+            _ => None,
         }
     }
 
-    /// Whether some protocol above Ethernet was read.
+    /// Whether some protocol above the link was read.
     #[must_use]
     pub fn is_understood(&self) -> bool {
         !matches!(self.network, Network::Other)
     }
 
-    #[inline]
-    fn read(&mut self, mut cursor: Cursor<'a>) -> Result<(), Malformed> {
-        self.ethertype = vlan::parse(&mut cursor, self.ethertype, &mut self.tags)?;
-        match self.ethertype {
-            ethernet::IPV4 => self.read_ipv4(cursor.enter(Layer::Ipv4)),
-            ethernet::IPV6 => self.read_ipv6(cursor.enter(Layer::Ipv6)),
-            ethernet::ARP => {
-                if let Some(packet) = arp::parse(&mut cursor.enter(Layer::Arp))? {
-                    self.network = Network::Arp(packet);
-                }
-                Ok(())
-            }
-            ethernet::LLDP => {
-                let advertisement = lldp::parse(cursor.enter(Layer::Lldp));
-                self.note(advertisement.malformed.first().map_or(Ok(()), |first| Err(*first)));
-                self.network = Network::Lldp(Box::new(advertisement));
-                Ok(())
-            }
-            _ => Ok(()),
-        }
-    }
-
-    #[inline]
-    fn read_ipv4(&mut self, mut cursor: Cursor<'a>) -> Result<(), Malformed> {
-        let start = cursor;
-        let header = ipv4::parse(&mut cursor)?;
-        self.network = Network::Ipv4(header);
-        let mut cursor = start;
-        self.note(header.limit(&mut cursor));
-        cursor.take(ipv4::HEADER_LEN)?;
-        ipv4::skip_options(&header, &mut cursor)?;
-        if header.fragment_offset > 0 {
-            self.transport = Transport::Fragment;
-            return Ok(());
-        }
-        self.read_transport(header.protocol, header.more_fragments, cursor)
-    }
-
-    #[inline]
-    fn read_ipv6(&mut self, mut cursor: Cursor<'a>) -> Result<(), Malformed> {
-        let mut header = ipv6::parse(&mut cursor)?;
-        self.note(header.limit(&mut cursor));
-        let extensions = header.read_extensions(&mut cursor);
-        self.network = Network::Ipv6(header);
-        extensions?;
-        if header.is_later_fragment() {
-            self.transport = Transport::Fragment;
-            return Ok(());
-        }
-        self.read_transport(header.protocol, header.is_fragment(), cursor)
-    }
-
-    #[inline]
-    fn read_transport(
-        &mut self,
-        protocol: u8,
-        more_fragments: bool,
-        cursor: Cursor<'a>,
-    ) -> Result<(), Malformed> {
-        match protocol {
-            tcp::PROTOCOL => {
-                let mut cursor = cursor.enter(Layer::Tcp);
-                let mut header = tcp::parse(&mut cursor)?;
-                let options = header.read_options(&mut cursor);
-                self.transport = Transport::Tcp(header);
-                options
-            }
-            udp::PROTOCOL => {
-                let mut cursor = cursor.enter(Layer::Udp);
-                let header = udp::parse(&mut cursor)?;
-                self.transport = Transport::Udp(header);
-                if more_fragments {
-                    return Ok(());
-                }
-                header.limit(&mut cursor)?;
-                if dhcpv4::is_port(header.source) || dhcpv4::is_port(header.destination) {
-                    return self.read_dhcpv4(cursor.enter(Layer::Dhcpv4));
-                }
-                Ok(())
-            }
-            icmp::PROTOCOL if matches!(self.network, Network::Ipv4(_)) => {
-                self.transport = Transport::Icmp(icmp::parse(&mut cursor.enter(Layer::Icmp))?);
-                Ok(())
-            }
-            icmp::PROTOCOL_V6 if matches!(self.network, Network::Ipv6(_)) => {
-                self.transport = Transport::Icmpv6(icmp::parse(&mut cursor.enter(Layer::Icmpv6))?);
-                Ok(())
-            }
-            other => {
-                self.transport = Transport::Other(other);
-                Ok(())
-            }
-        }
-    }
-
-    fn read_dhcpv4(&mut self, mut cursor: Cursor<'a>) -> Result<(), Malformed> {
-        if !matches!(self.network, Network::Ipv4(_)) {
-            return Ok(());
-        }
-        let message = dhcpv4::parse(&mut cursor)?;
-        self.note(message.malformed.first().map_or(Ok(()), |first| Err(*first)));
-        self.application = Application::Dhcp(Box::new(message));
-        Ok(())
-    }
-
     /// Keeps the first fault of the frame.
     #[inline]
-    fn note(&mut self, result: Result<(), Malformed>) {
-        if let Err(malformed) = result {
-            self.malformed.get_or_insert(malformed);
+    fn note<T>(&mut self, result: Result<T, Malformed>) -> Option<T> {
+        match result {
+            Ok(value) => Some(value),
+            Err(malformed) => {
+                self.malformed.get_or_insert(malformed);
+                None
+            }
         }
     }
 }

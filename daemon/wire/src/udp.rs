@@ -1,5 +1,7 @@
 //! UDP header (RFC 768).
 
+use serde::Serialize;
+
 use crate::{Kind, Malformed, cursor::Cursor};
 
 /// Octets of the header.
@@ -10,7 +12,7 @@ pub const PROTOCOL: u8 = 17;
 pub const MAX_LENGTH: usize = 65_535;
 
 /// The fields of a header.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub struct Header {
     /// Source port.
     pub source: u16,

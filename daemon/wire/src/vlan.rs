@@ -1,19 +1,28 @@
 //! VLAN tags: customer and service tags (IEEE 802.1Q-2018, 9).
+//!
+//! The kernel filter of the sensor knows the first three of the five TPIDs, and two tags in the frame:
+//! of frames with others it keeps what it keeps of unknown protocols.
 
 use arrayvec::ArrayVec;
+
+use serde::{Serialize, Serializer, ser::SerializeStruct};
 
 use crate::{Layer, Malformed, cursor::Cursor};
 
 /// Octets of a tag behind its TPID: the TCI and the next type field.
 pub const HEADER_LEN: usize = 4;
 /// Most tags of a frame that are read, with the one that the network card took out.
-pub const MAX_TAGS: usize = 2;
+pub const MAX_TAGS: usize = 5;
 /// TPID of a customer tag (9.6).
 pub const CUSTOMER: u16 = 0x8100;
 /// TPID of a service tag (9.6).
 pub const SERVICE: u16 = 0x88a8;
 /// TPID that equipment older than IEEE 802.1ad uses for outer tags.
 pub const LEGACY_SERVICE: u16 = 0x9100;
+/// Another such TPID.
+pub const LEGACY_SERVICE_2: u16 = 0x9200;
+/// Another such TPID.
+pub const LEGACY_SERVICE_3: u16 = 0x9300;
 
 /// The tags of a frame, outermost first.
 pub type Tags = ArrayVec<Tag, MAX_TAGS>;
@@ -48,10 +57,25 @@ impl Tag {
     }
 }
 
+impl Serialize for Tag {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut shown = serializer.serialize_struct("Tag", 4)?;
+        shown.serialize_field("tpid", &self.tpid)?;
+        shown.serialize_field("priority", &self.priority())?;
+        shown.serialize_field("drop_eligible", &self.is_drop_eligible())?;
+        shown.serialize_field("vid", &self.vid())?;
+        shown.end()
+    }
+}
+
 /// Reads the tags that follow the type field `ethertype` into `tags`, as far as there is room, and
 /// returns the type field behind them. Tags read before a fault stay in `tags`.
 #[inline]
-pub fn parse(cursor: &mut Cursor<'_>, mut ethertype: u16, tags: &mut Tags) -> Result<u16, Malformed> {
+pub fn parse(cursor: &mut Cursor<'_>, ethertype: u16, tags: &mut Tags) -> Result<u16, Malformed> {
+    if is_tag(ethertype) { parse_tags(cursor, ethertype, tags) } else { Ok(ethertype) }
+}
+
+fn parse_tags(cursor: &mut Cursor<'_>, mut ethertype: u16, tags: &mut Tags) -> Result<u16, Malformed> {
     while is_tag(ethertype) && !tags.is_full() {
         *cursor = cursor.enter(Layer::Vlan);
         let view: &[u8; HEADER_LEN] = cursor.array()?;
@@ -65,7 +89,7 @@ pub fn parse(cursor: &mut Cursor<'_>, mut ethertype: u16, tags: &mut Tags) -> Re
 
 #[inline]
 fn is_tag(ethertype: u16) -> bool {
-    matches!(ethertype, CUSTOMER | SERVICE | LEGACY_SERVICE)
+    matches!(ethertype, CUSTOMER | SERVICE | LEGACY_SERVICE | LEGACY_SERVICE_2 | LEGACY_SERVICE_3)
 }
 
 #[cfg(test)]
@@ -82,7 +106,7 @@ mod tests {
         let mut tags = Tags::new();
         let bytes = [0xb0, 0x64, 0x81, 0x00, 0x00, 0xc8, 0x08, 0x00];
         assert_eq!(read(&bytes, SERVICE, &mut tags), Ok(ethernet::IPV4));
-        let [outer, inner] = tags.into_inner().unwrap();
+        let [outer, inner] = tags[..] else { panic!("{tags:?}") };
         assert_eq!(
             (outer.tpid, outer.vid(), outer.priority(), outer.is_drop_eligible()),
             (SERVICE, 100, 5, true)
@@ -94,11 +118,28 @@ mod tests {
     }
 
     #[test]
-    fn a_third_tag_is_left_unread() {
+    fn a_tag_beyond_the_bound_is_left_unread() {
         let mut tags = Tags::new();
-        let bytes = [0, 1, 0x81, 0, 0, 2, 0x81, 0, 0, 3, 8, 0];
+        let tag = [0x81, 0, 0, 1];
+        let bytes = [&tag.repeat(MAX_TAGS)[2..], &[0x81, 0, 0, 6, 8, 0]].concat();
         assert_eq!(read(&bytes, CUSTOMER, &mut tags), Ok(CUSTOMER));
-        assert_eq!(tags.len(), 2);
+        assert_eq!(tags.len(), MAX_TAGS);
+    }
+
+    #[test]
+    fn a_tag_of_older_equipment_is_a_tag() {
+        for tpid in [LEGACY_SERVICE, LEGACY_SERVICE_2, LEGACY_SERVICE_3] {
+            let mut tags = Tags::new();
+            assert_eq!(read(&[0x0f, 0xff, 8, 0], tpid, &mut tags), Ok(ethernet::IPV4));
+            assert_eq!((tags[0].tpid, tags[0].vid()), (tpid, 4095));
+        }
+    }
+
+    #[test]
+    fn a_tag_is_shown_by_its_parts() {
+        let shown = serde_json::to_value(Tag { tpid: SERVICE, tci: 0xb064 }).unwrap();
+        let expected = serde_json::json!({"tpid": 0x88a8, "priority": 5, "drop_eligible": true, "vid": 100});
+        assert_eq!(shown, expected);
     }
 
     #[test]

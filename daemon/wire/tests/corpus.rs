@@ -17,7 +17,7 @@ fn every_frame_of_the_foreign_captures_is_read() {
         let Ok(capture) = std::fs::read(&path) else { continue };
         each_frame(&capture, |bytes, wire_len| {
             frames += 1;
-            if let Ok(packet) = parse(bytes, None, wire_len) {
+            if let Ok(packet) = parse(headgate_wire::Link::Ethernet, bytes, None, wire_len) {
                 understood += u32::from(packet.is_understood());
                 malformed += u32::from(packet.malformed.is_some());
                 units += u32::from(matches!(packet.network, Network::Lldp(_)));

@@ -2,13 +2,13 @@
 
 use pcap_parser::{InterfaceDescriptionBlock, Linktype, OptionCode, PcapHeader, PcapNGOption};
 
-use super::section::Record;
 use crate::Frame;
 
 /// An interface.
 pub(super) struct Interface {
     name: String,
-    link: Linktype,
+    /// LINKTYPE value.
+    link: u32,
     snap_len: u32,
     clock: Clock,
 }
@@ -19,7 +19,7 @@ impl Interface {
         let Linktype(word) = header.network;
         Interface {
             name: name.to_owned(),
-            link: Linktype(word & LINK_TYPE_MASK),
+            link: number(word & LINK_TYPE_MASK),
             snap_len: header.snaplen,
             clock: Clock {
                 resolution: Resolution::Decimal(if header.is_nanosecond_precision() { 9 } else { 6 }),
@@ -36,10 +36,11 @@ impl Interface {
     ) -> Interface {
         let option = |code: OptionCode| option(&block.options, code);
         let name = option(OptionCode::IfName).and_then(|text| std::str::from_utf8(text).ok()).map(clean);
+        let Linktype(link) = block.linktype;
         let offset = option(OptionCode::IfTsoffset).and_then(|octets| <[u8; 8]>::try_from(octets).ok());
         Interface {
             name: name.filter(|name| !name.is_empty()).unwrap_or_else(|| stem.to_owned()),
-            link: block.linktype,
+            link: number(link),
             snap_len: if block.snaplen == 0 { u32::MAX } else { block.snaplen },
             clock: Clock {
                 resolution: Resolution::from(option(OptionCode::IfTsresol)),
@@ -74,13 +75,15 @@ impl Interface {
 
     /// A frame of this interface. What it holds beyond its length on the wire cannot be of it.
     #[inline]
-    pub(super) fn record<'a>(&'a self, time_ns: u64, wire_len: u32, held: &'a [u8]) -> Record<'a> {
-        if self.link != Linktype::ETHERNET {
-            return Record::OtherLink;
-        }
+    pub(super) fn frame<'a>(&'a self, time_ns: u64, wire_len: u32, held: &'a [u8]) -> (&'a str, Frame<'a>) {
         let bytes = usize::try_from(wire_len).ok().and_then(|length| held.get(..length)).unwrap_or(held);
-        Record::Frame { interface: &self.name, frame: Frame { time_ns, wire_len, tag: None, bytes } }
+        (&self.name, Frame { time_ns, wire_len, link: self.link, tag: None, bytes })
     }
+}
+
+/// A link type; one that is no number of the registry is none that anybody reads.
+fn number(link: i32) -> u32 {
+    u32::try_from(link).unwrap_or(u32::MAX)
 }
 
 /// How an interface writes time (pcapng, options `if_tsresol` and `if_tsoffset`).

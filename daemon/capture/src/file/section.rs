@@ -16,14 +16,18 @@ pub(super) struct Section {
 
 /// A record, as far as it matters here.
 pub(super) enum Record<'a> {
-    /// An Ethernet frame, complete with its tag.
+    /// A frame, complete with its tag.
     Frame { interface: &'a str, frame: Frame<'a> },
-    /// A frame of another link type.
-    OtherLink,
     /// A known block without frames.
     Description,
     /// A block of an unknown type.
     Unknown,
+}
+
+impl<'a> From<(&'a str, Frame<'a>)> for Record<'a> {
+    fn from((interface, frame): (&'a str, Frame<'a>)) -> Self {
+        Record::Frame { interface, frame }
+    }
 }
 
 /// The length that a record gives for itself.
@@ -61,7 +65,7 @@ impl Section {
             PcapBlockOwned::Legacy(packet) => {
                 let interface = self.interface(0)?;
                 let time_ns = interface.pcap_time_ns(packet.ts_sec, packet.ts_usec);
-                Ok(interface.record(time_ns, packet.origlen, packet.data))
+                Ok(Record::from(interface.frame(time_ns, packet.origlen, packet.data)))
             }
             PcapBlockOwned::NG(block) => self.take_block(block),
         }
@@ -79,8 +83,8 @@ impl Section {
                     usize::try_from(captured).ok().filter(|length| *length <= File::MAX_FRAME_BYTES)?;
                 let bytes = rest.get(..captured)?;
                 let interface = self.interfaces.first()?;
-                let record = interface.record(interface.pcap_time_ns(seconds, fraction), wire_len, bytes);
-                Some((record, HEADER_LEN + captured))
+                let frame = interface.frame(interface.pcap_time_ns(seconds, fraction), wire_len, bytes);
+                Some((Record::from(frame), HEADER_LEN + captured))
             }
             Format::PcapNg { big_endian } => {
                 let (header, rest) = data.split_first_chunk::<ENHANCED_HEADER_LEN>()?;
@@ -98,7 +102,7 @@ impl Section {
                 let bytes = rest.get(..usize::try_from(captured).ok()?)?;
                 let interface = self.interface(number).ok()?;
                 let time_ns = interface.time_ns(u64::from(high) << 32 | u64::from(low));
-                Some((interface.record(time_ns, wire_len, bytes), whole))
+                Some((Record::from(interface.frame(time_ns, wire_len, bytes)), whole))
             }
             Format::Unread | Format::Pcap { .. } => None,
         }
@@ -128,14 +132,14 @@ impl Section {
                 let bytes = captured.ok_or("a frame is longer than its block")?;
                 let interface = self.interface(packet.if_id)?;
                 let time_ns = interface.time_ns(u64::from(packet.ts_high) << 32 | u64::from(packet.ts_low));
-                Ok(interface.record(time_ns, packet.origlen, bytes))
+                Ok(Record::from(interface.frame(time_ns, packet.origlen, bytes)))
             }
             Block::SimplePacket(packet) => {
                 // Its captured length is not written down; data is padded to a multiple of 4.
                 let interface = self.interface(0)?;
                 let captured = usize::try_from(interface.snap_len().min(packet.origlen)).ok();
                 let bytes = captured.and_then(|length| packet.data.get(..length)).unwrap_or(packet.data);
-                Ok(interface.record(TIME_UNKNOWN, packet.origlen, bytes))
+                Ok(Record::from(interface.frame(TIME_UNKNOWN, packet.origlen, bytes)))
             }
             Block::NameResolution(_) | Block::InterfaceStatistics(_) | Block::DecryptionSecrets(_) => {
                 Ok(Record::Description)

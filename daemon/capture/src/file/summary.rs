@@ -1,7 +1,7 @@
 //! What the reading of a file came to.
 
-/// What a call of [`File::read`](crate::File::read) did. Every frame is in exactly one of `kept`, `not_kept` and
-/// `unsupported_link`.
+/// What a call of [`File::read`](crate::File::read) did. Every frame is in exactly one of `kept` and
+/// `not_kept`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct FileSummary {
     /// Frames in the file, of whatever link type.
@@ -10,8 +10,6 @@ pub struct FileSummary {
     pub kept: u64,
     /// Frames of which nothing was to be kept.
     pub not_kept: u64,
-    /// Frames of another link type than Ethernet.
-    pub unsupported_link: u64,
     /// Octets handed on.
     pub bytes: u64,
     /// pcapng blocks of a type that is not known here.

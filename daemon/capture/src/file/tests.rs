@@ -1,10 +1,12 @@
 use super::*;
+use crate::Tag;
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Seen {
     interface: String,
     time_ns: u64,
     wire_len: u32,
+    link: u32,
     tag: Option<Tag>,
     bytes: Vec<u8>,
 }
@@ -100,12 +102,13 @@ fn read(content: &[u8]) -> (Vec<Seen>, Result<FileSummary, Error>) {
     let mut seen = Vec::new();
     let result = File::open(&path).and_then(|mut file| {
         let result = file.read(
-            |_, _| usize::MAX,
+            |_| usize::MAX,
             |interface, frame| {
                 seen.push(Seen {
                     interface: interface.to_owned(),
                     time_ns: frame.time_ns,
                     wire_len: frame.wire_len,
+                    link: frame.link,
                     tag: frame.tag,
                     bytes: frame.bytes.to_vec(),
                 });
@@ -140,11 +143,18 @@ fn a_pcap_file_of_either_order_and_resolution_is_read() {
             interface: interface.clone(),
             time_ns: 7_000_000_000 + 9 * unit,
             wire_len: 1_514,
+            link: 1,
             tag: None,
             bytes: frame(1),
         };
-        let second =
-            Seen { interface, time_ns: 8_000_000_000 + 10 * unit, wire_len: 21, tag, bytes: frame(2) };
+        let second = Seen {
+            interface,
+            time_ns: 8_000_000_000 + 10 * unit,
+            wire_len: 21,
+            link: 1,
+            tag,
+            bytes: frame(2),
+        };
         assert_eq!(seen, [first, second]);
         assert_eq!(result.unwrap(), FileSummary { frames: 2, kept: 2, bytes: 42, ..FileSummary::default() });
     }
@@ -167,12 +177,19 @@ fn a_pcapng_file_gives_each_interface_its_name_link_and_clock() {
         ]
         .concat();
         let (seen, result) = read(&content);
-        let facts: Vec<_> =
-            seen.iter().map(|seen| (seen.interface.as_str(), seen.time_ns, seen.bytes[0])).collect();
-        let expected = [("eth0", 1 << 40, 1), ("uplink", (1 << 40) * 1_000, 2), ("mgmt", 6_500_000_000, 4)];
+        let facts: Vec<_> = seen
+            .iter()
+            .map(|seen| (seen.interface.as_str(), seen.time_ns, seen.bytes[0], seen.link))
+            .collect();
+        let expected = [
+            ("eth0", 1 << 40, 1, 1),
+            ("uplink", (1 << 40) * 1_000, 2, 1),
+            ("wlan0", 0, 3, 105),
+            ("mgmt", 6_500_000_000, 4, 1),
+        ];
         assert_eq!(facts, expected);
         let summary = result.unwrap();
-        assert_eq!((summary.frames, summary.kept, summary.unsupported_link), (4, 3, 1));
+        assert_eq!((summary.frames, summary.kept), (4, 4));
     }
 }
 
@@ -237,9 +254,9 @@ fn only_what_is_kept_is_handed_on() {
     let records: Vec<_> = (0..5).map(|number| LITTLE.record(0, 0, 100, &tagged(number, 7))).collect();
     let (_directory, path) = write(&LITTLE.pcap(0xa1b2_c3d4, 1, &records));
     let (mut offered, mut seen) = (Vec::new(), Vec::new());
-    let keep = |bytes: &[u8], tag: Option<Tag>| {
-        offered.push((bytes.len(), tag.map(|tag| tag.control)));
-        [0, 14, 21, 22, 1_000][usize::from(bytes[0])]
+    let keep = |frame: &Frame<'_>| {
+        offered.push((frame.bytes.len(), frame.tag.map(|tag| tag.control)));
+        [0, 14, 21, 22, 1_000][usize::from(frame.bytes[0])]
     };
     let result = File::open(&path).unwrap().read(keep, |_, frame| {
         seen.push((frame.bytes[0], frame.bytes.len(), frame.wire_len));
@@ -260,7 +277,7 @@ fn a_reader_that_was_stopped_goes_on_with_the_next_frame() {
     let ends: Vec<_> = (0..4)
         .map(|_| {
             let summary = file.read(
-                |_, _| 21,
+                |_| 21,
                 |_, frame| {
                     seen.push(frame.bytes[0]);
                     if seen.len() % 2 == 0 { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
@@ -365,7 +382,7 @@ fn every_wrong_octet_ends_in_a_verdict() {
                 let (seen, result) = read(&broken);
                 assert!(seen.len() <= 2);
                 if let Ok(summary) = result {
-                    let counted = summary.kept + summary.not_kept + summary.unsupported_link;
+                    let counted = summary.kept + summary.not_kept;
                     assert_eq!(summary.frames, counted);
                 }
             }

@@ -37,7 +37,7 @@ mod tests {
     use super::*;
 
     fn frame(bytes: &[u8]) -> Frame<'_> {
-        Frame { time_ns: 9, wire_len: 100, tag: None, bytes }
+        Frame { time_ns: 9, wire_len: 100, link: Frame::ETHERNET, tag: None, bytes }
     }
 
     fn tagged(protocol: u16, inner: &[u8]) -> Vec<u8> {

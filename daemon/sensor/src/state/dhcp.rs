@@ -291,7 +291,7 @@ fn names(message: &Message<'_>) -> Names {
     let text = |octets: &[u8]| Some(headgate_wire::Text(octets).to_string()).filter(|t| !t.is_empty());
     Names {
         hostname: options.hostname.as_deref().and_then(text),
-        fqdn: options.client_fqdn.as_ref().map(|f| f.name()).filter(|name| !name.is_empty()),
+        fqdn: options.client_fqdn.as_ref().map(|f| f.name.to_string()).filter(|name| !name.is_empty()),
         vendor_class: options.vendor_class.as_deref().and_then(text),
         parameter_list: options.parameter_request_list.as_deref().unwrap_or_default().to_vec(),
     }

@@ -2,7 +2,7 @@
 
 use headgate_record::{Error, Field, Kind, Mac, Record, Value};
 use headgate_wire::lldp::med::Class;
-use headgate_wire::lldp::{Advertisement, CapabilitySet, Subtype};
+use headgate_wire::lldp::{Advertisement, CapabilitySet};
 
 use super::table::Table;
 use super::{REPORT_INTERVAL, SECOND, Sink};
@@ -148,7 +148,7 @@ fn say(
     r.set_some(Field::NeighborModel, med.model.map(text))?;
     r.set_some(Field::NeighborSerial, med.serial_number.map(text))?;
     r.set_some(Field::NeighborAssetId, med.asset_id.map(text))?;
-    r.set_some(Field::NeighborLocation, med.locations.first().map(|l| l.value))?;
+    r.set_some(Field::NeighborLocation, med.locations.first().map(|l| l.value.0))?;
     r.set_some(Field::NeighborVoiceVlan, med.voice_vlan())?;
     r.set(Field::NeighborUnknownTlvs, lldpdu.unknown)?;
     r.set(Field::NeighborMalformed, !lldpdu.malformed.is_empty())?;

@@ -1,14 +1,18 @@
 //! From octets to options: finds their instances, puts split ones together, and reads each by its code.
 
-use std::borrow::Cow;
-
 use arrayvec::ArrayVec;
 
 use super::{
-    MAX_INSTANCES, Message, OptionFact, Options,
-    options::{ClientFqdn, FQDN_HEADER_LEN, RelayAgent},
+    Architecture, Authentication, ClientFqdn, ClientIdentifier, ClientMachine, MAX_DOMAINS, MAX_INSTANCES,
+    Message, MessageType, NetworkInterface, OptionFact, OptionOctets, Options, RelayAgent, Route, UserClass,
+    VendorClass, VendorOptions,
+    value::{Value, within},
 };
-use crate::{Kind, cursor::Cursor};
+use crate::{
+    Kind, Malformed,
+    cursor::Cursor,
+    domain::{self, Name},
+};
 
 /// Most octets of options that are looked at; no UDP datagram has more.
 const MAX_OPTIONS_LEN: usize = 65_535;
@@ -18,15 +22,13 @@ const MAX_OPTIONS_LEN: usize = 65_535;
 pub(super) fn read<'a>(message: &mut Message<'a>, options: Cursor<'a>, file: Cursor<'a>, sname: Cursor<'a>) {
     let mut instances = Instances::new();
     collect(message, &mut instances, options);
-    let overload = Reader { message, instances: &instances }.fixed::<1>(OVERLOAD);
-    let overloaded = match overload {
-        None => 0,
-        Some([value @ 1..=3]) => value,
-        Some(_) => {
-            note_at(message, &instances, OVERLOAD, Kind::Value);
-            0
-        }
-    };
+    // An overload that is itself in an overloaded field says nothing.
+    let overloaded = instances
+        .iter()
+        .find(|instance| instance.code == OVERLOAD)
+        .and_then(|instance| instance.value.first().copied())
+        .filter(|value| matches!(value, 1..=3))
+        .unwrap_or(0);
     if overloaded & 1 != 0 {
         message.file = None;
         collect(message, &mut instances, file);
@@ -35,6 +37,7 @@ pub(super) fn read<'a>(message: &mut Message<'a>, options: Cursor<'a>, file: Cur
         message.sname = None;
         collect(message, &mut instances, sname);
     }
+    message.options.order.extend(instances.iter().map(|instance| instance.code));
     interpret(message, &instances);
 }
 
@@ -48,135 +51,130 @@ struct Instance<'a> {
 type Instances<'a> = ArrayVec<Instance<'a>, MAX_INSTANCES>;
 
 /// Finds the instances of one field, up to its End option.
-fn collect<'a>(message: &mut Message<'a>, instances: &mut Instances<'a>, mut cursor: Cursor<'a>) {
+fn collect<'a>(message: &mut Message<'a>, instances: &mut Instances<'a>, cursor: Cursor<'a>) {
+    let result = find(instances, cursor);
+    message.malformed.note(result);
+}
+
+fn find<'a>(instances: &mut Instances<'a>, mut cursor: Cursor<'a>) -> Result<(), Malformed> {
     for _ in 0..MAX_OPTIONS_LEN {
         let start = cursor;
-        let code = match cursor.array() {
-            Ok(&[END]) => return,
-            Ok(&[PAD]) => continue,
-            Ok(&[code]) => code,
-            Err(malformed) if cursor.is_cut() => return message.note(malformed),
-            Err(_) => return message.note(start.malformed(Kind::Missing)),
+        let code = match cursor.u8() {
+            Ok(END) => return Ok(()),
+            Ok(PAD) => continue,
+            Ok(code) => code,
+            Err(malformed) if cursor.is_cut() => return Err(malformed),
+            Err(_) => return Err(start.malformed(Kind::Missing)),
         };
-        let value = match cursor.array().and_then(|&[length]| cursor.take(usize::from(length))) {
+        let value = match cursor.u8().and_then(|length| cursor.take(length.into())) {
             Ok(value) => value,
-            Err(malformed) if malformed.kind == Kind::NotCaptured => return message.note(malformed),
-            Err(_) => return message.note(start.malformed(Kind::Length)),
+            Err(malformed) if malformed.kind == Kind::NotCaptured => return Err(malformed),
+            Err(_) => return Err(start.malformed(Kind::Length)),
         };
         if instances.try_push(Instance { code, start, value }).is_err() {
-            return message.note(start.malformed(Kind::Limit));
+            return Err(start.malformed(Kind::Limit));
         }
     }
+    Ok(())
 }
 
+/// Reads each option where its first instance is.
 fn interpret<'a>(message: &mut Message<'a>, instances: &Instances<'a>) {
-    let mut reader = Reader { message, instances };
-    let options = Options {
-        hostname: reader.octets(HOST_NAME, 1),
-        requested_address: reader.fixed(REQUESTED_ADDRESS).map(|v: [u8; 4]| v.into()),
-        lease_time: reader.fixed(LEASE_TIME).map(u32::from_be_bytes),
-        message_type: reader.fixed(MESSAGE_TYPE).map(|[v]| v.into()),
-        server_identifier: reader.fixed(SERVER_IDENTIFIER).map(|v: [u8; 4]| v.into()),
-        parameter_request_list: reader.octets(PARAMETER_REQUEST_LIST, 1),
-        maximum_message_size: reader.fixed(MAXIMUM_MESSAGE_SIZE).map(u16::from_be_bytes),
-        vendor_class: reader.octets(VENDOR_CLASS, 1),
-        client_identifier: reader.octets(CLIENT_IDENTIFIER, 2),
-        client_fqdn: reader.octets(CLIENT_FQDN, FQDN_HEADER_LEN).map(ClientFqdn),
-        relay_agent: reader.octets(RELAY_AGENT, 2).map(RelayAgent),
-        others: ArrayVec::new(),
-    };
-    if let Some(fault) = options.relay_agent.as_ref().and_then(|agent| agent.walk().find_map(Result::err)) {
-        note_at(message, instances, RELAY_AGENT, fault);
-    }
-    message.options = options;
-    for instance in instances.iter().filter(|i| !READ.contains(&i.code)) {
-        keep_fact(message, instance);
-    }
-}
-
-fn keep_fact(message: &mut Message<'_>, instance: &Instance<'_>) {
-    let length = u16::try_from(instance.value.len()).unwrap_or(u16::MAX);
-    let others = &mut message.options.others;
-    if let Some(known) = others.iter_mut().find(|o| o.code == instance.code) {
-        known.length = known.length.saturating_add(length);
-    } else if others.try_push(OptionFact { code: instance.code, length }).is_err() {
-        message.omitted = message.omitted.saturating_add(1);
-    }
-}
-
-fn note_at(message: &mut Message<'_>, instances: &Instances<'_>, code: u8, kind: Kind) {
-    if let Some(instance) = instances.iter().find(|i| i.code == code) {
-        message.note(instance.start.malformed(kind));
-    }
-}
-
-/// Reads options by code, and notes those that are malformed.
-struct Reader<'m, 'i, 'a> {
-    message: &'m mut Message<'a>,
-    instances: &'i Instances<'a>,
-}
-
-impl<'a> Reader<'_, '_, 'a> {
-    /// The value of an option of at least `shortest` octets, over all instances.
-    fn octets(&mut self, code: u8, shortest: usize) -> Option<Cow<'a, [u8]>> {
-        let value = self.value(code)?;
-        if value.len() < shortest {
-            note_at(self.message, self.instances, code, Kind::Length);
-            return None;
+    for (position, first) in instances.iter().enumerate() {
+        let (before, from_here) = instances.split_at_checked(position).unwrap_or_default();
+        if before.iter().any(|instance| instance.code == first.code) {
+            continue;
         }
-        Some(value)
+        let parts = || from_here.iter().filter(|instance| instance.code == first.code).map(|i| i.value);
+        let (fault, omitted) = if parts().nth(1).is_none() {
+            let mut value = Value::borrowed(first.value);
+            message.options.read(first.code, &mut value);
+            (value.fault, value.omitted)
+        } else {
+            let whole: Vec<u8> = parts().flatten().copied().collect();
+            let mut value = Value::joined(&whole, first.value);
+            message.options.read(first.code, &mut value);
+            (value.fault, value.omitted)
+        };
+        message.omitted = message.omitted.saturating_add(omitted);
+        message.malformed.note(fault.map_or(Ok(()), |kind| Err(first.start.malformed(kind))));
     }
+}
 
-    /// The value of an option of `N` octets. Where an instance of it follows that is whole by
-    /// itself, the first one counts.
-    fn fixed<const N: usize>(&mut self, code: u8) -> Option<[u8; N]> {
-        let value = self.value(code)?;
-        if let Ok(value) = <[u8; N]>::try_from(&*value) {
-            return Some(value);
+impl<'a> Options<'a> {
+    fn read(&mut self, code: u8, value: &mut Value<'_, 'a>) {
+        match code {
+            1 => self.subnet_mask = value.address(),
+            3 => self.routers = value.addresses(),
+            6 => self.dns_servers = value.addresses(),
+            12 => self.hostname = value.text(),
+            15 => self.domain_name = value.text(),
+            26 => self.interface_mtu = value.u16(),
+            28 => self.broadcast_address = value.address(),
+            42 => self.ntp_servers = value.addresses(),
+            43 => self.vendor_specific_length = Some(value.len()),
+            50 => self.requested_address = value.address(),
+            51 => self.lease_time = value.u32(),
+            52 => {
+                self.overload = value.u8();
+                let is_known = self.overload.is_none_or(|overload| matches!(overload, 1..=3));
+                value.note(if is_known { Ok(()) } else { Err(Kind::Value) });
+            }
+            53 => self.message_type = value.u8().map(MessageType::from),
+            54 => self.server_identifier = value.address(),
+            55 => self.parameter_request_list = value.octets(1),
+            56 => self.message = value.text(),
+            57 => self.maximum_message_size = value.u16(),
+            58 => self.renewal_time = value.u32(),
+            59 => self.rebinding_time = value.u32(),
+            60 => self.vendor_class = value.text(),
+            61 => {
+                self.client_identifier = value.octets(2).map(|octets| ClientIdentifier(OptionOctets(octets)));
+                value.note(self.client_identifier.as_ref().map_or(Ok(()), ClientIdentifier::check));
+            }
+            66 => self.tftp_server_name_length = Some(value.len()),
+            67 => self.bootfile_name_length = Some(value.len()),
+            77 => self.user_class = UserClass::read(value),
+            81 => self.client_fqdn = ClientFqdn::read(value),
+            82 => self.relay_agent = RelayAgent::read(value),
+            90 => {
+                self.authentication = value.note(Authentication::parse(&mut value.cursor()).map_err(within))
+            }
+            93 => self.architectures = value.list(Architecture::parse),
+            94 => self.network_interface = value.fixed().map(NetworkInterface::from),
+            97 => self.client_machine = ClientMachine::read(value),
+            108 => self.ipv6_only_wait = value.u32(),
+            114 => self.captive_portal = value.text(),
+            116 => self.auto_configure = value.u8(),
+            118 => self.subnet_selection = value.address(),
+            119 => {
+                let message = Some(value.cursor());
+                let mut room = MAX_DOMAINS;
+                self.domain_search = value.list(|cursor| {
+                    // Names that find no room cost no more than their octets, wherever they point.
+                    if room == 0 {
+                        return domain::skip(cursor).map(|()| Name::default());
+                    }
+                    room = room.saturating_sub(1);
+                    domain::read_complete(cursor, message)
+                });
+            }
+            121 => self.routes = value.list(Route::parse),
+            124 => self.vendor_classes = VendorClass::read(value),
+            125 => self.vendor_options = VendorOptions::read(value),
+            145 => self.forcerenew_nonce = value.octets(1).map(OptionOctets),
+            150 => self.tftp_servers = value.addresses(),
+            161 => self.mud_url = value.text(),
+            249 => self.microsoft_routes = value.list(Route::parse),
+            _ => {
+                if self.others.try_push(OptionFact { code, length: value.len() }).is_err() {
+                    value.omitted = value.omitted.saturating_add(1);
+                }
+            }
         }
-        let first = self.instances.iter().find(|i| i.code == code).and_then(|i| i.value.try_into().ok());
-        let kind = if first.is_some() { Kind::Duplicate } else { Kind::Length };
-        note_at(self.message, self.instances, code, kind);
-        first
-    }
-
-    fn value(&self, code: u8) -> Option<Cow<'a, [u8]>> {
-        let mut parts = self.instances.iter().filter(|i| i.code == code).map(|i| i.value);
-        let mut value = Cow::Borrowed(parts.next()?);
-        for part in parts {
-            value.to_mut().extend_from_slice(part);
-        }
-        Some(value)
     }
 }
 
 const PAD: u8 = 0;
-const HOST_NAME: u8 = 12;
-const REQUESTED_ADDRESS: u8 = 50;
-const LEASE_TIME: u8 = 51;
 const OVERLOAD: u8 = 52;
-const MESSAGE_TYPE: u8 = 53;
-const SERVER_IDENTIFIER: u8 = 54;
-const PARAMETER_REQUEST_LIST: u8 = 55;
-const MAXIMUM_MESSAGE_SIZE: u8 = 57;
-const VENDOR_CLASS: u8 = 60;
-const CLIENT_IDENTIFIER: u8 = 61;
-const CLIENT_FQDN: u8 = 81;
-const RELAY_AGENT: u8 = 82;
 const END: u8 = 255;
-
-/// The options that are read; of all others only the fact is kept.
-const READ: [u8; 12] = [
-    HOST_NAME,
-    REQUESTED_ADDRESS,
-    LEASE_TIME,
-    OVERLOAD,
-    MESSAGE_TYPE,
-    SERVER_IDENTIFIER,
-    PARAMETER_REQUEST_LIST,
-    MAXIMUM_MESSAGE_SIZE,
-    VENDOR_CLASS,
-    CLIENT_IDENTIFIER,
-    CLIENT_FQDN,
-    RELAY_AGENT,
-];

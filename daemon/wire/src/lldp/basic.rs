@@ -9,8 +9,10 @@ use nom::{
     number::complete::{be_u8, be_u16, be_u32},
 };
 
+use serde::{Serialize, Serializer, ser::SerializeStruct};
+
 use super::finish;
-use crate::{Kind, ethernet, text::Octets};
+use crate::{Kind, Octets, ethernet, registry::registry};
 
 /// Most octets of a management address (8.5.9.4).
 pub const MAX_ADDRESS_LEN: usize = 31;
@@ -18,7 +20,7 @@ pub const MAX_ADDRESS_LEN: usize = 31;
 pub const MAX_OID_LEN: usize = 128;
 
 /// What a system can do, and what of it is in use (8.5.8).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub struct Capabilities {
     /// What it can do.
     pub supported: CapabilitySet,
@@ -27,7 +29,7 @@ pub struct Capabilities {
 }
 
 /// A set of capabilities, bit 0 being the first of Table 8-4.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize)]
 pub struct CapabilitySet(pub u16);
 
 impl CapabilitySet {
@@ -79,23 +81,35 @@ impl Capabilities {
 }
 
 /// Where a neighbour can be managed (8.5.9).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub struct ManagementAddress<'a> {
     /// The address.
     pub address: NetworkAddress<'a>,
     /// The interface that has it; `None` where the TLV ends before it.
     pub interface: Option<InterfaceNumber>,
     /// Object identifier of the entity behind the address, in ASN.1 basic encoding; may be empty.
-    pub oid: &'a [u8],
+    pub oid: Octets<'a>,
 }
 
 /// The number of an interface (8.5.9.5 and 8.5.9.6).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub struct InterfaceNumber {
-    /// What is counted: 1 unknown, 2 ifIndex, 3 system port number.
-    pub subtype: u8,
+    /// What is counted.
+    pub subtype: InterfaceNumbering,
     /// The number.
     pub number: u32,
+}
+
+registry! {
+    /// What the number of an interface counts (8.5.9.5).
+    pub enum InterfaceNumbering: u8 {
+        /// 1: not known.
+        NotKnown = 1, "not-known";
+        /// 2: ifIndex.
+        IfIndex = 2, "if-index";
+        /// 3: system port number.
+        SystemPortNumber = 3, "system-port-number";
+    }
 }
 
 /// An address of a family of the IANA registry.
@@ -122,20 +136,23 @@ impl<'a> ManagementAddress<'a> {
         if address.is_empty() || address.len() > MAX_ADDRESS_LEN {
             return Err(Kind::Length);
         }
-        let mut result =
-            ManagementAddress { address: NetworkAddress::new(family, address)?, interface: None, oid: &[] };
+        let mut result = ManagementAddress {
+            address: NetworkAddress::new(family, address)?,
+            interface: None,
+            oid: Octets(&[]),
+        };
         let faults = result.read_interface(behind);
         Ok((result, faults))
     }
 
     fn read_interface(&mut self, input: &'a [u8]) -> Result<(), Kind> {
         let (input, (subtype, number)) = (be_u8, be_u32).parse(input).map_err(super::short)?;
-        self.interface = Some(InterfaceNumber { subtype, number });
+        self.interface = Some(InterfaceNumber { subtype: subtype.into(), number });
         let oid = finish(length_data(be_u8).parse(input))?;
         if oid.len() > MAX_OID_LEN {
             return Err(Kind::Length);
         }
-        self.oid = oid;
+        self.oid = Octets(oid);
         Ok(())
     }
 }
@@ -158,6 +175,28 @@ impl<'a> NetworkAddress<'a> {
     }
 }
 
+impl NetworkAddress<'_> {
+    /// The address family (IANA).
+    #[must_use]
+    pub fn family(&self) -> u8 {
+        match self {
+            NetworkAddress::Ip(IpAddr::V4(_)) => 1,
+            NetworkAddress::Ip(IpAddr::V6(_)) => 2,
+            NetworkAddress::Mac(_) => 6,
+            NetworkAddress::Other { family, .. } => *family,
+        }
+    }
+}
+
+impl Serialize for NetworkAddress<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut fields = serializer.serialize_struct("NetworkAddress", 2)?;
+        fields.serialize_field("family", &self.family())?;
+        fields.serialize_field("address", &format_args!("{self}"))?;
+        fields.end()
+    }
+}
+
 impl fmt::Display for NetworkAddress<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -169,20 +208,41 @@ impl fmt::Display for NetworkAddress<'_> {
 }
 
 /// Link Aggregation, of IEEE 802.1AX-2014 (F.2) and, before it, of IEEE 802.3.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub struct LinkAggregation {
     /// The port can be aggregated.
     pub capable: bool,
     /// The port is a member of an aggregation.
     pub enabled: bool,
+    /// What the port is to the aggregation (IEEE 802.1AX-2014, F.2.2); 0 in the TLV of IEEE 802.3.
+    pub port_type: PortType,
     /// The ifIndex of the aggregation; 0 for none.
     pub port_id: u32,
+}
+
+registry! {
+    /// Where a Link Aggregation TLV was sent from (IEEE 802.1AX-2014, F.2.2).
+    pub enum PortType: u8 {
+        /// 0.
+        None = 0, "none";
+        /// 1: a port that is aggregated.
+        AggregationPort = 1, "aggregation-port";
+        /// 2: an aggregator.
+        Aggregator = 2, "aggregator";
+        /// 3: an aggregator with one port.
+        SinglePortAggregator = 3, "single-port-aggregator";
+    }
 }
 
 impl LinkAggregation {
     pub(super) fn parse(value: &[u8]) -> Result<Self, Kind> {
         let (status, port_id) = finish((be_u8, be_u32).parse(value))?;
-        Ok(LinkAggregation { capable: status & 0x01 != 0, enabled: status & 0x02 != 0, port_id })
+        Ok(LinkAggregation {
+            capable: status & 0x01 != 0,
+            enabled: status & 0x02 != 0,
+            port_type: ((status >> 2) & 0x03).into(),
+            port_id,
+        })
     }
 }
 
@@ -224,8 +284,11 @@ mod tests {
         let (address, faults) = ManagementAddress::parse(&bytes).unwrap();
         assert_eq!(faults, Ok(()));
         assert_eq!(address.address.to_string(), "192.0.2.1");
-        assert_eq!(address.interface, Some(InterfaceNumber { subtype: 2, number: 7 }));
-        assert_eq!(address.oid, [0x2b, 6, 1]);
+        assert_eq!(
+            address.interface,
+            Some(InterfaceNumber { subtype: InterfaceNumbering::IfIndex, number: 7 })
+        );
+        assert_eq!(address.oid.0, [0x2b, 6, 1]);
     }
 
     #[test]

@@ -1,112 +1,112 @@
-//! TLVs of IEEE 802.3 (IEEE 802.3-2018, 79.3, with IEEE 802.3bt-2018).
+//! TLVs of IEEE 802.3 (IEEE 802.3-2022, 79.3).
 
 use nom::{
     Parser,
-    combinator::opt,
-    number::complete::{be_u8, be_u16, be_u24},
+    number::complete::{be_u8, be_u16},
 };
+use serde::Serialize;
 
 use super::{LinkAggregation, Parsed, Reading, finish, once};
-use crate::Kind;
+use crate::{Kind, Octets, registry::registry};
+
+mod power;
+pub use power::{
+    DataLink, MAX_POWER_VALUE, POWER_UNIT_MW, PdPoweredStatus, Power, PowerPairs, PowerPairsExt, PowerType,
+    PowerTypeExt, PsePoweringStatus, Type34,
+};
 
 /// The organisation's identifier.
 pub const OUI: [u8; 3] = [0x00, 0x12, 0x0f];
-/// Milliwatts in the unit of all power values (79.3.2).
-pub const POWER_UNIT_MW: u32 = 100;
-/// Largest power value that means a power: 99.9 W (79.3.2.6).
-pub const MAX_POWER_VALUE: u16 = 999;
 
 /// What the TLVs say.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct Extension {
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+pub struct Extension<'a> {
     /// MAC/PHY Configuration/Status (79.3.1).
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub mac_phy: Option<MacPhy>,
     /// Power Via MDI (79.3.2).
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub power: Option<Power>,
     /// Link Aggregation (79.3.3), replaced by the TLV of IEEE 802.1.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub link_aggregation: Option<LinkAggregation>,
     /// Maximum Frame Size (79.3.4), in octets, with header and FCS.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub max_frame_size: Option<u16>,
     /// Energy-Efficient Ethernet (79.3.5).
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub eee: Option<Eee>,
+    /// Energy-Efficient Ethernet fast wake (79.3.6).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub eee_fast_wake: Option<EeeFastWake>,
+    /// Additional Ethernet Capabilities (79.3.7).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub additional_capabilities: Option<AdditionalCapabilities>,
+    /// Power Via MDI Measurements (79.3.8), as they were sent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub power_measurements: Option<Octets<'a>>,
 }
 
 /// MAC/PHY Configuration/Status (79.3.1).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub struct MacPhy {
     /// The port can negotiate.
     pub autonegotiation_supported: bool,
     /// The port does negotiate.
     pub autonegotiation_enabled: bool,
-    /// What it advertises: ifMauAutoNegCapAdvertisedBits (RFC 4836).
-    pub advertised: u16,
+    /// What it advertises.
+    pub advertised: Advertised,
     /// What it runs: the number in dot3MauType (RFC 4836 and IANA).
     pub mau_type: u16,
 }
 
-/// Power Via MDI (79.3.2).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Power {
-    /// The port gives power (PSE); otherwise it takes power (PD).
-    pub is_pse: bool,
-    /// The PSE can give power.
-    pub supported: bool,
-    /// The PSE does give power.
-    pub enabled: bool,
-    /// The PSE can choose the pairs.
-    pub pairs_selectable: bool,
-    /// The pairs in use: 1 signal, 2 spare.
-    pub pairs: u8,
-    /// Power class plus one: 1 for class 0 to 5 for class 4.
-    pub class: u8,
-    /// Classification by data link (IEEE 802.3at and later).
-    pub data_link: Option<DataLink>,
-    /// Power over four pairs (IEEE 802.3bt).
-    pub four_pair: Option<FourPair>,
-}
+/// What a port advertises: ifMauAutoNegCapAdvertisedBits (RFC 4836), its bit 0 being the most significant one.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize)]
+pub struct Advertised(pub u16);
 
-/// Classification by data link (79.3.2.4 to 79.3.2.6). Power values are in units of [`POWER_UNIT_MW`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct DataLink {
-    /// 0 type 2 PSE, 1 type 2 PD, 2 type 1 PSE, 3 type 1 PD.
-    pub power_type: u8,
-    /// 0 unknown; of a PSE 1 primary, 2 backup; of a PD 1 PSE, 2 local, 3 both.
-    pub source: u8,
-    /// The PD takes power over all four pairs.
-    pub four_pair: bool,
-    /// 0 unknown, 1 critical, 2 high, 3 low.
-    pub priority: u8,
-    /// PD requested power value.
-    pub requested: u16,
-    /// PSE allocated power value.
-    pub allocated: u16,
-}
+impl Advertised {
+    /// Other or unknown.
+    pub const OTHER: Advertised = Advertised(0x8000);
+    /// 10BASE-T half duplex.
+    pub const BASE10_T: Advertised = Advertised(0x4000);
+    /// 10BASE-T full duplex.
+    pub const BASE10_T_FD: Advertised = Advertised(0x2000);
+    /// 100BASE-T4.
+    pub const BASE100_T4: Advertised = Advertised(0x1000);
+    /// 100BASE-TX half duplex.
+    pub const BASE100_TX: Advertised = Advertised(0x0800);
+    /// 100BASE-TX full duplex.
+    pub const BASE100_TX_FD: Advertised = Advertised(0x0400);
+    /// 100BASE-T2 half duplex.
+    pub const BASE100_T2: Advertised = Advertised(0x0200);
+    /// 100BASE-T2 full duplex.
+    pub const BASE100_T2_FD: Advertised = Advertised(0x0100);
+    /// PAUSE.
+    pub const PAUSE: Advertised = Advertised(0x0080);
+    /// Asymmetric PAUSE.
+    pub const ASYMMETRIC_PAUSE: Advertised = Advertised(0x0040);
+    /// Symmetric PAUSE.
+    pub const SYMMETRIC_PAUSE: Advertised = Advertised(0x0020);
+    /// Asymmetric and symmetric PAUSE.
+    pub const BOTH_PAUSE: Advertised = Advertised(0x0010);
+    /// 1000BASE-X half duplex.
+    pub const BASE1000_X: Advertised = Advertised(0x0008);
+    /// 1000BASE-X full duplex.
+    pub const BASE1000_X_FD: Advertised = Advertised(0x0004);
+    /// 1000BASE-T half duplex.
+    pub const BASE1000_T: Advertised = Advertised(0x0002);
+    /// 1000BASE-T full duplex.
+    pub const BASE1000_T_FD: Advertised = Advertised(0x0001);
 
-/// Power over four pairs (79.3.2.7 to 79.3.2.13). Power values are in units of [`POWER_UNIT_MW`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct FourPair {
-    /// Power that a dual-signature PD requests on mode A.
-    pub requested_mode_a: u16,
-    /// Power that a dual-signature PD requests on mode B.
-    pub requested_mode_b: u16,
-    /// Power that the PSE allocates to alternative A.
-    pub allocated_alternative_a: u16,
-    /// Power that the PSE allocates to alternative B.
-    pub allocated_alternative_b: u16,
-    /// Power status: how both ends are powered, pairs and classes.
-    pub status: u16,
-    /// System setup: power type and whether the PD is electrically isolated.
-    pub system_setup: u8,
-    /// Most power that the PSE can give.
-    pub maximum_available: u16,
-    /// Autoclass support and request.
-    pub autoclass: u8,
-    /// Power down request (6 bits) and time in seconds (18 bits).
-    pub power_down: u32,
+    /// Whether every bit of `other` is set.
+    #[must_use]
+    pub fn contains(self, other: Advertised) -> bool {
+        self.0 & other.0 == other.0
+    }
 }
 
 /// Energy-Efficient Ethernet wake times, in microseconds (79.3.5).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub struct Eee {
     /// Transmit.
     pub transmit_wake: u16,
@@ -120,106 +120,110 @@ pub struct Eee {
     pub echo_receive_wake: u16,
 }
 
-impl Power {
-    /// Power allocated to the PD in milliwatts: the PSE allocated power value or, for a
-    /// dual-signature PD that has none, the sum of both alternatives. `None` without data link
-    /// classification, or when nothing is allocated.
-    #[must_use]
-    pub fn allocated_mw(&self) -> Option<u32> {
-        let whole = self.data_link.and_then(|d| milliwatts(d.allocated));
-        whole.or_else(|| {
-            let four_pair = self.four_pair?;
-            let a = milliwatts(four_pair.allocated_alternative_a);
-            let b = milliwatts(four_pair.allocated_alternative_b);
-            (a.is_some() || b.is_some()).then(|| a.unwrap_or(0).saturating_add(b.unwrap_or(0)))
-        })
-    }
+/// Energy-Efficient Ethernet fast wake: 1 to use it, 0 for deep sleep (79.3.6).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct EeeFastWake {
+    /// Transmit.
+    pub transmit: u8,
+    /// Receive.
+    pub receive: u8,
+    /// The partner's transmit value, as it was received.
+    pub echo_transmit: u8,
+    /// The partner's receive value, as it was received.
+    pub echo_receive: u8,
+}
 
-    /// Power that the PD requests in milliwatts.
-    #[must_use]
-    pub fn requested_mw(&self) -> Option<u32> {
-        self.data_link.and_then(|d| milliwatts(d.requested))
+/// Additional Ethernet Capabilities: frame preemption (79.3.7).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct AdditionalCapabilities {
+    /// The port can preempt frames.
+    pub preemption_supported: bool,
+    /// The port may preempt frames.
+    pub preemption_enabled: bool,
+    /// The port does preempt frames.
+    pub preemption_active: bool,
+    /// Smallest fragment that it receives: 64 octets and so many times 64 more, without 4.
+    pub additional_fragment_size: u8,
+}
+
+registry! {
+    /// The TLVs (Table 79-1).
+    pub enum Subtype: u8 {
+        /// 1.
+        MacPhy = 1, "mac-phy-configuration-status";
+        /// 2.
+        PowerViaMdi = 2, "power-via-mdi";
+        /// 3.
+        LinkAggregation = 3, "link-aggregation";
+        /// 4.
+        MaximumFrameSize = 4, "maximum-frame-size";
+        /// 5.
+        EnergyEfficientEthernet = 5, "energy-efficient-ethernet";
+        /// 6.
+        EeeFastWake = 6, "eee-fast-wake";
+        /// 7.
+        AdditionalCapabilities = 7, "additional-ethernet-capabilities";
+        /// 8.
+        PowerMeasurements = 8, "power-via-mdi-measurements";
     }
 }
 
-impl Extension {
-    pub(super) fn read(&mut self, subtype: u8, value: &[u8]) -> Result<Reading, Kind> {
-        match subtype {
-            MAC_PHY => {
+impl<'a> Extension<'a> {
+    pub(super) fn read(&mut self, subtype: u8, value: &'a [u8]) -> Result<Reading, Kind> {
+        match Subtype::from(subtype) {
+            Subtype::MacPhy => {
                 once(&mut self.mac_phy, finish(mac_phy(value))?)?;
             }
-            POWER_VIA_MDI => {
-                once(&mut self.power, finish(power(value))?)?;
+            Subtype::PowerViaMdi => {
+                let (power, rest) = Power::parse(value)?;
+                once(&mut self.power, power)?;
+                rest?;
             }
-            LINK_AGGREGATION => {
+            Subtype::LinkAggregation => {
                 once(&mut self.link_aggregation, LinkAggregation::parse(value)?)?;
             }
-            MAXIMUM_FRAME_SIZE => {
+            Subtype::MaximumFrameSize => {
                 once(&mut self.max_frame_size, finish(be_u16.parse(value))?)?;
             }
-            ENERGY_EFFICIENT_ETHERNET => {
+            Subtype::EnergyEfficientEthernet => {
                 once(&mut self.eee, finish(eee(value))?)?;
             }
-            _ => return Ok(Reading::Unknown),
+            Subtype::EeeFastWake => {
+                once(&mut self.eee_fast_wake, finish(eee_fast_wake(value))?)?;
+            }
+            Subtype::AdditionalCapabilities => {
+                once(&mut self.additional_capabilities, finish(be_u16.parse(value))?.into())?;
+            }
+            Subtype::PowerMeasurements => {
+                once(&mut self.power_measurements, Octets(value))?;
+            }
+            Subtype::Unknown(_) => return Ok(Reading::Unknown),
         }
         Ok(Reading::Used)
     }
 }
 
+impl From<u16> for AdditionalCapabilities {
+    fn from(value: u16) -> Self {
+        let [_, low] = value.to_be_bytes();
+        AdditionalCapabilities {
+            preemption_supported: low & 0x01 != 0,
+            preemption_enabled: low & 0x02 != 0,
+            preemption_active: low & 0x04 != 0,
+            additional_fragment_size: (low >> 3) & 0x03,
+        }
+    }
+}
+
 fn mac_phy(input: &[u8]) -> Parsed<'_, MacPhy> {
     let (input, (status, advertised, mau_type)) = (be_u8, be_u16, be_u16).parse(input)?;
-    let autonegotiation_supported = status & 0x01 != 0;
-    let autonegotiation_enabled = status & 0x02 != 0;
-    Ok((input, MacPhy { autonegotiation_supported, autonegotiation_enabled, advertised, mau_type }))
-}
-
-fn power(input: &[u8]) -> Parsed<'_, Power> {
-    let (input, (support, pairs, class)) = (be_u8, be_u8, be_u8).parse(input)?;
-    let (input, data_link) = opt(data_link).parse(input)?;
-    let (input, four_pair) = opt(four_pair).parse(input)?;
-    let power = Power {
-        is_pse: support & 0x01 != 0,
-        supported: support & 0x02 != 0,
-        enabled: support & 0x04 != 0,
-        pairs_selectable: support & 0x08 != 0,
-        pairs,
-        class,
-        data_link,
-        four_pair,
+    let mac_phy = MacPhy {
+        autonegotiation_supported: status & 0x01 != 0,
+        autonegotiation_enabled: status & 0x02 != 0,
+        advertised: Advertised(advertised),
+        mau_type,
     };
-    Ok((input, power))
-}
-
-fn data_link(input: &[u8]) -> Parsed<'_, DataLink> {
-    let (input, (flags, requested, allocated)) = (be_u8, be_u16, be_u16).parse(input)?;
-    let data_link = DataLink {
-        power_type: flags >> 6,
-        source: (flags >> 4) & 0x03,
-        four_pair: flags & 0x04 != 0,
-        priority: flags & 0x03,
-        requested,
-        allocated,
-    };
-    Ok((input, data_link))
-}
-
-fn four_pair(input: &[u8]) -> Parsed<'_, FourPair> {
-    let (input, (requested_mode_a, requested_mode_b)) = (be_u16, be_u16).parse(input)?;
-    let (input, (allocated_alternative_a, allocated_alternative_b)) = (be_u16, be_u16).parse(input)?;
-    let (input, (status, system_setup, maximum_available)) = (be_u16, be_u8, be_u16).parse(input)?;
-    let (input, (autoclass, power_down)) = (be_u8, be_u24).parse(input)?;
-    let four_pair = FourPair {
-        requested_mode_a,
-        requested_mode_b,
-        allocated_alternative_a,
-        allocated_alternative_b,
-        status,
-        system_setup,
-        maximum_available,
-        autoclass,
-        power_down,
-    };
-    Ok((input, four_pair))
+    Ok((input, mac_phy))
 }
 
 fn eee(input: &[u8]) -> Parsed<'_, Eee> {
@@ -232,67 +236,28 @@ fn eee(input: &[u8]) -> Parsed<'_, Eee> {
     ))
 }
 
-fn milliwatts(value: u16) -> Option<u32> {
-    (1..=MAX_POWER_VALUE).contains(&value).then(|| u32::from(value).saturating_mul(POWER_UNIT_MW))
+fn eee_fast_wake(input: &[u8]) -> Parsed<'_, EeeFastWake> {
+    let (input, (transmit, receive, echo_transmit, echo_receive)) =
+        (be_u8, be_u8, be_u8, be_u8).parse(input)?;
+    Ok((input, EeeFastWake { transmit, receive, echo_transmit, echo_receive }))
 }
-
-const MAC_PHY: u8 = 1;
-const POWER_VIA_MDI: u8 = 2;
-const LINK_AGGREGATION: u8 = 3;
-const MAXIMUM_FRAME_SIZE: u8 = 4;
-const ENERGY_EFFICIENT_ETHERNET: u8 = 5;
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn read(subtype: u8, value: &[u8]) -> Result<Extension, Kind> {
+    fn read(subtype: u8, value: &[u8]) -> Result<Extension<'_>, Kind> {
         let mut extension = Extension::default();
         extension.read(subtype, value).map(|_| extension)
-    }
-
-    fn power_of(value: &[u8]) -> Power {
-        read(2, value).unwrap().power.unwrap()
     }
 
     #[test]
     fn mac_phy_status_is_read() {
         let mac_phy = read(1, &[3, 0x6c, 0x01, 0, 30]).unwrap().mac_phy.unwrap();
         assert!(mac_phy.autonegotiation_supported && mac_phy.autonegotiation_enabled);
-        assert_eq!((mac_phy.advertised, mac_phy.mau_type), (0x6c01, 30));
-    }
-
-    #[test]
-    fn power_without_data_link_classification_names_no_watts() {
-        let power = power_of(&[0x07, 1, 4]);
-        assert!(power.is_pse && power.supported && power.enabled && !power.pairs_selectable);
-        assert_eq!((power.pairs, power.class, power.data_link), (1, 4, None));
-        assert_eq!(power.allocated_mw(), None);
-    }
-
-    #[test]
-    fn power_of_802_3at_is_read() {
-        let power = power_of(&[0x0f, 1, 5, 0x13, 0, 130, 0, 125]);
-        let data_link = power.data_link.unwrap();
-        assert_eq!((data_link.power_type, data_link.source, data_link.priority), (0, 1, 3));
-        assert_eq!((power.requested_mw(), power.allocated_mw()), (Some(13_000), Some(12_500)));
-        assert_eq!(power.four_pair, None);
-    }
-
-    #[test]
-    fn power_of_a_dual_signature_pd_is_the_sum_of_both_alternatives() {
-        let mut bytes = vec![0x0f, 1, 5, 0x17, 0, 0, 0, 0, 0, 200, 0, 100, 0, 200, 0, 100];
-        bytes.extend([0xa5, 0x5f, 0x03, 0x02, 0x9a, 0x01, 0, 0, 9]);
-        let power = power_of(&bytes);
-        let four_pair = power.four_pair.unwrap();
-        assert_eq!((four_pair.status, four_pair.system_setup), (0xa55f, 3));
-        assert_eq!((four_pair.maximum_available, four_pair.autoclass, four_pair.power_down), (666, 1, 9));
-        assert_eq!(power.allocated_mw(), Some(30_000));
-    }
-
-    #[test]
-    fn a_power_value_beyond_the_standard_is_no_power() {
-        assert_eq!(power_of(&[0x0f, 1, 5, 0x13, 0, 0, 0xff, 0xff]).allocated_mw(), None);
+        assert_eq!((mac_phy.advertised, mac_phy.mau_type), (Advertised(0x6c01), 30));
+        assert!(mac_phy.advertised.contains(Advertised::BASE1000_T_FD));
+        assert!(!mac_phy.advertised.contains(Advertised::BASE100_T4));
     }
 
     #[test]
@@ -301,13 +266,29 @@ mod tests {
         assert!(read(3, &[1, 0, 0, 0, 0]).unwrap().link_aggregation.is_some_and(|l| l.capable && !l.enabled));
         let eee = read(5, &[0, 1, 0, 2, 0, 3, 0, 4, 0, 5]).unwrap().eee.unwrap();
         assert_eq!((eee.transmit_wake, eee.echo_receive_wake), (1, 5));
+        let fast_wake = read(6, &[1, 0, 1, 0]).unwrap().eee_fast_wake.unwrap();
+        assert_eq!((fast_wake.transmit, fast_wake.receive, fast_wake.echo_transmit), (1, 0, 1));
+    }
+
+    #[test]
+    fn preemption_is_read_from_its_bits() {
+        let capabilities = read(7, &[0, 0x15]).unwrap().additional_capabilities.unwrap();
+        assert!(capabilities.preemption_supported && !capabilities.preemption_enabled);
+        assert!(capabilities.preemption_active);
+        assert_eq!(capabilities.additional_fragment_size, 2);
+    }
+
+    #[test]
+    fn measurements_are_kept_as_they_are() {
+        assert_eq!(read(8, &[7; 22]).unwrap().power_measurements, Some(Octets(&[7; 22])));
+        assert!(read(2, &[0x0f, 1, 5, 0x13]).is_err());
     }
 
     #[test]
     fn a_value_shorter_than_its_fields_is_refused() {
-        for (subtype, length) in [(1, 5), (2, 3), (3, 5), (4, 2), (5, 10)] {
-            assert_eq!(read(subtype, &vec![0; length - 1]), Err(Kind::Short));
-            assert!(read(subtype, &vec![0; length]).is_ok());
+        for (subtype, length) in [(1, 5), (2, 3), (3, 5), (4, 2), (5, 10), (6, 4), (7, 2)] {
+            assert_eq!(read(subtype, &[0; 10][..length - 1]), Err(Kind::Short));
+            assert!(read(subtype, &[0; 10][..length]).is_ok());
         }
     }
 }

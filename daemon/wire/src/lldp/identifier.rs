@@ -4,8 +4,10 @@ use std::{fmt, net::IpAddr};
 
 use nom::{Parser, combinator::rest, number::complete::be_u8};
 
+use serde::{Serialize, Serializer, ser::SerializeStruct};
+
 use super::{NetworkAddress, finish};
-use crate::{Kind, Text, ethernet, text::Octets};
+use crate::{Kind, Octets, Text, ethernet, registry::registry};
 
 /// Most octets of an identifier without its subtype.
 pub const MAX_LEN: usize = 255;
@@ -29,11 +31,9 @@ pub struct Identifier<'a, S> {
 }
 
 /// What an identifier's octets are, for one of the two TLVs.
-pub trait Subtype: Copy + From<u8> {
+pub trait Subtype: Copy + From<u8> + Serialize {
     /// How the octets are laid out.
     fn form(self) -> Form;
-    /// The subtype's name, as in the standard's YANG module (IEEE 802.1ABcu).
-    fn name(self) -> &'static str;
 }
 
 /// How an identifier's octets are laid out.
@@ -49,46 +49,44 @@ pub enum Form {
     Reserved,
 }
 
-/// What a Chassis ID is (8.5.2.2).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum ChassisIdSubtype {
-    /// 1: entPhysicalAlias of a chassis.
-    ChassisComponent,
-    /// 2: ifAlias.
-    InterfaceAlias,
-    /// 3: entPhysicalAlias of a port or backplane.
-    PortComponent,
-    /// 4.
-    MacAddress,
-    /// 5.
-    NetworkAddress,
-    /// 6: ifName.
-    InterfaceName,
-    /// 7: assigned locally.
-    Local,
-    /// A reserved value.
-    Reserved(u8),
+registry! {
+    /// What a Chassis ID is (8.5.2.2). The names are those of the YANG module (IEEE 802.1ABcu).
+    pub enum ChassisIdSubtype: u8 {
+        /// 1: entPhysicalAlias of a chassis.
+        ChassisComponent = 1, "chassis-component";
+        /// 2: ifAlias.
+        InterfaceAlias = 2, "interface-alias";
+        /// 3: entPhysicalAlias of a port or backplane.
+        PortComponent = 3, "port-component";
+        /// 4.
+        MacAddress = 4, "mac-address";
+        /// 5.
+        NetworkAddress = 5, "network-address";
+        /// 6: ifName.
+        InterfaceName = 6, "interface-name";
+        /// 7: assigned locally.
+        Local = 7, "local";
+    }
 }
 
-/// What a Port ID is (8.5.3.2).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum PortIdSubtype {
-    /// 1: ifAlias.
-    InterfaceAlias,
-    /// 2: entPhysicalAlias of a port or backplane.
-    PortComponent,
-    /// 3.
-    MacAddress,
-    /// 4.
-    NetworkAddress,
-    /// 5: ifName.
-    InterfaceName,
-    /// 6: agent circuit ID (RFC 3046).
-    AgentCircuitId,
-    /// 7: assigned locally.
-    Local,
-    /// A reserved value.
-    Reserved(u8),
+registry! {
+    /// What a Port ID is (8.5.3.2). The names are those of the YANG module (IEEE 802.1ABcu).
+    pub enum PortIdSubtype: u8 {
+        /// 1: ifAlias.
+        InterfaceAlias = 1, "interface-alias";
+        /// 2: entPhysicalAlias of a port or backplane.
+        PortComponent = 2, "port-component";
+        /// 3.
+        MacAddress = 3, "mac-address";
+        /// 4.
+        NetworkAddress = 4, "network-address";
+        /// 5: ifName.
+        InterfaceName = 5, "interface-name";
+        /// 6: agent circuit ID (RFC 3046).
+        AgentCircuitId = 6, "agent-circuit-id";
+        /// 7: assigned locally.
+        Local = 7, "local";
+    }
 }
 
 impl<'a, S: Subtype> Identifier<'a, S> {
@@ -151,18 +149,12 @@ impl<S: Subtype> fmt::Display for Identifier<'_, S> {
     }
 }
 
-impl From<u8> for ChassisIdSubtype {
-    fn from(value: u8) -> Self {
-        match value {
-            1 => ChassisIdSubtype::ChassisComponent,
-            2 => ChassisIdSubtype::InterfaceAlias,
-            3 => ChassisIdSubtype::PortComponent,
-            4 => ChassisIdSubtype::MacAddress,
-            5 => ChassisIdSubtype::NetworkAddress,
-            6 => ChassisIdSubtype::InterfaceName,
-            7 => ChassisIdSubtype::Local,
-            other => ChassisIdSubtype::Reserved(other),
-        }
+impl<S: Subtype> Serialize for Identifier<'_, S> {
+    fn serialize<Z: Serializer>(&self, serializer: Z) -> Result<Z::Ok, Z::Error> {
+        let mut fields = serializer.serialize_struct("Identifier", 2)?;
+        fields.serialize_field("subtype", &self.subtype)?;
+        fields.serialize_field("value", &format_args!("{self}"))?;
+        fields.end()
     }
 }
 
@@ -171,36 +163,8 @@ impl Subtype for ChassisIdSubtype {
         match self {
             ChassisIdSubtype::MacAddress => Form::MacAddress,
             ChassisIdSubtype::NetworkAddress => Form::NetworkAddress,
-            ChassisIdSubtype::Reserved(_) => Form::Reserved,
+            ChassisIdSubtype::Unknown(_) => Form::Reserved,
             _ => Form::Text,
-        }
-    }
-
-    fn name(self) -> &'static str {
-        match self {
-            ChassisIdSubtype::ChassisComponent => "chassis-component",
-            ChassisIdSubtype::InterfaceAlias => "interface-alias",
-            ChassisIdSubtype::PortComponent => "port-component",
-            ChassisIdSubtype::MacAddress => "mac-address",
-            ChassisIdSubtype::NetworkAddress => "network-address",
-            ChassisIdSubtype::InterfaceName => "interface-name",
-            ChassisIdSubtype::Local => "local",
-            ChassisIdSubtype::Reserved(_) => "reserved",
-        }
-    }
-}
-
-impl From<u8> for PortIdSubtype {
-    fn from(value: u8) -> Self {
-        match value {
-            1 => PortIdSubtype::InterfaceAlias,
-            2 => PortIdSubtype::PortComponent,
-            3 => PortIdSubtype::MacAddress,
-            4 => PortIdSubtype::NetworkAddress,
-            5 => PortIdSubtype::InterfaceName,
-            6 => PortIdSubtype::AgentCircuitId,
-            7 => PortIdSubtype::Local,
-            other => PortIdSubtype::Reserved(other),
         }
     }
 }
@@ -210,21 +174,8 @@ impl Subtype for PortIdSubtype {
         match self {
             PortIdSubtype::MacAddress => Form::MacAddress,
             PortIdSubtype::NetworkAddress => Form::NetworkAddress,
-            PortIdSubtype::Reserved(_) => Form::Reserved,
+            PortIdSubtype::Unknown(_) => Form::Reserved,
             _ => Form::Text,
-        }
-    }
-
-    fn name(self) -> &'static str {
-        match self {
-            PortIdSubtype::InterfaceAlias => "interface-alias",
-            PortIdSubtype::PortComponent => "port-component",
-            PortIdSubtype::MacAddress => "mac-address",
-            PortIdSubtype::NetworkAddress => "network-address",
-            PortIdSubtype::InterfaceName => "interface-name",
-            PortIdSubtype::AgentCircuitId => "agent-circuit-id",
-            PortIdSubtype::Local => "local",
-            PortIdSubtype::Reserved(_) => "reserved",
         }
     }
 }

@@ -3,12 +3,16 @@
 use arrayvec::ArrayVec;
 use nom::{
     Parser,
-    combinator::rest,
     number::complete::{be_u8, be_u16, be_u24},
 };
 
+use serde::Serialize;
+
 use super::{Reading, finish, once, push, text};
-use crate::{Kind, Text};
+use crate::{Kind, Text, registry::registry};
+
+mod location;
+pub use location::{Civic, Location, LocationFormat, MAX_CIVIC_ELEMENTS};
 
 /// The organisation's identifier.
 pub const OUI: [u8; 3] = [0x00, 0x12, 0xbb];
@@ -22,34 +26,43 @@ pub const MAX_INVENTORY_LEN: usize = 32;
 pub const POWER_UNIT_MW: u32 = 100;
 
 /// What the TLVs say.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct Extension<'a> {
     /// LLDP-MED Capabilities (10.2.2).
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub capabilities: Option<Capabilities>,
     /// Network Policies (10.2.3), one per application.
     pub policies: ArrayVec<Policy, MAX_POLICIES>,
-    /// Location Identifications (10.2.4), one per format. The octets are not read.
+    /// Location Identifications (10.2.4), one per format.
     pub locations: ArrayVec<Location<'a>, MAX_LOCATIONS>,
     /// Extended Power-via-MDI (10.2.5).
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub extended_power: Option<ExtendedPower>,
     /// Hardware Revision (10.2.6.1).
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub hardware_revision: Option<Text<'a>>,
     /// Firmware Revision (10.2.6.2).
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub firmware_revision: Option<Text<'a>>,
     /// Software Revision (10.2.6.3).
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub software_revision: Option<Text<'a>>,
     /// Serial Number (10.2.6.4).
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub serial_number: Option<Text<'a>>,
     /// Manufacturer Name (10.2.6.5).
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub manufacturer: Option<Text<'a>>,
     /// Model Name (10.2.6.6).
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub model: Option<Text<'a>>,
     /// Asset ID (10.2.6.7).
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub asset_id: Option<Text<'a>>,
 }
 
 /// LLDP-MED Capabilities (10.2.2).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub struct Capabilities {
     /// The TLVs that the device can send: bit 0 capabilities, 1 network policy, 2 location, 3 power as
     /// PSE, 4 power as PD, 5 inventory.
@@ -58,40 +71,24 @@ pub struct Capabilities {
     pub class: Class,
 }
 
-/// The class of a device (10.2.2.3).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Class {
-    /// 0.
-    NotDefined,
-    /// 1: endpoint class I, generic.
-    Generic,
-    /// 2: endpoint class II, media.
-    Media,
-    /// 3: endpoint class III, communication device.
-    Communication,
-    /// 4: network connectivity device.
-    NetworkConnectivity,
-    /// A reserved value.
-    Reserved(u8),
-}
-
-impl Class {
-    /// The class's name.
-    #[must_use]
-    pub fn name(self) -> &'static str {
-        match self {
-            Class::NotDefined => "not-defined",
-            Class::Generic => "endpoint-class-1",
-            Class::Media => "endpoint-class-2",
-            Class::Communication => "endpoint-class-3",
-            Class::NetworkConnectivity => "network-connectivity",
-            Class::Reserved(_) => "reserved",
-        }
+registry! {
+    /// The class of a device (10.2.2.3).
+    pub enum Class: u8 {
+        /// 0.
+        NotDefined = 0, "not-defined";
+        /// 1: endpoint class I, generic.
+        Generic = 1, "endpoint-class-1";
+        /// 2: endpoint class II, media.
+        Media = 2, "endpoint-class-2";
+        /// 3: endpoint class III, communication device.
+        Communication = 3, "endpoint-class-3";
+        /// 4: network connectivity device.
+        NetworkConnectivity = 4, "network-connectivity";
     }
 }
 
 /// A Network Policy (10.2.3): how frames of an application are to be sent.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub struct Policy {
     /// The application.
     pub application: Application,
@@ -107,40 +104,58 @@ pub struct Policy {
     pub dscp: u8,
 }
 
-/// The application of a Network Policy (10.2.3.1).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Application {
-    /// 1.
-    Voice,
-    /// 2.
-    VoiceSignaling,
-    /// 3.
-    GuestVoice,
-    /// 4.
-    GuestVoiceSignaling,
-    /// 5.
-    SoftphoneVoice,
-    /// 6.
-    VideoConferencing,
-    /// 7.
-    StreamingVideo,
-    /// 8.
-    VideoSignaling,
-    /// A reserved value.
-    Reserved(u8),
+registry! {
+    /// The application of a Network Policy (10.2.3.1).
+    pub enum Application: u8 {
+        /// 1.
+        Voice = 1, "voice";
+        /// 2.
+        VoiceSignaling = 2, "voice-signaling";
+        /// 3.
+        GuestVoice = 3, "guest-voice";
+        /// 4.
+        GuestVoiceSignaling = 4, "guest-voice-signaling";
+        /// 5.
+        SoftphoneVoice = 5, "softphone-voice";
+        /// 6.
+        VideoConferencing = 6, "video-conferencing";
+        /// 7.
+        StreamingVideo = 7, "streaming-video";
+        /// 8.
+        VideoSignaling = 8, "video-signaling";
+    }
 }
 
-/// A Location Identification (10.2.4).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Location<'a> {
-    /// 1 coordinates, 2 civic address, 3 emergency call number (ELIN); others are reserved.
-    pub format: u8,
-    /// The location, as it was sent.
-    pub value: &'a [u8],
+registry! {
+    /// The TLVs (Table 8).
+    pub enum Subtype: u8 {
+        /// 1.
+        Capabilities = 1, "capabilities";
+        /// 2.
+        NetworkPolicy = 2, "network-policy";
+        /// 3.
+        Location = 3, "location-identification";
+        /// 4.
+        ExtendedPower = 4, "extended-power-via-mdi";
+        /// 5.
+        HardwareRevision = 5, "hardware-revision";
+        /// 6.
+        FirmwareRevision = 6, "firmware-revision";
+        /// 7.
+        SoftwareRevision = 7, "software-revision";
+        /// 8.
+        SerialNumber = 8, "serial-number";
+        /// 9.
+        Manufacturer = 9, "manufacturer-name";
+        /// 10.
+        Model = 10, "model-name";
+        /// 11.
+        AssetId = 11, "asset-id";
+    }
 }
 
 /// Extended Power-via-MDI (10.2.5).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub struct ExtendedPower {
     /// 0 PSE, 1 PD; others are reserved.
     pub power_type: u8,
@@ -161,37 +176,38 @@ impl<'a> Extension<'a> {
     }
 
     pub(super) fn read(&mut self, subtype: u8, value: &'a [u8]) -> Result<Reading, Kind> {
-        let inventory = match subtype {
-            CAPABILITIES => {
+        let inventory = match Subtype::from(subtype) {
+            Subtype::Capabilities => {
                 once(&mut self.capabilities, Capabilities::parse(value)?)?;
                 return Ok(Reading::Used);
             }
-            NETWORK_POLICY => {
+            Subtype::NetworkPolicy => {
                 let policy = Policy::parse(value)?;
                 if self.policies.iter().any(|p| p.application == policy.application) {
                     return Err(Kind::Duplicate);
                 }
                 return Ok(push(&mut self.policies, policy));
             }
-            LOCATION => {
-                let (format, value) = finish((be_u8, rest).parse(value))?;
-                if self.locations.iter().any(|l| l.format == format) {
+            Subtype::Location => {
+                let (location, content) = Location::parse(value)?;
+                if self.locations.iter().any(|l| l.format == location.format) {
                     return Err(Kind::Duplicate);
                 }
-                return Ok(push(&mut self.locations, Location { format, value }));
+                let reading = push(&mut self.locations, location);
+                return content.map(|()| reading);
             }
-            EXTENDED_POWER => {
+            Subtype::ExtendedPower => {
                 once(&mut self.extended_power, ExtendedPower::parse(value)?)?;
                 return Ok(Reading::Used);
             }
-            HARDWARE_REVISION => &mut self.hardware_revision,
-            FIRMWARE_REVISION => &mut self.firmware_revision,
-            SOFTWARE_REVISION => &mut self.software_revision,
-            SERIAL_NUMBER => &mut self.serial_number,
-            MANUFACTURER => &mut self.manufacturer,
-            MODEL => &mut self.model,
-            ASSET_ID => &mut self.asset_id,
-            _ => return Ok(Reading::Unknown),
+            Subtype::HardwareRevision => &mut self.hardware_revision,
+            Subtype::FirmwareRevision => &mut self.firmware_revision,
+            Subtype::SoftwareRevision => &mut self.software_revision,
+            Subtype::SerialNumber => &mut self.serial_number,
+            Subtype::Manufacturer => &mut self.manufacturer,
+            Subtype::Model => &mut self.model,
+            Subtype::AssetId => &mut self.asset_id,
+            Subtype::Unknown(_) => return Ok(Reading::Unknown),
         };
         text(inventory, value, MAX_INVENTORY_LEN).map(|()| Reading::Used)
     }
@@ -200,15 +216,7 @@ impl<'a> Extension<'a> {
 impl Capabilities {
     fn parse(value: &[u8]) -> Result<Self, Kind> {
         let (supported, class) = finish((be_u16, be_u8).parse(value))?;
-        let class = match class {
-            0 => Class::NotDefined,
-            1 => Class::Generic,
-            2 => Class::Media,
-            3 => Class::Communication,
-            4 => Class::NetworkConnectivity,
-            other => Class::Reserved(other),
-        };
-        Ok(Capabilities { supported, class })
+        Ok(Capabilities { supported, class: class.into() })
     }
 }
 
@@ -217,17 +225,7 @@ impl Policy {
         let (application, bits) = finish((be_u8, be_u24).parse(value))?;
         let [_, b0, b1, b2] = bits.to_be_bytes();
         Ok(Policy {
-            application: match application {
-                1 => Application::Voice,
-                2 => Application::VoiceSignaling,
-                3 => Application::GuestVoice,
-                4 => Application::GuestVoiceSignaling,
-                5 => Application::SoftphoneVoice,
-                6 => Application::VideoConferencing,
-                7 => Application::StreamingVideo,
-                8 => Application::VideoSignaling,
-                other => Application::Reserved(other),
-            },
+            application: application.into(),
             unknown: b0 & 0x80 != 0,
             tagged: b0 & 0x40 != 0,
             vid: u16::from_be_bytes([b0 & 0x1f, b1]) >> 1,
@@ -248,18 +246,6 @@ impl ExtendedPower {
         })
     }
 }
-
-const CAPABILITIES: u8 = 1;
-const NETWORK_POLICY: u8 = 2;
-const LOCATION: u8 = 3;
-const EXTENDED_POWER: u8 = 4;
-const HARDWARE_REVISION: u8 = 5;
-const FIRMWARE_REVISION: u8 = 6;
-const SOFTWARE_REVISION: u8 = 7;
-const SERIAL_NUMBER: u8 = 8;
-const MANUFACTURER: u8 = 9;
-const MODEL: u8 = 10;
-const ASSET_ID: u8 = 11;
 
 #[cfg(test)]
 mod tests {
@@ -298,10 +284,10 @@ mod tests {
     }
 
     #[test]
-    fn a_location_is_kept_unread_whatever_it_holds() {
+    fn a_malformed_location_is_kept_and_named() {
         let mut med = Extension::default();
-        med.read(3, &[2, 0xff, 0, 0, 0xff]).unwrap();
-        assert_eq!(med.locations[..], [Location { format: 2, value: &[0xff, 0, 0, 0xff] }]);
+        assert_eq!(med.read(3, &[2, 0xff, 0, 0, 0xff]).err(), Some(Kind::Length));
+        assert_eq!((med.locations.len(), med.locations[0].octets), (1, 4));
         assert_eq!(med.read(3, &[2]).err(), Some(Kind::Duplicate));
         assert_eq!(med.read(3, &[]).err(), Some(Kind::Short));
     }

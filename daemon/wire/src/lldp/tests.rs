@@ -1,7 +1,7 @@
 //! Tests of whole data units.
 
 use super::*;
-use crate::Layer;
+use crate::{Layer, MAX_FAULTS, Malformed};
 
 const CHASSIS: &[u8] = &[0x02, 0x07, 4, 0, 0x1b, 0x21, 1, 2, 3];
 const PORT: &[u8] = &[0x04, 0x05, 5, b'e', b't', b'h', b'0'];
@@ -92,17 +92,20 @@ fn a_length_beyond_the_frame_ends_the_unit() {
 fn a_cut_capture_is_not_a_missing_tlv() {
     let bytes = unit(&[CHASSIS, PORT]);
     let unit = parse(Cursor::new(&bytes, 60, Layer::Lldp));
-    assert_eq!(unit.malformed[..], [Malformed { layer: Layer::Lldp, offset: 16, kind: Kind::NotCaptured }]);
+    assert_eq!(
+        unit.malformed.iter().collect::<Vec<_>>(),
+        [&Malformed { layer: Layer::Lldp, offset: 16, kind: Kind::NotCaptured }]
+    );
 }
 
 #[test]
 fn tlvs_of_zero_length_without_end_are_bounded() {
     let bytes = [0x08, 0].repeat(MAX_TLVS + 10);
     let unit = read(&bytes);
-    assert_eq!(unit.malformed[0].kind, Kind::Duplicate);
-    assert!(unit.malformed.is_full() && unit.omitted > 0);
+    assert_eq!(unit.malformed.first().map_err(|m| m.kind), Err(Kind::Duplicate));
+    assert!(unit.malformed.iter().count() == MAX_FAULTS && unit.malformed.omitted() > 0);
     let unknown = [0x14, 0].repeat(MAX_TLVS + 10);
-    assert_eq!(read(&unknown).malformed[0].kind, Kind::Limit);
+    assert_eq!(read(&unknown).malformed.first().map_err(|m| m.kind), Err(Kind::Limit));
 }
 
 #[test]
@@ -112,8 +115,8 @@ fn unknown_tlvs_and_organisations_are_kept_as_they_are() {
         PORT,
         LIFETIME,
         &[0x14, 2, 1, 2],
-        &[0xfe, 5, 0, 0x0e, 0xcf, 2, 9],
-        &[0xfe, 4, 0, 0x80, 0xc2, 9],
+        &[0xfe, 5, 0, 0x90, 0x69, 2, 9],
+        &[0xfe, 4, 0, 0x80, 0xc2, 15],
         LAST,
     ]);
     let unit = read(&bytes);
@@ -122,16 +125,16 @@ fn unknown_tlvs_and_organisations_are_kept_as_they_are() {
     assert_eq!(
         unit.opaque[..],
         [
-            Opaque { tlv: 10, organisation: None, value: &[1, 2] },
+            Opaque { tlv: 10, organisation: None, value: Octets(&[1, 2]) },
             Opaque {
                 tlv: 127,
-                organisation: Some(Organisation { oui: [0, 0x0e, 0xcf], subtype: 2 }),
-                value: &[9]
+                organisation: Some(Organisation { oui: Oui::Juniper, subtype: 2 }),
+                value: Octets(&[9])
             },
             Opaque {
                 tlv: 127,
-                organisation: Some(Organisation { oui: [0, 0x80, 0xc2], subtype: 9 }),
-                value: &[]
+                organisation: Some(Organisation { oui: Oui::Dot1, subtype: 15 }),
+                value: Octets(&[])
             },
         ]
     );
@@ -168,4 +171,12 @@ fn the_organisations_are_asked_in_turn() {
     let bytes = unit(&[CHASSIS, PORT, LIFETIME, &med_power, LAST]);
     assert_eq!(read(&bytes).power_allocated_mw(), Some(6_500));
     assert_eq!(read(&bytes).link_aggregated(), None);
+}
+
+#[test]
+fn a_description_of_the_device_is_named_by_its_url() {
+    let mud = [&[0xfe, 4 + 12, 0, 0, 0x5e, 1][..], b"https://ex/m"].concat();
+    let bytes = unit(&[CHASSIS, PORT, LIFETIME, &mud, LAST]);
+    assert_eq!(read(&bytes).mud_url, Some(Text(b"https://ex/m")));
+    assert!(read(&bytes).malformed.is_empty());
 }

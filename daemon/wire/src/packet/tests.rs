@@ -15,7 +15,7 @@ use pnet_packet::{
 use proptest::prelude::*;
 
 use super::*;
-use crate::{Kind, ethernet::Address};
+use crate::{Kind, Layer, ethernet::Address};
 
 const CLIENT: [u8; 6] = [0x02, 0, 0, 0, 0, 1];
 const SERVER: [u8; 6] = [0x00, 0x1b, 0x21, 0, 0, 2];
@@ -114,11 +114,11 @@ fn frames() -> Vec<Vec<u8>> {
         ethernet(0x0800, &ipv4(17, &udp(68, 67, &dhcp()))),
         ethernet(0x86dd, &ipv6(6, &syn())),
         ethernet(0x86dd, &ipv6(43, &routed)),
-        ethernet(0x86dd, &ipv6(17, &udp(53, 5353, b"x"))),
+        ethernet(0x86dd, &ipv6(17, &udp(53, 5300, b"x"))),
         ethernet(0x88a8, &vlan(100, 0x8100, &vlan(200, 0x0800, &ipv4(6, &syn())))),
         ethernet(0x88cc, &lldp()),
         ethernet(0x0806, &arp()),
-        ethernet(0x0026, &[0x42, 0x42, 3]),
+        ethernet(7, &[0x42, 0x42, 3, 0, 0, 0, 0x80]),
     ]
 }
 
@@ -147,11 +147,11 @@ impl<T: pnet_packet::Packet> PacketVec for T {
 }
 
 fn read(frame: &[u8]) -> Packet<'_> {
-    parse(frame, None, u32::try_from(frame.len()).unwrap()).unwrap()
+    parse(Link::Ethernet, frame, None, u32::try_from(frame.len()).unwrap()).unwrap()
 }
 
 fn fault(frame: &[u8], wire_len: u32) -> Option<(Layer, u32, Kind)> {
-    parse(frame, None, wire_len).unwrap().malformed.map(|m| (m.layer, m.offset, m.kind))
+    parse(Link::Ethernet, frame, None, wire_len).unwrap().malformed.map(|m| (m.layer, m.offset, m.kind))
 }
 
 #[test]
@@ -159,15 +159,15 @@ fn a_tcp_segment_is_read_as_it_was_written() {
     let frame = ethernet(0x0800, &ipv4(6, &syn()));
     let packet = read(&frame);
     assert_eq!(packet.malformed, None);
-    assert_eq!(packet.ethernet.source, Address(CLIENT));
-    assert_eq!(packet.ethernet.destination, Address(SERVER));
+    assert_eq!(packet.source().unwrap(), Address(CLIENT));
+    assert_eq!(packet.destination().unwrap(), Address(SERVER));
     assert_eq!(packet.addresses(), Some(([10, 0, 0, 1].into(), [10, 0, 0, 2].into())));
     let Transport::Tcp(tcp) = packet.transport else { panic!("{packet:?}") };
     assert_eq!((tcp.source, tcp.destination, tcp.sequence, tcp.window), (40_000, 443, 7, 64_240));
     assert_eq!(tcp.flags, tcp::Flags::SYN);
-    assert_eq!((tcp.options.maximum_segment_size, tcp.options.window_scale), (Some(1460), Some(7)));
-    assert_eq!(tcp.options.timestamps.map(|t| t.value), Some(11));
-    assert!(tcp.options.sack_permitted);
+    assert_eq!((tcp.options.maximum_segment_size(), tcp.options.window_scale()), (Some(1460), Some(7)));
+    assert_eq!(tcp.options.timestamps().map(|t| t.value), Some(11));
+    assert!(tcp.options.sack_permitted());
 }
 
 #[test]
@@ -187,9 +187,10 @@ fn icmp_belongs_to_ipv4_and_icmpv6_to_ipv6() {
     let mut echo = MutableIcmpPacket::owned(vec![0; 8]).unwrap();
     echo.set_icmp_type(IcmpTypes::EchoRequest);
     let echo = echo.consume_to_immutable().packet_vec();
-    let header = icmp::Header { message_type: 8, code: 0 };
-    assert_eq!(read(&ethernet(0x0800, &ipv4(1, &echo))).transport, Transport::Icmp(header));
-    assert_eq!(read(&ethernet(0x86dd, &ipv6(58, &echo))).transport, Transport::Icmpv6(header));
+    let frame = ethernet(0x0800, &ipv4(1, &echo));
+    assert!(matches!(read(&frame).transport, Transport::Icmp(i) if i.message_type.code() == 8));
+    let frame = ethernet(0x86dd, &ipv6(58, &echo));
+    assert!(matches!(read(&frame).transport, Transport::Icmpv6(i) if i.message_type.code() == 8));
     assert_eq!(read(&ethernet(0x86dd, &ipv6(1, &echo))).transport, Transport::Other(1));
     assert_eq!(read(&ethernet(0x0800, &ipv4(58, &echo))).transport, Transport::Other(58));
 }
@@ -219,7 +220,7 @@ fn two_tags_are_read_and_the_outer_one_names_the_vlan() {
 fn a_stripped_tag_is_the_outermost() {
     let frame = ethernet(0x8100, &vlan(200, 0x0800, &ipv4(6, &syn())));
     let stripped = vlan::Tag { tpid: vlan::SERVICE, tci: 100 };
-    let packet = parse(&frame, Some(stripped), 0).unwrap();
+    let packet = parse(Link::Ethernet, &frame, Some(stripped), 0).unwrap();
     assert_eq!(packet.tags.iter().map(|t| t.vid()).collect::<Vec<_>>(), [100, 200]);
     assert_eq!(packet.vlan(), Some(100));
     assert_eq!(packet.malformed, None);
@@ -233,9 +234,14 @@ fn a_priority_tag_names_no_vlan() {
 }
 
 #[test]
-fn a_third_tag_is_not_understood_and_not_malformed() {
-    let inner = vlan(3, 0x0800, &ipv4(6, &syn()));
-    let frame = ethernet(0x8100, &vlan(1, 0x8100, &vlan(2, 0x8100, &inner)));
+fn a_tag_beyond_the_bound_is_not_understood_and_not_malformed() {
+    let tagged = |count| {
+        (0..count).fold(ipv4(6, &syn()), |inner, at| vlan(at, if at == 0 { 0x0800 } else { 0x8100 }, &inner))
+    };
+    let bound = u16::try_from(vlan::MAX_TAGS).unwrap();
+    let frame = ethernet(0x8100, &tagged(bound));
+    assert!(matches!(read(&frame).transport, Transport::Tcp(_)));
+    let frame = ethernet(0x8100, &tagged(bound + 1));
     let packet = read(&frame);
     assert_eq!((packet.ethertype, packet.is_understood(), packet.malformed), (0x8100, false, None));
 }
@@ -306,7 +312,7 @@ fn dhcp_is_read_within_the_udp_length_only() {
     datagram[4..6].copy_from_slice(&u16::try_from(cut).unwrap().to_be_bytes());
     let frame = ethernet(0x0800, &ipv4(17, &datagram));
     let packet = read(&frame);
-    let Application::Dhcp(message) = &packet.application else { panic!("{packet:?}") };
+    let Application::Dhcpv4(message) = &packet.application else { panic!("{packet:?}") };
     assert_eq!(message.options.message_type, Some(dhcpv4::MessageType::Discover));
     assert_eq!(message.options.hostname, None);
     assert_eq!(packet.malformed.map(|m| m.kind), Some(Kind::Missing));
@@ -332,16 +338,31 @@ fn a_fault_in_an_lldp_unit_is_the_frame_s_fault() {
 }
 
 #[test]
-fn an_llc_frame_is_neither_understood_nor_malformed() {
-    let frame = ethernet(0x0026, &[0x42, 0x42, 3]);
+fn an_llc_frame_ends_where_its_length_says() {
+    let frame = ethernet(7, &[0x42, 0x42, 3, 0, 0, 0, 0x80, 0xaa, 0xaa]);
     let packet = read(&frame);
-    assert!(packet.ethertype < ethernet::FIRST_TYPE);
+    assert_eq!((packet.ethertype, packet.malformed), (7, None));
+    assert!(matches!(&packet.network, Network::Bpdu(bpdu) if bpdu.is_spanning_tree()));
+}
+
+#[test]
+fn an_llc_length_beyond_the_frame_is_a_fault_and_what_is_there_is_read() {
+    let frame = ethernet(0x0026, &[0x42, 0x42, 3, 0, 0, 0, 0x80]);
+    let packet = read(&frame);
+    assert_eq!(packet.malformed, Some(Malformed { layer: Layer::Ethernet, offset: 14, kind: Kind::Length }));
+    assert!(matches!(&packet.network, Network::Bpdu(_)));
+}
+
+#[test]
+fn an_llc_frame_of_another_service_is_neither_understood_nor_malformed() {
+    let frame = ethernet(3, &[0xf0, 0xf0, 3]);
+    let packet = read(&frame);
     assert_eq!((packet.is_understood(), packet.malformed), (false, None));
 }
 
 #[test]
 fn a_packet_stays_small_enough_to_be_handed_over_by_value() {
-    assert!(size_of::<Packet>() <= 192, "{}", size_of::<Packet>());
+    assert!(size_of::<Packet>() <= 224, "{}", size_of::<Packet>());
 }
 
 #[test]
@@ -358,9 +379,9 @@ fn a_frame_cut_anywhere_gives_what_was_before_the_cut() {
         for cut in 0..frame.len() {
             let part = &frame[..cut];
             for wire_len in [u32::try_from(cut).unwrap(), wire_len] {
-                match parse(part, None, wire_len) {
+                match parse(Link::Ethernet, part, None, wire_len) {
                     Ok(packet) => {
-                        assert_eq!(packet.ethernet, read(&frame).ethernet);
+                        assert_eq!(packet.framing, read(&frame).framing);
                         let fault = packet.malformed.map(|m| m.kind);
                         if wire_len > u32::try_from(cut).unwrap() {
                             assert!(matches!(fault, None | Some(Kind::NotCaptured)), "{fault:?} at {cut}");
@@ -375,7 +396,8 @@ fn a_frame_cut_anywhere_gives_what_was_before_the_cut() {
 
 /// Reads a frame and everything that can be asked of it.
 fn exercise(bytes: &[u8], wire_len: u32) {
-    let Ok(packet) = parse(bytes, Some(vlan::Tag { tpid: vlan::CUSTOMER, tci: 5 }), wire_len) else {
+    let Ok(packet) = parse(Link::Ethernet, bytes, Some(vlan::Tag { tpid: vlan::CUSTOMER, tci: 5 }), wire_len)
+    else {
         assert!(bytes.len() < ethernet::HEADER_LEN);
         return;
     };
@@ -391,9 +413,9 @@ fn exercise(bytes: &[u8], wire_len: u32) {
             let _ = address.address.to_string();
         }
     }
-    if let Application::Dhcp(m) = &packet.application {
-        let _ = (m.mac(), m.options.client_fqdn.as_ref().map(dhcpv4::ClientFqdn::name));
-        let _ = m.options.relay_agent.as_ref().map(|r| r.sub_options().count());
+    if let Application::Dhcpv4(m) = &packet.application {
+        let _ = (m.mac(), m.options.client_identifier.as_ref().map(|c| c.iaid_and_duid().is_some()));
+        let _ = m.options.relay_agent.as_ref().map(|r| r.sub_options.len());
     }
 }
 

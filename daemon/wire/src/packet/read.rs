@@ -1,0 +1,262 @@
+//! From layer to layer. What a layer cannot read is noted; what came before it stays.
+
+use super::{Application, Encapsulation, Framing, Network, Packet, Transport, Wireless};
+use crate::{
+    Cursor, Faults, Layer, Link, Malformed, arp, bpdu, cdp, eapol, edp, ethernet, fdp, ieee80211,
+    linux_cooked, llc, lldp, mpls, null, ppi, pppoe, radiotap, sonmp, vlan,
+};
+
+pub(super) type Outcome = Result<(), Malformed>;
+
+#[inline]
+pub(super) fn frame<'a>(
+    link: Link,
+    bytes: &'a [u8],
+    stripped: Option<vlan::Tag>,
+    wire_len: u32,
+) -> Result<Packet<'a>, Malformed> {
+    let mut cursor = Cursor::new(bytes, wire_len, Layer::Ethernet);
+    let mut packet = Packet::new(stripped);
+    let result = match link {
+        Link::Ethernet => {
+            let (header, ethertype) = ethernet::parse(&mut cursor)?;
+            packet.framing = Framing::Ethernet(header);
+            packet.read_tags(cursor, ethertype)
+        }
+        other => packet.read_link(other, cursor)?,
+    };
+    packet.note(result);
+    Ok(packet)
+}
+
+impl<'a> Packet<'a> {
+    fn new(stripped: Option<vlan::Tag>) -> Self {
+        Packet {
+            framing: Framing::None,
+            tags: stripped.into_iter().collect(),
+            ethertype: 0,
+            encapsulation: None,
+            network: Network::Other,
+            transport: Transport::None,
+            application: Application::None,
+            malformed: None,
+        }
+    }
+
+    /// A link other than Ethernet. The outer error is that of its own header.
+    #[cold]
+    fn read_link(&mut self, link: Link, mut cursor: Cursor<'a>) -> Result<Outcome, Malformed> {
+        Ok(match link {
+            Link::Ethernet => Ok(()),
+            Link::LinuxCooked | Link::LinuxCooked2 => {
+                cursor = cursor.enter(Layer::LinuxCooked);
+                let header = match link {
+                    Link::LinuxCooked => linux_cooked::parse(&mut cursor)?,
+                    _ => linux_cooked::parse_2(&mut cursor)?,
+                };
+                let payload = header.payload();
+                self.framing = Framing::LinuxCooked(Box::new(header));
+                match payload {
+                    linux_cooked::Payload::Ethertype(ethertype) => self.read_tags(cursor, ethertype),
+                    linux_cooked::Payload::Llc => self.read_llc(cursor),
+                    linux_cooked::Payload::Radiotap => self.read_radiotap(cursor),
+                    linux_cooked::Payload::Novell | linux_cooked::Payload::Other => Ok(()),
+                }
+            }
+            Link::Null | Link::Loop => {
+                cursor = cursor.enter(Layer::Null);
+                let header = match link {
+                    Link::Null => null::parse(&mut cursor)?,
+                    _ => null::parse_loop(&mut cursor)?,
+                };
+                self.framing = Framing::Null(header);
+                header.family.ethertype().map_or(Ok(()), |ethertype| self.read_ethertype(cursor, ethertype))
+            }
+            Link::RawIp => match cursor.rest().first().map(|octet| octet >> 4) {
+                Some(6) => self.read_ethertype(cursor, ethernet::IPV6),
+                _ => self.read_ethertype(cursor, ethernet::IPV4),
+            },
+            Link::Ipv4 => self.read_ethertype(cursor, ethernet::IPV4),
+            Link::Ipv6 => self.read_ethertype(cursor, ethernet::IPV6),
+            Link::Ieee80211 => self.read_ieee80211(cursor, Wireless::default(), false),
+            Link::Radiotap => self.read_radiotap(cursor),
+            Link::Ppi => {
+                cursor = cursor.enter(Layer::Ppi);
+                let header = ppi::parse(&mut cursor)?;
+                self.note(header.malformed.map_or(Ok(()), Err));
+                let inner = header.link();
+                let wireless = Wireless { ppi: Some(header), ..Wireless::default() };
+                match inner {
+                    Some(Link::Ieee80211) => self.read_ieee80211(cursor, wireless, false),
+                    Some(link) => {
+                        self.framing = Framing::Wireless(Box::new(wireless));
+                        self.read_inside_ppi(link, cursor)
+                    }
+                    None => {
+                        self.framing = Framing::Wireless(Box::new(wireless));
+                        Ok(())
+                    }
+                }
+            }
+        })
+    }
+
+    /// A frame of another link in a PPI header, which stays the framing. It is never PPI again.
+    fn read_inside_ppi(&mut self, link: Link, mut cursor: Cursor<'a>) -> Outcome {
+        match link {
+            Link::Ethernet => {
+                let (_, ethertype) = ethernet::parse(&mut cursor.enter(Layer::Ethernet))?;
+                cursor.take(ethernet::HEADER_LEN)?;
+                self.read_tags(cursor, ethertype)
+            }
+            Link::Ipv4 => self.read_ethertype(cursor, ethernet::IPV4),
+            Link::Ipv6 => self.read_ethertype(cursor, ethernet::IPV6),
+            _ => Ok(()),
+        }
+    }
+
+    fn read_radiotap(&mut self, cursor: Cursor<'a>) -> Outcome {
+        let mut cursor = cursor.enter(Layer::Radiotap);
+        let header = radiotap::parse(&mut cursor)?;
+        self.note(header.malformed.map_or(Ok(()), Err));
+        let (has_frame, data_pad) = (header.has_frame(), header.has_data_pad());
+        let wireless = Wireless { radiotap: Some(header), ..Wireless::default() };
+        if has_frame {
+            return self.read_ieee80211(cursor, wireless, data_pad);
+        }
+        self.framing = Framing::Wireless(Box::new(wireless));
+        Ok(())
+    }
+
+    fn read_ieee80211(&mut self, cursor: Cursor<'a>, mut wireless: Wireless, data_pad: bool) -> Outcome {
+        let mut cursor = cursor.enter(Layer::Ieee80211);
+        let header = ieee80211::parse(&mut cursor, data_pad);
+        let (payload, fault) = match &header {
+            Ok(header) => (header.payload, header.malformed),
+            Err(fault) => (ieee80211::Payload::None, Some(*fault)),
+        };
+        wireless.header = header.ok();
+        self.framing = Framing::Wireless(Box::new(wireless));
+        self.note(fault.map_or(Ok(()), Err));
+        match payload {
+            ieee80211::Payload::Llc if !cursor.is_empty() => self.read_llc(cursor),
+            _ => Ok(()),
+        }
+    }
+
+    #[inline]
+    fn read_tags(&mut self, mut cursor: Cursor<'a>, ethertype: u16) -> Outcome {
+        self.ethertype = ethertype;
+        self.ethertype = vlan::parse(&mut cursor, ethertype, &mut self.tags)?;
+        self.read_ethertype(cursor, self.ethertype)
+    }
+
+    /// What an Ethernet type announces. MPLS and LLC announce another one, at most once each.
+    #[inline]
+    fn read_ethertype(&mut self, cursor: Cursor<'a>, ethertype: u16) -> Outcome {
+        self.ethertype = ethertype;
+        match ethertype {
+            ethernet::IPV4 => self.read_ipv4(cursor.enter(Layer::Ipv4)),
+            ethernet::IPV6 => self.read_ipv6(cursor.enter(Layer::Ipv6)),
+            other => self.read_other_ethertype(cursor, other),
+        }
+    }
+
+    #[cold]
+    fn read_other_ethertype(&mut self, mut cursor: Cursor<'a>, ethertype: u16) -> Outcome {
+        match ethertype {
+            length if llc::is_length(length) => {
+                self.note(llc::limit(&mut cursor, length));
+                self.read_llc(cursor)
+            }
+            ethernet::ARP => {
+                if let Some(packet) = arp::parse(&mut cursor.enter(Layer::Arp))? {
+                    self.network = Network::Arp(packet);
+                }
+                Ok(())
+            }
+            ethernet::LLDP => {
+                let message = lldp::parse(cursor.enter(Layer::Lldp));
+                self.network = self.boxed(message, |m| &m.malformed, Network::Lldp);
+                Ok(())
+            }
+            eapol::ETHERTYPE | eapol::PREAUTHENTICATION_ETHERTYPE => {
+                let message = eapol::parse(cursor.enter(Layer::Eapol))?;
+                self.network = self.boxed(message, |m| &m.malformed, Network::Eapol);
+                Ok(())
+            }
+            pppoe::DISCOVERY => {
+                let message = pppoe::parse_discovery(cursor.enter(Layer::Pppoe))?;
+                self.network = self.boxed(message, |m| &m.malformed, Network::Pppoe);
+                Ok(())
+            }
+            pppoe::SESSION if self.encapsulation.as_ref().is_none_or(|e| e.pppoe.is_none()) => {
+                cursor = cursor.enter(Layer::Pppoe);
+                let session = pppoe::parse_session(&mut cursor)?;
+                self.note(session.malformed.map_or(Ok(()), Err));
+                self.encapsulation().pppoe = Some(session);
+                let inner = session.protocol.and_then(pppoe::Protocol::ethertype);
+                inner.map_or(Ok(()), |ethertype| self.read_ethertype(cursor, ethertype))
+            }
+            mpls::UNICAST | mpls::MULTICAST
+                if self.encapsulation.as_ref().is_none_or(|e| e.mpls.is_none()) =>
+            {
+                cursor = cursor.enter(Layer::Mpls);
+                let header = mpls::parse(&mut cursor)?;
+                self.note(header.malformed.map_or(Ok(()), Err));
+                let payload = header.payload;
+                self.encapsulation().mpls = Some(header);
+                match payload {
+                    mpls::Payload::Ipv4 => self.read_ethertype(cursor, ethernet::IPV4),
+                    mpls::Payload::Ipv6 => self.read_ethertype(cursor, ethernet::IPV6),
+                    _ => Ok(()),
+                }
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Puts a message into its place, and notes its first fault.
+    pub(super) fn boxed<T, W>(
+        &mut self,
+        message: T,
+        faults: impl FnOnce(&T) -> &Faults,
+        wrap: impl FnOnce(Box<T>) -> W,
+    ) -> W {
+        self.note(faults(&message).first());
+        wrap(Box::new(message))
+    }
+
+    pub(super) fn encapsulation(&mut self) -> &mut Encapsulation {
+        self.encapsulation.get_or_insert_default()
+    }
+
+    fn read_llc(&mut self, cursor: Cursor<'a>) -> Outcome {
+        let mut cursor = cursor.enter(Layer::Llc);
+        let Some(header) = llc::parse(&mut cursor)? else { return Ok(()) };
+        self.encapsulation().llc = Some(header);
+        self.network = match header.content() {
+            llc::Content::Ethertype(ethertype) => return self.read_ethertype(cursor, ethertype),
+            llc::Content::Service(llc::Lsap::Bpdu) => {
+                self.boxed(bpdu::parse(cursor.enter(Layer::Bpdu))?, |m| &m.malformed, Network::Bpdu)
+            }
+            llc::Content::Organisation(llc::PVST) => {
+                self.boxed(bpdu::parse_pvst(cursor.enter(Layer::Bpdu))?, |m| &m.malformed, Network::Bpdu)
+            }
+            llc::Content::Organisation(llc::CDP) => {
+                self.boxed(cdp::parse(cursor.enter(Layer::Cdp))?, |m| &m.malformed, Network::Cdp)
+            }
+            llc::Content::Organisation(llc::EDP) => {
+                self.boxed(edp::parse(cursor.enter(Layer::Edp))?, |m| &m.malformed, Network::Edp)
+            }
+            llc::Content::Organisation(llc::FDP) => {
+                self.boxed(fdp::parse(cursor.enter(Layer::Fdp))?, |m| &m.malformed, Network::Fdp)
+            }
+            llc::Content::Organisation(llc::SONMP | llc::SONMP_FLATNET) => {
+                Network::Sonmp(sonmp::parse(cursor.enter(Layer::Sonmp))?)
+            }
+            _ => return Ok(()),
+        };
+        Ok(())
+    }
+}
