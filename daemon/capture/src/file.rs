@@ -72,6 +72,10 @@ impl File {
     {
         let mut summary = FileSummary::default();
         loop {
+            if self.hand_on(&mut summary, &mut keep, &mut f).is_break() {
+                summary.ended = Ended::Stopped;
+                return self.verdict(summary);
+            }
             let stopped = match self.reader.next() {
                 Ok((length, block)) => match self.section.take(&block) {
                     Ok(record) => {
@@ -94,6 +98,27 @@ impl File {
                 return self.verdict(summary);
             }
         }
+    }
+
+    /// Hands on the whole frames in the buffer, as far as they are written plainly. The rest is the parser's.
+    fn hand_on<K, F>(&mut self, summary: &mut FileSummary, keep: &mut K, f: &mut F) -> ControlFlow<()>
+    where
+        K: FnMut(&Frame<'_>) -> usize,
+        F: FnMut(&str, Frame<'_>) -> ControlFlow<()>,
+    {
+        let data = self.reader.data();
+        let mut at = 0;
+        let mut flow = ControlFlow::Continue(());
+        // Ends: each round takes a record's header at least.
+        while let Some((record, length)) = self.section.take_plain(data.get(at..).unwrap_or_default()) {
+            at += length;
+            flow = count(record, &mut self.untagged, summary, keep, f);
+            if flow.is_break() {
+                break;
+            }
+        }
+        self.reader.consume_noshift(at);
+        flow
     }
 
     fn open_as(path: &Path) -> Result<File, FileError> {
@@ -215,6 +240,7 @@ impl From<PcapError<&[u8]>> for Cause {
 }
 
 /// Puts a record into its counter and hands it on.
+#[inline]
 fn count<K, F>(
     record: Record<'_>,
     untagged: &mut Vec<u8>,

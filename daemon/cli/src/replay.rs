@@ -1,9 +1,10 @@
 //! `headgate replay`: capture files through the same rooms as a wire, without any daemon.
 
+use std::collections::{BTreeMap, HashSet, VecDeque};
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
-use headgate_record::Record;
+use headgate_record::{Class, Kind, Record};
 use headgate_rules::Rules;
 use headgate_sensor::Engine;
 use headgate_service::config::{self, DEFAULT_PATH, Headgate};
@@ -18,7 +19,7 @@ use crate::show;
 pub(crate) fn replay(config_file: &Path, files: &[PathBuf], as_json: bool) -> Result<(), CliError> {
     let (settings, rules) = settings(config_file)?;
     let mut engine = Engine::new(rules, &settings);
-    let mut printer = Printer { as_json, records: Vec::new(), output: Ok(()) };
+    let mut printer = Printer::new(as_json);
     let mut result = Ok(());
     for file in files {
         if let Err(error) = headgate_sensor::replay(&mut engine, file, &mut |records| printer.take(records)) {
@@ -26,7 +27,7 @@ pub(crate) fn replay(config_file: &Path, files: &[PathBuf], as_json: bool) -> Re
             result = Err(error);
         }
     }
-    engine.finish();
+    engine.finish_into(&mut |records| printer.take(records));
     engine.account([0; 3]);
     let _ = printer.take(engine.take());
     match (result, printer.finish()) {
@@ -48,22 +49,107 @@ pub(crate) fn settings(config_file: &Path) -> Result<(Headgate, Rules), CliError
 
 struct Printer {
     as_json: bool,
-    records: Vec<Record>,
+    /// JSON lines that wait.
+    lines: String,
+    latest: Latest,
     output: Result<(), CliError>,
 }
 
 impl Printer {
+    fn new(as_json: bool) -> Self {
+        Printer { as_json, lines: String::new(), latest: Latest::default(), output: Ok(()) }
+    }
+
     fn take(&mut self, records: Vec<Record>) -> ControlFlow<()> {
-        if self.as_json {
-            self.output = records.iter().try_for_each(|record| show::json_line(&record.to_json()));
-        } else {
-            self.records.extend(records);
+        if !self.as_json {
+            records.into_iter().for_each(|record| self.latest.add(record));
+            return ControlFlow::Continue(());
+        }
+        for record in records {
+            record.write_json(&mut self.lines);
+            self.lines.push('\n');
+            if self.lines.len() >= LINES_AT_ONCE {
+                self.write();
+            }
         }
         if self.output.is_ok() { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
     }
 
-    fn finish(self) -> Result<(), CliError> {
-        self.output?;
-        if self.as_json { Ok(()) } else { show::by_kind(&self.records) }
+    fn write(&mut self) {
+        if self.output.is_ok() {
+            self.output = show::text(&self.lines);
+        }
+        self.lines.clear();
+    }
+
+    fn finish(mut self) -> Result<(), CliError> {
+        if self.as_json {
+            self.write();
+            self.output
+        } else {
+            self.latest.show()
+        }
     }
 }
+
+/// Of each kind the latest records, no more than somebody reads in a table.
+#[derive(Default)]
+struct Latest(BTreeMap<Kind, OfKind>);
+
+#[derive(Default)]
+struct OfKind {
+    records: VecDeque<Record>,
+    /// Records that found no room.
+    left_out: u64,
+}
+
+impl Latest {
+    fn add(&mut self, record: Record) {
+        let (room, class) = (room(record.kind()), record.kind().class());
+        let of_kind = self.0.entry(record.kind()).or_default();
+        of_kind.records.push_back(record);
+        if of_kind.records.len() < 2 * room {
+            return;
+        }
+        if class == Class::Bulk {
+            of_kind.left_out += u64::try_from(of_kind.records.drain(..room).len()).unwrap_or(u64::MAX);
+            return;
+        }
+        // Of one subject only the latest record is shown.
+        let mut subjects = HashSet::new();
+        let mut kept: VecDeque<Record> = VecDeque::new();
+        while let Some(record) = of_kind.records.pop_back() {
+            if !subjects.insert(record.key()) {
+                continue;
+            }
+            if kept.len() < room {
+                kept.push_front(record);
+            } else {
+                of_kind.left_out += 1;
+            }
+        }
+        of_kind.records = kept;
+    }
+
+    fn show(self) -> Result<(), CliError> {
+        let left_out = self.0.iter().map(|(kind, of_kind)| (*kind, of_kind.left_out));
+        let left_out: Vec<_> = left_out.filter(|(_, count)| *count > 0).collect();
+        let records: Vec<Record> = self.0.into_values().flat_map(|of_kind| of_kind.records).collect();
+        show::by_kind(&records)?;
+        for (kind, count) in left_out {
+            show::line(&format!("\n{count} earlier {} records are not shown; --json gives all.", kind.name()))?;
+        }
+        Ok(())
+    }
+}
+
+/// Most records of a kind that are shown in a table.
+fn room(kind: Kind) -> usize {
+    match kind.class() {
+        Class::Bulk => 1_000,
+        Class::State | Class::Account => 16_384,
+    }
+}
+
+/// Octets of JSON lines that are written at once.
+const LINES_AT_ONCE: usize = 64 << 10;

@@ -18,14 +18,14 @@ pub(crate) fn json(value: &Value) -> Result<(), CliError> {
     line(&format!("{value:#}"))
 }
 
-/// Prints one JSON document on one line.
-pub(crate) fn json_line(value: &Value) -> Result<(), CliError> {
-    line(&value.to_string())
-}
-
 /// Prints text and ends the line.
 pub(crate) fn line(text: &str) -> Result<(), CliError> {
     Ok(writeln!(io::stdout().lock(), "{text}")?)
+}
+
+/// Prints text that ends its lines itself.
+pub(crate) fn text(text: &str) -> Result<(), CliError> {
+    Ok(io::stdout().lock().write_all(text.as_bytes())?)
 }
 
 /// Says on standard error what went wrong.

@@ -1,5 +1,7 @@
 //! One record: a kind, and the values of some of that kind's fields.
 
+use arrayvec::ArrayVec;
+
 use crate::{Error, Field, Kind, MAX_LIST, MAX_TEXT, Value};
 
 /// Most fields in one record; no kind declares more.
@@ -18,6 +20,12 @@ impl Record {
     #[must_use]
     pub fn new(kind: Kind) -> Self {
         Record { kind, fields: Vec::new() }
+    }
+
+    /// An empty record with room for so many fields.
+    #[must_use]
+    pub fn with_capacity(kind: Kind, fields: usize) -> Self {
+        Record { kind, fields: Vec::with_capacity(fields.min(MAX_FIELDS)) }
     }
 
     /// The kind.
@@ -44,6 +52,11 @@ impl Record {
     pub fn set(&mut self, field: Field, value: impl Into<Value>) -> Result<(), Error> {
         let value = value.into();
         check(self.kind, field, &value)?;
+        // Whoever sets fields in their order pays for no search.
+        if self.fields.last().is_none_or(|(last, _)| *last < field) {
+            self.fields.push((field, value));
+            return Ok(());
+        }
         match self.fields.binary_search_by_key(&field, |(f, _)| *f) {
             Ok(at) => {
                 if let Some(slot) = self.fields.get_mut(at) {
@@ -63,10 +76,49 @@ impl Record {
         value.map_or(Ok(()), |v| self.set(field, v))
     }
 
+    /// Puts other values in the place of those there are; a field without one is removed. A value that the field does
+    /// not admit is as none.
+    pub fn replace_each(&mut self, mut with: impl FnMut(Field, Value) -> Option<Value>) {
+        let kind = self.kind;
+        self.fields.retain_mut(|(field, value)| {
+            let old = std::mem::replace(value, Value::Bool(false));
+            match with(*field, old).filter(|new| check(kind, *field, new).is_ok()) {
+                Some(new) => {
+                    *value = new;
+                    true
+                }
+                None => false,
+            }
+        });
+    }
+
     /// The fields that tell this record's subject from others of its kind; absent ones are left out.
     #[must_use]
     pub fn key(&self) -> Vec<(Field, Value)> {
         self.fields.iter().filter(|(f, _)| f.definition().key).cloned().collect()
+    }
+
+    /// Writes what [`Record::to_json`] gives, on one line without its end.
+    pub fn write_json(&self, out: &mut String) {
+        let mut names: ArrayVec<(&str, Option<&Value>), { MAX_FIELDS + 1 }> =
+            self.fields.iter().take(MAX_FIELDS).map(|(f, v)| (f.short_name(), Some(v))).collect();
+        names.push(("kind", None));
+        names.sort_unstable_by_key(|(name, _)| *name);
+        for (at, (name, value)) in names.iter().enumerate() {
+            out.push(if at == 0 { '{' } else { ',' });
+            out.push('"');
+            out.push_str(name);
+            out.push_str("\":");
+            match value {
+                Some(value) => value.write_json(out),
+                None => {
+                    out.push('"');
+                    out.push_str(self.kind.name());
+                    out.push('"');
+                }
+            }
+        }
+        out.push('}');
     }
 
     /// A JSON object: `kind`, then each field under its name without the kind.

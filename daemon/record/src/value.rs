@@ -1,12 +1,17 @@
 //! The values a field can hold.
 
-use std::fmt;
+use std::fmt::{self, Write};
 use std::net::IpAddr;
+
+use arrayvec::ArrayString;
 
 /// Longest text or byte string in a field, in octets. Longer input is cut at a character boundary.
 pub const MAX_TEXT: usize = 512;
 /// Most elements in a list field.
 pub const MAX_LIST: usize = 64;
+
+/// Characters of a time: its year has four digits until 64 bits of nanoseconds end, in 2554.
+const MAX_TIME: usize = "2554-07-21T23:34:33.709551615Z".len();
 
 /// An IEEE 802 MAC address (EUI-48).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -28,8 +33,15 @@ impl Mac {
 
 impl fmt::Display for Mac {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let [a, b, c, d, e, g] = self.0;
-        write!(f, "{a:02x}:{b:02x}:{c:02x}:{d:02x}:{e:02x}:{g:02x}")
+        let mut text = ArrayString::<17>::new();
+        for (at, octet) in self.0.iter().enumerate() {
+            if at > 0 {
+                text.push(':');
+            }
+            text.push(digit(octet >> 4));
+            text.push(digit(octet & 0x0f));
+        }
+        f.write_str(&text)
     }
 }
 
@@ -135,6 +147,33 @@ impl Value {
     }
 }
 
+impl Value {
+    /// Writes what [`Value::to_json`] gives, without spaces.
+    pub(crate) fn write_json(&self, out: &mut String) {
+        // Writing to a string does not fail.
+        let _ = match self {
+            Value::Bool(_) | Value::Number(_) => write!(out, "{self}"),
+            Value::List(items) => {
+                out.push('[');
+                for (at, item) in items.iter().enumerate() {
+                    if at > 0 {
+                        out.push(',');
+                    }
+                    item.write_json(out);
+                }
+                out.push(']');
+                Ok(())
+            }
+            Value::Text(text) => {
+                out.push_str(&serde_json::Value::from(text.as_str()).to_string());
+                Ok(())
+            }
+            // Digits, letters and marks that need no escape.
+            plain => write!(out, "\"{plain}\""),
+        };
+    }
+}
+
 impl fmt::Display for Value {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -157,6 +196,11 @@ impl fmt::Display for Value {
     }
 }
 
+/// A hexadecimal digit.
+fn digit(value: u8) -> char {
+    char::from_digit(value.into(), 16).unwrap_or('0')
+}
+
 /// RFC 3339 in UTC with nanoseconds. Civil date from day count: proleptic Gregorian calendar with
 /// years that start in March, so that the leap day comes last.
 fn rfc3339(ns: u64, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -171,7 +215,17 @@ fn rfc3339(ns: u64, f: &mut fmt::Formatter<'_>) -> fmt::Result {
     let month = if march_month < 10 { march_month + 3 } else { march_month - 9 };
     let year = year_of_era + era * 400 + u64::from(month <= 2);
     let (hour, minute, second) = (second_of_day / 3_600, second_of_day / 60 % 60, second_of_day % 60);
-    write!(f, "{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}.{fraction:09}Z")
+    let mut text = ArrayString::<MAX_TIME>::new();
+    let parts = [(year, 4, '-'), (month, 2, '-'), (day, 2, 'T'), (hour, 2, ':'), (minute, 2, ':')];
+    for (number, digits, end) in parts.into_iter().chain([(second, 2, '.'), (fraction, 9, 'Z')]) {
+        let mut power = 10u64.pow(digits - 1);
+        for _ in 0..digits {
+            text.push(char::from_digit(u32::try_from(number / power % 10).unwrap_or_default(), 10).unwrap_or('0'));
+            power /= 10;
+        }
+        text.push(end);
+    }
+    f.write_str(&text)
 }
 
 impl From<bool> for Value {
@@ -245,6 +299,7 @@ fn floor_boundary(text: &str, limit: usize) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::{Field, Kind, Record};
 
     #[test]
     fn time_is_rfc3339_in_utc_with_nanoseconds() {
@@ -253,6 +308,28 @@ mod tests {
         assert_eq!(at(951_782_400), "2000-02-29T00:00:00.000000005Z");
         assert_eq!(at(1_709_164_799), "2024-02-28T23:59:59.000000005Z");
         assert_eq!(at(4_102_444_800), "2100-01-01T00:00:00.000000005Z");
+        assert_eq!(Value::Time(u64::MAX).to_string(), "2554-07-21T23:34:33.709551615Z");
+    }
+
+    #[test]
+    fn a_mac_address_is_written_with_all_its_digits() {
+        assert_eq!(Mac([0, 1, 0xa0, 0xff, 0x0f, 0x9c]).to_string(), "00:01:a0:ff:0f:9c");
+    }
+
+    #[test]
+    fn written_json_is_the_same_as_built_json() {
+        let mut record = Record::new(Kind::Device);
+        record.set(Field::DeviceMac, Mac([2; 6])).unwrap();
+        record.set(Field::DeviceHostname, "a \"quoted\" \n\u{1b} né").unwrap();
+        let addresses: Value = ["10.0.0.1", "2001:db8::1"].map(|a| a.parse::<IpAddr>().unwrap()).into_iter().collect();
+        record.set(Field::DeviceAddresses, addresses).unwrap();
+        record.set(Field::DeviceLocallyAdministered, true).unwrap();
+        record.set(Field::DeviceFirstSeen, Value::Time(1)).unwrap();
+        record.set(Field::DeviceFrames, u64::MAX).unwrap();
+        record.set(Field::DeviceParameterList, Value::List(Vec::new())).unwrap();
+        let mut text = String::new();
+        record.write_json(&mut text);
+        assert_eq!(text, record.to_json().to_string());
     }
 
     #[test]

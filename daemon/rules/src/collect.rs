@@ -31,7 +31,7 @@ impl CollectGate {
     /// The sensor's side: what of a record is handed to the store, or `None` where its kind is not
     /// collected. Everything is done here but pseudonyms, and dropping the MAC address of the subject.
     #[must_use]
-    pub fn narrow(&self, record: &Record) -> Option<Record> {
+    pub fn narrow(&self, record: Record) -> Option<Record> {
         self.collects(record.kind()).then(|| build(record, &self.treatments, self.lengths, None))
     }
 
@@ -40,7 +40,7 @@ impl CollectGate {
     #[must_use]
     pub fn admit(&self, record: &Record, pseudonyms: &dyn Pseudonymise) -> Option<Record> {
         let keys = Some((pseudonyms, Purpose::Collect));
-        self.collects(record.kind()).then(|| build(record, &self.treatments, self.lengths, keys))
+        self.collects(record.kind()).then(|| build(record.clone(), &self.treatments, self.lengths, keys))
     }
 
     /// What the kernel keeps beyond headers and control protocols: what the fields that these rules keep, in

@@ -38,11 +38,8 @@ impl Treatments {
     }
 
     pub(crate) fn of(&self, field: Field) -> Treatment {
-        self.0
-            .binary_search_by_key(&field, |(f, _)| *f)
-            .ok()
-            .and_then(|i| self.0.get(i))
-            .map_or(Treatment::Drop, |r| r.1)
+        // The rows stand in the order of the dictionary.
+        self.0.get(field.position()).filter(|row| row.0 == field).map_or(Treatment::Drop, |row| row.1)
     }
 
     pub(crate) fn iter(&self) -> impl Iterator<Item = (Field, Treatment)> + '_ {
@@ -50,21 +47,21 @@ impl Treatments {
     }
 }
 
-/// Builds a record from those fields of `record` that `treatments` let through. A field without a
-/// treatment cannot appear, because nothing copies it.
+/// Leaves of a record those fields that `treatments` let through, each as its treatment makes it. A field without a
+/// treatment goes, and what a treatment does not return is not kept.
 ///
 /// Without `pseudonyms` a value that is to become a pseudonym goes on as it is, and so does the MAC address
 /// that tells whose record it is: the sensor holds no keys, and the store, which must know a randomised
 /// address when it sees one, applies the same treatments again before anything is written.
 pub(crate) fn build(
-    record: &Record,
+    mut record: Record,
     treatments: &Treatments,
     lengths: PrefixLengths,
     pseudonyms: Option<(&dyn Pseudonymise, Purpose)>,
 ) -> Record {
     let infrastructure = record.get(Field::NeighborInfrastructure) == Some(&Value::Bool(true));
-    let mut built = Record::new(record.kind());
-    for (field, value) in record.fields() {
+    let subject = record.kind().subject();
+    record.replace_each(|field, value| {
         let treatment = match treatments.of(field) {
             Treatment::Infrastructure if infrastructure => Treatment::Keep,
             Treatment::Infrastructure => Treatment::Drop,
@@ -72,25 +69,19 @@ pub(crate) fn build(
             Treatment::InfrastructureOrPseudonym => Treatment::Pseudonym,
             other => other,
         };
-        let treated = match treatment {
-            Treatment::Drop if pseudonyms.is_none() && record.kind().subject() == Some(field) => {
-                Some(value.clone())
-            }
-            Treatment::Keep => Some(value.clone()),
+        match treatment {
+            Treatment::Drop if pseudonyms.is_none() && subject == Some(field) => Some(value),
+            Treatment::Keep => Some(value),
             Treatment::Pseudonym => match pseudonyms {
-                Some((keys, purpose)) => pseudonym(value, field, keys, purpose),
-                None => Some(value.clone()),
+                Some((keys, purpose)) => pseudonym(&value, field, keys, purpose),
+                None => Some(value),
             },
-            Treatment::Truncate => each(value, &|v| truncate(v, lengths)),
-            Treatment::Class => each(value, &class),
+            Treatment::Truncate => each(&value, &|v| truncate(v, lengths)),
+            Treatment::Class => each(&value, &class),
             _ => None,
-        };
-        if let Some(value) = treated {
-            // A treated value is of a type that its field admits; if it were not, it would not go on.
-            let _ = built.set(field, value);
         }
-    }
-    built
+    });
+    record
 }
 
 fn each(value: &Value, one: &dyn Fn(&Value) -> Option<Value>) -> Option<Value> {

@@ -98,7 +98,7 @@ fn the_sensor_leaves_the_subject_for_the_store_to_drop() {
     let rules = rules("[collect.lease]\nmac = \"drop\"\n");
     let mut record = Record::new(Kind::Lease);
     record.set(Field::LeaseMac, Mac([0x02, 0, 0, 0, 0, 1])).unwrap();
-    let narrowed = rules.collect().narrow(&record).unwrap();
+    let narrowed = rules.collect().narrow(record.clone()).unwrap();
     assert!(is_randomised(&narrowed));
     assert_eq!(rules.collect().admit(&narrowed, &Keys).unwrap().get(Field::LeaseMac), None);
 }
@@ -118,7 +118,7 @@ fn the_name_of_an_endpoint_stays_and_the_name_of_a_switch_leaves() {
 fn the_sensor_narrows_all_but_pseudonyms_and_the_store_does_it_again() {
     let rules =
         rules("[collect.device]\nmac = \"pseudonym\"\nhostname = \"drop\"\naddresses = \"truncate\"\n");
-    let narrowed = rules.collect().narrow(&device([0, 0x1b, 0x21, 1, 2, 3])).unwrap();
+    let narrowed = rules.collect().narrow(device([0, 0x1b, 0x21, 1, 2, 3])).unwrap();
     assert_eq!(narrowed.get(Field::DeviceMac), Some(&Value::Mac(Mac([0, 0x1b, 0x21, 1, 2, 3]))));
     assert_eq!(narrowed.get(Field::DeviceHostname), None);
     assert_eq!(narrowed.get(Field::DeviceAddresses).unwrap().to_string(), "10.1.2.0/24, 2001:db8:1::/48");
@@ -132,7 +132,7 @@ fn the_sensor_narrows_all_but_pseudonyms_and_the_store_does_it_again() {
 fn a_kind_that_is_not_collected_goes_no_further() {
     let rules = rules("[collect]\nkinds = [\"flow\"]\n");
     let record = device([0, 0x1b, 0x21, 1, 2, 3]);
-    assert_eq!(rules.collect().narrow(&record), None);
+    assert_eq!(rules.collect().narrow(record), None);
     assert_eq!(rules.collect().admit(&record, &Keys), None);
     assert_eq!(rules.release().release(&record, &Keys), Verdict::Withhold("kind"));
 }

@@ -3,6 +3,8 @@
 //! The engine has no clock of its own. Time is the latest frame's, or what [`Engine::tick`] says when
 //! no frame comes, so that a file gives the same records whenever it is read.
 
+use std::ops::ControlFlow;
+
 use headgate_capture::Frame;
 use headgate_record::{Class, Field, Mac, Record};
 use headgate_rules::{Exclusion, Rules, filter};
@@ -14,7 +16,7 @@ use crate::state::device::Devices;
 use crate::state::dhcp::Dhcp;
 use crate::state::flow::{Flows, Segment};
 use crate::state::neighbor::Neighbors;
-use crate::state::{REPORT_INTERVAL, SECOND, Sink};
+use crate::state::{InterfaceNumber, REPORT_INTERVAL, SECOND, Sink};
 
 /// Most interfaces of one sensor; frames of further ones are counted under the last.
 pub const MAX_INTERFACES: usize = 64;
@@ -41,6 +43,7 @@ struct Tables {
 
 struct Interface {
     name: String,
+    number: InterfaceNumber,
     excluded: bool,
     neighbors: Neighbors,
     /// Since the last counters record.
@@ -74,8 +77,10 @@ impl Engine {
         if self.interfaces.len() >= MAX_INTERFACES {
             return MAX_INTERFACES - 1;
         }
+        self.out.add_interface(name);
         self.interfaces.push(Interface {
             name: name.to_owned(),
+            number: InterfaceNumber(u8::try_from(self.interfaces.len()).unwrap_or(u8::MAX)),
             excluded: self.rules.collect().exclusions().excludes_interface(name),
             neighbors: Neighbors::new(self.config.tables.neighbors.count()),
             counters: Counters::default(),
@@ -140,18 +145,29 @@ impl Engine {
             self.next_account = self.now.saturating_add(REPORT_INTERVAL);
         }
         self.next_tick = self.now.saturating_add(SECOND);
-        self.report(false);
+        self.report();
     }
 
     /// The end of all frames: everything that is under way becomes a record.
     pub fn finish(&mut self) {
-        self.report(true);
+        while self.finish_some(usize::MAX) {}
+    }
+
+    /// Like [`Engine::finish`], and hands on the records a few thousand at a time, so that there need not be memory for
+    /// all at once. It ends where `take` breaks.
+    pub fn finish_into(&mut self, take: &mut dyn FnMut(Vec<Record>) -> ControlFlow<()>) {
+        while self.finish_some(FLOWS_AT_ONCE) {
+            if take(self.take()).is_break() {
+                return;
+            }
+        }
+        let _ = take(self.take());
     }
 
     /// The records made since the last call, narrowed by the collect gate.
     pub fn take(&mut self) -> Vec<Record> {
         let collect = self.rules.collect();
-        self.out.take().iter().filter_map(|record| collect.narrow(record)).collect()
+        self.out.take().into_iter().filter_map(|record| collect.narrow(record)).collect()
     }
 
     /// What became of all frames since the start, by interface.
@@ -201,13 +217,26 @@ impl Engine {
         self.now >= self.next_account && self.account_from != 0
     }
 
-    fn report(&mut self, all: bool) {
+    /// Whether flows are left.
+    fn finish_some(&mut self, flows: usize) -> bool {
         for interface in &mut self.interfaces {
-            interface.neighbors.report(self.now, all, &mut self.out);
+            interface.neighbors.report(self.now, true, &mut self.out);
         }
-        self.tables.dhcp.report(self.now, all, &mut self.out);
-        self.tables.flows.report(self.now, all, &mut self.out);
-        self.tables.devices.report(self.now, all, &mut self.out);
+        self.tables.dhcp.report(self.now, true, &mut self.out);
+        let left = self.tables.flows.finish(self.now, flows, &mut self.out);
+        if !left {
+            self.tables.devices.report(self.now, true, &mut self.out);
+        }
+        left
+    }
+
+    fn report(&mut self) {
+        for interface in &mut self.interfaces {
+            interface.neighbors.report(self.now, false, &mut self.out);
+        }
+        self.tables.dhcp.report(self.now, false, &mut self.out);
+        self.tables.flows.report(self.now, &mut self.out);
+        self.tables.devices.report(self.now, false, &mut self.out);
     }
 
     fn judge(&mut self, interface: usize, frame: &Frame<'_>, bytes: u64) -> Outcome {
@@ -230,7 +259,7 @@ impl Engine {
         let seen = Seen { packet: &packet, time: frame.time_ns, bytes, vlan: packet.vlan().unwrap_or(0) };
         let source = Mac(packet.source().unwrap_or_default().0);
         if !source.is_group() {
-            self.tables.devices.frame((seen.vlan, source), &interface.name, seen.time, bytes, &mut self.out);
+            self.tables.devices.frame((seen.vlan, source), interface.number, seen.time, bytes, &mut self.out);
         }
         let used = match &packet.network {
             wire::Network::Lldp(lldpdu) => interface.neighbors.lldpdu(
@@ -250,7 +279,7 @@ impl Engine {
                 seen.ip(interface, source, header.protocol, &mut self.tables.flows, &mut self.out);
                 if let wire::Application::Dhcpv4(message) = &packet.application {
                     self.tables.dhcp.message(
-                        &interface.name,
+                        interface.number,
                         seen.vlan,
                         message,
                         seen.time,
@@ -306,7 +335,7 @@ impl Seen<'_> {
             _ => ((0, 0), 0),
         };
         let segment = Segment {
-            interface: &interface.name,
+            interface: interface.number,
             vlan: self.vlan,
             source_mac,
             destination_mac: Mac(self.packet.destination().unwrap_or_default().0),
@@ -323,5 +352,7 @@ impl Seen<'_> {
 
 /// Frames of several interfaces, and of a merged file, may be so far out of order, nanoseconds.
 pub const MAX_STEP_BACK: u64 = 10 * SECOND;
+/// Flows that [`Engine::finish_into`] records at once.
+const FLOWS_AT_ONCE: usize = 4_096;
 /// A tag that is not in the frame was on the wire.
 const TAG_OCTETS: u64 = 4;

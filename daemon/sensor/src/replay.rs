@@ -27,6 +27,7 @@ pub fn replay(
     let mut file = File::open(path).map_err(SensorError::from)?;
     let program = engine.rules().filter().clone();
     let stem = path.file_stem().map(|s| s.to_string_lossy().into_owned()).unwrap_or_default();
+    let mut current: Option<(String, usize)> = None;
     let result = file.read(
         |frame| match (Link::from_linktype(frame.link), frame.bytes.len()) {
             // Kept as they are, so few octets of a frame would say that a rule excluded it.
@@ -36,8 +37,12 @@ pub fn replay(
             (Some(_), whole) => whole,
         },
         |interface, frame| {
-            let interface = engine.interface(name(interface, &stem));
-            engine.frame(interface, &frame);
+            // Neighbours in a file are mostly of one interface.
+            let number = match &current {
+                Some((known, number)) if known == interface => *number,
+                _ => current.insert((interface.to_owned(), engine.interface(name(interface, &stem)))).1,
+            };
+            engine.frame(number, &frame);
             if engine.has_records() { take(engine.take()) } else { ControlFlow::Continue(()) }
         },
     );

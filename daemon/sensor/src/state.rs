@@ -5,6 +5,7 @@ use headgate_record::{Error, Record};
 pub(crate) mod counters;
 pub(crate) mod device;
 pub(crate) mod dhcp;
+pub(crate) mod entries;
 pub(crate) mod flow;
 pub(crate) mod neighbor;
 pub(crate) mod table;
@@ -14,26 +15,43 @@ pub(crate) const REPORT_INTERVAL: u64 = 60 * SECOND;
 /// Nanoseconds.
 pub(crate) const SECOND: u64 = 1_000_000_000;
 
-/// Records on their way out of the tables.
+/// An interface, by its number in the engine.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct InterfaceNumber(pub(crate) u8);
+
+/// Records on their way out of the tables, and the names that they give interfaces.
 #[derive(Debug, Default)]
-pub(crate) struct Sink(Vec<Record>);
+pub(crate) struct Sink {
+    records: Vec<Record>,
+    interfaces: Vec<String>,
+}
 
 impl Sink {
     /// Adds a record. One that could not be built is a fault of ours; it is logged by its cause,
     /// which names fields and no values.
     pub(crate) fn push(&mut self, record: Result<Record, Error>) {
         match record {
-            Ok(record) => self.0.push(record),
+            Ok(record) => self.records.push(record),
             Err(error) => log::error!(event = "record_fault"; "a record could not be built: {error}"),
         }
     }
 
+    /// Adds an interface: the number is how many there were before.
+    pub(crate) fn add_interface(&mut self, name: &str) {
+        self.interfaces.push(name.to_owned());
+    }
+
+    /// The name of an interface.
+    pub(crate) fn interface(&self, number: InterfaceNumber) -> &str {
+        self.interfaces.get(usize::from(number.0)).map_or("", String::as_str)
+    }
+
     pub(crate) fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.records.is_empty()
     }
 
     pub(crate) fn take(&mut self) -> Vec<Record> {
-        std::mem::take(&mut self.0)
+        std::mem::take(&mut self.records)
     }
 }
 

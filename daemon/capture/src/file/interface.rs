@@ -61,17 +61,20 @@ impl Interface {
     }
 
     /// The time of a pcap record.
+    #[inline]
     pub(super) fn pcap_time_ns(&self, seconds: u32, fraction: u32) -> u64 {
         let fraction_ns = self.clock.to_ns(fraction.into());
         u64::from(seconds) * NS_PER_S + fraction_ns
     }
 
     /// The time of a pcapng block.
+    #[inline]
     pub(super) fn time_ns(&self, ticks: u64) -> u64 {
         self.clock.to_ns(ticks)
     }
 
     /// A frame of this interface. What it holds beyond its length on the wire cannot be of it.
+    #[inline]
     pub(super) fn frame<'a>(&'a self, time_ns: u64, wire_len: u32, held: &'a [u8]) -> (&'a str, Frame<'a>) {
         let bytes = usize::try_from(wire_len).ok().and_then(|length| held.get(..length)).unwrap_or(held);
         (&self.name, Frame { time_ns, wire_len, link: self.link, tag: None, bytes })
@@ -109,7 +112,17 @@ impl From<Option<&[u8]>> for Resolution {
 
 impl Clock {
     /// Nanoseconds since 1970, within what 64 bits hold.
+    #[inline]
     fn to_ns(&self, ticks: u64) -> u64 {
+        match (&self.resolution, self.offset_s) {
+            // What almost every file has.
+            (Resolution::Decimal(6), 0) => ticks.saturating_mul(1_000),
+            (Resolution::Decimal(9), 0) => ticks,
+            _ => self.any_to_ns(ticks),
+        }
+    }
+
+    fn any_to_ns(&self, ticks: u64) -> u64 {
         let (ticks, second) = (u128::from(ticks), u128::from(NS_PER_S));
         let ns = match self.resolution {
             Resolution::Decimal(digits) => match digits.checked_sub(NS_DIGITS) {
@@ -164,6 +177,16 @@ mod tests {
         assert_eq!(ns(Resolution::Binary(10), 0, 1_536), 1_500_000_000);
         assert_eq!(ns(Resolution::Decimal(6), -1, 1_500_000), 500_000_000);
         assert_eq!(ns(Resolution::Decimal(6), 10, 0), 10_000_000_000);
+    }
+
+    #[test]
+    fn the_short_ways_give_the_same_nanoseconds() {
+        for digits in [6, 9] {
+            let clock = Clock { resolution: Resolution::Decimal(digits), offset_s: 0 };
+            for ticks in [0, 1, 999_999, u64::MAX / 1_000, u64::MAX / 1_000 + 1, u64::MAX] {
+                assert_eq!(clock.to_ns(ticks), clock.any_to_ns(ticks));
+            }
+        }
     }
 
     #[test]

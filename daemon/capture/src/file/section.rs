@@ -71,6 +71,43 @@ impl Section {
         }
     }
 
+    /// The frame at the start of `data` and the octets of its record: where it is there to its end, and written
+    /// as almost all are. What it says is what [`Section::take`] would say of it.
+    #[inline]
+    pub(super) fn take_plain<'a>(&'a self, data: &'a [u8]) -> Option<(Record<'a>, usize)> {
+        match self.format {
+            Format::Pcap { big_endian, header_len: HEADER_LEN } => {
+                let (header, rest) = data.split_first_chunk::<HEADER_LEN>()?;
+                let [seconds, fraction, captured, wire_len] = words(header, big_endian);
+                let captured =
+                    usize::try_from(captured).ok().filter(|length| *length <= File::MAX_FRAME_BYTES)?;
+                let bytes = rest.get(..captured)?;
+                let interface = self.interfaces.first()?;
+                let frame = interface.frame(interface.pcap_time_ns(seconds, fraction), wire_len, bytes);
+                Some((Record::from(frame), HEADER_LEN + captured))
+            }
+            Format::PcapNg { big_endian } => {
+                let (header, rest) = data.split_first_chunk::<ENHANCED_HEADER_LEN>()?;
+                let [kind, length, number, high, low, captured, wire_len] = words(header, big_endian);
+                let padded = usize::try_from(captured).ok()?.checked_next_multiple_of(BLOCK_ALIGNMENT)?;
+                let whole = padded.checked_add(ENHANCED_HEADER_LEN + BLOCK_LEN_LEN)?;
+                let plain = kind == ENHANCED_PACKET && usize::try_from(length).ok()? == whole;
+                if !plain || whole > File::MAX_RECORD_BYTES {
+                    return None;
+                }
+                let again = rest.get(padded..)?.first_chunk::<BLOCK_LEN_LEN>()?;
+                if words(again, big_endian) != [length] {
+                    return None;
+                }
+                let bytes = rest.get(..usize::try_from(captured).ok()?)?;
+                let interface = self.interface(number).ok()?;
+                let time_ns = interface.time_ns(u64::from(high) << 32 | u64::from(low));
+                Some((Record::from(interface.frame(time_ns, wire_len, bytes)), whole))
+            }
+            Format::Unread | Format::Pcap { .. } => None,
+        }
+    }
+
     fn take_block<'a>(&'a mut self, block: &'a Block<'_>) -> Result<Record<'a>, &'static str> {
         match block {
             Block::SectionHeader(header) => {
@@ -153,6 +190,16 @@ enum Format {
     PcapNg { big_endian: bool },
 }
 
+/// The words of a header.
+#[inline]
+fn words<const OCTETS: usize, const WORDS: usize>(header: &[u8; OCTETS], big_endian: bool) -> [u32; WORDS] {
+    let mut words = [0; WORDS];
+    for (word, octets) in words.iter_mut().zip(header.as_chunks::<4>().0) {
+        *word = if big_endian { u32::from_be_bytes(*octets) } else { u32::from_le_bytes(*octets) };
+    }
+    words
+}
+
 fn octets_at(data: &[u8], offset: usize) -> Option<[u8; 4]> {
     data.get(offset..)?.first_chunk().copied()
 }
@@ -162,6 +209,12 @@ const TIME_UNKNOWN: u64 = 0;
 /// Octets of a pcap record's header, and of the longer one of the modified format.
 const HEADER_LEN: usize = 16;
 const LONG_HEADER_LEN: usize = 24;
+/// Octets of an enhanced packet block before its frame, and its type.
+const ENHANCED_HEADER_LEN: usize = 28;
+const ENHANCED_PACKET: u32 = 6;
+/// Octets of the length that a block ends with.
+const BLOCK_LEN_LEN: usize = 4;
+const BLOCK_ALIGNMENT: usize = 4;
 /// Where a pcap record gives its captured length.
 const INCL_LEN: usize = 8;
 /// Where a pcapng block gives its length, and a section header its order of octets.

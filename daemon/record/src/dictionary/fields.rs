@@ -16,6 +16,14 @@ macro_rules! dictionary {
             /// All fields, in order of their numbers.
             pub const ALL: &'static [Field] = &[$(Field::$field),*];
 
+            /// Where the field is in [`Field::ALL`].
+            #[must_use]
+            pub fn position(self) -> usize {
+                #[allow(clippy::as_conversions, reason = "a field without data, numbered by the compiler")]
+                let position = self as usize;
+                position
+            }
+
             /// The field's row in the dictionary.
             #[must_use]
             pub fn definition(self) -> &'static Definition {

@@ -1,11 +1,12 @@
 //! Devices: stations by MAC address and VLAN.
 
+use std::hash::BuildHasher;
 use std::net::IpAddr;
 
 use headgate_record::{Error, Field, Kind, Mac, Record, Value};
 
-use super::table::Table;
-use super::{REPORT_INTERVAL, Sink};
+use super::entries::{Entries, Entry};
+use super::{InterfaceNumber, REPORT_INTERVAL, Sink};
 use crate::identify;
 
 /// Most addresses remembered of one device; a new one replaces the oldest.
@@ -14,13 +15,16 @@ const MAX_ADDRESSES: usize = 8;
 /// Which device: VLAN (0 when untagged) and MAC address.
 pub(crate) type DeviceKey = (u16, Mac);
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Device {
-    interface: String,
+    key: DeviceKey,
+    interface: InterfaceNumber,
     addresses: Vec<IpAddr>,
     names: Names,
     first_seen: u64,
     last_seen: u64,
+    /// By a frame of the device, or one that speaks of it.
+    last_used: u64,
     frames: u64,
     bytes: u64,
     reported: u64,
@@ -36,38 +40,70 @@ pub(crate) struct Names {
     pub(crate) parameter_list: Vec<u8>,
 }
 
+/// The devices, at most `capacity`. A full table gives up the one seen least recently of a few in turn
+/// ([`Entries::oldest`]).
 #[derive(Debug)]
 pub(crate) struct Devices {
-    table: Table<DeviceKey, Device>,
+    entries: Entries<Device>,
+    capacity: usize,
     pub(crate) evicted: u64,
+}
+
+impl Entry for Device {
+    type Key = DeviceKey;
+
+    fn key(&self) -> DeviceKey {
+        self.key
+    }
+
+    #[inline]
+    fn is(&self, key: &DeviceKey) -> bool {
+        self.key == *key
+    }
+
+    #[inline]
+    fn hash((vlan, Mac([a, b, c, d, e, f])): &DeviceKey, state: &impl BuildHasher) -> u64 {
+        let [v0, v1] = vlan.to_le_bytes();
+        state.hash_one(u64::from_le_bytes([*a, *b, *c, *d, *e, *f, v0, v1]))
+    }
 }
 
 impl Devices {
     pub(crate) fn new(capacity: usize) -> Self {
-        Devices { table: Table::new(capacity), evicted: 0 }
+        let capacity = capacity.max(1);
+        Devices { entries: Entries::new(capacity), capacity, evicted: 0 }
     }
 
     /// A frame of the device was seen.
-    pub(crate) fn frame(&mut self, key: DeviceKey, interface: &str, time: u64, bytes: u64, out: &mut Sink) {
-        if let Some(device) = self.table.touch(&key) {
+    #[inline]
+    pub(crate) fn frame(
+        &mut self,
+        key: DeviceKey,
+        interface: InterfaceNumber,
+        time: u64,
+        bytes: u64,
+        out: &mut Sink,
+    ) {
+        if let Some(device) = self.get_mut(&key) {
             device.frame(time, bytes);
             return;
         }
-        let mut device = Device::new(interface, time);
+        let mut device = Device::new(key, interface, time);
         device.frame(time, bytes);
-        self.insert(key, device, time, out);
+        self.insert(device, out);
     }
 
     /// The device was spoken of, by somebody else's frame perhaps.
-    pub(crate) fn mention(&mut self, key: DeviceKey, interface: &str, time: u64, out: &mut Sink) {
-        if self.table.touch(&key).is_none() {
-            self.insert(key, Device::new(interface, time), time, out);
+    pub(crate) fn mention(&mut self, key: DeviceKey, interface: InterfaceNumber, time: u64, out: &mut Sink) {
+        match self.get_mut(&key) {
+            Some(device) => device.last_used = device.last_used.max(time),
+            None => self.insert(Device::new(key, interface, time), out),
         }
     }
 
     /// The device uses an address.
     pub(crate) fn address(&mut self, key: &DeviceKey, address: IpAddr) {
-        let Some(device) = self.table.touch(key) else { return };
+        let Some(device) = self.get_mut(key) else { return };
         if address.is_unspecified() || device.addresses.contains(&address) {
             return;
         }
@@ -80,7 +116,7 @@ impl Devices {
 
     /// The device says who it is. What it does not say this time stays as it was.
     pub(crate) fn names(&mut self, key: &DeviceKey, names: Names) {
-        let Some(device) = self.table.touch(key) else { return };
+        let Some(device) = self.get_mut(key) else { return };
         let before = device.names.clone();
         let known = &mut device.names;
         known.hostname = names.hostname.or(known.hostname.take());
@@ -94,56 +130,76 @@ impl Devices {
 
     /// Reports what is new about devices: changes at once, activity once in an interval, all at the end.
     pub(crate) fn report(&mut self, now: u64, all: bool, out: &mut Sink) {
-        for (key, device) in self.table.values_mut() {
+        for device in self.entries.iter_mut() {
             let active = device.frames > 0 && (all || now.saturating_sub(device.reported) >= REPORT_INTERVAL);
             if device.changed || active {
-                device.emit(key, now, out);
+                device.emit(now, out);
             }
         }
     }
 
-    fn insert(&mut self, key: DeviceKey, device: Device, time: u64, out: &mut Sink) {
-        if let Some((key, mut old)) = self.table.insert(key, device) {
+    #[inline]
+    fn get_mut(&mut self, key: &DeviceKey) -> Option<&mut Device> {
+        let at = self.entries.find(self.entries.hash(key), key)?;
+        self.entries.get_mut(at)
+    }
+
+    #[cold]
+    fn insert(&mut self, device: Device, out: &mut Sink) {
+        if self.entries.len() >= self.capacity
+            && let Some((_, at)) = self.entries.oldest(|device| device.last_used)
+            && let Some(mut old) = self.entries.remove(at)
+        {
             self.evicted += 1;
             if old.changed || old.frames > 0 {
-                old.emit(&key, time, out);
+                old.emit(device.first_seen, out);
             }
         }
+        self.entries.insert(self.entries.hash(&device.key), device);
     }
 }
 
 impl Device {
-    fn new(interface: &str, time: u64) -> Self {
+    fn new(key: DeviceKey, interface: InterfaceNumber, time: u64) -> Self {
         Device {
-            interface: interface.to_owned(),
+            key,
+            interface,
+            addresses: Vec::new(),
+            names: Names::default(),
             first_seen: time,
             last_seen: time,
+            last_used: time,
+            frames: 0,
+            bytes: 0,
+            reported: 0,
             changed: true,
-            ..Device::default()
         }
     }
 
     fn frame(&mut self, time: u64, bytes: u64) {
         self.last_seen = self.last_seen.max(time);
+        self.last_used = self.last_used.max(time);
         self.frames += 1;
         self.bytes += bytes;
     }
 
-    fn emit(&mut self, key: &DeviceKey, now: u64, out: &mut Sink) {
-        out.push(self.record(key));
+    fn emit(&mut self, now: u64, out: &mut Sink) {
+        let record = self.record(out);
+        out.push(record);
         self.frames = 0;
         self.bytes = 0;
         self.reported = now;
         self.changed = false;
     }
 
-    fn record(&self, (vlan, mac): &DeviceKey) -> Result<Record, Error> {
+    fn record(&self, out: &Sink) -> Result<Record, Error> {
+        let (vlan, mac) = &self.key;
         let names = &self.names;
         let os_class = identify::os_class(&names.parameter_list, names.vendor_class.as_deref());
         let mut r = Record::new(Kind::Device);
         r.set(Field::DeviceMac, *mac)?;
         r.set_some(Field::DeviceVlan, super::tagged(*vlan))?;
-        r.set(Field::DeviceInterface, self.interface.as_str())?;
+        r.set(Field::DeviceInterface, out.interface(self.interface))?;
         if !self.addresses.is_empty() {
             r.set(Field::DeviceAddresses, self.addresses.iter().copied().collect::<Value>())?;
         }

@@ -11,7 +11,7 @@ use headgate_wire::dhcpv4::{Message, MessageType};
 
 use super::device::{Devices, Names};
 use super::table::Table;
-use super::{REPORT_INTERVAL, SECOND, Sink};
+use super::{InterfaceNumber, REPORT_INTERVAL, SECOND, Sink};
 
 /// Longest life of an exchange, nanoseconds.
 const EXCHANGE_LIFE: u64 = 30 * SECOND;
@@ -78,7 +78,7 @@ impl Dhcp {
     /// A message was seen. Without an Ethernet client or a message type there is nothing to learn.
     pub(crate) fn message(
         &mut self,
-        interface: &str,
+        interface: InterfaceNumber,
         vlan: u16,
         message: &Message<'_>,
         time: u64,
@@ -98,7 +98,9 @@ impl Dhcp {
             if let Some(old) = self.exchanges.remove(&key) {
                 out.push(old.record(&key));
             }
-            if let Some((key, oldest)) = self.exchanges.insert(key, Exchange::new(interface, time)) {
+            if let Some((key, oldest)) =
+                self.exchanges.insert(key, Exchange::new(out.interface(interface), time))
+            {
                 self.exchanges_evicted += 1;
                 out.push(oldest.record(&key));
             }
@@ -107,7 +109,7 @@ impl Dhcp {
         exchange.add(message, kind, time);
         match kind {
             MessageType::Ack if !message.yiaddr.is_unspecified() => {
-                let lease = Lease::granted(interface, message, exchange, time);
+                let lease = Lease::granted(out.interface(interface), message, exchange, time);
                 devices.address(&(vlan, client), message.yiaddr.into());
                 let key = (vlan, client, message.yiaddr);
                 out.push(lease.record(&key, "bound"));

@@ -1,20 +1,26 @@
 //! Bidirectional flows (RFC 5103).
 
-use std::net::IpAddr;
+use std::cmp::Reverse;
+use std::collections::HashMap;
+use std::net::{IpAddr, Ipv6Addr};
 
+use foldhash::fast::RandomState;
 use headgate_record::{Error, Field, Kind, Mac, Record, Value};
 
-use super::Sink;
-use super::table::Table;
+use self::entry::{Address, Counts, Flow, Key};
+use super::entries::{Entries, Entry};
+use super::{InterfaceNumber, Sink};
 use crate::identify;
+
+mod entry;
 
 /// One end of a flow: address and port (0 where the protocol has none).
 pub(crate) type Endpoint = (IpAddr, u16);
 
 /// What one packet adds to a flow.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Segment<'a> {
-    pub(crate) interface: &'a str,
+pub(crate) struct Segment {
+    pub(crate) interface: InterfaceNumber,
     /// VLAN, 0 when untagged.
     pub(crate) vlan: u16,
     pub(crate) source_mac: Mac,
@@ -29,201 +35,282 @@ pub(crate) struct Segment<'a> {
     pub(crate) bytes: u64,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-struct FlowKey {
-    vlan: u16,
-    protocol: u8,
-    low: Endpoint,
-    high: Endpoint,
-    /// Who sent it, where the source address does not tell: many clients send from 0.0.0.0 and ::.
-    sender: Option<Mac>,
-}
-
-#[derive(Debug)]
-struct Flow {
-    interface: String,
-    mac: Mac,
-    vlan: u16,
-    protocol: u8,
-    originator: Endpoint,
-    responder: Endpoint,
-    started: u64,
-    ended: u64,
-    forward: Direction,
-    reverse: Direction,
-    handshake: Handshake,
-}
-
-#[derive(Clone, Copy, Debug, Default)]
-struct Direction {
-    packets: u64,
-    bytes: u64,
-    flags: u16,
-}
-
-/// How far the TCP handshake was seen (RFC 9293, 3.5).
-#[derive(Clone, Copy, Debug, PartialEq)]
-enum Handshake {
-    Unseen,
-    Syn(u64),
-    SynAck(u64),
-    /// Round-trip time, nanoseconds.
-    Complete(u64),
-    /// As before, and already in a record.
-    Recorded,
-}
-
+/// The flows under way, at most `capacity` of both families. A full table gives up the oldest of a few in turn
+/// ([`Entries::oldest`]).
 #[derive(Debug)]
 pub(crate) struct Flows {
-    table: Table<FlowKey, Flow>,
+    v4: Family<u32>,
+    v6: Family<[u32; 4]>,
+    /// A time that all flows are near to: of the last sweep.
+    reference: u64,
+    capacity: usize,
+    timeouts: Timeouts,
+    pub(crate) evicted: u64,
+}
+
+/// Nanoseconds.
+#[derive(Clone, Copy, Debug)]
+struct Timeouts {
     idle: u64,
     active: u64,
-    pub(crate) evicted: u64,
+}
+
+/// The flows between addresses of one family.
+#[derive(Debug)]
+struct Family<A> {
+    entries: Entries<Flow<A>>,
+    /// Counts that their flows have no room for.
+    carried: HashMap<Key<A>, Counts, RandomState>,
+    /// Flows that are over and not recorded yet, the latest first.
+    over: Vec<Flow<A>>,
 }
 
 impl Flows {
     /// Timeouts in nanoseconds.
     pub(crate) fn new(capacity: usize, idle: u64, active: u64) -> Self {
-        Flows { table: Table::new(capacity), idle, active, evicted: 0 }
+        let capacity = capacity.max(1);
+        Flows {
+            v4: Family::new(capacity),
+            v6: Family::new(capacity),
+            reference: 0,
+            capacity,
+            timeouts: Timeouts { idle, active },
+            evicted: 0,
+        }
     }
 
-    pub(crate) fn packet(&mut self, segment: &Segment<'_>, out: &mut Sink) {
-        let key = FlowKey {
-            vlan: segment.vlan,
-            protocol: segment.protocol,
-            low: segment.source.min(segment.destination),
-            high: segment.source.max(segment.destination),
-            sender: segment.source.0.is_unspecified().then_some(segment.source_mac),
-        };
-        if let Some(flow) = self.table.touch(&key) {
-            let begins_anew = segment.flags & (SYN | ACK) == SYN && flow.has_ended();
-            let is_idle = segment.time.saturating_sub(flow.ended) >= self.idle;
-            if !begins_anew && !is_idle {
-                flow.add(segment);
-                if flow.ended.saturating_sub(flow.started) >= self.active {
-                    out.push(flow.record("active"));
-                    flow.continue_from(segment.time);
+    /// Adds a packet to its flow.
+    #[inline]
+    pub(crate) fn packet(&mut self, segment: &Segment, out: &mut Sink) {
+        if self.reference == 0 {
+            self.reference = segment.time;
+        }
+        let room = self.capacity.saturating_sub(self.v4.entries.len() + self.v6.entries.len());
+        match (segment.source.0, segment.destination.0) {
+            (IpAddr::V4(source), IpAddr::V4(destination)) => {
+                let (from, to) = (source.to_bits(), destination.to_bits());
+                let (key, from_low) = Key::new(segment, from, to, from == 0);
+                if !self.v4.goes_on(&key, from_low, segment, self.reference, self.timeouts, out) {
+                    if room == 0 {
+                        self.give_up_one(out);
+                    }
+                    self.v4.begin(&key, from_low, segment, self.reference);
                 }
-                return;
             }
-            if let Some(flow) = self.table.remove(&key) {
-                out.push(flow.record(flow.natural_end()));
+            (IpAddr::V6(source), IpAddr::V6(destination)) => {
+                let (from, to) = (words(source), words(destination));
+                let (key, from_low) = Key::new(segment, from, to, from == [0; 4]);
+                if !self.v6.goes_on(&key, from_low, segment, self.reference, self.timeouts, out) {
+                    if room == 0 {
+                        self.give_up_one(out);
+                    }
+                    self.v6.begin(&key, from_low, segment, self.reference);
+                }
             }
-        }
-        if let Some((_, oldest)) = self.table.insert(key, Flow::new(segment)) {
-            self.evicted += 1;
-            out.push(oldest.record("lack-of-resources"));
+            // A packet is of one family.
+            _ => {}
         }
     }
 
-    /// Records the flows that have ended by `now`; all of them at the end.
-    pub(crate) fn report(&mut self, now: u64, all: bool, out: &mut Sink) {
-        let idle = self.idle;
-        while let Some((_, flow)) =
-            self.table.pop_oldest_if(|flow| all || now.saturating_sub(flow.ended) >= idle)
-        {
-            let ended = flow.has_ended() || now.saturating_sub(flow.ended) >= idle;
-            out.push(flow.record(if ended { flow.natural_end() } else { "forced" }));
+    /// Records the flows that are over by `now`, the least recently used first.
+    pub(crate) fn report(&mut self, now: u64, out: &mut Sink) {
+        self.v4.sweep(now, self.reference, self.timeouts.idle);
+        self.v6.sweep(now, self.reference, self.timeouts.idle);
+        self.record_over(now, usize::MAX, out);
+        self.reference = now;
+    }
+
+    /// Records all flows, the least recently used first: so many at a call. Whether more are left.
+    pub(crate) fn finish(&mut self, now: u64, limit: usize, out: &mut Sink) -> bool {
+        self.v4.end_all(self.reference);
+        self.v6.end_all(self.reference);
+        self.record_over(now, limit, out)
+    }
+
+    /// Whether more are left.
+    fn record_over(&mut self, now: u64, limit: usize, out: &mut Sink) -> bool {
+        let (reference, idle) = (self.reference, self.timeouts.idle);
+        for _ in 0..limit {
+            let ended = (self.v4.next_over(reference), self.v6.next_over(reference));
+            let is_v4 = match ended {
+                (None, None) => return false,
+                (v4, v6) => v6.is_none() || v4.is_some_and(|v4| v6.is_some_and(|v6| v4 <= v6)),
+            };
+            if is_v4 {
+                self.v4.record_next(now, reference, idle, out);
+            } else {
+                self.v6.record_next(now, reference, idle, out);
+            }
+        }
+        !(self.v4.over.is_empty() && self.v6.over.is_empty())
+    }
+
+    #[cold]
+    fn give_up_one(&mut self, out: &mut Sink) {
+        self.evicted += 1;
+        let reference = self.reference;
+        match (self.v4.oldest(reference), self.v6.oldest(reference)) {
+            (Some((ended, at)), other) if other.is_none_or(|(other, _)| ended <= other) => {
+                self.v4.end(at, reference, "lack-of-resources", out);
+            }
+            (_, Some((_, at))) => self.v6.end(at, reference, "lack-of-resources", out),
+            _ => {}
         }
     }
 }
 
-impl Flow {
-    fn new(segment: &Segment<'_>) -> Self {
-        // The originator of a handshake whose SYN was missed is the one who is answered.
-        let answered = segment.flags & (SYN | ACK) == SYN | ACK;
-        let (mac, originator, responder) = if answered {
-            (segment.destination_mac, segment.destination, segment.source)
-        } else {
-            (segment.source_mac, segment.source, segment.destination)
-        };
-        let mut flow = Flow {
-            interface: segment.interface.to_owned(),
-            mac,
-            vlan: segment.vlan,
-            protocol: segment.protocol,
-            originator,
-            responder,
-            started: segment.time,
-            ended: segment.time,
-            forward: Direction::default(),
-            reverse: Direction::default(),
-            handshake: Handshake::Unseen,
-        };
-        flow.add(segment);
-        flow
+impl<A: Address> Family<A> {
+    fn new(capacity: usize) -> Self {
+        Family { entries: Entries::new(capacity), carried: HashMap::default(), over: Vec::new() }
     }
 
-    fn add(&mut self, segment: &Segment<'_>) {
-        let forward = segment.source == self.originator;
-        let direction = if forward { &mut self.forward } else { &mut self.reverse };
-        direction.packets += 1;
-        direction.bytes += segment.bytes;
-        direction.flags |= segment.flags;
-        self.ended = self.ended.max(segment.time);
-        let syn_ack = segment.flags & (SYN | ACK);
-        self.handshake = match self.handshake {
-            Handshake::Unseen if forward && syn_ack == SYN => Handshake::Syn(segment.time),
-            Handshake::Syn(at) if !forward && syn_ack == SYN | ACK => Handshake::SynAck(at),
-            Handshake::SynAck(at) if forward && syn_ack == ACK => {
-                Handshake::Complete(segment.time.saturating_sub(at))
+    /// Adds a segment to its flow. False where there is none, or where it is over and has been recorded.
+    #[inline]
+    fn goes_on(
+        &mut self,
+        key: &Key<A>,
+        from_low: bool,
+        segment: &Segment,
+        reference: u64,
+        timeouts: Timeouts,
+        out: &mut Sink,
+    ) -> bool {
+        let hash = self.entries.hash(key);
+        let Some(at) = self.entries.find(hash, key) else { return false };
+        let Some(flow) = self.entries.get_mut(at) else { return false };
+        let begins_anew = segment.flags & (SYN | ACK) == SYN && flow.has_ended();
+        if begins_anew || segment.time.saturating_sub(flow.ended(reference)) >= timeouts.idle {
+            let reason = flow.natural_end();
+            self.end(at, reference, reason, out);
+            return false;
+        }
+        if let Some(counts) = flow.add(segment, from_low, reference) {
+            self.carried.entry(*key).or_default().add(&counts);
+        }
+        if flow.lasted() >= timeouts.active {
+            let counts = carried(&mut self.carried, flow);
+            let record = flow.record("active", counts, reference, out);
+            out.push(record);
+            flow.continue_from(segment.time);
+        }
+        true
+    }
+
+    fn begin(&mut self, key: &Key<A>, from_low: bool, segment: &Segment, reference: u64) {
+        let mut flow = Flow::new(segment, key, from_low);
+        if let Some(counts) = flow.add(segment, from_low, reference) {
+            self.carried.entry(*key).or_default().add(&counts);
+        }
+        self.entries.insert(self.entries.hash(key), flow);
+    }
+
+    /// Removes a flow and records it.
+    fn end(&mut self, at: usize, reference: u64, reason: &str, out: &mut Sink) {
+        let Some(flow) = self.entries.remove(at) else { return };
+        let counts = carried(&mut self.carried, &flow);
+        let record = flow.record(reason, counts, reference, out);
+        out.push(record);
+    }
+
+    /// Sets aside the flows that have been idle for too long.
+    fn sweep(&mut self, now: u64, reference: u64, idle: u64) {
+        let is_over = |flow: &Flow<A>| now.saturating_sub(flow.ended(reference)) >= idle;
+        let over: Vec<usize> =
+            self.entries.iter().enumerate().filter(|(_, flow)| is_over(flow)).map(|(at, _)| at).collect();
+        // From behind, so that the last entry, which takes the place of the removed one, stays.
+        self.over.extend(over.into_iter().rev().filter_map(|at| self.entries.remove(at)));
+        self.sort_over(reference);
+    }
+
+    /// Sets all flows aside.
+    fn end_all(&mut self, reference: u64) {
+        if self.entries.len() > 0 {
+            let all = self.entries.take();
+            if self.over.is_empty() {
+                self.over = all
+            } else {
+                self.over.extend(all)
             }
-            as_before => as_before,
-        };
-    }
-
-    /// After a record the flow goes on and counts from zero, so that nothing is counted twice.
-    fn continue_from(&mut self, time: u64) {
-        self.started = time;
-        self.ended = time;
-        self.forward = Direction { flags: 0, ..Direction::default() };
-        self.reverse = Direction::default();
-        if matches!(self.handshake, Handshake::Complete(_)) {
-            self.handshake = Handshake::Recorded;
+            self.sort_over(reference);
         }
     }
 
-    /// A reset, or a FIN each way.
-    fn has_ended(&self) -> bool {
-        (self.forward.flags | self.reverse.flags) & RST != 0
-            || self.forward.flags & self.reverse.flags & FIN != 0
+    fn sort_over(&mut self, reference: u64) {
+        self.over.sort_unstable_by_key(|flow| Reverse((flow.ended(reference), flow.started(reference))));
     }
 
+    /// When the flow ended that is to be recorded next.
+    fn next_over(&self, reference: u64) -> Option<u64> {
+        self.over.last().map(|flow| flow.ended(reference))
+    }
+
+    fn record_next(&mut self, now: u64, reference: u64, idle: u64, out: &mut Sink) {
+        let Some(flow) = self.over.pop() else { return };
+        let ended = flow.has_ended() || now.saturating_sub(flow.ended(reference)) >= idle;
+        let counts = carried(&mut self.carried, &flow);
+        let record = flow.record(if ended { flow.natural_end() } else { "forced" }, counts, reference, out);
+        out.push(record);
+    }
+
+    fn oldest(&mut self, reference: u64) -> Option<(u64, usize)> {
+        self.entries.oldest(|flow| flow.ended(reference))
+    }
+}
+
+/// Takes what was carried for a flow.
+fn carried<A: Address>(carried: &mut HashMap<Key<A>, Counts, RandomState>, flow: &Flow<A>) -> Counts {
+    if flow.is_carried() { carried.remove(&flow.key()).unwrap_or_default() } else { Counts::default() }
+}
+
+impl<A: Address> Flow<A> {
     fn natural_end(&self) -> &'static str {
         if self.has_ended() { "ended" } else { "idle" }
     }
 
-    fn record(&self, end_reason: &str) -> Result<Record, Error> {
-        let mut r = Record::new(Kind::Flow);
-        r.set(Field::FlowMac, self.mac)?;
-        r.set_some(Field::FlowVlan, super::tagged(self.vlan))?;
-        r.set(Field::FlowInterface, self.interface.as_str())?;
-        r.set(Field::FlowSourceAddress, self.originator.0)?;
-        r.set(Field::FlowDestinationAddress, self.responder.0)?;
-        if matches!(self.protocol, TCP | UDP) {
-            r.set(Field::FlowSourcePort, self.originator.1)?;
-            r.set(Field::FlowDestinationPort, self.responder.1)?;
+    fn record(&self, end_reason: &str, carried: Counts, reference: u64, out: &Sink) -> Result<Record, Error> {
+        let (originator, responder) = self.ends();
+        let mut counts = self.counts();
+        counts.add(&carried);
+        let Counts { packets: [packets, reverse_packets], octets: [bytes, reverse_bytes] } = counts;
+        let mut r = Record::with_capacity(Kind::Flow, FIELDS);
+        r.set(Field::FlowMac, self.mac())?;
+        r.set_some(Field::FlowVlan, super::tagged(self.vlan()))?;
+        r.set(Field::FlowInterface, out.interface(self.interface()))?;
+        r.set(Field::FlowSourceAddress, originator.0)?;
+        r.set(Field::FlowDestinationAddress, responder.0)?;
+        if matches!(self.protocol(), TCP | UDP) {
+            r.set(Field::FlowSourcePort, originator.1)?;
+            r.set(Field::FlowDestinationPort, responder.1)?;
         }
-        r.set(Field::FlowTransport, identify::transport(self.protocol))?;
-        r.set(Field::FlowService, identify::service(self.protocol, self.responder.1))?;
-        r.set(Field::FlowStarted, Value::Time(self.started))?;
-        r.set(Field::FlowEnded, Value::Time(self.ended))?;
-        r.set(Field::FlowPackets, self.forward.packets)?;
-        r.set(Field::FlowBytes, self.forward.bytes)?;
-        r.set(Field::FlowReversePackets, self.reverse.packets)?;
-        r.set(Field::FlowReverseBytes, self.reverse.bytes)?;
-        if self.protocol == TCP {
-            r.set(Field::FlowTcpFlags, self.forward.flags)?;
-            r.set(Field::FlowReverseTcpFlags, self.reverse.flags)?;
-            if let Handshake::Complete(rtt) = self.handshake {
-                r.set(Field::FlowHandshakeRtt, rtt)?;
-            }
+        r.set(Field::FlowTransport, identify::transport(self.protocol()))?;
+        r.set(Field::FlowService, identify::service(self.protocol(), responder.1))?;
+        r.set(Field::FlowStarted, Value::Time(self.started(reference)))?;
+        r.set(Field::FlowEnded, Value::Time(self.ended(reference)))?;
+        r.set(Field::FlowPackets, packets)?;
+        r.set(Field::FlowBytes, bytes)?;
+        r.set(Field::FlowReversePackets, reverse_packets)?;
+        r.set(Field::FlowReverseBytes, reverse_bytes)?;
+        if self.protocol() == TCP {
+            let [forward, reverse] = self.flags();
+            r.set(Field::FlowTcpFlags, forward)?;
+            r.set(Field::FlowReverseTcpFlags, reverse)?;
+            r.set_some(Field::FlowHandshakeRtt, self.round_trip())?;
         }
         r.set(Field::FlowEndReason, end_reason)?;
         Ok(r)
     }
 }
 
+#[inline]
+fn words(address: Ipv6Addr) -> [u32; 4] {
+    let octets = address.octets();
+    let (words, _) = octets.as_chunks::<4>();
+    let [a, b, c, d] = words else { return [0; 4] };
+    [a, b, c, d].map(|word| u32::from_be_bytes(*word))
+}
+
+/// Most fields of a flow record.
+const FIELDS: usize = 20;
 const TCP: u8 = 6;
 const UDP: u8 = 17;
 const FIN: u16 = 0x01;
@@ -237,11 +324,11 @@ mod tests {
 
     const SECOND: u64 = 1_000_000_000;
 
-    fn segment(forward: bool, flags: u16, time: u64) -> Segment<'static> {
+    fn segment(forward: bool, flags: u16, time: u64) -> Segment {
         let (a, b) = ((IpAddr::from([10, 0, 0, 1]), 40_000), (IpAddr::from([10, 0, 0, 2]), 80));
         let (source, destination) = if forward { (a, b) } else { (b, a) };
         Segment {
-            interface: "eth0",
+            interface: InterfaceNumber(0),
             vlan: 0,
             source_mac: Mac([0, 0x1b, 0x21, 0, 0, if forward { 1 } else { 2 }]),
             destination_mac: Mac([0, 0x1b, 0x21, 0, 0, if forward { 2 } else { 1 }]),
@@ -275,7 +362,7 @@ mod tests {
         {
             flows.packet(&segment(forward, flags, step as u64 * 1_000), &mut out);
         }
-        flows.report(20 * SECOND, false, &mut out);
+        flows.report(20 * SECOND, &mut out);
         let [record] = out.take().try_into().unwrap();
         assert_eq!(number(&record, Field::FlowPackets), Some(4));
         assert_eq!(number(&record, Field::FlowReversePackets), Some(2));
@@ -291,7 +378,7 @@ mod tests {
         for second in 0..200 {
             flows.packet(&segment(second % 2 == 0, ACK, second * SECOND), &mut out);
         }
-        flows.report(200 * SECOND, true, &mut out);
+        assert!(!flows.finish(200 * SECOND, usize::MAX, &mut out));
         let records = out.take();
         assert!(records.len() > 2);
         let packets: u64 = records
@@ -313,7 +400,7 @@ mod tests {
             s.source_mac = Mac([0x02, 0, 0, 0, 0, client]);
             flows.packet(&s, &mut out);
         }
-        flows.report(0, true, &mut out);
+        assert!(!flows.finish(0, usize::MAX, &mut out));
         let packets: Vec<_> =
             out.take().iter().map(|r| (text(r, Field::FlowMac), number(r, Field::FlowPackets))).collect();
         let expected = [("02:00:00:00:00:01", 2), ("02:00:00:00:00:02", 1)];
@@ -325,7 +412,7 @@ mod tests {
     fn the_originator_of_a_missed_syn_is_the_one_who_is_answered() {
         let (mut flows, mut out) = (Flows::new(8, 15 * SECOND, 60 * SECOND), Sink::default());
         flows.packet(&segment(false, SYN | ACK, 0), &mut out);
-        flows.report(0, true, &mut out);
+        assert!(!flows.finish(0, usize::MAX, &mut out));
         let [record] = out.take().try_into().unwrap();
         assert_eq!(text(&record, Field::FlowSourceAddress), "10.0.0.1");
         assert_eq!(text(&record, Field::FlowMac), "00:1b:21:00:00:01");

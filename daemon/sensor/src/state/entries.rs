@@ -1,0 +1,210 @@
+//! Entries that carry their own key, found by a keyed hash: for what every frame asks for.
+//!
+//! Nothing is relinked when an entry is used. A full table looks at the next [`LOOKED_AT`] entries in turn
+//! and gives up the one that was used least recently: an entry goes only while all the others looked at
+//! are as young or younger, and is not looked at again before all have been.
+
+use std::hash::BuildHasher;
+
+use foldhash::fast::RandomState;
+use hashbrown::HashTable;
+
+/// Entries that a full table looks at to find one to give up.
+pub(crate) const LOOKED_AT: usize = 32;
+
+/// What a table of entries holds.
+pub(crate) trait Entry {
+    /// What tells it from others.
+    type Key;
+    /// Its key.
+    fn key(&self) -> Self::Key;
+    /// Whether it is the entry of `key`.
+    fn is(&self, key: &Self::Key) -> bool;
+    /// The hash of a key. The key comes from the network and the state from chance.
+    fn hash(key: &Self::Key, state: &impl BuildHasher) -> u64;
+}
+
+/// Entries, close together in memory and without gaps; where one is changes when another is removed.
+#[derive(Debug)]
+pub(crate) struct Entries<E> {
+    /// Places of entries. Several tables, because one of them is at worst as large again as it need be.
+    index: Vec<HashTable<u32>>,
+    entries: Vec<E>,
+    state: RandomState,
+    hand: usize,
+}
+
+impl<E: Entry> Entries<E> {
+    /// Room for `capacity` entries; memory is taken as they come.
+    pub(crate) fn new(capacity: usize) -> Self {
+        let parts = capacity.div_ceil(ENTRIES_OF_A_PART).clamp(1, MAX_PARTS);
+        Entries {
+            index: (0..parts).map(|_| HashTable::new()).collect(),
+            entries: Vec::with_capacity(capacity),
+            state: RandomState::default(),
+            hand: 0,
+        }
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.entries.len()
+    }
+
+    /// The hash of a key in this table.
+    #[inline]
+    pub(crate) fn hash(&self, key: &E::Key) -> u64 {
+        E::hash(key, &self.state)
+    }
+
+    /// Where the entry of `key` is.
+    #[inline]
+    pub(crate) fn find(&self, hash: u64, key: &E::Key) -> Option<usize> {
+        let is = |at: &u32| self.entries.get(place(*at)).is_some_and(|entry| entry.is(key));
+        self.index.get(part(hash, self.index.len()))?.find(hash, is).map(|at| place(*at))
+    }
+
+    #[inline]
+    pub(crate) fn get_mut(&mut self, at: usize) -> Option<&mut E> {
+        self.entries.get_mut(at)
+    }
+
+    /// Adds an entry whose key is not there yet.
+    pub(crate) fn insert(&mut self, hash: u64, entry: E) {
+        let (Ok(at), parts) = (u32::try_from(self.entries.len()), self.index.len()) else { return };
+        self.entries.push(entry);
+        if let Some(index) = self.index.get_mut(part(hash, parts)) {
+            let (entries, state) = (&self.entries, &self.state);
+            index.insert_unique(hash, at, |at| {
+                entries.get(place(*at)).map_or(0, |entry| E::hash(&entry.key(), state))
+            });
+        }
+    }
+
+    /// Removes an entry. The last one takes its place.
+    pub(crate) fn remove(&mut self, at: usize) -> Option<E> {
+        let last = self.entries.len().checked_sub(1)?;
+        let hash = self.hash(&self.entries.get(at)?.key());
+        let moved = self.hash(&self.entries.get(last)?.key());
+        let parts = self.index.len();
+        if let Some(index) = self.index.get_mut(part(hash, parts))
+            && let Ok(found) = index.find_entry(hash, |place_of| place(*place_of) == at)
+        {
+            found.remove();
+        }
+        if at != last
+            && let Some(index) = self.index.get_mut(part(moved, parts))
+            && let Some(place_of) = index.find_mut(moved, |place_of| place(*place_of) == last)
+        {
+            *place_of = u32::try_from(at).unwrap_or_default();
+        }
+        Some(self.entries.swap_remove(at))
+    }
+
+    /// The entry that was used least recently of those that are looked at in this turn, and when.
+    pub(crate) fn oldest(&mut self, last_used: impl Fn(&E) -> u64) -> Option<(u64, usize)> {
+        let count = self.entries.len();
+        let turn = (0..LOOKED_AT.min(count)).map(|step| (self.hand + step) % count);
+        let oldest = turn.filter_map(|at| self.entries.get(at).map(|entry| (last_used(entry), at))).min();
+        self.hand = (self.hand + LOOKED_AT) % count.max(1);
+        oldest
+    }
+
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &E> {
+        self.entries.iter()
+    }
+
+    pub(crate) fn iter_mut(&mut self) -> impl Iterator<Item = &mut E> {
+        self.entries.iter_mut()
+    }
+
+    /// Takes all entries.
+    pub(crate) fn take(&mut self) -> Vec<E> {
+        self.index.iter_mut().for_each(|index| *index = HashTable::new());
+        std::mem::take(&mut self.entries)
+    }
+}
+
+/// The part of the index for a hash: by bits that the part itself does not use.
+#[inline]
+fn part(hash: u64, parts: usize) -> usize {
+    if parts == 1 {
+        return 0;
+    }
+    let [_, _, b, c, d, e, _, _] = hash.to_le_bytes();
+    let parts = u64::try_from(parts).unwrap_or(1);
+    usize::try_from((u64::from(u32::from_le_bytes([b, c, d, e])) * parts) >> 32).unwrap_or(0)
+}
+
+#[inline]
+fn place(at: u32) -> usize {
+    usize::try_from(at).unwrap_or(usize::MAX)
+}
+
+/// A part of the index holds so many when it is almost full: 7/8 of 2^17 slots, less what chance adds.
+const ENTRIES_OF_A_PART: usize = 112_000;
+const MAX_PARTS: usize = 64;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    use std::collections::HashMap;
+
+    #[derive(Debug, Clone, PartialEq)]
+    struct Seen(u16, u64);
+
+    impl Entry for Seen {
+        type Key = u16;
+        fn key(&self) -> u16 {
+            self.0
+        }
+        fn is(&self, key: &u16) -> bool {
+            self.0 == *key
+        }
+        fn hash(key: &u16, state: &impl BuildHasher) -> u64 {
+            state.hash_one(key)
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn behaves_like_a_map(
+            parts in 1..4usize,
+            actions in prop::collection::vec((any::<bool>(), 0..40u16), 0..300),
+        ) {
+            let mut entries = Entries::new(parts * ENTRIES_OF_A_PART);
+            prop_assert_eq!(entries.index.len(), parts);
+            let mut model = HashMap::new();
+            for (step, (adds, key)) in (0u64..).zip(actions) {
+                let hash = entries.hash(&key);
+                match (adds, entries.find(hash, &key)) {
+                    (_, None) => {
+                        entries.insert(hash, Seen(key, step));
+                        prop_assert_eq!(model.insert(key, step), None);
+                    }
+                    (true, Some(at)) => {
+                        entries.get_mut(at).unwrap().1 = step;
+                        prop_assert!(model.insert(key, step).is_some());
+                    }
+                    (false, Some(at)) => {
+                        prop_assert_eq!(entries.remove(at).map(|e| e.1), model.remove(&key));
+                    }
+                }
+                let held: HashMap<u16, u64> = entries.iter().map(|e| (e.0, e.1)).collect();
+                prop_assert_eq!(&held, &model);
+                prop_assert_eq!(entries.len(), model.len());
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_given_up_is_the_oldest_of_those_looked_at_and_each_has_its_turn() {
+        let mut entries = Entries::new(100);
+        for key in 0..96 {
+            entries.insert(entries.hash(&key), Seen(key, 1_000 - u64::from(key)));
+        }
+        let turns: Vec<_> = (0..4).map(|_| entries.oldest(|e| e.1).unwrap()).collect();
+        assert_eq!(turns, [(969, 31), (937, 63), (905, 95), (969, 31)]);
+        assert_eq!(Entries::<Seen>::new(8).oldest(|e| e.1), None);
+    }
+}

@@ -1,0 +1,417 @@
+//! One flow in little room: 52 octets with IPv4 addresses, so that a million fit in 64 MiB with their index.
+
+use std::hash::{BuildHasher, Hash, Hasher};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+use headgate_record::Mac;
+
+use super::{ACK, Endpoint, FIN, RST, SYN, Segment};
+use crate::state::InterfaceNumber;
+use crate::state::entries::Entry;
+
+/// An address of one family, in the order of addresses.
+pub(super) trait Address: Copy + Ord + Hash {
+    fn to_ip(self) -> IpAddr;
+}
+
+impl Address for u32 {
+    fn to_ip(self) -> IpAddr {
+        Ipv4Addr::from_bits(self).into()
+    }
+}
+
+/// Words, so that an entry has no gaps.
+impl Address for [u32; 4] {
+    fn to_ip(self) -> IpAddr {
+        Ipv6Addr::from_bits(self.iter().fold(0, |bits, word| bits << 32 | u128::from(*word))).into()
+    }
+}
+
+/// Which flow: both ends in order, VLAN and protocol.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) struct Key<A> {
+    low: A,
+    high: A,
+    ports: [u16; 2],
+    /// VLAN, protocol and [`ANONYMOUS`], where an entry has them.
+    facts: u32,
+    /// Who sent it, where the source address does not tell: many clients send from 0.0.0.0 and ::. Else zeros.
+    sender: Mac,
+}
+
+impl<A: Address> Key<A> {
+    /// The key of a segment's flow, and whether the low end sent it.
+    #[inline]
+    pub(super) fn new(segment: &Segment, source: A, destination: A, is_anonymous: bool) -> (Self, bool) {
+        let (from, to) = ((source, segment.source.1), (destination, segment.destination.1));
+        let from_low = from <= to;
+        let (low, high) = if from_low { (from, to) } else { (to, from) };
+        let facts = u32::from(segment.vlan & MAX_VLAN) | u32::from(segment.protocol) << PROTOCOL_SHIFT;
+        let (facts, sender) =
+            if is_anonymous { (facts | ANONYMOUS, segment.source_mac) } else { (facts, NOBODY) };
+        (Key { low: low.0, high: high.0, ports: [low.1, high.1], facts, sender }, from_low)
+    }
+}
+
+/// A flow, or its part since the last record. Times of 48 bits are those near a reference ([`near`]).
+#[derive(Debug)]
+pub(super) struct Flow<A> {
+    low: A,
+    high: A,
+    ports: [u16; 2],
+    /// VLAN (12 bits), interface (6), protocol (8), handshake (3), and the three flags below.
+    facts: u32,
+    /// Control bits forward (12) and reverse (12), and the upper part of `handshake_low` (8).
+    control: u32,
+    /// When the SYN came, the lower part of 40 bits; once the handshake is complete, its round-trip time.
+    handshake_low: u32,
+    /// Of the originator.
+    mac: Mac,
+    started: Bits48,
+    lasted: Bits48,
+    /// Forward and reverse. What does not fit is carried elsewhere ([`Counts`]).
+    packets: [u16; 2],
+    octets: [[u8; 3]; 2],
+}
+
+/// How far the TCP handshake was seen (RFC 9293, 3.5).
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Handshake {
+    Unseen,
+    Syn,
+    SynAck,
+    Complete,
+    /// As before, and already in a record; or not to be measured any more.
+    Over,
+}
+
+/// Packets and octets, forward and reverse.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub(super) struct Counts {
+    pub(super) packets: [u64; 2],
+    pub(super) octets: [u64; 2],
+}
+
+impl Counts {
+    pub(super) fn add(&mut self, other: &Counts) {
+        for (sum, more) in self.packets.iter_mut().zip(other.packets) {
+            *sum = sum.saturating_add(more);
+        }
+        for (sum, more) in self.octets.iter_mut().zip(other.octets) {
+            *sum = sum.saturating_add(more);
+        }
+    }
+}
+
+impl<A: Address> Entry for Flow<A> {
+    type Key = Key<A>;
+
+    fn key(&self) -> Key<A> {
+        Key {
+            low: self.low,
+            high: self.high,
+            ports: self.ports,
+            facts: self.facts & KEY_FACTS,
+            sender: if self.has(ANONYMOUS) { self.mac } else { NOBODY },
+        }
+    }
+
+    #[inline]
+    fn is(&self, key: &Key<A>) -> bool {
+        self.low == key.low
+            && self.high == key.high
+            && self.ports == key.ports
+            && self.facts & KEY_FACTS == key.facts
+            && (key.facts & ANONYMOUS == 0 || self.mac == key.sender)
+    }
+
+    #[inline]
+    fn hash(key: &Key<A>, state: &impl BuildHasher) -> u64 {
+        let mut hasher = state.build_hasher();
+        key.low.hash(&mut hasher);
+        key.high.hash(&mut hasher);
+        let [low, high] = key.ports.map(u64::from);
+        hasher.write_u64(low << 48 | high << 32 | u64::from(key.facts));
+        if key.facts & ANONYMOUS != 0 {
+            hasher.write(&key.sender.0);
+        }
+        hasher.finish()
+    }
+}
+
+impl<A: Address> Flow<A> {
+    /// A flow that begins with `segment`, which is still to be added.
+    pub(super) fn new(segment: &Segment, key: &Key<A>, from_low: bool) -> Self {
+        // The originator of a handshake whose SYN was missed is the one who is answered.
+        let answered = segment.flags & SYN_ACK == SYN_ACK && key.facts & ANONYMOUS == 0;
+        let mut facts = key.facts | u32::from(segment.interface.0 & MAX_INTERFACE) << INTERFACE_SHIFT;
+        if from_low != answered {
+            facts |= ORIGINATOR_IS_LOW;
+        }
+        Flow {
+            low: key.low,
+            high: key.high,
+            ports: key.ports,
+            facts,
+            control: 0,
+            handshake_low: 0,
+            mac: if answered { segment.destination_mac } else { segment.source_mac },
+            started: Bits48::new(segment.time),
+            lasted: Bits48::default(),
+            packets: [0; 2],
+            octets: [[0; 3]; 2],
+        }
+    }
+
+    /// Adds a segment. Counts that the entry has no room for are returned; they are to be carried.
+    #[inline]
+    pub(super) fn add(&mut self, segment: &Segment, from_low: bool, reference: u64) -> Option<Counts> {
+        let forward = from_low == self.has(ORIGINATOR_IS_LOW);
+        let since_start = segment.time.saturating_sub(self.started(reference)).min(MAX_BITS48);
+        if since_start > self.lasted.get() {
+            self.lasted = Bits48::new(since_start);
+        }
+        let flags = u32::from(segment.flags & MAX_FLAGS);
+        self.control |= if forward { flags } else { flags << FLAGS_BITS };
+        let handshake = self.handshake();
+        if segment.flags & SYN != 0 || handshake == Handshake::SynAck {
+            self.shake_hands(handshake, segment, forward, since_start);
+        }
+        self.count(usize::from(!forward), segment.bytes)
+    }
+
+    #[inline]
+    fn count(&mut self, direction: usize, bytes: u64) -> Option<Counts> {
+        let (packets, octets) = (self.packets.get_mut(direction)?, self.octets.get_mut(direction)?);
+        let [a, b, c] = *octets;
+        let sum = u64::from(u32::from_le_bytes([a, b, c, 0])).saturating_add(bytes);
+        if let (Some(more), 0..=MAX_OCTETS) = (packets.checked_add(1), sum) {
+            let [a, b, c, ..] = sum.to_le_bytes();
+            (*packets, *octets) = (more, [a, b, c]);
+            return None;
+        }
+        let mut carried = Counts::default();
+        *carried.packets.get_mut(direction)? = u64::from(*packets) + 1;
+        *carried.octets.get_mut(direction)? = sum;
+        (*packets, *octets) = (0, [0; 3]);
+        self.facts |= CARRIED;
+        Some(carried)
+    }
+
+    fn shake_hands(&mut self, handshake: Handshake, segment: &Segment, forward: bool, since_start: u64) {
+        let (next, time) = match (handshake, forward, segment.flags & SYN_ACK) {
+            (Handshake::Unseen, true, SYN) => (Handshake::Syn, segment.time),
+            (Handshake::Syn, false, SYN_ACK) => (Handshake::SynAck, self.handshake_time()),
+            (Handshake::SynAck, true, ACK) if since_start < MAX_HANDSHAKE => {
+                (Handshake::Complete, self.since_syn(segment.time))
+            }
+            (Handshake::SynAck, true, ACK) => (Handshake::Over, 0),
+            _ => return,
+        };
+        self.set_handshake(next, time);
+    }
+
+    /// After a record the flow goes on and counts from zero, so that nothing is counted twice.
+    pub(super) fn continue_from(&mut self, time: u64) {
+        let next = match self.handshake() {
+            Handshake::Complete => Handshake::Over,
+            Handshake::Syn | Handshake::SynAck
+                if self.lasted() >= MAX_HANDSHAKE || self.since_syn(time) >= MAX_HANDSHAKE =>
+            {
+                Handshake::Over
+            }
+            as_before => as_before,
+        };
+        self.started = Bits48::new(time);
+        self.lasted = Bits48::default();
+        self.packets = [0; 2];
+        self.octets = [[0; 3]; 2];
+        self.control &= !BOTH_FLAGS;
+        self.facts &= !CARRIED;
+        self.set_handshake(next, self.handshake_time());
+    }
+
+    /// A reset, or a FIN each way.
+    pub(super) fn has_ended(&self) -> bool {
+        let [forward, reverse] = self.flags();
+        (forward | reverse) & RST != 0 || forward & reverse & FIN != 0
+    }
+
+    /// Originator and responder.
+    pub(super) fn ends(&self) -> (Endpoint, Endpoint) {
+        let [low, high] = self.ports;
+        let (low, high) = ((self.low.to_ip(), low), (self.high.to_ip(), high));
+        if self.has(ORIGINATOR_IS_LOW) { (low, high) } else { (high, low) }
+    }
+
+    #[inline]
+    pub(super) fn started(&self, reference: u64) -> u64 {
+        near(reference, self.started)
+    }
+
+    #[inline]
+    pub(super) fn lasted(&self) -> u64 {
+        self.lasted.get()
+    }
+
+    #[inline]
+    pub(super) fn ended(&self, reference: u64) -> u64 {
+        self.started(reference).saturating_add(self.lasted())
+    }
+
+    /// Of the originator.
+    pub(super) fn mac(&self) -> Mac {
+        self.mac
+    }
+
+    pub(super) fn vlan(&self) -> u16 {
+        u16::try_from(self.facts & u32::from(MAX_VLAN)).unwrap_or_default()
+    }
+
+    pub(super) fn interface(&self) -> InterfaceNumber {
+        let [number, ..] = (self.facts >> INTERFACE_SHIFT).to_le_bytes();
+        InterfaceNumber(number & MAX_INTERFACE)
+    }
+
+    pub(super) fn protocol(&self) -> u8 {
+        let [number, ..] = (self.facts >> PROTOCOL_SHIFT).to_le_bytes();
+        number
+    }
+
+    /// Control bits, forward and reverse.
+    pub(super) fn flags(&self) -> [u16; 2] {
+        [self.control, self.control >> FLAGS_BITS].map(|bits| {
+            let [low, high, ..] = bits.to_le_bytes();
+            u16::from_le_bytes([low, high]) & MAX_FLAGS
+        })
+    }
+
+    /// What was counted and not carried.
+    pub(super) fn counts(&self) -> Counts {
+        let octets = self.octets.map(|[a, b, c]| u64::from(u32::from_le_bytes([a, b, c, 0])));
+        Counts { packets: self.packets.map(u64::from), octets }
+    }
+
+    /// Whether some counts were carried since the last record.
+    pub(super) fn is_carried(&self) -> bool {
+        self.has(CARRIED)
+    }
+
+    /// From the SYN to the acknowledgment of its answer, nanoseconds, where they were seen and are in no record yet.
+    pub(super) fn round_trip(&self) -> Option<u64> {
+        (self.handshake() == Handshake::Complete).then(|| self.handshake_time())
+    }
+
+    #[inline]
+    fn handshake(&self) -> Handshake {
+        match self.facts >> HANDSHAKE_SHIFT & HANDSHAKE_MASK {
+            0 => Handshake::Unseen,
+            1 => Handshake::Syn,
+            2 => Handshake::SynAck,
+            3 => Handshake::Complete,
+            _ => Handshake::Over,
+        }
+    }
+
+    fn handshake_time(&self) -> u64 {
+        let [.., high] = self.control.to_le_bytes();
+        u64::from(high) << 32 | u64::from(self.handshake_low)
+    }
+
+    fn since_syn(&self, time: u64) -> u64 {
+        time.wrapping_sub(self.handshake_time()) & MAX_BITS40
+    }
+
+    fn set_handshake(&mut self, state: Handshake, time: u64) {
+        let [a, b, c, d, high, ..] = time.to_le_bytes();
+        self.handshake_low = u32::from_le_bytes([a, b, c, d]);
+        self.control = self.control & BOTH_FLAGS | u32::from(high) << (2 * FLAGS_BITS);
+        let number = match state {
+            Handshake::Unseen => 0,
+            Handshake::Syn => 1,
+            Handshake::SynAck => 2,
+            Handshake::Complete => 3,
+            Handshake::Over => 4,
+        };
+        self.facts = self.facts & !(HANDSHAKE_MASK << HANDSHAKE_SHIFT) | number << HANDSHAKE_SHIFT;
+    }
+
+    #[inline]
+    fn has(&self, fact: u32) -> bool {
+        self.facts & fact != 0
+    }
+}
+
+/// The lower 48 bits of a number of nanoseconds: 78 hours.
+#[derive(Clone, Copy, Debug, Default)]
+struct Bits48([u16; 3]);
+
+impl Bits48 {
+    #[inline]
+    fn new(ns: u64) -> Self {
+        let [a, b, c, d, e, f, ..] = ns.to_le_bytes();
+        Bits48([u16::from_le_bytes([a, b]), u16::from_le_bytes([c, d]), u16::from_le_bytes([e, f])])
+    }
+
+    #[inline]
+    fn get(self) -> u64 {
+        let [low, middle, high] = self.0.map(u64::from);
+        high << 32 | middle << 16 | low
+    }
+}
+
+/// The time that has these bits and is nearest to `reference`: right within 39 hours of it. A flow is recorded once a
+/// day at least, and swept once a second of the time that the reference is moved with.
+#[inline]
+fn near(reference: u64, time: Bits48) -> u64 {
+    let ahead = time.get().wrapping_sub(reference) << 16;
+    reference.saturating_add_signed(ahead.cast_signed() >> 16)
+}
+
+const NOBODY: Mac = Mac([0; 6]);
+/// Longest handshake that is measured, nanoseconds: 9 minutes, half of what its 40 bits tell apart.
+const MAX_HANDSHAKE: u64 = 1 << 39;
+const MAX_BITS40: u64 = (1 << 40) - 1;
+const MAX_BITS48: u64 = (1 << 48) - 1;
+const MAX_OCTETS: u64 = (1 << 24) - 1;
+/// RFC 9293, 3.1: the control bits and the reserved ones before them.
+const MAX_FLAGS: u16 = 0x0fff;
+const FLAGS_BITS: u32 = 12;
+const BOTH_FLAGS: u32 = 0x00ff_ffff;
+const MAX_VLAN: u16 = 0x0fff;
+const INTERFACE_SHIFT: u32 = 12;
+const MAX_INTERFACE: u8 = 0x3f;
+const PROTOCOL_SHIFT: u32 = 18;
+const HANDSHAKE_SHIFT: u32 = 26;
+const HANDSHAKE_MASK: u32 = 7;
+/// The flow is told from others by its sender's MAC address, too.
+const ANONYMOUS: u32 = 1 << 29;
+const ORIGINATOR_IS_LOW: u32 = 1 << 30;
+const CARRIED: u32 = 1 << 31;
+/// What of `facts` tells flows apart.
+const KEY_FACTS: u32 = 0x0fff | 0xff << PROTOCOL_SHIFT | ANONYMOUS;
+const SYN_ACK: u16 = SYN | ACK;
+// Interfaces are told apart by 6 bits.
+const _: () = assert!(crate::engine::MAX_INTERFACES == 64);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_million_flows_fit_where_they_are_promised_to() {
+        assert_eq!((size_of::<Flow<u32>>(), size_of::<Flow<[u32; 4]>>()), (52, 76));
+    }
+
+    #[test]
+    fn a_time_is_found_again_on_either_side_of_its_reference() {
+        const HOUR: u64 = 3_600_000_000_000;
+        for reference in [0, 39 * HOUR, 1_750_000_000_123_456_789, u64::MAX - 40 * HOUR] {
+            for away in [0, 1, HOUR, 38 * HOUR] {
+                for time in [reference.saturating_sub(away), reference.saturating_add(away)] {
+                    assert_eq!(near(reference, Bits48::new(time)), time);
+                }
+            }
+        }
+    }
+}
