@@ -32,7 +32,12 @@ impl ReleaseGate {
         if !self.randomised_macs && is_randomised(record) {
             return Verdict::Withhold(RANDOMISED_MAC);
         }
-        Verdict::Release(build(record.clone(), &self.treatments, self.lengths, Some((pseudonyms, Purpose::Release))))
+        Verdict::Release(build(
+            record.clone(),
+            &self.treatments,
+            self.lengths,
+            Some((pseudonyms, Purpose::Release)),
+        ))
     }
 
     /// Whether records of devices with a randomised (locally administered) MAC address may leave.

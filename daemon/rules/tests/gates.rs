@@ -132,7 +132,7 @@ fn the_sensor_narrows_all_but_pseudonyms_and_the_store_does_it_again() {
 fn a_kind_that_is_not_collected_goes_no_further() {
     let rules = rules("[collect]\nkinds = [\"flow\"]\n");
     let record = device([0, 0x1b, 0x21, 1, 2, 3]);
-    assert_eq!(rules.collect().narrow(record), None);
+    assert_eq!(rules.collect().narrow(record.clone()), None);
     assert_eq!(rules.collect().admit(&record, &Keys), None);
     assert_eq!(rules.release().release(&record, &Keys), Verdict::Withhold("kind"));
 }

@@ -73,5 +73,5 @@ pub use addresses::{Address, Addresses};
 pub use cursor::Cursor;
 pub use error::{Faults, Kind, Layer, MAX_FAULTS, Malformed};
 pub use link::Link;
-pub use packet::{Application, Encapsulation, Framing, Network, Packet, Transport, Wireless, parse};
+pub use packet::{Application, Encapsulation, Framing, Network, Packet, Transport, Tunnel, Wireless, parse};
 pub use text::{Octets, Text};

@@ -7,7 +7,7 @@ use std::fmt;
 
 use serde::{Serialize, Serializer};
 
-use crate::{Malformed, cursor::Cursor, ethernet, registry::registry};
+use crate::{Kind, Malformed, cursor::Cursor, ethernet, registry::registry};
 
 /// Octets of the shortest header: DSAP, SSAP and a control field of one octet.
 pub const HEADER_LEN: usize = 3;
@@ -250,7 +250,7 @@ pub fn is_length(ethertype: u16) -> bool {
 /// Ends the frame where the length field says, so that padding is not taken for payload.
 ///
 /// # Errors
-/// [`crate::Kind::Length`] when the frame on the wire is shorter; the cursor then keeps what there is.
+/// [`Kind::Length`] when the frame on the wire is shorter; the cursor then keeps what there is.
 pub fn limit(cursor: &mut Cursor<'_>, length: u16) -> Result<(), Malformed> {
     cursor.limit(usize::from(length))
 }
@@ -263,6 +263,10 @@ pub fn limit(cursor: &mut Cursor<'_>, length: u16) -> Result<(), Malformed> {
 pub fn parse(cursor: &mut Cursor<'_>) -> Result<Option<Header>, Malformed> {
     if cursor.rest().starts_with(&NOVELL) {
         return Ok(None);
+    }
+    // A frame of two octets is too short for a header, and may be Novell's if the capture does not show both.
+    if cursor.is_cut() && NOVELL.starts_with(cursor.rest()) {
+        return Err(cursor.malformed(Kind::NotCaptured));
     }
     let [dsap, ssap, first] = *cursor.array::<HEADER_LEN>()?;
     let (dsap, response, ssap) = (Lsap::from(dsap), ssap & 0x01 != 0, Lsap::from(ssap & 0xfe));

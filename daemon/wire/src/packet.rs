@@ -11,6 +11,9 @@ use crate::{
 mod ip;
 mod layers;
 mod read;
+mod tunnel;
+
+pub use tunnel::Tunnel;
 
 /// A frame, as far as it could be read.
 #[derive(Clone, Debug, PartialEq)]
@@ -30,6 +33,10 @@ pub struct Packet<'a> {
     pub transport: Transport<'a>,
     /// What the IP packet or UDP datagram carries, where it is a protocol that is read here.
     pub application: Application<'a>,
+    /// A tunnel that the packet is one of, and the packet within.
+    pub tunnel: Option<Box<Tunnel<'a>>>,
+    /// Whether this is the packet within a tunnel. No other tunnel is opened in it.
+    pub is_inner: bool,
     /// The first part that is malformed. Everything that was read before it, and beside it, is
     /// still here.
     pub malformed: Option<Malformed>,

@@ -1,6 +1,6 @@
 //! What the headers of tunnels have in common.
 
-use crate::ethernet;
+use crate::{capwap, erspan, ethernet, geneve, gre, tzsp, vxlan};
 
 /// What a tunnel's header has behind it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -17,6 +17,25 @@ pub enum Inner {
     Ieee80211,
     /// Nothing that is read here.
     Unknown,
+}
+
+/// The header of a tunnel.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Header {
+    /// None of its own: IP within IP (RFC 2003, RFC 2473, RFC 4213).
+    Ip,
+    /// GRE.
+    Gre(gre::Header),
+    /// ERSPAN within GRE.
+    Erspan(gre::Header, erspan::Header),
+    /// VXLAN.
+    Vxlan(vxlan::Header),
+    /// GENEVE.
+    Geneve(geneve::Header),
+    /// TZSP.
+    Tzsp(tzsp::Header),
+    /// CAPWAP data.
+    Capwap(capwap::Header),
 }
 
 /// Ethernet type of bridged Ethernet frames (RFC 1701).

@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::{Kind, Layer};
+use crate::Layer;
 
 fn read(bytes: &[u8]) -> Result<Option<Header>, Malformed> {
     parse(&mut Cursor::new(bytes, 0, Layer::Llc))
@@ -46,6 +46,16 @@ fn an_access_point_names_what_follows_an_information_frame() {
     assert_eq!(header(&[0x06, 0x06, 3]).content(), Content::Ethertype(ethernet::IPV4));
     assert_eq!(header(&[0xf0, 0xf0, 2, 4]).content(), Content::Service(Lsap::NetBios));
     assert_eq!(header(&[0x11, 0x10, 3]).content(), Content::Service(Lsap::Unknown(0x11)));
+}
+
+#[test]
+fn a_cut_within_novells_two_octets_is_not_a_short_header() {
+    let whole = [0xff, 0xff];
+    assert_eq!(read(&whole), Ok(None));
+    for cut in 0..whole.len() {
+        let fault = parse(&mut Cursor::new(&whole[..cut], 2, Layer::Llc)).unwrap_err();
+        assert_eq!((fault.kind, fault.offset), (Kind::NotCaptured, 0));
+    }
 }
 
 #[test]

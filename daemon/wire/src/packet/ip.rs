@@ -1,6 +1,7 @@
 //! IP packets and what they carry.
 
 use super::read::Outcome;
+use super::tunnel;
 use super::{Application, Network, Packet, Transport};
 use crate::{
     Cursor, Layer, dhcpv4, dhcpv6, discovery, icmp, icmpv6, igmp, ipsec, ipv4, ipv6, mdns, mld, ndp, radius,
@@ -130,7 +131,12 @@ impl<'a> Packet<'a> {
                 self.encapsulation().authentication = Some(header);
                 return self.read_authenticated(header.next_header, more_fragments, cursor);
             }
-            other => self.transport = Transport::Other(other),
+            other => {
+                self.transport = Transport::Other(other);
+                if tunnel::is_protocol(other) && !more_fragments && !self.is_inner {
+                    return self.read_ip_tunnel(other, cursor);
+                }
+            }
         }
         Ok(())
     }
@@ -154,6 +160,9 @@ impl<'a> Packet<'a> {
 
     #[inline(always)]
     fn read_datagram(&mut self, source: u16, destination: u16, cursor: Cursor<'a>) -> Outcome {
+        if tunnel::is_between(source, destination) && !self.is_inner {
+            return self.read_udp_tunnel(source, destination, cursor);
+        }
         if is_known(source) || is_known(destination) {
             return self.read_application(source, destination, cursor);
         }

@@ -2,8 +2,9 @@
 
 use serde::ser::{Serialize, SerializeSeq, Serializer};
 
-use super::{Application, Framing, Network, Packet, Transport};
+use super::{Application, Framing, Network, Packet, Transport, Tunnel};
 use crate::Layer;
+use crate::tunnel::Header;
 
 /// The layers, outermost first, each with its name as `layer` and every field that was read.
 impl Serialize for Packet<'_> {
@@ -62,7 +63,24 @@ impl<Q: SerializeSeq> Layers<Q> {
         let authentication = packet.encapsulation.as_ref().and_then(|e| e.authentication);
         self.maybe(Layer::Ah, authentication.as_ref())?;
         self.transport(&packet.transport)?;
-        self.application(&packet.application)
+        self.application(&packet.application)?;
+        packet.tunnel.as_ref().map_or(Ok(()), |tunnel| self.tunnel(tunnel))
+    }
+
+    fn tunnel(&mut self, tunnel: &Tunnel<'_>) -> Result<(), Q::Error> {
+        match &tunnel.header {
+            Header::Ip => {}
+            Header::Gre(header) => self.put(Layer::Gre, header)?,
+            Header::Erspan(gre, header) => {
+                self.put(Layer::Gre, gre)?;
+                self.put(Layer::Erspan, header)?;
+            }
+            Header::Vxlan(header) => self.put(Layer::Vxlan, header)?,
+            Header::Geneve(header) => self.put(Layer::Geneve, header)?,
+            Header::Tzsp(header) => self.put(Layer::Tzsp, header)?,
+            Header::Capwap(header) => self.put(Layer::Capwap, header)?,
+        }
+        tunnel.inner.as_ref().map_or(Ok(()), |packet| self.packet(packet))
     }
 
     fn framing(&mut self, framing: &Framing<'_>) -> Result<(), Q::Error> {

@@ -30,7 +30,7 @@ pub(super) fn frame<'a>(
 }
 
 impl<'a> Packet<'a> {
-    fn new(stripped: Option<vlan::Tag>) -> Self {
+    pub(super) fn new(stripped: Option<vlan::Tag>) -> Self {
         Packet {
             framing: Framing::None,
             tags: stripped.into_iter().collect(),
@@ -39,6 +39,8 @@ impl<'a> Packet<'a> {
             network: Network::Other,
             transport: Transport::None,
             application: Application::None,
+            tunnel: None,
+            is_inner: false,
             malformed: None,
         }
     }
@@ -128,7 +130,12 @@ impl<'a> Packet<'a> {
         Ok(())
     }
 
-    fn read_ieee80211(&mut self, cursor: Cursor<'a>, mut wireless: Wireless, data_pad: bool) -> Outcome {
+    pub(super) fn read_ieee80211(
+        &mut self,
+        cursor: Cursor<'a>,
+        mut wireless: Wireless,
+        data_pad: bool,
+    ) -> Outcome {
         let mut cursor = cursor.enter(Layer::Ieee80211);
         let header = ieee80211::parse(&mut cursor, data_pad);
         let (payload, fault) = match &header {
@@ -145,7 +152,7 @@ impl<'a> Packet<'a> {
     }
 
     #[inline(always)]
-    fn read_tags(&mut self, mut cursor: Cursor<'a>, ethertype: u16) -> Outcome {
+    pub(super) fn read_tags(&mut self, mut cursor: Cursor<'a>, ethertype: u16) -> Outcome {
         self.ethertype = ethertype;
         self.ethertype = vlan::parse(&mut cursor, ethertype, &mut self.tags)?;
         self.read_ethertype(cursor, self.ethertype)
@@ -153,7 +160,7 @@ impl<'a> Packet<'a> {
 
     /// What an Ethernet type announces. MPLS and LLC announce another one, at most once each.
     #[inline(always)]
-    fn read_ethertype(&mut self, cursor: Cursor<'a>, ethertype: u16) -> Outcome {
+    pub(super) fn read_ethertype(&mut self, cursor: Cursor<'a>, ethertype: u16) -> Outcome {
         self.ethertype = ethertype;
         match ethertype {
             ethernet::IPV4 => self.read_ipv4(cursor.enter(Layer::Ipv4)),
