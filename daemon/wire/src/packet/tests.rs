@@ -283,6 +283,18 @@ fn options_are_stepped_over_to_the_transport() {
 }
 
 #[test]
+fn a_malformed_option_does_not_hide_the_transport() {
+    let mut packet = ipv4(6, &[&[148, 3, 0, 0][..], &syn()].concat());
+    packet[0] = 0x46;
+    let frame = ethernet(0x0800, &packet);
+    assert_eq!(fault(&frame, 0), Some((Layer::Ipv4, 34, Kind::Length)));
+    assert!(matches!(read(&frame).transport, Transport::Tcp(t) if t.destination == 443));
+    let frame = ethernet(0x86dd, &ipv6(60, &[&[6, 0, 5, 9, 0, 0, 0, 0][..], &syn()].concat()));
+    assert_eq!(fault(&frame, 0), Some((Layer::Ipv6, 56, Kind::Length)));
+    assert!(matches!(read(&frame).transport, Transport::Tcp(t) if t.destination == 443));
+}
+
+#[test]
 fn a_later_fragment_has_no_transport_header() {
     let mut packet = ipv4(17, &udp(68, 67, &dhcp()));
     packet[6] = 0x20;
