@@ -2,17 +2,21 @@
 
 use std::ops::ControlFlow;
 use std::path::Path;
+use std::sync::mpsc::{self, Receiver, SyncSender};
+use std::thread;
 
 use headgate_capture::{self as capture, File, FileError, FileSummary};
 use headgate_record::Record;
-use headgate_rules::filter::{MAX_REASON, VlanTag};
+use headgate_rules::filter::{MAX_REASON, Program, VlanTag};
 use headgate_service::config::InterfaceName;
 use headgate_wire::Link;
 
+use self::batch::Batch;
 use crate::engine::Engine;
 use crate::error::SensorError;
 
-/// Reads a file: each packet is first cut by the same program that the kernel runs on a wire.
+/// Reads a file: each packet is first cut by the same program that the kernel runs on a wire. One thread reads and cuts,
+/// the caller's uses what is kept, in the order of the file.
 ///
 /// Records go to `take` as they are made; it ends the reading by breaking. What is still under way at the
 /// end of the file stays in the engine, so that several files can follow each other.
@@ -24,28 +28,25 @@ pub fn replay(
     path: &Path,
     take: &mut dyn FnMut(Vec<Record>) -> ControlFlow<()>,
 ) -> Result<FileSummary, SensorError> {
-    let mut file = File::open(path).map_err(SensorError::from)?;
+    let file = File::open(path).map_err(SensorError::from)?;
     let program = engine.rules().filter().clone();
     let stem = path.file_stem().map(|s| s.to_string_lossy().into_owned()).unwrap_or_default();
-    let mut current: Option<(String, usize)> = None;
-    let result = file.read(
-        |frame| match (Link::from_linktype(frame.link), frame.bytes.len()) {
-            // Kept as they are, so few octets of a frame would say that a rule excluded it.
-            (None, _) | (_, 0..=MAX_REASON) => 0,
-            (Some(Link::Ethernet), _) => program.run(frame.bytes, frame.tag.map(|t| VlanTag(t.control))),
-            // The kernel's program is for Ethernet. Of other links the collect gate alone decides.
-            (Some(_), whole) => whole,
-        },
-        |interface, frame| {
-            // Neighbours in a file are mostly of one interface.
-            let number = match &current {
-                Some((known, number)) if known == interface => *number,
-                _ => current.insert((interface.to_owned(), engine.interface(name(interface, &stem)))).1,
-            };
-            engine.frame(number, &frame);
-            if engine.has_records() { take(engine.take()) } else { ControlFlow::Continue(()) }
-        },
-    );
+    let (send, full) = mpsc::sync_channel(BATCHES_WAITING);
+    let (give_back, empty) = mpsc::channel();
+    let result = thread::scope(|scope| {
+        let reader = scope.spawn(move || read(file, &program, &send, &empty));
+        // Ends when the reader has ended, or by breaking: then nobody takes what it reads, and it ends too.
+        for mut batch in full {
+            if use_batch(engine, &batch, &stem, take).is_break() {
+                break;
+            }
+            batch.clear();
+            let _ = give_back.send(batch);
+        }
+        reader.join()
+    });
+    // A panic of the reader is one of ours.
+    let result = result.unwrap_or_else(|panic| std::panic::resume_unwind(panic));
     let summary = match &result {
         Ok(summary) => Some(summary),
         Err(error) => FileError::summary(error),
@@ -59,6 +60,52 @@ pub fn replay(
     result.map_err(|e| SensorError::from(capture::Error::from(e)))
 }
 
+/// Reads and cuts frames until the file ends or nobody takes them.
+fn read(
+    mut file: File,
+    program: &Program,
+    send: &SyncSender<Batch>,
+    empty: &Receiver<Batch>,
+) -> Result<FileSummary, FileError> {
+    let mut batch = Batch::default();
+    let result = file.read(
+        |frame| match (Link::from_linktype(frame.link), frame.bytes.len()) {
+            // Kept as they are, so few octets of a frame would say that a rule excluded it.
+            (None, _) | (_, 0..=MAX_REASON) => 0,
+            (Some(Link::Ethernet), _) => program.run(frame.bytes, frame.tag.map(|t| VlanTag(t.control))),
+            // The kernel's program is for Ethernet. Of other links the collect gate alone decides.
+            (Some(_), whole) => whole,
+        },
+        |interface, frame| {
+            batch.push(interface, &frame);
+            if !batch.is_full() {
+                return ControlFlow::Continue(());
+            }
+            let full = std::mem::replace(&mut batch, empty.try_recv().unwrap_or_default());
+            if send.send(full).is_ok() { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+        },
+    );
+    let _ = send.send(batch);
+    result
+}
+
+fn use_batch(
+    engine: &mut Engine,
+    batch: &Batch,
+    stem: &str,
+    take: &mut dyn FnMut(Vec<Record>) -> ControlFlow<()>,
+) -> ControlFlow<()> {
+    let numbers: Vec<usize> = batch.interfaces().map(|given| engine.interface(name(given, stem))).collect();
+    for (interface, frame) in batch.frames() {
+        let Some(number) = numbers.get(interface) else { continue };
+        engine.frame(*number, &frame);
+        if engine.has_records() {
+            take(engine.take())?;
+        }
+    }
+    ControlFlow::Continue(())
+}
+
 /// The interface of a frame as records name it. What a file is called, and what stands in it that no
 /// interface can be called, is nobody else's business.
 fn name<'a>(interface: &'a str, stem: &str) -> &'a str {
@@ -66,4 +113,8 @@ fn name<'a>(interface: &'a str, stem: &str) -> &'a str {
     if possible { interface } else { UNNAMED }
 }
 
+mod batch;
+
+/// Batches that wait for their use, beside the two in hand.
+const BATCHES_WAITING: usize = 4;
 const UNNAMED: &str = "file";

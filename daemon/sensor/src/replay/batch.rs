@@ -1,0 +1,112 @@
+//! Frames of a file between the thread that reads them and the one that uses them.
+
+use headgate_capture::{Frame, Tag};
+
+/// Frames as they were cut, and the names of their interfaces.
+#[derive(Default)]
+pub(super) struct Batch {
+    octets: Vec<u8>,
+    frames: Vec<Held>,
+    interfaces: Vec<String>,
+}
+
+/// A frame whose octets end at `end` in the batch.
+struct Held {
+    time_ns: u64,
+    end: usize,
+    wire_len: u32,
+    link: u32,
+    tag: Option<Tag>,
+    interface: usize,
+}
+
+impl Batch {
+    /// Adds a frame.
+    #[inline]
+    pub(super) fn push(&mut self, interface: &str, frame: &Frame<'_>) {
+        // Neighbours in a file are mostly of one interface.
+        let latest = self.frames.last().map_or(0, |held| held.interface);
+        let interface = match self.interfaces.get(latest) {
+            Some(known) if known == interface => latest,
+            _ => self.interface(interface),
+        };
+        self.octets.extend_from_slice(frame.bytes);
+        let Frame { time_ns, wire_len, link, tag, .. } = *frame;
+        self.frames.push(Held { time_ns, end: self.octets.len(), wire_len, link, tag, interface });
+    }
+
+    /// Whether it is time to hand the batch on.
+    #[inline]
+    pub(super) fn is_full(&self) -> bool {
+        self.frames.len() >= MAX_FRAMES || self.octets.len() >= MAX_OCTETS
+    }
+
+    /// The names of the interfaces, in the order of their first frames.
+    pub(super) fn interfaces(&self) -> impl Iterator<Item = &str> {
+        self.interfaces.iter().map(String::as_str)
+    }
+
+    /// The frames, each with the place of its interface among the names.
+    pub(super) fn frames(&self) -> impl Iterator<Item = (usize, Frame<'_>)> {
+        let mut start = 0;
+        self.frames.iter().map(move |held| {
+            let bytes = self.octets.get(start..held.end).unwrap_or_default();
+            start = held.end;
+            let Held { time_ns, wire_len, link, tag, interface, .. } = *held;
+            (interface, Frame { time_ns, wire_len, link, tag, bytes })
+        })
+    }
+
+    /// Makes room for others.
+    pub(super) fn clear(&mut self) {
+        self.octets.clear();
+        self.frames.clear();
+        self.interfaces.clear();
+    }
+
+    #[cold]
+    fn interface(&mut self, name: &str) -> usize {
+        self.interfaces.iter().position(|known| known == name).unwrap_or_else(|| {
+            self.interfaces.push(name.to_owned());
+            self.interfaces.len() - 1
+        })
+    }
+}
+
+/// Frames of one batch, and octets, after which it is handed on. The last frame may go beyond.
+const MAX_FRAMES: usize = 512;
+const MAX_OCTETS: usize = 64 << 10;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn frames_come_out_as_they_went_in() {
+        let mut batch = Batch::default();
+        let tag = Some(Tag { protocol: 0x8100, control: 7 });
+        let frames = [("one", 1, None, &[1u8, 2][..]), ("two", 2, tag, &[]), ("one", 3, None, &[3])];
+        for round in 0..2 {
+            for (name, time_ns, tag, bytes) in frames {
+                batch.push(name, &Frame { time_ns, wire_len: 60, link: Frame::ETHERNET, tag, bytes });
+            }
+            assert_eq!(batch.interfaces().collect::<Vec<_>>(), ["one", "two"], "{round}");
+            let out: Vec<_> =
+                batch.frames().map(|(at, f)| (at, f.time_ns, f.tag, f.bytes.to_vec())).collect();
+            assert_eq!(out, [(0, 1, None, vec![1, 2]), (1, 2, tag, vec![]), (0, 3, None, vec![3])]);
+            batch.clear();
+        }
+    }
+
+    #[test]
+    fn a_batch_is_full_by_frames_and_by_octets() {
+        for (bytes, frames) in [(&[0u8; 10][..], MAX_FRAMES), (&[0; 4_096], MAX_OCTETS / 4_096)] {
+            let mut batch = Batch::default();
+            for _ in 0..frames {
+                assert!(!batch.is_full());
+                batch.push("x", &Frame { time_ns: 1, wire_len: 60, link: Frame::ETHERNET, tag: None, bytes });
+            }
+            assert!(batch.is_full());
+        }
+    }
+}
