@@ -226,7 +226,6 @@ proptest! {
             if by_mac { "[\"00:1b:21\"]" } else { "[]" },
             if by_prefix { "[\"10.9.0.0/16\", \"2001:db8:9::/48\"]" } else { "[]" },
         );
-        // A third of the cases is excluded by MAC address or VLAN alone.
         let by_word = words.iter().any(|word| control.words.contains(word));
         let expected = if by_vlan && tags.contains(&20) {
             Some(Exclusion::Vlan)

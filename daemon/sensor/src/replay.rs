@@ -11,7 +11,7 @@ use headgate_service::config::InterfaceName;
 use crate::engine::Engine;
 use crate::error::SensorError;
 
-/// Reads a file: each packet is first cut by the same program that the kernel runs on a wire.
+/// Reads a file: each packet is first cut as the kernel's program cuts it on a wire.
 ///
 /// Records go to `take` as they are made; it ends the reading by breaking. What is still under way at the
 /// end of the file stays in the engine, so that several files can follow each other.
@@ -24,13 +24,13 @@ pub fn replay(
     take: &mut dyn FnMut(Vec<Record>) -> ControlFlow<()>,
 ) -> Result<FileSummary, SensorError> {
     let mut file = File::open(path).map_err(SensorError::from)?;
-    let program = engine.rules().filter().clone();
+    let keep = engine.rules().keep().clone();
     let stem = path.file_stem().map(|s| s.to_string_lossy().into_owned()).unwrap_or_default();
     let result = file.read(
         |bytes, tag| match bytes.len() {
             // Kept as they are, so few octets of a frame would say that a rule excluded it.
             0..=MAX_REASON => 0,
-            _ => program.run(bytes, tag.map(|t| VlanTag(t.control))),
+            _ => keep.octets(bytes, tag.map(|t| VlanTag(t.control))),
         },
         |interface, frame| {
             let interface = engine.interface(name(interface, &stem));
