@@ -137,7 +137,10 @@ impl Latest {
         let records: Vec<Record> = self.0.into_values().flat_map(|of_kind| of_kind.records).collect();
         show::by_kind(&records)?;
         for (kind, count) in left_out {
-            show::line(&format!("\n{count} earlier {} records are not shown; --json gives all.", kind.name()))?;
+            show::line(&format!(
+                "\n{count} earlier {} records are not shown; --json gives all.",
+                kind.name()
+            ))?;
         }
         Ok(())
     }

@@ -220,7 +220,9 @@ fn rfc3339(ns: u64, f: &mut fmt::Formatter<'_>) -> fmt::Result {
     for (number, digits, end) in parts.into_iter().chain([(second, 2, '.'), (fraction, 9, 'Z')]) {
         let mut power = 10u64.pow(digits - 1);
         for _ in 0..digits {
-            text.push(char::from_digit(u32::try_from(number / power % 10).unwrap_or_default(), 10).unwrap_or('0'));
+            text.push(
+                char::from_digit(u32::try_from(number / power % 10).unwrap_or_default(), 10).unwrap_or('0'),
+            );
             power /= 10;
         }
         text.push(end);
@@ -321,7 +323,8 @@ mod tests {
         let mut record = Record::new(Kind::Device);
         record.set(Field::DeviceMac, Mac([2; 6])).unwrap();
         record.set(Field::DeviceHostname, "a \"quoted\" \n\u{1b} né").unwrap();
-        let addresses: Value = ["10.0.0.1", "2001:db8::1"].map(|a| a.parse::<IpAddr>().unwrap()).into_iter().collect();
+        let addresses: Value =
+            ["10.0.0.1", "2001:db8::1"].map(|a| a.parse::<IpAddr>().unwrap()).into_iter().collect();
         record.set(Field::DeviceAddresses, addresses).unwrap();
         record.set(Field::DeviceLocallyAdministered, true).unwrap();
         record.set(Field::DeviceFirstSeen, Value::Time(1)).unwrap();

@@ -1,5 +1,5 @@
-//! The filter in the kernel and the filter that runs over files: one program, the same frames, and for each
-//! the same octets kept, under rules of every kind.
+//! The filter in the kernel and the decision that is made for files: the same frames, and for each the same
+//! octets kept, under rules of every kind.
 //!
 //! The test starts itself again under `unshare -Urn`, so that it needs no root and sees no other traffic.
 //! Where the machine permits no user namespaces it says so and passes.
@@ -28,6 +28,8 @@ const RULES: &[(&str, &[Exclusion])] = &[
     ("protocols = [\"arp\", \"lldp\", \"dhcp\"]", &[Exclusion::Protocol]),
     ("protocols = [\"icmp\", \"icmpv6\", \"tcp/8080\", \"udp/53\", \"ip/47\"]", &[Exclusion::Protocol]),
     ("protocols = [\"tcp\", \"udp\"]", &[Exclusion::Protocol]),
+    ("protocols = [\"stp\", \"cdp\", \"eapol\"]", &[Exclusion::Protocol]),
+    ("protocols = [\"radius\", \"mdns\", \"igmp\"]", &[Exclusion::Protocol]),
     (
         "vlans = [20]\nmacs = [\"3c:2a:f4\"]\nprefixes = [\"ff02::/16\"]\nprotocols = [\"tcp/8080\"]",
         &[Exclusion::Vlan, Exclusion::Mac, Exclusion::Prefix, Exclusion::Protocol],
@@ -35,8 +37,8 @@ const RULES: &[(&str, &[Exclusion])] = &[
 ];
 
 #[test]
-fn the_kernel_keeps_what_the_interpreter_keeps() {
-    const NAME: &str = "the_kernel_keeps_what_the_interpreter_keeps";
+fn the_kernel_keeps_what_is_kept_of_a_file() {
+    const NAME: &str = "the_kernel_keeps_what_is_kept_of_a_file";
     if std::env::var_os(INSIDE).is_none() {
         isolated(NAME);
         return;
@@ -52,7 +54,7 @@ fn the_kernel_keeps_what_the_interpreter_keeps() {
     write_pcap(&file, &frames);
     for (exclude, expected) in RULES {
         let rules = Rules::parse(&[("rules.toml".into(), format!("[exclude]\n{exclude}\n"))]).unwrap();
-        let from_file = by_interpreter(&file, &rules);
+        let from_file = as_a_file(&file, &rules);
         let from_wire = by_kernel(&file, &rules, from_file.len());
         assert_eq!(from_file.len(), frames.len());
         for (number, (file, wire)) in from_file.iter().zip(&from_wire).enumerate() {
@@ -84,11 +86,11 @@ impl From<Frame<'_>> for Kept {
 }
 
 /// As the sensor reads a file.
-fn by_interpreter(file: &Path, rules: &Rules) -> Vec<Kept> {
+fn as_a_file(file: &Path, rules: &Rules) -> Vec<Kept> {
     let mut kept = Vec::new();
-    let program = rules.filter();
+    let keep = rules.keep();
     let read = File::open(file).unwrap().read(
-        |frame| program.run(frame.bytes, frame.tag.map(|tag| VlanTag(tag.control))),
+        |frame| keep.octets(frame.bytes, frame.tag.map(|tag| VlanTag(tag.control))),
         |_, frame| {
             kept.push(Kept::from(frame));
             ControlFlow::Continue(())
@@ -115,7 +117,7 @@ fn by_kernel(file: &Path, rules: &Rules, count: usize) -> Vec<Kept> {
     kept
 }
 
-/// All golden frames; one of each kind and length once more cut at every octet, with tags.
+/// All golden frames, and control protocols that are in none; one of each kind and length once more cut at every octet, with tags.
 fn frames() -> Vec<Vec<u8>> {
     let golden = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/golden");
     let mut captures: Vec<PathBuf> =
@@ -124,6 +126,7 @@ fn frames() -> Vec<Vec<u8>> {
     captures.sort();
     assert!(captures.len() >= 4);
     let mut frames: Vec<Vec<u8>> = captures.iter().flat_map(|capture| read_pcap(capture)).collect();
+    frames.extend(control());
     let mut shapes = BTreeMap::new();
     for frame in &frames {
         shapes
@@ -147,6 +150,41 @@ fn frames() -> Vec<Vec<u8>> {
     // A frame that ends within its outer tag never reaches a socket: the kernel drops it.
     frames.retain(|frame| !matches!(frame[12..14], [0x81, 0x00] | [0x88, 0xa8]) || frame.len() >= TAGGED);
     frames
+}
+
+/// A BPDU, CDP, EAPOL of three sorts, a report of IGMP and of MLD, DHCPv6, RADIUS and multicast DNS, each with
+/// octets behind its end.
+fn control() -> Vec<Vec<u8>> {
+    let ipv4 = |protocol: u8, rest: &[u8]| {
+        let length = (20 + rest.len()) as u8;
+        let header = [0x45, 0, 0, length, 0, 0, 0, 0, 1, protocol, 0, 0, 10, 99, 0, 2, 224, 0, 0, 22];
+        [&[0x08, 0x00][..], &header, rest].concat()
+    };
+    let ipv6 = |next: u8, rest: &[u8]| {
+        let mut header = [0; 40];
+        (header[0], header[5], header[6]) = (0x60, rest.len() as u8, next);
+        [&[0x86, 0xdd][..], &header, rest].concat()
+    };
+    let udp = |port: u16, rest: &[u8]| {
+        let words = [50_000, port, 8 + rest.len() as u16, 0].map(u16::to_be_bytes);
+        [words.as_flattened(), rest].concat()
+    };
+    let snap = [&[0, 50, 0xaa, 0xaa, 3, 0, 0, 0x0c, 0x20, 0][..], &[7; 42]].concat();
+    let listener = [&[58, 0, 5, 2, 0, 0, 1, 0, 143][..], &[0; 27]].concat();
+    let contents = [
+        [&[0, 38, 0x42, 0x42, 3][..], &[0; 35]].concat(),
+        snap,
+        [&[0x88, 0x8e, 2, 0, 0, 9, 2, 1, 0, 9, 1][..], b"anna"].concat(),
+        [&[0x88, 0x8e, 2, 3, 0, 95, 2, 0, 0x8a][..], &[9; 92]].concat(),
+        vec![0x88, 0x8e, 2, 1, 0, 0],
+        ipv4(2, &[0x22; 16]),
+        ipv6(0, &listener),
+        ipv6(17, &udp(547, &[1; 40])),
+        ipv4(17, &udp(1812, &[&[1, 1, 0, 40][..], &[0; 36]].concat())),
+        ipv4(17, &udp(5353, &[0; 40])),
+    ];
+    let addresses = [0x01, 0x80, 0xc2, 0, 0, 0, 0x00, 0x1b, 0x21, 0, 0, 0x01];
+    contents.map(|content| [&addresses[..], &content, &[0xee; 20]].concat()).into()
 }
 
 /// The frames of a pcap file with times in microseconds or nanoseconds, in this machine's order of octets.

@@ -3,7 +3,7 @@
 //! Each function is given what is left of a frame and answers how many octets of that are kept, which may be
 //! more than there are, or why the frame is excluded. Names and order are those of the compiler.
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::net::IpAddr;
 
 use headgate_record::Mac;
 
@@ -49,7 +49,7 @@ impl Keep {
     fn link(&self, frame: &[u8], tag: Option<VlanTag>) -> Decision {
         let Some((ethernet, mut rest)) = frame.split_first_chunk::<ETHERNET>() else { return Ok(ETHERNET) };
         let [d0, d1, d2, d3, d4, d5, s0, s1, s2, s3, s4, s5, e0, e1] = *ethernet;
-        let macs = [Mac([d0, d1, d2, d3, d4, d5]), Mac([s0, s1, s2, s3, s4, s5])];
+        let macs = [[d0, d1, d2, d3, d4, d5], [s0, s1, s2, s3, s4, s5]];
         let mut ethertype = u16::from_be_bytes([e0, e1]);
         let mut kept = ETHERNET;
         // VLANs of all tags come before addresses.
@@ -61,7 +61,7 @@ impl Keep {
                 break;
             }
             let Some(([t0, t1, e0, e1], behind)) = rest.split_first_chunk::<TAG>() else {
-                self.macs(macs)?;
+                macs.into_iter().try_for_each(|mac| self.mac(mac))?;
                 return Ok(kept);
             };
             self.vlan(u16::from_be_bytes([*t0, *t1]))?;
@@ -69,7 +69,7 @@ impl Keep {
             kept += TAG;
             rest = behind;
         }
-        self.macs(macs)?;
+        macs.into_iter().try_for_each(|mac| self.mac(mac))?;
         Ok(kept.saturating_add(self.layer_3(ethertype, rest)?))
     }
 
@@ -94,12 +94,13 @@ impl Keep {
         if first >> 4 != 4 {
             return Ok(0);
         }
-        self.ipv4_addresses([Ipv4Addr::new(s0, s1, s2, s3), Ipv4Addr::new(d0, d1, d2, d3)])?;
+        self.address([s0, s1, s2, s3])?;
+        self.address([d0, d1, d2, d3])?;
         let header = 4 * usize::from(first & 0x0f);
         if header < 20 {
             return Ok(0);
         }
-        self.ip_protocol(protocol)?;
+        self.protocol(|exclusions| exclusions.has_ip_protocol(protocol))?;
         if u16::from_be_bytes([f0, f1]) & 0x1fff != 0 {
             return Ok(header);
         }
@@ -124,15 +125,15 @@ impl Keep {
         if first >> 4 != 6 {
             return Ok(0);
         }
-        self.address(Ipv6Addr::from(*source).into())?;
-        self.address(Ipv6Addr::from(*destination).into())?;
+        self.address(*source)?;
+        self.address(*destination)?;
         let (protocol, extension) = match rest.first_chunk::<8>() {
             _ if !IPV6_STEPPED_OVER.contains(&next) => (next, 0),
             Some([next, length, ..]) => (*next, 8 + 8 * usize::from(*length)),
             None if self.exclusions.is_by_ip_protocol() => return Err(Exclusion::Protocol),
             None => return Ok(40),
         };
-        self.ip_protocol(protocol)?;
+        self.protocol(|exclusions| exclusions.has_ip_protocol(protocol))?;
         if IPV6_EXTENSIONS.contains(&protocol) && self.exclusions.is_by_ip_protocol() {
             return Err(Exclusion::Protocol);
         }
@@ -150,41 +151,39 @@ impl Keep {
             })
     }
 
-    #[inline]
+    // Most frames come here.
+    #[inline(always)]
     fn tcp(&self, segment: &[u8]) -> Decision {
         let Some([s0, s1, d0, d1, _, _, _, _, _, _, _, _, offset, ..]) = segment.first_chunk::<TCP>() else {
             return Ok(TCP);
         };
         let ends = [u16::from_be_bytes([*s0, *s1]), u16::from_be_bytes([*d0, *d1])];
-        if self.exclusions.has_tcp_port(ends) {
-            return Err(Exclusion::Protocol);
-        }
+        self.protocol(|exclusions| exclusions.has_tcp_port(ends))?;
         Ok(TCP.max(4 * usize::from(offset >> 4)))
     }
 
     #[inline]
     fn vlan(&self, control: u16) -> Result<(), Exclusion> {
-        excluded(self.exclusions.has_vlan(control & 0x0fff), Exclusion::Vlan)
+        let sets = &self.exclusions.vlans;
+        excluded(!sets.is_empty() && self.exclusions.has_vlan(control & 0x0fff), Exclusion::Vlan)
     }
 
     #[inline]
-    fn macs(&self, ends: [Mac; 2]) -> Result<(), Exclusion> {
-        excluded(ends.into_iter().any(|mac| self.exclusions.has_mac(mac)), Exclusion::Mac)
+    fn mac(&self, octets: [u8; 6]) -> Result<(), Exclusion> {
+        let sets = &self.exclusions.macs;
+        excluded(!sets.is_empty() && self.exclusions.has_mac(Mac(octets)), Exclusion::Mac)
     }
 
     #[inline]
-    fn ipv4_addresses(&self, ends: [Ipv4Addr; 2]) -> Result<(), Exclusion> {
-        ends.into_iter().try_for_each(|address| self.address(address.into()))
+    fn address(&self, address: impl Into<IpAddr>) -> Result<(), Exclusion> {
+        let sets = &self.exclusions.prefixes;
+        excluded(!sets.is_empty() && self.exclusions.has_address(address.into()), Exclusion::Prefix)
     }
 
     #[inline]
-    fn address(&self, address: IpAddr) -> Result<(), Exclusion> {
-        excluded(self.exclusions.has_address(address), Exclusion::Prefix)
-    }
-
-    #[inline]
-    fn ip_protocol(&self, number: u8) -> Result<(), Exclusion> {
-        excluded(self.exclusions.has_ip_protocol(number), Exclusion::Protocol)
+    fn protocol(&self, is_excluded: impl FnOnce(&Exclusions) -> bool) -> Result<(), Exclusion> {
+        let sets = &self.exclusions.protocols;
+        excluded(!sets.is_empty() && is_excluded(&self.exclusions), Exclusion::Protocol)
     }
 }
 

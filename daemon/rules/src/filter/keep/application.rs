@@ -5,7 +5,7 @@ use crate::control::{
     DHCPV4_COOKIE, DHCPV4_PORTS, DHCPV6_LAST_TYPE, DHCPV6_PORTS, MDNS_CODES, MDNS_PORT, RADIUS_CODES,
     RADIUS_LENGTHS, RADIUS_PORTS,
 };
-use crate::exclude::{Exclusion, IpVersion};
+use crate::exclude::IpVersion;
 
 /// What a port leads to.
 #[derive(Clone, Copy)]
@@ -22,9 +22,7 @@ impl Keep {
         let Some((header, payload)) = datagram.split_first_chunk::<UDP>() else { return Ok(UDP) };
         let [s0, s1, d0, d1, l0, l1, _, _] = *header;
         let ends = [u16::from_be_bytes([s0, s1]), u16::from_be_bytes([d0, d1])];
-        if self.exclusions.has_udp_port(ends, version) {
-            return Err(Exclusion::Protocol);
-        }
+        self.protocol(|exclusions| exclusions.has_udp_port(ends, version))?;
         let length = usize::from(u16::from_be_bytes([l0, l1]));
         let kept = match ends.into_iter().find_map(|port| self.application(port, version)) {
             Some(Application::Dhcpv4) if is_dhcpv4(payload) => length,

@@ -1,13 +1,11 @@
 //! LLC, EAPOL and ARP.
 
-use std::net::Ipv4Addr;
-
 use super::{Decision, Keep};
 use crate::control::{
     EAP_IDENTITY, EAP_KEPT, EAP_RESPONSE, EAPOL_EAP, EAPOL_KEY, KEY_KEPT, LLC_BPDU, LLC_SNAP, LLC_UI,
     LLC_WITHOUT_POLL, SNAP,
 };
-use crate::exclude::{Exclusion, Protocol};
+use crate::exclude::Protocol;
 
 impl Keep {
     pub(super) fn llc(&self, length: usize, rest: &[u8]) -> Decision {
@@ -36,7 +34,7 @@ impl Keep {
     }
 
     fn control(&self, protocol: Protocol, whole: usize) -> Decision {
-        if self.exclusions.has(protocol) { Err(Exclusion::Protocol) } else { Ok(whole) }
+        self.protocol(|exclusions| exclusions.has(protocol)).map(|()| whole)
     }
 
     pub(super) fn eapol(&self, rest: &[u8]) -> usize {
@@ -54,7 +52,8 @@ impl Keep {
     pub(super) fn arp(&self, rest: &[u8]) -> Decision {
         if let Some([_, _, _, _, _, _, _, _, _, _, _, _, _, _, addresses @ ..]) = rest.first_chunk::<ARP>() {
             let [s0, s1, s2, s3, _, _, _, _, _, _, t0, t1, t2, t3] = *addresses;
-            self.ipv4_addresses([Ipv4Addr::new(s0, s1, s2, s3), Ipv4Addr::new(t0, t1, t2, t3)])?;
+            self.address([s0, s1, s2, s3])?;
+            self.address([t0, t1, t2, t3])?;
         }
         Ok(ARP)
     }

@@ -1,0 +1,47 @@
+//! How long the filter's decision takes in Rust, and by the interpreter.
+// A benchmark that cannot run fails by panicking.
+#![allow(clippy::unwrap_used)]
+
+use std::hint::black_box;
+
+use criterion::Criterion;
+use headgate_rules::Rules;
+
+fn main() {
+    let mut criterion = Criterion::default().configure_from_args();
+    for (rules, text) in RULES {
+        let rules = (rules, Rules::parse(&[("rules.toml".into(), (*text).into())]).unwrap());
+        for (name, frame) in frames() {
+            let mut group = criterion.benchmark_group(format!("{name}, {}", rules.0));
+            group.bench_function("keep", |b| b.iter(|| rules.1.keep().octets(black_box(&frame), None)));
+            group.bench_function("program", |b| b.iter(|| rules.1.filter().run(black_box(&frame), None)));
+            group.finish();
+        }
+    }
+    criterion.final_summary();
+}
+
+/// Frames of usual size: 1,514 octets of TCP, 214 of UDP, 60 of a BPDU.
+fn frames() -> [(&'static str, Vec<u8>); 4] {
+    let ethernet =
+        |ethertype: [u8; 2]| [&[0, 0x1c, 0x73, 0, 0, 2, 0, 0x1b, 0x21, 0, 0, 1][..], &ethertype].concat();
+    let ipv4 = |protocol| [0x45, 0, 0, 200, 0, 0, 0x40, 0, 64, protocol, 0, 0, 192, 0, 2, 1, 192, 0, 2, 2];
+    let tcp = [0xc3, 0x50, 0x01, 0xbb, 0, 0, 0, 0, 0, 0, 0, 0, 0x80, 0x10, 0, 0, 0, 0, 0, 0];
+    let udp = [0xc3, 0x50, 0x01, 0xbb, 0, 180, 0, 0];
+    let mut ipv6 = [0; 40];
+    (ipv6[0], ipv6[6]) = (0x60, 6);
+    [
+        ("ipv4 tcp", [&ethernet([8, 0])[..], &ipv4(6), &tcp, &[0; 1460]].concat()),
+        ("ipv4 udp", [&ethernet([8, 0])[..], &ipv4(17), &udp, &[0; 172]].concat()),
+        ("ipv6 tcp", [&ethernet([0x86, 0xdd])[..], &ipv6, &tcp, &[0; 1440]].concat()),
+        ("bpdu", [&ethernet([0, 38])[..], &[0x42, 0x42, 3], &[0; 43]].concat()),
+    ]
+}
+
+const RULES: [(&str, &str); 2] = [
+    ("no exclusions", ""),
+    (
+        "some exclusions",
+        "[exclude]\nvlans = [20]\nmacs = [\"00:40:8c\", \"locally-administered\"]\nprefixes = [\"10.0.0.0/8\"]\nprotocols = [\"tcp/22\", \"dhcp\"]\n",
+    ),
+];
