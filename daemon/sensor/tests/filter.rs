@@ -166,7 +166,7 @@ fn control() -> Vec<Vec<u8>> {
         [&[0x86, 0xdd][..], &header, rest].concat()
     };
     let udp = |port: u16, rest: &[u8]| {
-        let [words @ ..] = [50_000, port, 8 + rest.len() as u16, 0].map(u16::to_be_bytes);
+        let words = [50_000, port, 8 + rest.len() as u16, 0].map(u16::to_be_bytes);
         [words.as_flattened(), rest].concat()
     };
     let snap = [&[0, 50, 0xaa, 0xaa, 3, 0, 0, 0x0c, 0x20, 0][..], &[7; 42]].concat();
