@@ -8,7 +8,7 @@ use headgate_wire as wire;
 
 use crate::control::{
     DHCPV4_PORTS, DHCPV6_PORTS, ETHERTYPE_ARP, ETHERTYPE_EAPOL, ETHERTYPE_LLDP, IP_ICMP, IP_ICMPV6, IP_IGMP,
-    IP_TCP, IP_UDP, IPV6_EXTENSIONS, MDNS_PORT, RADIUS_PORTS,
+    IP_TCP, IP_UDP, IPV6_EXTENSIONS, MDNS_PORT, RADIUS_PORTS, SNAP,
 };
 use crate::treat::{mask_v4, mask_v6};
 
@@ -95,7 +95,7 @@ impl Exclusions {
         if [packet.source(), packet.destination()].into_iter().flatten().any(|a| self.has_mac(Mac(a.0))) {
             return Some(Exclusion::Mac);
         }
-        if self.has_ethertype(packet.ethertype) {
+        if self.has_ethertype(packet.ethertype) || self.has_llc(packet) {
             return Some(Exclusion::Protocol);
         }
         if let Some((source, destination)) = packet.addresses()
@@ -151,6 +151,18 @@ impl Exclusions {
             ETHERTYPE_ARP => self.has(Protocol::Arp),
             ETHERTYPE_EAPOL => self.has(Protocol::Eapol),
             ETHERTYPE_LLDP => self.has(Protocol::Lldp),
+            _ => false,
+        }
+    }
+
+    fn has_llc(&self, packet: &wire::Packet<'_>) -> bool {
+        let Some(header) = packet.encapsulation.as_ref().and_then(|e| e.llc) else { return false };
+        match header.content() {
+            wire::llc::Content::Service(wire::llc::Lsap::Bpdu) => self.has(Protocol::Stp),
+            wire::llc::Content::Organisation(snap) => {
+                let known = SNAP.iter().find(|(known, _)| *known == (snap.oui.0, snap.protocol));
+                known.is_some_and(|(_, protocol)| self.has(*protocol))
+            }
             _ => false,
         }
     }

@@ -245,11 +245,9 @@ proptest! {
         if expected.is_none() {
             prop_assert_eq!(kept, control.tagged(tags.get(1..).unwrap_or_default()).len(), "{}", control.what);
         }
-        if control.layer != Layer::Llc {
-            let stripped = beside.map(|t| wire::vlan::Tag { tpid: 0x8100, tci: t.0 });
-            let packet = wire::parse(&frame, stripped, frame.len() as u32).unwrap();
-            prop_assert_eq!(rules.collect().exclusions().judge(&packet), expected, "{}", control.what);
-        }
+        let stripped = beside.map(|t| wire::vlan::Tag { tpid: 0x8100, tci: t.0 });
+        let packet = wire::parse(wire::Link::Ethernet, &frame, stripped, frame.len() as u32).unwrap();
+        prop_assert_eq!(rules.collect().exclusions().judge(&packet), expected, "{}", control.what);
     }
 }
 
