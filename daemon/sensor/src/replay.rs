@@ -7,7 +7,7 @@ use std::thread;
 
 use headgate_capture::{self as capture, File, FileError, FileSummary};
 use headgate_record::Record;
-use headgate_rules::filter::{MAX_REASON, Program, VlanTag};
+use headgate_rules::filter::{Keep, MAX_REASON, VlanTag};
 use headgate_service::config::InterfaceName;
 use headgate_wire::Link;
 
@@ -15,7 +15,8 @@ use self::batch::Batch;
 use crate::engine::Engine;
 use crate::error::SensorError;
 
-/// Reads a file: each packet is first cut by the same program that the kernel runs on a wire. One thread reads and cuts,
+/// Reads a file: each packet is first cut as the program that the kernel runs on a wire would cut it. One thread reads
+/// and cuts,
 /// the caller's uses what is kept, in the order of the file.
 ///
 /// Records go to `take` as they are made; it ends the reading by breaking. What is still under way at the
@@ -29,12 +30,12 @@ pub fn replay(
     take: &mut dyn FnMut(Vec<Record>) -> ControlFlow<()>,
 ) -> Result<FileSummary, SensorError> {
     let file = File::open(path).map_err(SensorError::from)?;
-    let program = engine.rules().filter().clone();
+    let keep = engine.rules().keep().clone();
     let stem = path.file_stem().map(|s| s.to_string_lossy().into_owned()).unwrap_or_default();
     let (send, full) = mpsc::sync_channel(BATCHES_WAITING);
     let (give_back, empty) = mpsc::channel();
     let result = thread::scope(|scope| {
-        let reader = scope.spawn(move || read(file, &program, &send, &empty));
+        let reader = scope.spawn(move || read(file, &keep, &send, &empty));
         // Ends when the reader has ended, or by breaking: then nobody takes what it reads, and it ends too.
         for mut batch in full {
             if use_batch(engine, &batch, &stem, take).is_break() {
@@ -63,7 +64,7 @@ pub fn replay(
 /// Reads and cuts frames until the file ends or nobody takes them.
 fn read(
     mut file: File,
-    program: &Program,
+    keep: &Keep,
     send: &SyncSender<Batch>,
     empty: &Receiver<Batch>,
 ) -> Result<FileSummary, FileError> {
@@ -72,7 +73,7 @@ fn read(
         |frame| match (Link::from_linktype(frame.link), frame.bytes.len()) {
             // Kept as they are, so few octets of a frame would say that a rule excluded it.
             (None, _) | (_, 0..=MAX_REASON) => 0,
-            (Some(Link::Ethernet), _) => program.run(frame.bytes, frame.tag.map(|t| VlanTag(t.control))),
+            (Some(Link::Ethernet), _) => keep.octets(frame.bytes, frame.tag.map(|t| VlanTag(t.control))),
             // The kernel's program is for Ethernet. Of other links the collect gate alone decides.
             (Some(_), whole) => whole,
         },
