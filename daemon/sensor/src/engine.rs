@@ -53,11 +53,12 @@ impl Engine {
     /// An engine without frames.
     #[must_use]
     pub fn new(rules: Rules, config: &config::Headgate) -> Engine {
+        let tables = Tables::new(&rules, config);
         Engine {
             rules,
             config: config.clone(),
             interfaces: Vec::new(),
-            tables: Tables::new(config),
+            tables,
             out: Sink::default(),
             now: 0,
             next_tick: 0,
@@ -125,7 +126,7 @@ impl Engine {
         if now.saturating_add(MAX_STEP_BACK) < self.now {
             self.finish();
             self.account([0; Class::ALL.len()]);
-            self.tables = Tables::new(&self.config);
+            self.tables = Tables::new(&self.rules, &self.config);
             for interface in &mut self.interfaces {
                 interface.neighbors = Neighbors::new(self.config.tables.neighbors.count());
             }
@@ -278,12 +279,12 @@ impl Engine {
 }
 
 impl Tables {
-    fn new(config: &config::Headgate) -> Self {
+    fn new(rules: &Rules, config: &config::Headgate) -> Self {
         let nanoseconds = |d: std::time::Duration| u64::try_from(d.as_nanos()).unwrap_or(u64::MAX);
         let idle = nanoseconds(config.flows.idle_timeout.seconds());
         let active = nanoseconds(config.flows.active_timeout.seconds());
         Tables {
-            devices: Devices::new(config.tables.devices.count()),
+            devices: Devices::new(config.tables.devices.count(), rules.fingerprints().clone()),
             dhcp: Dhcp::new(config.tables.leases.count(), config.tables.exchanges.count()),
             flows: Flows::new(config.tables.flows.count(), idle, active),
         }

@@ -57,7 +57,7 @@ dictionary! {
     DeviceLocallyAdministered = 108, "device.locally_administered", Device, Bool, "headgate.device.locally_administered", "",
         "U/L bit (IEEE 802-2014, 8.2.2)", No, Keep => Keep, key: false;
     DeviceOsClass = 109, "device.os_class", Device, Text, "os.type", "",
-        "derived from DHCP options 55 and 60", No, Keep => Keep, key: false;
+        "derived from the DHCP request by fingerprints.toml", No, Keep => Keep, key: false;
     DeviceVendorClass = 110, "device.vendor_class", Device, Text, "headgate.dhcp.vendor_class", "",
         "DHCP option 60 (RFC 2132, 9.13)", Weak, Keep => Class, key: false;
     DeviceParameterList = 111, "device.parameter_list", Device, Numbers, "headgate.dhcp.parameter_list", "",
@@ -70,6 +70,8 @@ dictionary! {
         "frames sent by the device since its last record", No, Keep => Keep, key: false;
     DeviceBytes = 115, "device.bytes", Device, Number, "hw.network.io", "By",
         "octets on the wire sent by the device since its last record", No, Keep => Keep, key: false;
+    DeviceDeviceKind = 116, "device.device_kind", Device, Text, "headgate.device.kind", "",
+        "derived from the DHCP request by fingerprints.toml", No, Keep => Keep, key: false;
 
     NeighborInterface = 201, "neighbor.interface", Neighbor, Text, "network.interface.name", "",
         "capture interface", No, Keep => Keep, key: true;

@@ -1,8 +1,10 @@
 //! Devices: stations by MAC address and VLAN.
 
 use std::net::IpAddr;
+use std::sync::Arc;
 
 use headgate_record::{Error, Field, Kind, Mac, Record, Value};
+use headgate_rules::fingerprint::{Fingerprints, Identity, Request};
 
 use super::table::Table;
 use super::{REPORT_INTERVAL, Sink};
@@ -19,6 +21,7 @@ pub(crate) struct Device {
     interface: String,
     addresses: Vec<IpAddr>,
     names: Names,
+    identity: Identity,
     first_seen: u64,
     last_seen: u64,
     frames: u64,
@@ -32,19 +35,22 @@ pub(crate) struct Device {
 pub(crate) struct Names {
     pub(crate) hostname: Option<String>,
     pub(crate) fqdn: Option<String>,
-    pub(crate) vendor_class: Option<String>,
-    pub(crate) parameter_list: Vec<u8>,
+    /// By DHCPv4.
+    pub(crate) request: Request,
+    /// By DHCPv6.
+    pub(crate) request_v6: Request,
 }
 
 #[derive(Debug)]
 pub(crate) struct Devices {
     table: Table<DeviceKey, Device>,
+    fingerprints: Arc<Fingerprints>,
     pub(crate) evicted: u64,
 }
 
 impl Devices {
-    pub(crate) fn new(capacity: usize) -> Self {
-        Devices { table: Table::new(capacity), evicted: 0 }
+    pub(crate) fn new(capacity: usize, fingerprints: Arc<Fingerprints>) -> Self {
+        Devices { table: Table::new(capacity), fingerprints, evicted: 0 }
     }
 
     /// A frame of the device was seen.
@@ -82,14 +88,11 @@ impl Devices {
     pub(crate) fn names(&mut self, key: &DeviceKey, names: Names) {
         let Some(device) = self.table.touch(key) else { return };
         let before = device.names.clone();
-        let known = &mut device.names;
-        known.hostname = names.hostname.or(known.hostname.take());
-        known.fqdn = names.fqdn.or(known.fqdn.take());
-        known.vendor_class = names.vendor_class.or(known.vendor_class.take());
-        if !names.parameter_list.is_empty() {
-            known.parameter_list = names.parameter_list;
+        device.names.add(names);
+        if device.names != before {
+            device.identity = device.names.identity(&self.fingerprints);
+            device.changed = true;
         }
-        device.changed |= *known != before;
     }
 
     /// Reports what is new about devices: changes at once, activity once in an interval, all at the end.
@@ -109,6 +112,24 @@ impl Devices {
                 old.emit(&key, time, out);
             }
         }
+    }
+}
+
+impl Names {
+    /// A request counts as a whole: a machine that boots from the network is another client once it runs.
+    fn add(&mut self, said: Names) {
+        self.hostname = said.hostname.or(self.hostname.take());
+        self.fqdn = said.fqdn.or(self.fqdn.take());
+        for (known, said) in [(&mut self.request, said.request), (&mut self.request_v6, said.request_v6)] {
+            if said != Request::default() {
+                *known = said;
+            }
+        }
+    }
+
+    fn identity(&self, fingerprints: &Fingerprints) -> Identity {
+        let (v4, v6) = (fingerprints.identify(&self.request), fingerprints.identify(&self.request_v6));
+        Identity { os_class: v4.os_class.or(v6.os_class), device_kind: v4.device_kind.or(v6.device_kind) }
     }
 }
 
@@ -139,7 +160,6 @@ impl Device {
 
     fn record(&self, (vlan, mac): &DeviceKey) -> Result<Record, Error> {
         let names = &self.names;
-        let os_class = identify::os_class(&names.parameter_list, names.vendor_class.as_deref());
         let mut r = Record::new(Kind::Device);
         r.set(Field::DeviceMac, *mac)?;
         r.set_some(Field::DeviceVlan, super::tagged(*vlan))?;
@@ -151,10 +171,12 @@ impl Device {
         r.set_some(Field::DeviceFqdn, names.fqdn.as_deref())?;
         r.set_some(Field::DeviceVendor, identify::vendor(*mac))?;
         r.set(Field::DeviceLocallyAdministered, mac.is_locally_administered())?;
-        r.set_some(Field::DeviceOsClass, os_class)?;
-        r.set_some(Field::DeviceVendorClass, names.vendor_class.as_deref())?;
-        if !names.parameter_list.is_empty() {
-            r.set(Field::DeviceParameterList, names.parameter_list.iter().copied().collect::<Value>())?;
+        r.set_some(Field::DeviceOsClass, self.identity.os_class.as_deref())?;
+        r.set_some(Field::DeviceDeviceKind, self.identity.device_kind.as_deref())?;
+        r.set_some(Field::DeviceVendorClass, names.request.vendor_class.as_deref())?;
+        if !names.request.parameters.is_empty() {
+            let list = names.request.parameters.iter().copied();
+            r.set(Field::DeviceParameterList, list.collect::<Value>())?;
         }
         r.set(Field::DeviceFirstSeen, Value::Time(self.first_seen))?;
         r.set(Field::DeviceLastSeen, Value::Time(self.last_seen))?;
