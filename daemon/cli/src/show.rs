@@ -160,6 +160,7 @@ fn columns(kind: Kind) -> &'static [&'static str] {
         }
         Kind::Neighbor => &[
             "interface",
+            "protocol",
             "system_name",
             "chassis_id",
             "port_id",

@@ -9,11 +9,12 @@ use headgate_rules::{Exclusion, Rules, filter};
 use headgate_service::config;
 use headgate_wire as wire;
 
+use crate::state::announcement::{self, Origin};
 use crate::state::counters::{Counters, Outcome};
 use crate::state::device::Devices;
 use crate::state::dhcp::Dhcp;
 use crate::state::flow::{Flows, Segment};
-use crate::state::neighbor::Neighbors;
+use crate::state::neighbor::{self, Neighbors};
 use crate::state::{REPORT_INTERVAL, SECOND, Sink};
 
 /// Most interfaces of one sensor; frames of further ones are counted under the last.
@@ -234,14 +235,22 @@ impl Engine {
             self.tables.devices.frame((seen.vlan, source), &interface.name, seen.time, bytes, &mut self.out);
         }
         let used = match &packet.network {
-            wire::Network::Lldp(lldpdu) => interface.neighbors.lldpdu(
-                &interface.name,
-                seen.vlan,
-                source,
-                lldpdu,
-                seen.time,
-                &mut self.out,
-            ),
+            wire::Network::Lldp(_)
+            | wire::Network::Cdp(_)
+            | wire::Network::Edp(_)
+            | wire::Network::Fdp(_)
+            | wire::Network::Sonmp(_) => {
+                let from = Origin { interface: &interface.name, vlan: seen.vlan, source };
+                let announcement = match &packet.network {
+                    wire::Network::Lldp(lldpdu) => neighbor::lldp(from, lldpdu),
+                    wire::Network::Cdp(message) => announcement::cdp(from, message),
+                    wire::Network::Edp(message) => announcement::edp(from, message),
+                    wire::Network::Fdp(message) => announcement::fdp(from, message),
+                    wire::Network::Sonmp(message) => announcement::sonmp(from, message),
+                    _ => None,
+                };
+                interface.neighbors.announced(announcement, seen.time, &mut self.out)
+            }
             wire::Network::Arp(arp) => {
                 let sender = Mac(arp.sender_hardware.0);
                 self.tables.devices.address(&(seen.vlan, sender), arp.sender_protocol.into());
