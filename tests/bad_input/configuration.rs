@@ -41,6 +41,28 @@ fn rules_with_a_mistake_are_refused_with_its_place() {
 }
 
 #[test]
+fn fingerprints_with_a_mistake_are_refused_with_their_place() {
+    let site = Site::new();
+    let file = site.path("fingerprints.toml");
+    let good = "[[fingerprint]]\nvendor_class = \"MSFT\"\nos_class = \"replaced\"\n";
+    fs::write(&file, good).unwrap();
+    let config = site.config();
+    let replay = || {
+        let capture = golden("site.pcap");
+        site.headgate(&["replay", "--json", text(&capture)])
+    };
+    let records = String::from_utf8(replay().stdout).unwrap();
+    assert!(records.contains("\"os_class\":\"replaced\"") && !records.contains("\"os_class\":\"windows\""));
+
+    fs::write(&file, format!("{good}[[fingerprint]]\nvendor_class = 5\n")).unwrap();
+    let place = format!("{}:5:16: ", file.display());
+    assert_ended(&site.headgate(&["rules", "check"]), exit::CONFIG, &[&place]);
+    assert_ended(&replay(), exit::CONFIG, &[&place]);
+    let sensor = attempt(SENSOR, &["run", "--config", text(&config), "--replay", text(&golden("site.pcap"))]);
+    assert_ended(&sensor, exit::CONFIG, &[&place]);
+}
+
+#[test]
 fn a_running_store_keeps_its_rules_and_a_stopped_one_stays_closed() {
     let site = Site::new();
     site.configure("[store]\nbatch_delay = 3600\n");

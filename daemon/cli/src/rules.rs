@@ -15,11 +15,14 @@ pub(crate) fn check(config_file: &Path, as_json: bool) -> Result<(), CliError> {
     let rules = read_rules(config_file)?;
     let digest: String = rules.digest().iter().map(|octet| format!("{octet:02x}")).collect();
     let instructions = rules.filter().instructions().len();
+    let fingerprints = rules.fingerprints().len();
     if as_json {
-        return show::json(&json!({ "digest": digest, "filter_instructions": instructions }));
+        return show::json(
+            &json!({ "digest": digest, "filter_instructions": instructions, "fingerprints": fingerprints }),
+        );
     }
     show::line(&format!(
-        "{} and the rules beside it are good.\nThe kernel filter has {instructions} instructions; the rules' digest is {digest}.",
+        "{} and the rules beside it are good.\nThe kernel filter has {instructions} instructions; the rules' digest is {digest}.\nThere are {fingerprints} fingerprints of DHCP clients.",
         config_file.display(),
     ))
 }

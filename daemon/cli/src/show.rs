@@ -155,9 +155,12 @@ fn rows(kind: Kind, records: &[Value]) -> Result<(), CliError> {
 /// The columns of a kind that fit a terminal; JSON has all fields.
 fn columns(kind: Kind) -> &'static [&'static str] {
     match kind {
-        Kind::Device => &["mac", "vlan", "vendor", "addresses", "hostname", "os_class", "last_seen"],
+        Kind::Device => {
+            &["mac", "vlan", "vendor", "addresses", "hostname", "os_class", "device_kind", "last_seen"]
+        }
         Kind::Neighbor => &[
             "interface",
+            "protocol",
             "system_name",
             "chassis_id",
             "port_id",

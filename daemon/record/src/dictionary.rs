@@ -13,7 +13,7 @@ pub use fields::Field;
 pub enum Kind {
     /// A station, by MAC address and VLAN.
     Device,
-    /// What a neighbour announces about itself by LLDP (IEEE 802.1AB).
+    /// What a neighbour announces about itself by LLDP (IEEE 802.1AB), CDP, EDP, FDP or SONMP.
     Neighbor,
     /// An IPv4 address lent by DHCP (RFC 2131).
     Lease,

@@ -6,6 +6,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
+use std::sync::Arc;
 
 use headgate_record::{Field, Kind, Treatment};
 use serde::Deserialize;
@@ -16,16 +17,18 @@ use crate::collect::CollectGate;
 use crate::error::RuleError;
 use crate::exclude::{Exclusions, MAX_EXCLUSIONS, text};
 use crate::filter::{Keep, Program, compile};
+use crate::fingerprint::Fingerprints;
 use crate::release::ReleaseGate;
 use crate::treat::{PrefixLengths, Treatments};
 
-/// The effective rules of a site: both gates and the kernel filter.
+/// The effective rules of a site: both gates, the kernel filter, and how devices are told apart.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Rules {
     collect: CollectGate,
     release: ReleaseGate,
     filter: Program,
     keep: Keep,
+    fingerprints: Arc<Fingerprints>,
 }
 
 impl Rules {
@@ -66,6 +69,19 @@ impl Rules {
     #[must_use]
     pub fn keep(&self) -> &Keep {
         &self.keep
+    }
+
+    /// How devices are told apart by their DHCP requests: the shipped set, unless it was replaced. It lets
+    /// nothing be collected or released and so has no part in [`Rules::digest`].
+    #[must_use]
+    pub fn fingerprints(&self) -> &Arc<Fingerprints> {
+        &self.fingerprints
+    }
+
+    /// The same rules with another set of fingerprints.
+    #[must_use]
+    pub fn with_fingerprints(self, fingerprints: Fingerprints) -> Rules {
+        Rules { fingerprints: Arc::new(fingerprints), ..self }
     }
 
     /// SHA-256 of the effective rules, whatever files and comments they came from.
@@ -249,6 +265,7 @@ impl Draft {
                 randomised_macs: self.randomised_macs,
             },
             filter,
+            fingerprints: Arc::new(Fingerprints::shipped()),
         })
     }
 }

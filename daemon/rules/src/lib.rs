@@ -19,6 +19,7 @@ mod error;
 mod exclude;
 mod file;
 pub mod filter;
+pub mod fingerprint;
 mod release;
 mod treat;
 

@@ -11,11 +11,12 @@ use headgate_rules::{Exclusion, Rules, filter};
 use headgate_service::config;
 use headgate_wire as wire;
 
+use crate::state::announcement::{self, Origin};
 use crate::state::counters::{Counters, Outcome};
 use crate::state::device::Devices;
 use crate::state::dhcp::Dhcp;
 use crate::state::flow::{Flows, Segment};
-use crate::state::neighbor::Neighbors;
+use crate::state::neighbor::{self, Neighbors};
 use crate::state::{InterfaceNumber, REPORT_INTERVAL, SECOND, Sink};
 
 /// Most interfaces of one sensor; frames of further ones are counted under the last.
@@ -56,11 +57,12 @@ impl Engine {
     /// An engine without frames.
     #[must_use]
     pub fn new(rules: Rules, config: &config::Headgate) -> Engine {
+        let tables = Tables::new(&rules, config);
         Engine {
             rules,
             config: config.clone(),
             interfaces: Vec::new(),
-            tables: Tables::new(config),
+            tables,
             out: Sink::default(),
             now: 0,
             next_tick: 0,
@@ -130,7 +132,7 @@ impl Engine {
         if now.saturating_add(MAX_STEP_BACK) < self.now {
             self.finish();
             self.account([0; Class::ALL.len()]);
-            self.tables = Tables::new(&self.config);
+            self.tables = Tables::new(&self.rules, &self.config);
             for interface in &mut self.interfaces {
                 interface.neighbors = Neighbors::new(self.config.tables.neighbors.count());
             }
@@ -262,14 +264,22 @@ impl Engine {
             self.tables.devices.frame((seen.vlan, source), interface.number, seen.time, bytes, &mut self.out);
         }
         let used = match &packet.network {
-            wire::Network::Lldp(lldpdu) => interface.neighbors.lldpdu(
-                &interface.name,
-                seen.vlan,
-                source,
-                lldpdu,
-                seen.time,
-                &mut self.out,
-            ),
+            wire::Network::Lldp(_)
+            | wire::Network::Cdp(_)
+            | wire::Network::Edp(_)
+            | wire::Network::Fdp(_)
+            | wire::Network::Sonmp(_) => {
+                let from = Origin { interface: &interface.name, vlan: seen.vlan, source };
+                let announcement = match &packet.network {
+                    wire::Network::Lldp(lldpdu) => neighbor::lldp(from, lldpdu),
+                    wire::Network::Cdp(message) => announcement::cdp(from, message),
+                    wire::Network::Edp(message) => announcement::edp(from, message),
+                    wire::Network::Fdp(message) => announcement::fdp(from, message),
+                    wire::Network::Sonmp(message) => announcement::sonmp(from, message),
+                    _ => None,
+                };
+                interface.neighbors.announced(announcement, seen.time, &mut self.out)
+            }
             wire::Network::Arp(arp) => {
                 let sender = Mac(arp.sender_hardware.0);
                 self.tables.devices.address(&(seen.vlan, sender), arp.sender_protocol.into());
@@ -307,12 +317,12 @@ impl Engine {
 }
 
 impl Tables {
-    fn new(config: &config::Headgate) -> Self {
+    fn new(rules: &Rules, config: &config::Headgate) -> Self {
         let nanoseconds = |d: std::time::Duration| u64::try_from(d.as_nanos()).unwrap_or(u64::MAX);
         let idle = nanoseconds(config.flows.idle_timeout.seconds());
         let active = nanoseconds(config.flows.active_timeout.seconds());
         Tables {
-            devices: Devices::new(config.tables.devices.count()),
+            devices: Devices::new(config.tables.devices.count(), rules.fingerprints().clone()),
             dhcp: Dhcp::new(config.tables.leases.count(), config.tables.exchanges.count()),
             flows: Flows::new(config.tables.flows.count(), idle, active),
         }

@@ -1,4 +1,4 @@
-//! What can be told from addresses, numbers and DHCP requests alone.
+//! What can be told from addresses and numbers alone.
 
 use headgate_record::Mac;
 
@@ -32,17 +32,6 @@ fn registered(prefix: &str) -> Option<&'static str> {
     None
 }
 
-/// The operating-system class of a DHCP client, from its parameter request list (option 55) and vendor
-/// class (option 60): both are set by the DHCP client program of the system.
-pub(crate) fn os_class(parameter_list: &[u8], vendor_class: Option<&str>) -> Option<&'static str> {
-    let by_vendor = vendor_class.and_then(|text| {
-        VENDOR_CLASSES.iter().find(|(prefix, _)| text.starts_with(prefix)).map(|(_, class)| *class)
-    });
-    by_vendor.or_else(|| {
-        PARAMETER_LISTS.iter().find(|(prefix, _)| parameter_list.starts_with(prefix)).map(|(_, class)| *class)
-    })
-}
-
 /// The name of an IP protocol, as OpenTelemetry's `network.transport` and IANA spell it.
 pub(crate) fn transport(protocol: u8) -> String {
     match protocol {
@@ -72,42 +61,6 @@ pub(crate) fn service(protocol: u8, port: u16) -> &'static str {
 
 /// Lines `PREFIX<TAB>vendor`, sorted by prefix; the prefix is 6, 7 or 9 hexadecimal digits.
 const REGISTRY: &str = include_str!("../data/oui.tsv");
-
-/// Leading text of DHCP option 60, and the class it means.
-const VENDOR_CLASSES: &[(&str, &str)] = &[
-    ("MSFT", "windows"),
-    ("android-dhcp", "android"),
-    ("dhcpcd", "linux"),
-    ("udhcp", "embedded-linux"),
-    ("Linux", "linux"),
-    ("PXEClient", "boot-firmware"),
-    ("HTTPClient", "boot-firmware"),
-    ("Cisco", "network-device"),
-    ("ciscopnp", "network-device"),
-    ("ArubaAP", "access-point"),
-    ("ArubaInstantAP", "access-point"),
-    ("ubnt", "network-device"),
-    ("Hewlett-Packard JetDirect", "printer"),
-    ("Mfg=", "printer"),
-    ("yealink", "phone"),
-    ("snom", "phone"),
-    ("Polycom", "phone"),
-];
-
-/// Leading codes of DHCP option 55, and the class they mean. The most specific comes first.
-const PARAMETER_LISTS: &[(&[u8], &str)] = &[
-    (&[1, 121, 3, 6, 15, 108, 114, 119, 252], "apple"),
-    (&[1, 121, 3, 6, 15, 114, 119, 252], "apple"),
-    (&[1, 121, 3, 6, 15, 119, 252], "apple"),
-    (&[1, 3, 6, 15, 26, 28, 51, 58, 59, 43], "android"),
-    (&[1, 3, 6, 15, 31, 33, 43, 44, 46, 47, 119, 121, 249, 252], "windows"),
-    (&[1, 15, 3, 6, 44, 46, 47, 31, 33, 121, 249, 252, 43], "windows"),
-    (&[1, 28, 2, 3, 15, 6, 119, 12], "linux"),
-    (&[1, 28, 2, 121, 15, 6, 12, 40, 41, 42, 26, 119, 3], "linux"),
-    (&[1, 2, 6, 12, 15, 26, 28, 121, 3, 33, 40, 41, 42, 119, 249, 252, 17], "linux"),
-    (&[1, 3, 12, 15, 6, 26, 33, 121, 42], "linux"),
-    (&[1, 3, 6, 12, 15, 28, 42], "embedded-linux"),
-];
 
 /// Ports of the responder, and the class of service (IANA service names where one fits).
 const SERVICES: &[(&[u16], &str)] = &[
@@ -158,13 +111,6 @@ mod tests {
             assert_eq!(registered(prefix), Some(name), "{line}");
         }
         assert!(REGISTRY.lines().is_sorted_by_key(|line| line.split('\t').next()));
-    }
-
-    #[test]
-    fn the_vendor_class_decides_before_the_parameter_list() {
-        assert_eq!(os_class(&[1, 3, 6, 12, 15, 28, 42], Some("MSFT 5.0")), Some("windows"));
-        assert_eq!(os_class(&[1, 3, 6, 12, 15, 28, 42], None), Some("embedded-linux"));
-        assert_eq!(os_class(&[99], Some("unheard of")), None);
     }
 
     #[test]

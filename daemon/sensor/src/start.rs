@@ -9,6 +9,7 @@ use std::time::Duration;
 use headgate_capture::{self as capture, Ring};
 use headgate_record::Record;
 use headgate_rules::Rules;
+use headgate_rules::fingerprint::Fingerprints;
 use headgate_service::config::{self, Headgate};
 use headgate_service::stop::Stop;
 use headgate_service::{lockdown, notify};
@@ -20,14 +21,26 @@ use crate::handover::Handover;
 use crate::live::{self, Source};
 use crate::{opener, replay, sandbox};
 
-/// Reads the rules that lie beside a configuration file: `rules.toml` and its drop-ins.
+/// Reads the rules that lie beside a configuration file: `rules.toml` and its drop-ins, and where it is
+/// there, `fingerprints.toml` and its drop-ins instead of the shipped set.
 ///
 /// # Errors
 /// [`SensorError::Config`] when a file cannot be read, [`SensorError::Rules`] when it is wrong.
 pub fn read_rules(config: &Path) -> Result<Rules, SensorError> {
-    let files = config::read_with_drop_ins(&config.with_file_name("rules.toml"))?;
-    let named: Vec<_> = files.into_iter().map(|(path, text)| (path.display().to_string(), text)).collect();
-    Ok(Rules::parse(&named)?)
+    let rules = Rules::parse(&read_named(&config.with_file_name("rules.toml"))?)?;
+    let fingerprints = config.with_file_name("fingerprints.toml");
+    let missing = |e: &io::Error| e.kind() == io::ErrorKind::NotFound;
+    // Only a file that is not there is no file: one that cannot be read is not passed over.
+    if std::fs::symlink_metadata(&fingerprints).as_ref().is_err_and(missing) {
+        return Ok(rules);
+    }
+    Ok(rules.with_fingerprints(Fingerprints::parse(&read_named(&fingerprints)?)?))
+}
+
+/// A file and its drop-ins, with the names that errors show.
+fn read_named(path: &Path) -> Result<Vec<(String, String)>, SensorError> {
+    let files = config::read_with_drop_ins(path)?;
+    Ok(files.into_iter().map(|(path, text)| (path.display().to_string(), text)).collect())
 }
 
 pub(crate) fn start(args: Args) -> Result<(), SensorError> {

@@ -2,6 +2,7 @@
 
 use headgate_record::{Error, Record};
 
+pub(crate) mod announcement;
 pub(crate) mod counters;
 pub(crate) mod device;
 pub(crate) mod dhcp;

@@ -2,8 +2,10 @@
 
 use std::hash::BuildHasher;
 use std::net::IpAddr;
+use std::sync::Arc;
 
 use headgate_record::{Error, Field, Kind, Mac, Record, Value};
+use headgate_rules::fingerprint::{Fingerprints, Identity, Request};
 
 use super::entries::{Entries, Entry};
 use super::{InterfaceNumber, REPORT_INTERVAL, Sink};
@@ -21,6 +23,7 @@ pub(crate) struct Device {
     interface: InterfaceNumber,
     addresses: Vec<IpAddr>,
     names: Names,
+    identity: Identity,
     first_seen: u64,
     last_seen: u64,
     /// By a frame of the device, or one that speaks of it.
@@ -36,8 +39,10 @@ pub(crate) struct Device {
 pub(crate) struct Names {
     pub(crate) hostname: Option<String>,
     pub(crate) fqdn: Option<String>,
-    pub(crate) vendor_class: Option<String>,
-    pub(crate) parameter_list: Vec<u8>,
+    /// By DHCPv4.
+    pub(crate) request: Request,
+    /// By DHCPv6.
+    pub(crate) request_v6: Request,
 }
 
 /// The devices, at most `capacity`. A full table gives up the one seen least recently of a few in turn
@@ -46,6 +51,7 @@ pub(crate) struct Names {
 pub(crate) struct Devices {
     entries: Entries<Device>,
     capacity: usize,
+    fingerprints: Arc<Fingerprints>,
     pub(crate) evicted: u64,
 }
 
@@ -69,9 +75,9 @@ impl Entry for Device {
 }
 
 impl Devices {
-    pub(crate) fn new(capacity: usize) -> Self {
+    pub(crate) fn new(capacity: usize, fingerprints: Arc<Fingerprints>) -> Self {
         let capacity = capacity.max(1);
-        Devices { entries: Entries::new(capacity), capacity, evicted: 0 }
+        Devices { entries: Entries::new(capacity), capacity, fingerprints, evicted: 0 }
     }
 
     /// A frame of the device was seen.
@@ -116,16 +122,14 @@ impl Devices {
 
     /// The device says who it is. What it does not say this time stays as it was.
     pub(crate) fn names(&mut self, key: &DeviceKey, names: Names) {
+        let fingerprints = Arc::clone(&self.fingerprints);
         let Some(device) = self.get_mut(key) else { return };
         let before = device.names.clone();
-        let known = &mut device.names;
-        known.hostname = names.hostname.or(known.hostname.take());
-        known.fqdn = names.fqdn.or(known.fqdn.take());
-        known.vendor_class = names.vendor_class.or(known.vendor_class.take());
-        if !names.parameter_list.is_empty() {
-            known.parameter_list = names.parameter_list;
+        device.names.add(names);
+        if device.names != before {
+            device.identity = device.names.identity(&fingerprints);
+            device.changed = true;
         }
-        device.changed |= *known != before;
     }
 
     /// Reports what is new about devices: changes at once, activity once in an interval, all at the end.
@@ -159,6 +163,24 @@ impl Devices {
     }
 }
 
+impl Names {
+    /// A request counts as a whole: a machine that boots from the network is another client once it runs.
+    fn add(&mut self, said: Names) {
+        self.hostname = said.hostname.or(self.hostname.take());
+        self.fqdn = said.fqdn.or(self.fqdn.take());
+        for (known, said) in [(&mut self.request, said.request), (&mut self.request_v6, said.request_v6)] {
+            if said != Request::default() {
+                *known = said;
+            }
+        }
+    }
+
+    fn identity(&self, fingerprints: &Fingerprints) -> Identity {
+        let (v4, v6) = (fingerprints.identify(&self.request), fingerprints.identify(&self.request_v6));
+        Identity { os_class: v4.os_class.or(v6.os_class), device_kind: v4.device_kind.or(v6.device_kind) }
+    }
+}
+
 impl Device {
     fn new(key: DeviceKey, interface: InterfaceNumber, time: u64) -> Self {
         Device {
@@ -166,6 +188,7 @@ impl Device {
             interface,
             addresses: Vec::new(),
             names: Names::default(),
+            identity: Identity::default(),
             first_seen: time,
             last_seen: time,
             last_used: time,
@@ -195,7 +218,6 @@ impl Device {
     fn record(&self, out: &Sink) -> Result<Record, Error> {
         let (vlan, mac) = &self.key;
         let names = &self.names;
-        let os_class = identify::os_class(&names.parameter_list, names.vendor_class.as_deref());
         let mut r = Record::new(Kind::Device);
         r.set(Field::DeviceMac, *mac)?;
         r.set_some(Field::DeviceVlan, super::tagged(*vlan))?;
@@ -207,10 +229,12 @@ impl Device {
         r.set_some(Field::DeviceFqdn, names.fqdn.as_deref())?;
         r.set_some(Field::DeviceVendor, identify::vendor(*mac))?;
         r.set(Field::DeviceLocallyAdministered, mac.is_locally_administered())?;
-        r.set_some(Field::DeviceOsClass, os_class)?;
-        r.set_some(Field::DeviceVendorClass, names.vendor_class.as_deref())?;
-        if !names.parameter_list.is_empty() {
-            r.set(Field::DeviceParameterList, names.parameter_list.iter().copied().collect::<Value>())?;
+        r.set_some(Field::DeviceOsClass, self.identity.os_class.as_deref())?;
+        r.set_some(Field::DeviceDeviceKind, self.identity.device_kind.as_deref())?;
+        r.set_some(Field::DeviceVendorClass, names.request.vendor_class.as_deref())?;
+        if !names.request.parameters.is_empty() {
+            let list = names.request.parameters.iter().copied();
+            r.set(Field::DeviceParameterList, list.collect::<Value>())?;
         }
         r.set(Field::DeviceFirstSeen, Value::Time(self.first_seen))?;
         r.set(Field::DeviceLastSeen, Value::Time(self.last_seen))?;

@@ -7,6 +7,7 @@
 use std::net::{IpAddr, Ipv4Addr};
 
 use headgate_record::{Error, Field, Kind, Mac, Record, Value};
+use headgate_rules::fingerprint::Request;
 use headgate_wire::dhcpv4::{Message, MessageType};
 
 use super::device::{Devices, Names};
@@ -292,7 +293,23 @@ fn names(message: &Message<'_>) -> Names {
     Names {
         hostname: options.hostname.as_deref().and_then(text),
         fqdn: options.client_fqdn.as_ref().map(|f| f.name.to_string()).filter(|name| !name.is_empty()),
-        vendor_class: options.vendor_class.as_deref().and_then(text),
-        parameter_list: options.parameter_request_list.as_deref().unwrap_or_default().to_vec(),
+        request: Request {
+            vendor_class: options.vendor_class.as_deref().and_then(text),
+            parameters: options.parameter_request_list.as_deref().unwrap_or_default().to_vec(),
+            user_classes: options
+                .user_class
+                .iter()
+                .flat_map(|u| &u.classes)
+                .filter_map(|class| text(class))
+                .collect(),
+            architectures: options.architectures.iter().map(|a| a.code()).collect(),
+            requests: Vec::new(),
+            enterprises: options.vendor_classes.iter().map(|class| class.enterprise).collect(),
+            duid_enterprise: options
+                .client_identifier
+                .as_ref()
+                .and_then(|id| id.iaid_and_duid()?.1.enterprise),
+        },
+        request_v6: Request::default(),
     }
 }

@@ -1,18 +1,16 @@
-//! LLDP neighbours of one interface (IEEE 802.1AB-2016, 9.2).
+//! Neighbours of one interface: those of LLDP (IEEE 802.1AB-2016, 9.2), and of its kin by the same rules.
 
-use headgate_record::{Error, Field, Kind, Mac, Record, Value};
+use headgate_record::{Error, Field, Record, Value};
+use headgate_wire::lldp::Advertisement;
 use headgate_wire::lldp::med::Class;
-use headgate_wire::lldp::{Advertisement, CapabilitySet};
 
+use super::announcement::{self, Announcement, NeighborKey, Origin};
 use super::table::Table;
 use super::{REPORT_INTERVAL, SECOND, Sink};
 
-/// Which neighbour: chassis and port, each with the name of its subtype.
-type NeighborKey = (&'static str, String, &'static str, String);
-
 #[derive(Debug)]
 struct Neighbor {
-    /// What the latest LLDPDU said. Nothing of an earlier one is carried over.
+    /// What the latest announcement said. Nothing of an earlier one is carried over.
     said: Record,
     ttl: u16,
     first_seen: u64,
@@ -32,28 +30,22 @@ impl Neighbors {
         Neighbors { table: Table::new(capacity), evicted: 0 }
     }
 
-    /// A data unit was received. Returns whether it names a neighbour and so was used.
-    pub(crate) fn lldpdu(
+    /// An announcement was received. Returns whether it names a neighbour and so was used.
+    pub(crate) fn announced(
         &mut self,
-        interface: &str,
-        vlan: u16,
-        source: Mac,
-        lldpdu: &Advertisement<'_>,
+        announcement: Option<Result<Announcement, Error>>,
         time: u64,
         out: &mut Sink,
     ) -> bool {
-        let (Some(chassis), Some(port), Some(ttl)) = (&lldpdu.chassis_id, &lldpdu.port_id, lldpdu.ttl) else {
-            return false;
-        };
-        let key = (chassis.subtype.name(), chassis.to_string(), port.subtype.name(), port.to_string());
-        let said = match say(interface, vlan, source, lldpdu, &key) {
-            Ok(said) => said,
-            Err(error) => {
+        let Announcement { key, ttl, said } = match announcement {
+            Some(Ok(announcement)) => announcement,
+            Some(Err(error)) => {
                 out.push(Err(error));
                 return false;
             }
+            None => return false,
         };
-        if lldpdu.is_shutdown() {
+        if ttl == 0 {
             if let Some(mut neighbor) = self.table.remove(&key) {
                 neighbor.last_seen = time;
                 out.push(neighbor.record("shutdown"));
@@ -104,23 +96,17 @@ impl Neighbor {
     }
 }
 
+/// What an LLDPDU announces. Without its three mandatory TLVs it names no neighbour.
+pub(crate) fn lldp(from: Origin<'_>, lldpdu: &Advertisement<'_>) -> Option<Result<Announcement, Error>> {
+    let (chassis, port) = (lldpdu.chassis_id.as_ref()?, lldpdu.port_id.as_ref()?);
+    let ttl = lldpdu.ttl?;
+    let key = ("lldp", chassis.subtype.name(), chassis.to_string(), port.subtype.name(), port.to_string());
+    Some(say(from, lldpdu, &key).map(|said| Announcement { key, ttl, said }))
+}
+
 /// Builds the record from named TLVs; a TLV that is not named here goes no further.
-fn say(
-    interface: &str,
-    vlan: u16,
-    source: Mac,
-    lldpdu: &Advertisement<'_>,
-    (chassis_subtype, chassis, port_subtype, port): &NeighborKey,
-) -> Result<Record, Error> {
-    let mut r = Record::new(Kind::Neighbor);
-    r.set(Field::NeighborInterface, interface)?;
-    r.set_some(Field::NeighborVlan, super::tagged(vlan))?;
-    r.set(Field::NeighborSourceMac, source)?;
-    r.set(Field::NeighborInfrastructure, is_infrastructure(lldpdu))?;
-    r.set(Field::NeighborChassisIdSubtype, *chassis_subtype)?;
-    r.set(Field::NeighborChassisId, chassis.as_str())?;
-    r.set(Field::NeighborPortIdSubtype, *port_subtype)?;
-    r.set(Field::NeighborPortId, port.as_str())?;
+fn say(from: Origin<'_>, lldpdu: &Advertisement<'_>, key: &NeighborKey) -> Result<Record, Error> {
+    let mut r = from.begin(key, is_infrastructure(lldpdu))?;
     r.set_some(Field::NeighborTtl, lldpdu.ttl)?;
     r.set_some(Field::NeighborPortDescription, lldpdu.port_description.map(text))?;
     r.set_some(Field::NeighborSystemName, lldpdu.system_name.map(text))?;
@@ -155,30 +141,15 @@ fn say(
     Ok(r)
 }
 
-/// What forwards for others (8.5.8), and is nobody's telephone or computer: those may bridge too, for the
-/// computer behind them.
+/// As [`announcement::is_infrastructure`] says (8.5.8), and no endpoint of LLDP-MED.
 fn is_infrastructure(lldpdu: &Advertisement<'_>) -> bool {
-    let enabled = lldpdu.capabilities.map(|c| c.enabled).unwrap_or_default();
-    let has = |one: &CapabilitySet| enabled.contains(*one);
     let is_endpoint = matches!(
         lldpdu.med.capabilities.map(|c| c.class),
         Some(Class::Generic | Class::Media | Class::Communication)
     );
-    FORWARDS.iter().any(has)
-        && ![CapabilitySet::TELEPHONE, CapabilitySet::STATION].iter().any(has)
+    announcement::is_infrastructure(lldpdu.capabilities.map(|c| c.enabled).unwrap_or_default())
         && !is_endpoint
 }
-
-const FORWARDS: [CapabilitySet; 8] = [
-    CapabilitySet::REPEATER,
-    CapabilitySet::BRIDGE,
-    CapabilitySet::WLAN_ACCESS_POINT,
-    CapabilitySet::ROUTER,
-    CapabilitySet::DOCSIS,
-    CapabilitySet::C_VLAN,
-    CapabilitySet::S_VLAN,
-    CapabilitySet::TWO_PORT_MAC_RELAY,
-];
 
 fn text(text: headgate_wire::Text<'_>) -> String {
     text.to_string()

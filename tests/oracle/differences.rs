@@ -1,0 +1,112 @@
+//! Where Headgate is right to say another thing than tshark.
+
+use super::compare::Finding;
+
+/// A known difference.
+pub struct Difference {
+    /// tshark's field.
+    pub field: &'static str,
+    /// The beginning of the captures' names; empty for all.
+    pub capture: &'static str,
+    /// What tshark says; empty for whatever it says.
+    pub theirs: &'static str,
+    /// Why Headgate is right, with the standard's clause.
+    pub reason: &'static str,
+}
+
+impl Difference {
+    pub fn explains(&self, finding: &Finding) -> bool {
+        let says = |value: &String| self.theirs.is_empty() || value == self.theirs;
+        self.field == finding.field
+            && finding.place.starts_with(self.capture)
+            && finding.theirs.iter().all(says)
+    }
+}
+
+const fn difference(
+    field: &'static str,
+    capture: &'static str,
+    theirs: &'static str,
+    reason: &'static str,
+) -> Difference {
+    Difference { field, capture, theirs, reason }
+}
+
+pub const DIFFERENCES: &[Difference] = &[
+    difference(
+        "frame.time",
+        "",
+        "1970-01-01T00:00:00.000000000Z",
+        "a file that has no time says 0, and what has no time is absent",
+    ),
+    difference(
+        "frame.time",
+        "atm-oam-loopback-print-overrun.pcap",
+        "2018-12-11T00:36:17.179996000Z",
+        OVERFLOW,
+    ),
+    difference("frame.time", "timestamp_invalid_micro.pcap", "2014-12-09T17:16:10.000000000Z", OVERFLOW),
+    difference("frame.time", "timestamp_invalid_nano.pcap", "2014-12-09T17:16:26.299260425Z", OVERFLOW),
+    difference(
+        "frame.len",
+        "atm-",
+        "",
+        "what stands before an ATM cell is in the file's length (LINKTYPE_SUNATM)",
+    ),
+    difference(
+        "frame.cap_len",
+        "atm-",
+        "",
+        "what stands before an ATM cell is in the file (LINKTYPE_SUNATM)",
+    ),
+    difference("frame.cap_len", "aoe-oobr-1.pcap", "34", BEYOND),
+    difference("frame.cap_len", "icmp-icmp_print-oobr-2.pcap", "64", BEYOND),
+    difference("frame.cap_len", "slip-", "255", BEYOND),
+    difference("ethernet as a layer", "DTP.pcap", "absent", ISL),
+    difference("llc as a layer", "DTP.pcap", "absent", ISL),
+    difference(
+        "arp as a layer",
+        "arp-oobr.pcap",
+        "there",
+        "addresses of other hardware than IEEE 802 or of another protocol than IPv4 are not read",
+    ),
+    difference(
+        "ip.len",
+        "ipv4_tcp_http_xml_tso.pcap",
+        "2016",
+        "the field is 0 on the wire (RFC 791, 3.1); what it should be is a guess",
+    ),
+    difference(
+        "eth.type|eth.len|vlan.etype|vlan.len|ieee8021ah.etype|sll.etype|sll.gretype",
+        "tok2str-oobr-2.pcap",
+        "34887",
+        "it is the type of the packet behind the labels, which say none of their own (RFC 3032, 2.2)",
+    ),
+    difference("udp as a layer", "bigtcp-ipv6-geneve-ipv6.pcap", "absent", JUMBO),
+    difference("udp as a layer", "bigtcp-ipv6-vxlan-", "absent", JUMBO),
+    difference("igmp as a layer", "PIM-SM_join_prune.pcap", "absent", OTHER_IGMP),
+    difference("igmp as a layer", "relts-0x80000000.pcap", "absent", OTHER_IGMP),
+    difference("igmp.maddr", "mtrace.pcap", "", "a traceroute is no membership: its group is not read"),
+    difference("tcp.option_kind", "of10_inv_OFPST_FLOW.pcap", "0", END),
+    difference("tcp.option_kind", "ssh.pcap", "", END),
+    difference("dhcpv6.vendoropts.enterprise", VENDOR_SPECIFIC, "", OF_ASSOCIATION),
+    difference(
+        "dhcpv6.vendoropts.enterprise.option_code|dhcpv6.cablelabs.opt",
+        VENDOR_SPECIFIC,
+        "",
+        OF_ASSOCIATION,
+    ),
+];
+
+const OVERFLOW: &str =
+    "a part of a second that is more than one is carried over, and does not overflow 32 bits";
+const BEYOND: &str = "octets beyond the length on the wire are no part of the frame";
+const JUMBO: &str = "a payload length of 0 is that of a jumbogram (RFC 2675, 3): without its option the frame tells the length";
+const ISL: &str =
+    "ISL is no IEEE 802 frame, and is read as the 802.3 frame that it looks like (IEEE 802.3, 3.1.1)";
+const OTHER_IGMP: &str =
+    "PIM version 1 and DVMRP are messages of IGMP (IANA IGMP type numbers 0x13 and 0x14)";
+const END: &str = "the first End of Option List ends the list: what follows is padding (RFC 9293, 3.2)";
+const VENDOR_SPECIFIC: &str = "dhcpv6-vendor-specific-information.pcap";
+const OF_ASSOCIATION: &str =
+    "what a vendor says of one association is a fact with code and length, and is not read";

@@ -1,0 +1,97 @@
+//! Every field that Headgate reads, beside what tshark reads of the same frames.
+// A test fails by panicking, and this one says how much it compared.
+#![allow(clippy::panic, clippy::unwrap_used, clippy::expect_used, clippy::print_stdout)]
+
+#[path = "../support/mod.rs"]
+mod support;
+
+mod captures;
+mod compare;
+mod conversations;
+mod differences;
+mod fields;
+mod form;
+mod pdml;
+
+use std::collections::BTreeMap;
+
+use compare::{Compared, Finding};
+use differences::DIFFERENCES;
+
+#[test]
+fn every_field_is_as_tshark_reads_it() {
+    let list = captures::all();
+    let tables = fields::tables();
+    let (mut frames, mut empty, mut malformed) = (0_u64, 0_u64, 0_u64);
+    let (mut compared, mut findings) = (Compared::default(), Vec::new());
+    let refused = captures::pairs(&list, &fields::wanted(&tables), |pair| {
+        frames += 1;
+        let Some(ours) = &pair.ours else {
+            empty += 1;
+            return;
+        };
+        malformed += u64::from(pair.theirs.is_malformed || !ours["malformed"].is_null());
+        let place = format!("{} frame {}", captures::name(&list[pair.capture]), pair.number);
+        findings.extend(compare::frame(place, ours, &pair.theirs, &tables, &mut compared));
+    });
+    println!(
+        "{} files; {} more are of a link type unknown to tshark: {refused:?}",
+        list.len() - refused.len(),
+        refused.len()
+    );
+    println!("{frames} frames: {empty} without an octet, {malformed} malformed or cut for one of both");
+    println!("{} fields, {} values compared", compared.fields.len(), compared.values);
+    println!("{} layers compared as far as both read", compared.partial);
+    let unknown = report(&findings, list.len() > 10);
+    assert!(unknown.is_empty(), "{} differences that are not listed:\n{}", unknown.len(), unknown.join("\n"));
+}
+
+/// Over the captures without what Headgate and tshark count in different ways; see [`captures::is_plain`].
+#[test]
+fn flows_have_the_packets_and_octets_that_tshark_counts() {
+    let plain: Vec<_> = captures::plain(&captures::all());
+    let directory = tempfile::tempdir().unwrap();
+    let merged = directory.path().join("merged.pcapng");
+    assert!(captures::merge(&plain, &merged).is_empty());
+    let (ours, theirs) = (conversations::by_headgate(&merged), conversations::by_tshark(&merged));
+    let (mut unequal, mut packets) = (Vec::new(), 0);
+    for ends in ours.keys().chain(theirs.keys().filter(|ends| !ours.contains_key(ends))) {
+        let none = Default::default();
+        let (one, other) = (ours.get(ends).unwrap_or(&none), theirs.get(ends).unwrap_or(&none));
+        let agree = one.iter().zip(other).all(|(one, other)| one.0 == other.0 && one.1.agrees(other.1));
+        packets += one[0].0 + one[1].0;
+        if !agree {
+            unequal.push(format!("{ends:?}: ours {one:?}, theirs {other:?}"));
+        }
+    }
+    println!("{} files, {} conversations with {packets} packets", plain.len(), ours.len());
+    assert!(unequal.is_empty(), "{} conversations differ:\n{}", unequal.len(), unequal.join("\n"));
+}
+
+/// Prints how often each listed difference occurs, and gives what is not listed or no longer occurs.
+fn report(findings: &[Finding], has_corpus: bool) -> Vec<String> {
+    let mut unknown = Vec::new();
+    let mut known: BTreeMap<usize, u64> = BTreeMap::new();
+    for finding in findings {
+        let listed = DIFFERENCES.iter().position(|difference| difference.explains(finding));
+        match listed {
+            Some(index) => *known.entry(index).or_default() += 1,
+            None => unknown.push(format!(
+                "{}: {}: ours {:?}, theirs {:?}",
+                finding.place, finding.field, finding.ours, finding.theirs
+            )),
+        }
+    }
+    for (index, difference) in DIFFERENCES.iter().enumerate() {
+        match known.get(&index) {
+            Some(times) => {
+                println!("{times} times {} {}: {}", difference.field, difference.capture, difference.reason);
+            }
+            None if has_corpus => {
+                unknown.push(format!("{} {} no longer occurs", difference.field, difference.capture));
+            }
+            None => {}
+        }
+    }
+    unknown
+}

@@ -1,0 +1,105 @@
+//! What tshark reads: its dissection of a capture, one frame after another.
+
+use std::collections::HashSet;
+use std::io::{BufRead, BufReader};
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+/// A frame: its protocols, outermost first.
+#[derive(Default)]
+pub struct Frame {
+    pub protocols: Vec<Protocol>,
+    /// Something in it is malformed for tshark.
+    pub is_malformed: bool,
+    /// The capture cut what tshark wanted to read.
+    pub is_cut: bool,
+}
+
+pub struct Protocol {
+    pub name: String,
+    pub fields: Vec<Field>,
+}
+
+pub struct Field {
+    pub name: String,
+    /// As tshark shows it.
+    pub show: String,
+    /// Its octets, or its bits as a number, in hexadecimal digits.
+    pub value: String,
+}
+
+/// Dissects each frame by itself: nothing is put together from several, and no name is looked up.
+pub fn dissect(capture: &Path, wanted: &HashSet<String>, mut each: impl FnMut(Frame)) {
+    let mut command = Command::new("tshark");
+    command.args(["-n", "-T", "pdml", "-r"]).arg(capture).env("TZ", "UTC").env("LC_ALL", "C.UTF-8");
+    for preference in [
+        "ip.defragment:FALSE",
+        "ipv6.defragment:FALSE",
+        "tcp.desegment_tcp_streams:FALSE",
+        "tcp.analyze_sequence_numbers:FALSE",
+    ] {
+        command.args(["-o", preference]);
+    }
+    let started = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null()).spawn();
+    let mut tshark = started.expect("tshark (package tshark)");
+    let mut lines = BufReader::with_capacity(1 << 20, tshark.stdout.take().unwrap());
+    let (mut tag, mut frame) = (Vec::new(), Frame::default());
+    while lines.read_until(b'\n', &mut tag).unwrap() > 0 {
+        // A value may hold line ends; what closes a tag is escaped there.
+        if !tag.ends_with(b">\n") {
+            continue;
+        }
+        let text = String::from_utf8_lossy(&tag);
+        if text.starts_with("</packet>") {
+            each(std::mem::take(&mut frame));
+        } else {
+            frame.read(&text, wanted);
+        }
+        tag.clear();
+    }
+    assert!(tshark.wait().unwrap().success(), "tshark cannot read {}", capture.display());
+}
+
+impl Frame {
+    fn read(&mut self, tag: &str, wanted: &HashSet<String>) {
+        let content = tag.trim_start();
+        let depth = (tag.len() - content.len()) / 2;
+        if content.starts_with("<proto ") {
+            let name = attribute(content, "name").unwrap_or_default();
+            self.is_malformed |= name == "_ws.malformed";
+            self.is_cut |= name == "_ws.short";
+            if depth == 1 {
+                self.protocols.push(Protocol { name, fields: Vec::new() });
+            }
+        } else if let Some(rest) = content.strip_prefix("<field name=\"")
+            && let Some((name, rest)) = rest.split_once('"')
+            && wanted.contains(name)
+            && let Some(protocol) = self.protocols.last_mut()
+        {
+            let [show, value] = ["show", "value"].map(|key| attribute(rest, key).unwrap_or_default());
+            protocol.fields.push(Field { name: name.to_owned(), show, value });
+        }
+    }
+}
+
+fn attribute(tag: &str, key: &str) -> Option<String> {
+    let mut rest = tag;
+    loop {
+        let (_, found) = rest.split_once(key)?;
+        if let Some(value) = found.strip_prefix("=\"") {
+            // Not the end of a longer name.
+            if tag[..tag.len() - found.len() - key.len()].ends_with(' ') {
+                return value.split_once('"').map(|(value, _)| unescape(value));
+            }
+        }
+        rest = found;
+    }
+}
+
+fn unescape(text: &str) -> String {
+    let entities = [("&lt;", "<"), ("&gt;", ">"), ("&quot;", "\""), ("&#x27;", "'"), ("&amp;", "&")];
+    match text.contains('&') {
+        true => entities.iter().fold(text.to_owned(), |text, (entity, c)| text.replace(entity, c)),
+        false => text.to_owned(),
+    }
+}
