@@ -14,6 +14,7 @@ use crate::state::counters::{Counters, Outcome};
 use crate::state::device::Devices;
 use crate::state::dhcp::Dhcp;
 use crate::state::flow::{Flows, Segment};
+use crate::state::ndp::Ndp;
 use crate::state::neighbor::{self, Neighbors};
 use crate::state::{REPORT_INTERVAL, SECOND, Sink};
 
@@ -38,6 +39,7 @@ struct Tables {
     devices: Devices,
     dhcp: Dhcp,
     flows: Flows,
+    ndp: Ndp,
 }
 
 struct Interface {
@@ -209,6 +211,7 @@ impl Engine {
         }
         self.tables.dhcp.report(self.now, all, &mut self.out);
         self.tables.flows.report(self.now, all, &mut self.out);
+        self.tables.ndp.report(self.now, all, &mut self.tables.devices);
         self.tables.devices.report(self.now, all, &mut self.out);
     }
 
@@ -272,6 +275,10 @@ impl Engine {
             }
             wire::Network::Ipv6(header) => {
                 seen.ip(interface, source, header.protocol, &mut self.tables.flows, &mut self.out);
+                let from = Origin { interface: &interface.name, vlan: seen.vlan, source };
+                if let wire::Application::Ndp(message) = &packet.application {
+                    self.tables.ndp.message(from, header, message, seen.time, &mut self.tables.devices);
+                }
                 true
             }
             _ => false,
@@ -296,6 +303,7 @@ impl Tables {
             devices: Devices::new(config.tables.devices.count(), rules.fingerprints().clone()),
             dhcp: Dhcp::new(config.tables.leases.count(), config.tables.exchanges.count()),
             flows: Flows::new(config.tables.flows.count(), idle, active),
+            ndp: Ndp::new(),
         }
     }
 }

@@ -7,6 +7,7 @@ pub(crate) mod counters;
 pub(crate) mod device;
 pub(crate) mod dhcp;
 pub(crate) mod flow;
+pub(crate) mod ndp;
 pub(crate) mod neighbor;
 pub(crate) mod table;
 

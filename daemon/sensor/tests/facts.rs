@@ -211,3 +211,98 @@ fn a_switch_is_a_neighbor_by_sonmp_and_ages_though_no_time_is_said() {
         [Field::NeighborProtocol, Field::NeighborChassisId, Field::NeighborPortId, Field::NeighborState];
     assert_eq!(texts(&aged, &said), ["sonmp", "192.0.2.3", "0/1/7", "aged"]);
 }
+
+const OTHER: [u8; 6] = [0, 0x1b, 0x21, 0, 0, 2];
+const LINK_LOCAL: [u8; 16] = [0xfe, 0x80, 0, 0, 0, 0, 0, 0, 2, 0x1b, 0x21, 0xff, 0xfe, 0, 0, 1];
+const GLOBAL: [u8; 16] = [0x20, 1, 0xd, 0xb8, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 7];
+const ALL_NODES: [u8; 16] = [0xff, 2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1];
+
+fn ipv6(mac: [u8; 6], source: [u8; 16], next_header: u8, hop_limit: u8, payload: &[u8]) -> Vec<u8> {
+    let length = u16::try_from(payload.len()).unwrap();
+    let mut frame = [&[0x33, 0x33, 0, 0, 0, 1][..], &mac, &[0x86, 0xdd, 0x60, 0, 0, 0]].concat();
+    frame.extend(length.to_be_bytes());
+    frame.extend([next_header, hop_limit]);
+    frame.extend(source);
+    frame.extend(ALL_NODES);
+    frame.extend(payload);
+    frame
+}
+
+fn solicitation(mac: [u8; 6], source: [u8; 16], target: [u8; 16]) -> Vec<u8> {
+    ipv6(mac, source, 58, 255, &[&[135, 0, 0, 0, 0, 0, 0, 0][..], &target].concat())
+}
+
+fn neighbor_advertisement(mac: [u8; 6], target: [u8; 16]) -> Vec<u8> {
+    let option = [&[2, 1][..], &mac].concat();
+    ipv6(mac, target, 58, 255, &[&[136, 0, 0, 0, 0x20, 0, 0, 0][..], &target, &option].concat())
+}
+
+fn router_advertisement(hop_limit: u8, lifetime: u16) -> Vec<u8> {
+    let [l0, l1] = lifetime.to_be_bytes();
+    let option = [&[1, 1][..], &MAC].concat();
+    let body = [134, 0, 0, 0, 64, 0, l0, l1, 0, 0, 0, 0, 0, 0, 0, 0];
+    ipv6(MAC, LINK_LOCAL, 58, hop_limit, &[&body[..], &option].concat())
+}
+
+fn device(engine: &mut Engine, mac: &str) -> Record {
+    all(engine, Kind::Device).into_iter().rfind(|d| text(d, Field::DeviceMac) == mac).unwrap()
+}
+
+#[test]
+fn neighbor_discovery_gives_a_device_its_addresses() {
+    let mut engine = engine();
+    see(&mut engine, &solicitation(MAC, LINK_LOCAL, GLOBAL), START);
+    see(&mut engine, &neighbor_advertisement(OTHER, GLOBAL), START + 1);
+    engine.finish();
+    let records = engine.take();
+    let of = |mac: &str| {
+        let device = records.iter().rfind(|d| text(d, Field::DeviceMac) == mac).unwrap();
+        text(device, Field::DeviceAddresses)
+    };
+    assert_eq!(of("00:1b:21:00:00:01"), "fe80::21b:21ff:fe00:1");
+    assert_eq!(of("00:1b:21:00:00:02"), "2001:db8::7");
+}
+
+#[test]
+fn an_address_under_detection_is_its_askers_when_nobody_claims_it() {
+    let mut engine = engine();
+    see(&mut engine, &solicitation(MAC, [0; 16], GLOBAL), START);
+    engine.tick(START + SECOND / 2);
+    let early = engine.take();
+    assert!(early.iter().all(|r| r.get(Field::DeviceAddresses).is_none()));
+    engine.tick(START + 3 * SECOND);
+    assert_eq!(text(&device(&mut engine, "00:1b:21:00:00:01"), Field::DeviceAddresses), "2001:db8::7");
+}
+
+#[test]
+fn an_address_that_is_claimed_or_asked_for_twice_is_not_its_askers() {
+    let claims = [neighbor_advertisement(OTHER, GLOBAL), solicitation(OTHER, [0; 16], GLOBAL)];
+    for claim in claims {
+        let mut engine = engine();
+        see(&mut engine, &solicitation(MAC, [0; 16], GLOBAL), START);
+        see(&mut engine, &claim, START + 1_000);
+        engine.tick(START + 3 * SECOND);
+        assert_eq!(device(&mut engine, "00:1b:21:00:00:01").get(Field::DeviceAddresses), None);
+    }
+}
+
+#[test]
+fn a_router_is_one_as_long_as_it_says_so() {
+    let mut engine = engine();
+    see(&mut engine, &router_advertisement(255, 1_800), START);
+    engine.tick(START + 2 * SECOND);
+    let router = |records: &[Record]| text(records.last().unwrap(), Field::DeviceRouter);
+    assert_eq!(router(&engine.take()), "true");
+    see(&mut engine, &router_advertisement(255, 0), START + 3 * SECOND);
+    engine.finish();
+    assert_eq!(router(&engine.take()), "false");
+}
+
+/// Such a message was sent from afar (RFC 4861, 6.1.2).
+#[test]
+fn a_message_that_passed_a_router_says_nothing() {
+    let mut engine = engine();
+    see(&mut engine, &router_advertisement(64, 1_800), START);
+    let device = device(&mut engine, "00:1b:21:00:00:01");
+    assert_eq!((device.get(Field::DeviceRouter), device.get(Field::DeviceAddresses)), (None, None));
+}

@@ -47,7 +47,7 @@ dictionary! {
     DeviceInterface = 103, "device.interface", Device, Text, "network.interface.name", "",
         "capture interface", No, Keep => Keep, key: false;
     DeviceAddresses = 104, "device.addresses", Device, Addresses, "host.ip", "",
-        "ARP spa (RFC 826), DHCP yiaddr and ciaddr (RFC 2131, 2)", Yes, Keep => Truncate, key: false;
+        "ARP spa (RFC 826), NDP source and target (RFC 4861, 4), DHCP yiaddr and ciaddr (RFC 2131, 2), DHCPv6 IAADDR (RFC 8415, 21.6)", Yes, Keep => Truncate, key: false;
     DeviceHostname = 105, "device.hostname", Device, Text, "host.name", "",
         "DHCP option 12 (RFC 2132, 3.14)", Yes, Keep => Drop, key: false;
     DeviceFqdn = 106, "device.fqdn", Device, Text, "headgate.device.fqdn", "",
@@ -72,6 +72,8 @@ dictionary! {
         "octets on the wire sent by the device since its last record", No, Keep => Keep, key: false;
     DeviceDeviceKind = 116, "device.device_kind", Device, Text, "headgate.device.kind", "",
         "derived from the DHCP request by fingerprints.toml", No, Keep => Keep, key: false;
+    DeviceRouter = 117, "device.router", Device, Bool, "headgate.device.router", "",
+        "Router Advertisement with a lifetime above 0 (RFC 4861, 4.2); absent where there was none", No, Keep => Keep, key: false;
 
     NeighborInterface = 201, "neighbor.interface", Neighbor, Text, "network.interface.name", "",
         "capture interface", No, Keep => Keep, key: true;

@@ -22,6 +22,7 @@ pub(crate) struct Device {
     addresses: Vec<IpAddr>,
     names: Names,
     identity: Identity,
+    router: Option<bool>,
     first_seen: u64,
     last_seen: u64,
     frames: u64,
@@ -82,6 +83,13 @@ impl Devices {
         }
         device.addresses.push(address);
         device.changed = true;
+    }
+
+    /// The device says whether it is a router.
+    pub(crate) fn router(&mut self, key: &DeviceKey, router: bool) {
+        let Some(device) = self.table.touch(key) else { return };
+        device.changed |= device.router != Some(router);
+        device.router = Some(router);
     }
 
     /// The device says who it is. What it does not say this time stays as it was.
@@ -182,6 +190,7 @@ impl Device {
         r.set(Field::DeviceLastSeen, Value::Time(self.last_seen))?;
         r.set(Field::DeviceFrames, self.frames)?;
         r.set(Field::DeviceBytes, self.bytes)?;
+        r.set_some(Field::DeviceRouter, self.router)?;
         Ok(r)
     }
 }
