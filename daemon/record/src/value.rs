@@ -9,7 +9,7 @@ pub const MAX_TEXT: usize = 512;
 pub const MAX_LIST: usize = 64;
 
 /// An IEEE 802 MAC address (EUI-48).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Mac(pub [u8; 6]);
 
 impl Mac {

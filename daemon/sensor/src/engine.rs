@@ -276,8 +276,17 @@ impl Engine {
             wire::Network::Ipv6(header) => {
                 seen.ip(interface, source, header.protocol, &mut self.tables.flows, &mut self.out);
                 let from = Origin { interface: &interface.name, vlan: seen.vlan, source };
-                if let wire::Application::Ndp(message) = &packet.application {
-                    self.tables.ndp.message(from, header, message, seen.time, &mut self.tables.devices);
+                let devices = &mut self.tables.devices;
+                match &packet.application {
+                    wire::Application::Ndp(message) => {
+                        self.tables.ndp.message(from, header, message, seen.time, devices);
+                    }
+                    wire::Application::Dhcpv6(message) => {
+                        let to = packet.destination().map(|mac| Mac(mac.0));
+                        let rest = (devices, &mut self.out);
+                        self.tables.dhcp.message_v6(from, to, header, message, seen.time, rest);
+                    }
+                    _ => {}
                 }
                 true
             }

@@ -6,6 +6,7 @@ pub(crate) mod announcement;
 pub(crate) mod counters;
 pub(crate) mod device;
 pub(crate) mod dhcp;
+pub(crate) mod dhcpv6;
 pub(crate) mod flow;
 pub(crate) mod ndp;
 pub(crate) mod neighbor;
