@@ -44,6 +44,7 @@ pub fn traffic_by_tshark(capture: &Path) -> Traffic {
         "ip.src",
         "ip.dst",
         "ipv6.nxt",
+        "ipv6.hopopts.nxt",
         "ipv6.src",
         "ipv6.dst",
         "tcp.srcport",
@@ -66,8 +67,9 @@ pub fn traffic_by_tshark(capture: &Path) -> Traffic {
         let (family, next) =
             if columns["ip.src"].is_empty() { ("ipv6", "ipv6.nxt") } else { ("ip", "ip.proto") };
         let Some(protocol) = number(next) else { continue };
+        // What is behind the hop-by-hop options, where there are any.
+        let protocol = if protocol == 0 { number("ipv6.hopopts.nxt").unwrap_or(protocol) } else { protocol };
         let (transport, ports) = match protocol {
-            0 => ("hopopt", None),
             1 => ("icmp", None),
             2 => ("igmp", None),
             6 => ("tcp", Some("tcp")),

@@ -15,7 +15,7 @@ pub enum Kind {
     Device,
     /// What a neighbour announces about itself by LLDP (IEEE 802.1AB), CDP, EDP, FDP or SONMP.
     Neighbor,
-    /// An IPv4 address lent by DHCP (RFC 2131).
+    /// An address or prefix lent by DHCP (RFC 2131) or DHCPv6 (RFC 8415).
     Lease,
     /// One DHCP exchange: its messages, timing and result.
     Exchange,

@@ -14,7 +14,7 @@ pub const MAX_LIST: usize = 64;
 const MAX_TIME: usize = "2554-07-21T23:34:33.709551615Z".len();
 
 /// An IEEE 802 MAC address (EUI-48).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Mac(pub [u8; 6]);
 
 impl Mac {

@@ -16,6 +16,7 @@ use crate::state::counters::{Counters, Outcome};
 use crate::state::device::Devices;
 use crate::state::dhcp::Dhcp;
 use crate::state::flow::{Flows, Segment};
+use crate::state::ndp::Ndp;
 use crate::state::neighbor::{self, Neighbors};
 use crate::state::{InterfaceNumber, REPORT_INTERVAL, SECOND, Sink};
 
@@ -40,6 +41,7 @@ struct Tables {
     devices: Devices,
     dhcp: Dhcp,
     flows: Flows,
+    ndp: Ndp,
 }
 
 struct Interface {
@@ -227,6 +229,7 @@ impl Engine {
         self.tables.dhcp.report(self.now, true, &mut self.out);
         let left = self.tables.flows.finish(self.now, flows, &mut self.out);
         if !left {
+            self.tables.ndp.report(self.now, true, &mut self.tables.devices);
             self.tables.devices.report(self.now, true, &mut self.out);
         }
         left
@@ -238,6 +241,7 @@ impl Engine {
         }
         self.tables.dhcp.report(self.now, false, &mut self.out);
         self.tables.flows.report(self.now, &mut self.out);
+        self.tables.ndp.report(self.now, false, &mut self.tables.devices);
         self.tables.devices.report(self.now, false, &mut self.out);
     }
 
@@ -269,7 +273,8 @@ impl Engine {
             | wire::Network::Edp(_)
             | wire::Network::Fdp(_)
             | wire::Network::Sonmp(_) => {
-                let from = Origin { interface: &interface.name, vlan: seen.vlan, source };
+                let from =
+                    Origin { interface: &interface.name, number: interface.number, vlan: seen.vlan, source };
                 let announcement = match &packet.network {
                     wire::Network::Lldp(lldpdu) => neighbor::lldp(from, lldpdu),
                     wire::Network::Cdp(message) => announcement::cdp(from, message),
@@ -301,6 +306,20 @@ impl Engine {
             }
             wire::Network::Ipv6(header) => {
                 seen.ip(interface, source, header.protocol, &mut self.tables.flows, &mut self.out);
+                let from =
+                    Origin { interface: &interface.name, number: interface.number, vlan: seen.vlan, source };
+                let devices = &mut self.tables.devices;
+                match &packet.application {
+                    wire::Application::Ndp(message) => {
+                        self.tables.ndp.message(from, header, message, seen.time, devices);
+                    }
+                    wire::Application::Dhcpv6(message) => {
+                        let to = packet.destination().map(|mac| Mac(mac.0));
+                        let rest = (devices, &mut self.out);
+                        self.tables.dhcp.message_v6(from, to, header, message, seen.time, rest);
+                    }
+                    _ => {}
+                }
                 true
             }
             _ => false,
@@ -325,6 +344,7 @@ impl Tables {
             devices: Devices::new(config.tables.devices.count(), rules.fingerprints().clone()),
             dhcp: Dhcp::new(config.tables.leases.count(), config.tables.exchanges.count()),
             flows: Flows::new(config.tables.flows.count(), idle, active),
+            ndp: Ndp::new(),
         }
     }
 }

@@ -6,8 +6,10 @@ pub(crate) mod announcement;
 pub(crate) mod counters;
 pub(crate) mod device;
 pub(crate) mod dhcp;
+pub(crate) mod dhcpv6;
 pub(crate) mod entries;
 pub(crate) mod flow;
+pub(crate) mod ndp;
 pub(crate) mod neighbor;
 pub(crate) mod table;
 

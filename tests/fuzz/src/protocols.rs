@@ -1,9 +1,9 @@
 //! The readers, each as a target. A new one is a line here.
 
 use headgate_wire::{
-    Cursor, Layer, Link, arp, bpdu, cdp, dhcpv4, dhcpv6, eap, eapol, edp, ethernet, fdp, icmp, icmpv6,
-    ieee80211, igmp, ipsec, linux_cooked, llc, lldp, mdns, mld, mpls, ndp, null, ppi, pppoe, radiotap,
-    radius, sctp, sonmp, tcp, udp, vlan,
+    Cursor, Layer, Link, arp, bpdu, capwap, cdp, dhcpv4, dhcpv6, eap, eapol, edp, erspan, ethernet, fdp,
+    geneve, gre, icmp, icmpv6, ieee80211, igmp, ipsec, linux_cooked, llc, lldp, mdns, mld, mpls, ndp, null,
+    ppi, pppoe, radiotap, radius, sctp, sonmp, tcp, tzsp, udp, vlan, vxlan,
 };
 
 use super::property::{packet, put};
@@ -26,15 +26,27 @@ protocols! {
     Ah |c, _| ipsec::parse_authentication(&mut c);
     Arp |c, _| arp::parse(&mut c);
     Bpdu |c, variant| if variant & 1 == 0 { bpdu::parse(c) } else { bpdu::parse_pvst(c) };
+    Capwap |c, variant| capwap::parse(&mut c, match variant & 3 {
+        0 => capwap::Channel::ToController,
+        1 => capwap::Channel::FromController,
+        _ => capwap::Channel::Control,
+    });
     Cdp |c, _| cdp::parse(c);
     Dhcpv4 |c, _| dhcpv4::parse(c);
     Dhcpv6 |c, _| dhcpv6::parse(c);
     Eap |c, _| eap::parse(c);
     Eapol |c, _| eapol::parse(c);
     Edp |c, _| edp::parse(c);
+    Erspan |c, variant| erspan::parse(&mut c, match variant & 3 {
+        0 => erspan::Type::II,
+        1 => erspan::Type::III,
+        _ => erspan::Type::I,
+    });
     Esp |c, _| ipsec::parse_esp(&mut c);
     Ethernet |c, _| ethernet::parse(&mut c);
     Fdp |c, _| fdp::parse(c);
+    Geneve |c, _| geneve::parse(&mut c);
+    Gre |c, _| gre::parse(&mut c);
     Icmp |c, _| icmp::parse(&mut c).map(|header| (header, header.check(c)));
     Icmpv6 |c, _| icmpv6::parse(&mut c).map(|header| (header, header.check(c)));
     Ieee80211 |c, variant| ieee80211::parse(&mut c, variant & 1 == 1);
@@ -65,10 +77,12 @@ protocols! {
         let options = header.read_options(&mut c);
         (header, options)
     });
+    Tzsp |c, _| tzsp::parse(&mut c);
     Udp |c, _| udp::parse(&mut c);
     Vlan |c, _| {
         let mut tags = vlan::Tags::new();
         let ethertype = vlan::parse(&mut c, 0x8100, &mut tags);
         (tags, ethertype)
     };
+    Vxlan |c, variant| vxlan::parse(&mut c, variant & 1 == 1);
 }

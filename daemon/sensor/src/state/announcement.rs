@@ -8,6 +8,8 @@ use headgate_record::{Error, Field, Kind, Mac, Record, Value};
 use headgate_wire::lldp::CapabilitySet;
 use headgate_wire::{Faults, Text, cdp, edp, fdp, sonmp};
 
+use super::InterfaceNumber;
+
 /// Which neighbour: protocol, then chassis and port, each with the name of its subtype.
 pub(crate) type NeighborKey = (&'static str, &'static str, String, &'static str, String);
 
@@ -24,6 +26,7 @@ pub(crate) struct Announcement {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Origin<'a> {
     pub(crate) interface: &'a str,
+    pub(crate) number: InterfaceNumber,
     pub(crate) vlan: u16,
     pub(crate) source: Mac,
 }

@@ -24,6 +24,7 @@ pub(crate) struct Device {
     addresses: Vec<IpAddr>,
     names: Names,
     identity: Identity,
+    router: Option<bool>,
     first_seen: u64,
     last_seen: u64,
     /// By a frame of the device, or one that speaks of it.
@@ -120,6 +121,13 @@ impl Devices {
         device.changed = true;
     }
 
+    /// The device says whether it is a router.
+    pub(crate) fn router(&mut self, key: &DeviceKey, router: bool) {
+        let Some(device) = self.get_mut(key) else { return };
+        device.changed |= device.router != Some(router);
+        device.router = Some(router);
+    }
+
     /// The device says who it is. What it does not say this time stays as it was.
     pub(crate) fn names(&mut self, key: &DeviceKey, names: Names) {
         let fingerprints = Arc::clone(&self.fingerprints);
@@ -189,6 +197,7 @@ impl Device {
             addresses: Vec::new(),
             names: Names::default(),
             identity: Identity::default(),
+            router: None,
             first_seen: time,
             last_seen: time,
             last_used: time,
@@ -240,6 +249,7 @@ impl Device {
         r.set(Field::DeviceLastSeen, Value::Time(self.last_seen))?;
         r.set(Field::DeviceFrames, self.frames)?;
         r.set(Field::DeviceBytes, self.bytes)?;
+        r.set_some(Field::DeviceRouter, self.router)?;
         Ok(r)
     }
 }

@@ -1,47 +1,49 @@
-//! DHCP leases and exchanges (RFC 2131).
+//! DHCP leases and exchanges (RFC 2131). DHCPv6 is in the file beside this one.
 //!
 //! An exchange is what one client says and hears under one transaction number within
 //! [`EXCHANGE_LIFE`]. Where the answers are not seen (an access port without a mirror) the exchange
 //! ends unanswered in the record, and the device is still known from its request.
 
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::IpAddr;
 
 use headgate_record::{Error, Field, Kind, Mac, Record, Value};
 use headgate_rules::fingerprint::Request;
 use headgate_wire::dhcpv4::{Message, MessageType};
 
 use super::device::{Devices, Names};
+use super::dhcpv6::{Clients, Open};
 use super::table::Table;
 use super::{InterfaceNumber, REPORT_INTERVAL, SECOND, Sink};
 
 /// Longest life of an exchange, nanoseconds.
-const EXCHANGE_LIFE: u64 = 30 * SECOND;
+pub(super) const EXCHANGE_LIFE: u64 = 30 * SECOND;
 /// An exchange that was answered waits so long for further answers, nanoseconds.
 const EXCHANGE_GRACE: u64 = SECOND;
 /// Most servers remembered of one exchange.
 const MAX_SERVERS: usize = 8;
 
-/// VLAN (0 when untagged), client, address.
-type LeaseKey = (u16, Mac, Ipv4Addr);
+/// VLAN (0 when untagged), client, address; of a prefix its length.
+pub(super) type LeaseKey = (u16, Mac, IpAddr, Option<u8>);
 /// VLAN, client, transaction.
-type ExchangeKey = (u16, Mac, u32);
+pub(super) type ExchangeKey = (u16, Mac, u32);
 
 #[derive(Debug)]
-struct Lease {
-    interface: String,
-    server: Option<Ipv4Addr>,
-    relay: Option<Ipv4Addr>,
-    circuit_id: Option<Vec<u8>>,
-    remote_id: Option<Vec<u8>>,
-    hostname: Option<String>,
-    duration: Option<u32>,
-    granted: u64,
+pub(super) struct Lease {
+    pub(super) interface: String,
+    pub(super) server: Option<IpAddr>,
+    pub(super) relay: Option<IpAddr>,
+    pub(super) circuit_id: Option<Vec<u8>>,
+    pub(super) remote_id: Option<Vec<u8>>,
+    pub(super) hostname: Option<String>,
+    pub(super) duration: Option<u32>,
+    pub(super) granted: u64,
 }
 
 #[derive(Debug)]
-struct Exchange {
+pub(super) struct Exchange {
     interface: String,
-    started: u64,
+    protocol: &'static str,
+    pub(super) started: u64,
     ended: u64,
     discover: Option<u64>,
     offer: Option<u64>,
@@ -49,17 +51,20 @@ struct Exchange {
     answer: Option<u64>,
     outcome: &'static str,
     messages: u64,
-    servers: Vec<IpAddr>,
+    pub(super) servers: Vec<IpAddr>,
     /// What the client said of itself and of where it is, for the lease that may follow.
-    hostname: Option<String>,
-    circuit_id: Option<Vec<u8>>,
-    remote_id: Option<Vec<u8>>,
+    pub(super) hostname: Option<String>,
+    pub(super) circuit_id: Option<Vec<u8>>,
+    pub(super) remote_id: Option<Vec<u8>>,
 }
 
 #[derive(Debug)]
 pub(crate) struct Dhcp {
     leases: Table<LeaseKey, Lease>,
     exchanges: Table<ExchangeKey, Exchange>,
+    /// By DHCPv6 a client has one exchange at a time.
+    pub(super) exchanges_v6: Table<(u16, Mac), Open>,
+    pub(super) clients: Clients,
     leases_swept: u64,
     pub(crate) leases_evicted: u64,
     pub(crate) exchanges_evicted: u64,
@@ -70,6 +75,8 @@ impl Dhcp {
         Dhcp {
             leases: Table::new(leases),
             exchanges: Table::new(exchanges),
+            exchanges_v6: Table::new(exchanges),
+            clients: Clients::new(exchanges),
             leases_swept: 0,
             leases_evicted: 0,
             exchanges_evicted: 0,
@@ -100,7 +107,7 @@ impl Dhcp {
                 out.push(old.record(&key));
             }
             if let Some((key, oldest)) =
-                self.exchanges.insert(key, Exchange::new(out.interface(interface), time))
+                self.exchanges.insert(key, Exchange::new(out.interface(interface), "dhcpv4", time))
             {
                 self.exchanges_evicted += 1;
                 out.push(oldest.record(&key));
@@ -112,18 +119,14 @@ impl Dhcp {
             MessageType::Ack if !message.yiaddr.is_unspecified() => {
                 let lease = Lease::granted(out.interface(interface), message, exchange, time);
                 devices.address(&(vlan, client), message.yiaddr.into());
-                let key = (vlan, client, message.yiaddr);
-                out.push(lease.record(&key, "bound"));
-                // A renewal replaces the lease of the same key, which is not an eviction.
-                let evicted = self.leases.insert(key, lease);
-                if evicted.is_some_and(|(old, _)| old != key) {
-                    self.leases_evicted += 1;
-                }
+                self.grant((vlan, client, message.yiaddr.into(), None), lease, out);
             }
-            MessageType::Release => self.end_lease((vlan, client, message.ciaddr), "released", out),
+            MessageType::Release => {
+                self.end_lease((vlan, client, message.ciaddr.into(), None), "released", out);
+            }
             MessageType::Decline => {
                 let address = message.options.requested_address.unwrap_or(message.ciaddr);
-                self.end_lease((vlan, client, address), "declined", out);
+                self.end_lease((vlan, client, address.into(), None), "declined", out);
             }
             _ => {}
         }
@@ -133,6 +136,9 @@ impl Dhcp {
     pub(crate) fn report(&mut self, now: u64, all: bool, out: &mut Sink) {
         for (key, over) in self.exchanges.extract_unless(|e| !all && !e.is_over(now)) {
             out.push(over.record(&key));
+        }
+        for ((vlan, mac), over) in self.exchanges_v6.extract_unless(|o| !all && !o.exchange.is_over(now)) {
+            out.push(over.exchange.record(&(vlan, mac, over.first)));
         }
         if now.saturating_sub(self.leases_swept) >= REPORT_INTERVAL {
             self.leases_swept = now;
@@ -144,7 +150,16 @@ impl Dhcp {
         }
     }
 
-    fn end_lease(&mut self, key: LeaseKey, state: &str, out: &mut Sink) {
+    pub(super) fn grant(&mut self, key: LeaseKey, lease: Lease, out: &mut Sink) {
+        out.push(lease.record(&key, "bound"));
+        // A renewal replaces the lease of the same key, which is not an eviction.
+        let evicted = self.leases.insert(key, lease);
+        if evicted.is_some_and(|(old, _)| old != key) {
+            self.leases_evicted += 1;
+        }
+    }
+
+    pub(super) fn end_lease(&mut self, key: LeaseKey, state: &str, out: &mut Sink) {
         if let Some(lease) = self.leases.remove(&key) {
             out.push(lease.record(&key, state));
         }
@@ -152,9 +167,10 @@ impl Dhcp {
 }
 
 impl Exchange {
-    fn new(interface: &str, time: u64) -> Self {
+    pub(super) fn new(interface: &str, protocol: &'static str, time: u64) -> Self {
         Exchange {
             interface: interface.to_owned(),
+            protocol,
             started: time,
             ended: time,
             discover: None,
@@ -171,21 +187,37 @@ impl Exchange {
     }
 
     fn add(&mut self, message: &Message<'_>, kind: MessageType, time: u64) {
-        self.messages += 1;
-        self.ended = self.ended.max(time);
         let options = &message.options;
         if from_client(kind) {
             self.hostname = names(message).hostname.or(self.hostname.take());
-        } else if let Some(server) = options.server_identifier.map(IpAddr::from)
-            && !self.servers.contains(&server)
-            && self.servers.len() < MAX_SERVERS
-        {
-            self.servers.push(server);
+        } else {
+            self.answers(options.server_identifier.map(IpAddr::from));
         }
         if let Some(relay) = &options.relay_agent {
             self.circuit_id = relay.circuit_id().map(<[u8]>::to_vec).or(self.circuit_id.take());
             self.remote_id = relay.remote_id().map(<[u8]>::to_vec).or(self.remote_id.take());
         }
+        self.step(kind, time);
+    }
+
+    /// A server answered.
+    pub(super) fn answers(&mut self, server: Option<IpAddr>) {
+        if let Some(server) = server
+            && !self.servers.contains(&server)
+            && self.servers.len() < MAX_SERVERS
+        {
+            self.servers.push(server);
+        }
+    }
+
+    /// An offer was made and nothing was asked for since.
+    pub(super) fn waits_for_request(&self) -> bool {
+        self.offer.is_some() && self.request.is_none() && self.answer.is_none()
+    }
+
+    pub(super) fn step(&mut self, kind: MessageType, time: u64) {
+        self.messages += 1;
+        self.ended = self.ended.max(time);
         match kind {
             MessageType::Discover => {
                 self.discover.get_or_insert(time);
@@ -212,19 +244,20 @@ impl Exchange {
     fn answered(&mut self, outcome: &'static str, time: u64) {
         if self.answer.is_none() {
             self.answer = Some(time);
-            if self.outcome != "informed" {
+            // What DHCPv6 answers to a release or decline changes nothing of it.
+            if !matches!(self.outcome, "informed" | "released" | "declined") {
                 self.outcome = outcome;
             }
         }
     }
 
-    fn is_over(&self, now: u64) -> bool {
+    pub(super) fn is_over(&self, now: u64) -> bool {
         let told = matches!(self.outcome, "declined" | "released").then_some(self.ended);
         let answered = self.answer.or(told).map(|at| at.saturating_add(EXCHANGE_GRACE));
         now >= answered.unwrap_or(u64::MAX).min(self.started.saturating_add(EXCHANGE_LIFE))
     }
 
-    fn record(&self, (vlan, mac, transaction): &ExchangeKey) -> Result<Record, Error> {
+    pub(super) fn record(&self, (vlan, mac, transaction): &ExchangeKey) -> Result<Record, Error> {
         let between = |from: Option<u64>, to: Option<u64>| Some(to?.saturating_sub(from?));
         let mut r = Record::new(Kind::Exchange);
         r.set(Field::ExchangeMac, *mac)?;
@@ -240,6 +273,7 @@ impl Exchange {
         r.set_some(Field::ExchangeDiscoverToOffer, between(self.discover, self.offer))?;
         r.set_some(Field::ExchangeRequestToAnswer, between(self.request, self.answer))?;
         r.set(Field::ExchangeTotal, self.ended.saturating_sub(self.started))?;
+        r.set(Field::ExchangeProtocol, self.protocol)?;
         Ok(r)
     }
 }
@@ -248,8 +282,8 @@ impl Lease {
     fn granted(interface: &str, ack: &Message<'_>, exchange: &Exchange, time: u64) -> Self {
         Lease {
             interface: interface.to_owned(),
-            server: ack.options.server_identifier,
-            relay: ack.is_relayed().then_some(ack.giaddr),
+            server: ack.options.server_identifier.map(IpAddr::from),
+            relay: ack.is_relayed().then_some(ack.giaddr.into()),
             circuit_id: exchange.circuit_id.clone(),
             remote_id: exchange.remote_id.clone(),
             hostname: exchange.hostname.clone(),
@@ -264,14 +298,14 @@ impl Lease {
         Some(self.granted.saturating_add(u64::from(seconds) * SECOND))
     }
 
-    fn record(&self, (vlan, mac, address): &LeaseKey, state: &str) -> Result<Record, Error> {
+    fn record(&self, (vlan, mac, address, length): &LeaseKey, state: &str) -> Result<Record, Error> {
         let mut r = Record::new(Kind::Lease);
         r.set(Field::LeaseMac, *mac)?;
-        r.set(Field::LeaseAddress, IpAddr::from(*address))?;
+        r.set(Field::LeaseAddress, length.map_or(Value::Address(*address), |l| Value::Prefix(*address, l)))?;
         r.set_some(Field::LeaseVlan, super::tagged(*vlan))?;
         r.set(Field::LeaseInterface, self.interface.as_str())?;
-        r.set_some(Field::LeaseServer, self.server.map(IpAddr::from))?;
-        r.set_some(Field::LeaseRelay, self.relay.map(IpAddr::from))?;
+        r.set_some(Field::LeaseServer, self.server)?;
+        r.set_some(Field::LeaseRelay, self.relay)?;
         r.set_some(Field::LeaseCircuitId, self.circuit_id.as_deref())?;
         r.set_some(Field::LeaseRemoteId, self.remote_id.as_deref())?;
         r.set_some(Field::LeaseHostname, self.hostname.as_deref())?;
@@ -279,6 +313,7 @@ impl Lease {
         r.set(Field::LeaseState, state)?;
         r.set(Field::LeaseGranted, Value::Time(self.granted))?;
         r.set_some(Field::LeaseExpires, self.expires().map(Value::Time))?;
+        r.set(Field::LeaseProtocol, if address.is_ipv4() { "dhcpv4" } else { "dhcpv6" })?;
         Ok(r)
     }
 }
