@@ -8,6 +8,7 @@ pub(crate) mod device;
 pub(crate) mod dhcp;
 pub(crate) mod dhcpv6;
 pub(crate) mod flow;
+pub(crate) mod link;
 pub(crate) mod ndp;
 pub(crate) mod neighbor;
 pub(crate) mod table;
