@@ -263,6 +263,9 @@ impl Engine {
             return Outcome::Excluded(exclusion);
         }
         let seen = Seen { packet: &packet, time: frame.time_ns, bytes, vlan: packet.vlan().unwrap_or(0) };
+        if !matches!(packet.application, wire::Application::None) {
+            interface.counters.link.count(&packet.application);
+        }
         let source = Mac(packet.source().unwrap_or_default().0);
         if !source.is_group() {
             self.tables.devices.frame((seen.vlan, source), interface.number, seen.time, bytes, &mut self.out);

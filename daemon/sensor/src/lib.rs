@@ -37,6 +37,7 @@ pub use replay::replay;
 pub use sandbox::SandboxError;
 pub use start::read_rules;
 pub use state::counters::{Counters, Outcome};
+pub use state::link::LinkCounts;
 
 /// The `headgate-sensor` program.
 #[must_use]

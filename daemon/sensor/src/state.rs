@@ -9,6 +9,7 @@ pub(crate) mod dhcp;
 pub(crate) mod dhcpv6;
 pub(crate) mod entries;
 pub(crate) mod flow;
+pub(crate) mod link;
 pub(crate) mod ndp;
 pub(crate) mod neighbor;
 pub(crate) mod table;

@@ -443,3 +443,22 @@ fn a_relayed_client_is_the_one_that_its_relay_agent_names() {
     };
     assert_eq!(text(exchange, Field::ExchangeMac), "00:1b:21:00:00:07");
 }
+
+#[test]
+fn what_names_devices_or_joins_groups_is_counted() {
+    let mut engine = engine();
+    for port in [5353, 5353, 1900, 5355, 137, 3702] {
+        see(&mut engine, &udp6(MAC, LINK_LOCAL, (port, port), &[0; 12]), START);
+    }
+    let joins = [&[131, 0, 0, 0, 0, 0, 0, 0][..], &ALL_NODES].concat();
+    see(&mut engine, &ipv6(MAC, LINK_LOCAL, 58, 1, &joins), START);
+    let leaves = [&[132, 0, 0, 0, 0, 0, 0, 0][..], &ALL_NODES].concat();
+    see(&mut engine, &ipv6(MAC, LINK_LOCAL, 58, 1, &leaves), START);
+    engine.finish();
+    engine.account([0; 3]);
+    let records = engine.take();
+    let counters = records.iter().find(|r| r.kind() == Kind::Counters).unwrap();
+    let counted: Vec<_> =
+        headgate_sensor::LinkCounts::FIELDS.into_iter().map(|field| text(counters, field)).collect();
+    assert_eq!(counted, ["2", "1", "1", "1", "1", "0", "1"]);
+}

@@ -307,4 +307,18 @@ dictionary! {
         "state records dropped before the store for want of room", No, Keep => Keep, key: false;
     CountersRecordsDroppedAccount = 624, "counters.records_dropped_account", Counters, Number, "headgate.records.dropped_account", "{record}",
         "account records dropped before the store for want of room", No, Keep => Keep, key: false;
+    CountersDiscoveryMdns = 625, "counters.discovery_mdns", Counters, Number, "headgate.link.discovery_mdns", "{packet}",
+        "Multicast DNS datagrams (RFC 6762, port 5353); no name of them is used", No, Keep => Keep, key: false;
+    CountersDiscoverySsdp = 626, "counters.discovery_ssdp", Counters, Number, "headgate.link.discovery_ssdp", "{packet}",
+        "SSDP datagrams (UPnP, port 1900); no name of them is used", No, Keep => Keep, key: false;
+    CountersDiscoveryLlmnr = 627, "counters.discovery_llmnr", Counters, Number, "headgate.link.discovery_llmnr", "{packet}",
+        "LLMNR datagrams (RFC 4795, port 5355); no name of them is used", No, Keep => Keep, key: false;
+    CountersDiscoveryNbns = 628, "counters.discovery_nbns", Counters, Number, "headgate.link.discovery_nbns", "{packet}",
+        "NetBIOS name service datagrams (RFC 1002, port 137); no name of them is used", No, Keep => Keep, key: false;
+    CountersDiscoveryWsDiscovery = 629, "counters.discovery_ws_discovery", Counters, Number, "headgate.link.discovery_ws_discovery", "{packet}",
+        "WS-Discovery datagrams (port 3702); no name of them is used", No, Keep => Keep, key: false;
+    CountersIgmpMemberships = 630, "counters.igmp_memberships", Counters, Number, "headgate.link.igmp_memberships", "{membership}",
+        "memberships that IGMP reports name (RFC 1112, RFC 2236, RFC 3376)", No, Keep => Keep, key: false;
+    CountersMldMemberships = 631, "counters.mld_memberships", Counters, Number, "headgate.link.mld_memberships", "{membership}",
+        "memberships that MLD reports name (RFC 2710, RFC 3810)", No, Keep => Keep, key: false;
 }

@@ -3,6 +3,8 @@
 use headgate_record::{Error, Field, Kind, Record, Value};
 use headgate_rules::Exclusion;
 
+use super::link::LinkCounts;
+
 /// How a frame ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Outcome {
@@ -31,6 +33,8 @@ pub struct Counters {
     pub bytes_kept: u64,
     /// Frames by outcome, in the order of [`Outcome::ALL`].
     pub outcomes: [u64; Outcome::ALL.len()],
+    /// What the link says of itself.
+    pub link: LinkCounts,
 }
 
 impl Outcome {
@@ -82,6 +86,7 @@ impl Counters {
         self.lost += other.lost;
         self.bytes += other.bytes;
         self.bytes_kept += other.bytes_kept;
+        self.link.add(&other.link);
         for (sum, count) in self.outcomes.iter_mut().zip(other.outcomes) {
             *sum += count;
         }
@@ -99,6 +104,9 @@ impl Counters {
         r.set(Field::CountersBytesKept, self.bytes_kept)?;
         for (outcome, count) in Outcome::ALL.into_iter().zip(self.outcomes) {
             r.set(outcome.field(), count)?;
+        }
+        for (field, count) in self.link.iter() {
+            r.set(field, count)?;
         }
         Ok(r)
     }
