@@ -4,13 +4,7 @@
 //! flows that are all under way at once, and `traffic walk FILE` reads a file's record headers with reads of
 //! 256 KiB and does nothing else. The same arguments give the same octets.
 // A tool for people who measure: it ends by panicking.
-#![allow(
-    clippy::panic,
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::print_stdout,
-    missing_docs
-)]
+#![allow(clippy::panic, clippy::unwrap_used, clippy::expect_used, clippy::print_stdout, missing_docs)]
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
@@ -75,7 +69,11 @@ fn office(file: &str, octets: u64) {
         } else if next_arrival <= due {
             let talk = Talk::new(&mut random);
             let at = free.pop().unwrap_or(talks.len());
-            if at == talks.len() { talks.push(talk) } else { talks[at] = talk }
+            if at == talks.len() {
+                talks.push(talk)
+            } else {
+                talks[at] = talk
+            }
             agenda.push(Reverse((next_arrival, at)));
             next_arrival += random.below(2 * between_arrivals) + 1;
         } else if let Some(Reverse((time, at))) = agenda.pop() {
@@ -202,7 +200,9 @@ impl Talk {
             ((least * uniform.powf(-1.0 / 1.15)) as u64).min(most)
         };
         let (length, outside_port) = match sort {
-            Sort::Web => (tail(random, 8.0, 200_000), [443, 443, 443, 80, 993, 445][random.below(6) as usize]),
+            Sort::Web => {
+                (tail(random, 8.0, 200_000), [443, 443, 443, 80, 993, 445][random.below(6) as usize])
+            }
             Sort::Quic => (tail(random, 12.0, 200_000), 443),
             Sort::Refused => (2, 8_443),
             Sort::Name => (2, 53),
@@ -277,7 +277,15 @@ impl Talk {
                 Some(wait)
             }
             Sort::Refused => {
-                ends.tcp(out, time, link, step == 0, if step == 0 { SYN } else { RST | ACK }, 0, self.sequence);
+                ends.tcp(
+                    out,
+                    time,
+                    link,
+                    step == 0,
+                    if step == 0 { SYN } else { RST | ACK },
+                    0,
+                    self.sequence,
+                );
                 (step == 0).then_some(wait)
             }
             Sort::Quic => {
@@ -328,7 +336,16 @@ struct Ends {
 
 impl Ends {
     #[allow(clippy::too_many_arguments)]
-    fn tcp(&self, out: &mut Capture, time: u64, link: &Link, outward: bool, flags: u8, data: u64, sequence: u32) {
+    fn tcp(
+        &self,
+        out: &mut Capture,
+        time: u64,
+        link: &Link,
+        outward: bool,
+        flags: u8,
+        data: u64,
+        sequence: u32,
+    ) {
         let mut options = if flags & SYN != 0 { vec![2, 4, 5, 0xb4, 4, 2, 8, 10] } else { vec![1, 1, 8, 10] };
         options.extend((time as u32 / 1_000).to_be_bytes());
         options.extend(sequence.to_be_bytes());
@@ -367,8 +384,11 @@ impl Ends {
     }
 
     fn ports(&self, outward: bool) -> Vec<u8> {
-        let (from, to) =
-            if outward { (self.inside_port, self.outside_port) } else { (self.outside_port, self.inside_port) };
+        let (from, to) = if outward {
+            (self.inside_port, self.outside_port)
+        } else {
+            (self.outside_port, self.inside_port)
+        };
         [from.to_be_bytes(), to.to_be_bytes()].concat()
     }
 
