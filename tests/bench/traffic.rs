@@ -225,7 +225,7 @@ impl Talk {
             (Address::V4([10, 1, h0, h1]), Address::V4([93 + s0, s1, s2, 34]))
         };
         Talk {
-            link: Link { mac, vlan: (host % 4 == 0).then_some(10 + (host / 4 % 3) as u16) },
+            link: Link { mac, vlan: (host.is_multiple_of(4)).then_some(10 + (host / 4 % 3) as u16) },
             ends: Ends {
                 inside,
                 outside,
@@ -467,7 +467,7 @@ impl Capture {
             self.file.write_all(&[0x81, 0]).unwrap();
             self.file.write_all(&vlan.to_be_bytes()).unwrap();
         }
-        self.file.write_all(&(ethertype as u16).to_be_bytes()).unwrap();
+        self.file.write_all(&ethertype.to_be_bytes()).unwrap();
         self.file.write_all(packet).unwrap();
         let start = (self.frames * 977 % 60_000) as usize;
         self.file.write_all(&self.filler[start..start + more]).unwrap();
