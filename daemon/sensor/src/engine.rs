@@ -6,7 +6,7 @@
 use std::ops::ControlFlow;
 
 use headgate_capture::Frame;
-use headgate_record::{Class, Field, Mac, Record};
+use headgate_record::{Class, Field, Mac, Record, Treatment};
 use headgate_rules::{Exclusion, Rules, filter};
 use headgate_service::config;
 use headgate_wire as wire;
@@ -269,6 +269,13 @@ impl Engine {
         let source = Mac(packet.source().unwrap_or_default().0);
         if !source.is_group() {
             self.tables.devices.frame((seen.vlan, source), interface.number, seen.time, bytes, &mut self.out);
+        }
+        if let wire::Application::Discovery(_, Some(message)) = &packet.application
+            && self.rules.collect().treatment(Field::DeviceServiceTypes) != Treatment::Drop
+        {
+            for service in &message.announced {
+                self.tables.devices.service(&(seen.vlan, source), service.to_string());
+            }
         }
         let used = match &packet.network {
             wire::Network::Lldp(_)

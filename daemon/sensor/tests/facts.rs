@@ -462,3 +462,20 @@ fn what_names_devices_or_joins_groups_is_counted() {
         headgate_sensor::LinkCounts::FIELDS.into_iter().map(|field| text(counters, field)).collect();
     assert_eq!(counted, ["2", "1", "1", "1", "1", "0", "1"]);
 }
+
+/// A response with one PTR record: _ipp._tcp.local to anna._ipp._tcp.local.
+const ANNOUNCEMENT: &[u8] =
+    b"\0\0\x84\0\0\0\0\x01\0\0\0\0\x04_ipp\x04_tcp\x05local\0\0\x0c\0\x01\0\0\0\x78\0\x07\x04anna\xc0\x0c";
+
+#[test]
+fn service_types_are_kept_where_a_rule_says_so_and_names_never() {
+    let announce = |rules: &str| {
+        let mut engine = engine_with(rules);
+        see(&mut engine, &udp6(MAC, LINK_LOCAL, (5353, 5353), ANNOUNCEMENT), START);
+        last(&mut engine, Kind::Device)
+    };
+    assert_eq!(announce("").get(Field::DeviceServiceTypes), None);
+    let device = announce("[collect.device]\nservice_types = \"keep\"\n");
+    assert_eq!(text(&device, Field::DeviceServiceTypes), "_ipp._tcp");
+    assert!(!device.to_json().to_string().contains("anna"));
+}

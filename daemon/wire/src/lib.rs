@@ -1,15 +1,17 @@
 //! Bytes of a captured frame to typed protocol data.
 //!
-//! **What it does.** [`parse`] reads one Ethernet frame: up to two VLAN tags, ARP, IPv4 and IPv6
-//! with their fragments and extension headers, TCP, UDP, ICMP and ICMPv6 headers, LLDP and DHCPv4.
-//! Every length is checked before it is used. Where a part breaks the rules of its standard, the
-//! answer names the layer, the offset and the cause ([`Malformed`]), and still holds every part
-//! that could be read. A frame whose capture was cut is told apart from a frame that is too short.
+//! **What it does.** [`parse`] reads one frame of any [`Link`] type, from the outside in: VLAN tags, LLC, PPPoE and
+//! MPLS, ARP, IPv4 and IPv6 with options and extension headers, TCP, UDP, ICMP, SCTP and others; the protocols by
+//! which network equipment, hosts and addresses make themselves known; and one level of tunnel. Each protocol has
+//! one module with a `parse` of its own over a [`Cursor`]. Every length is checked before it is used. Where a part
+//! breaks the rules of its standard, the answer names the layer, the offset and the cause ([`Malformed`]), and
+//! still holds every part that could be read. A frame whose capture was cut is told apart from a frame that is too
+//! short. A [`Packet`] serialises as the list of its layers with every field that was read.
 //!
 //! **What it never does.** It takes `&[u8]` and nothing else: no input or output, no clock, no
-//! logging, no policy, no `unsafe`. It does not read payload: above TCP and UDP only DHCPv4 is looked
-//! at. It verifies no checksum, since network cards compute them after a capture. A plain IP packet
-//! costs no allocation; LLDP and DHCPv4 are boxed. Every loop and list is bounded by a named constant.
+//! logging, no policy, no `unsafe`. It does not read payload: above TCP and UDP only the protocols that have a
+//! module here. It verifies no checksum but CDP's, since network cards compute the others after a capture. A plain
+//! IP packet costs no allocation; messages are boxed. Every loop and list is bounded by a named constant.
 //!
 //! **Who uses it.** `rules` and `sensor`. It imports none of our crates.
 #![deny(clippy::indexing_slicing, clippy::as_conversions)]

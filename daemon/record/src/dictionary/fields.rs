@@ -82,6 +82,8 @@ dictionary! {
         "derived from the DHCP request by fingerprints.toml", No, Keep => Keep, key: false;
     DeviceRouter = 117, "device.router", Device, Bool, "headgate.device.router", "",
         "Router Advertisement with a lifetime above 0 (RFC 4861, 4.2); absent where there was none", No, Keep => Keep, key: false;
+    DeviceServiceTypes = 118, "device.service_types", Device, Texts, "headgate.device.service_types", "",
+        "service types of mDNS responses, such as _ipp._tcp (RFC 6763, 7); names never", Weak, Drop => Drop, key: false;
 
     NeighborInterface = 201, "neighbor.interface", Neighbor, Text, "network.interface.name", "",
         "capture interface", No, Keep => Keep, key: true;

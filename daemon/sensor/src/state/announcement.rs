@@ -114,10 +114,7 @@ fn say_edp(from: Origin<'_>, message: &edp::Message<'_>, key: &NeighborKey) -> R
     r.set_some(Field::NeighborSystemName, message.display.map(text))?;
     let version = message.info.map(|info| info.version.map(|part| part.to_string()).join("."));
     r.set_some(Field::NeighborSoftwareRevision, version)?;
-    set_addresses(
-        &mut r,
-        message.vlans.iter().filter(|v| !v.ip.is_unspecified()).map(|v| IpAddr::from(v.ip)),
-    )?;
+    set_addresses(&mut r, message.vlans.iter().map(|v| IpAddr::from(v.ip)))?;
     set_list(&mut r, Field::NeighborVlans, message.vlans.iter().map(|v| v.vid))?;
     set_list(&mut r, Field::NeighborVlanNames, message.vlans.iter().map(|v| text(v.name)))?;
     end(&mut r, message.unknown, &message.malformed)?;
@@ -135,7 +132,7 @@ pub(crate) fn sonmp(from: Origin<'_>, message: &sonmp::Message) -> Option<Result
 fn say_sonmp(from: Origin<'_>, message: &sonmp::Message, key: &NeighborKey) -> Result<Record, Error> {
     let mut r = from.begin(key, true)?;
     r.set(Field::NeighborPlatform, message.chassis.name())?;
-    set_addresses(&mut r, std::iter::once(IpAddr::from(message.ip)).filter(|ip| !ip.is_unspecified()))?;
+    set_addresses(&mut r, std::iter::once(IpAddr::from(message.ip)))?;
     end(&mut r, 0, &Faults::default())?;
     Ok(r)
 }
@@ -163,6 +160,8 @@ fn set_capabilities(r: &mut Record, capabilities: Option<CapabilitySet>) -> Resu
 }
 
 fn set_addresses(r: &mut Record, addresses: impl Iterator<Item = IpAddr>) -> Result<(), Error> {
+    // Cisco's switches without an address send 0.0.0.0.
+    let addresses = addresses.filter(|address| !address.is_unspecified());
     set_list(r, Field::NeighborManagementAddresses, addresses.map(|address| address.to_string()))
 }
 

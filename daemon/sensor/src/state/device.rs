@@ -1,5 +1,6 @@
 //! Devices: stations by MAC address and VLAN.
 
+use std::collections::BTreeSet;
 use std::hash::BuildHasher;
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -13,6 +14,8 @@ use crate::identify;
 
 /// Most addresses remembered of one device; a new one replaces the oldest.
 const MAX_ADDRESSES: usize = 8;
+/// Most service types remembered of one device.
+const MAX_SERVICES: usize = 32;
 
 /// Which device: VLAN (0 when untagged) and MAC address.
 pub(crate) type DeviceKey = (u16, Mac);
@@ -25,6 +28,7 @@ pub(crate) struct Device {
     names: Names,
     identity: Identity,
     router: Option<bool>,
+    services: BTreeSet<String>,
     first_seen: u64,
     last_seen: u64,
     /// By a frame of the device, or one that speaks of it.
@@ -128,6 +132,14 @@ impl Devices {
         device.router = Some(router);
     }
 
+    /// The device offers a service of this type. Those that find no room are left out.
+    pub(crate) fn service(&mut self, key: &DeviceKey, service: String) {
+        let Some(device) = self.get_mut(key) else { return };
+        if device.services.len() < MAX_SERVICES {
+            device.changed |= device.services.insert(service);
+        }
+    }
+
     /// The device says who it is. What it does not say this time stays as it was.
     pub(crate) fn names(&mut self, key: &DeviceKey, names: Names) {
         let fingerprints = Arc::clone(&self.fingerprints);
@@ -198,6 +210,7 @@ impl Device {
             names: Names::default(),
             identity: Identity::default(),
             router: None,
+            services: BTreeSet::new(),
             first_seen: time,
             last_seen: time,
             last_used: time,
@@ -250,6 +263,10 @@ impl Device {
         r.set(Field::DeviceFrames, self.frames)?;
         r.set(Field::DeviceBytes, self.bytes)?;
         r.set_some(Field::DeviceRouter, self.router)?;
+        if !self.services.is_empty() {
+            let services = self.services.iter().map(String::as_str);
+            r.set(Field::DeviceServiceTypes, services.collect::<Value>())?;
+        }
         Ok(r)
     }
 }

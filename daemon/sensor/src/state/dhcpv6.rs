@@ -9,7 +9,7 @@ use std::net::{IpAddr, Ipv6Addr};
 use headgate_record::Mac;
 use headgate_rules::fingerprint::Request;
 use headgate_wire::dhcpv4;
-use headgate_wire::dhcpv6::{Message, MessageType, StatusCode};
+use headgate_wire::dhcpv6::{MAX_DUID_LEN, Message, MessageType, StatusCode};
 use headgate_wire::ipv6;
 
 use super::Sink;
@@ -40,7 +40,7 @@ impl Clients {
 
     fn find(&mut self, from: Origin<'_>, to: Option<Mac>, message: &Message<'_>, sent: bool) -> Option<Mac> {
         let duid = message.options.client_identifier.as_ref();
-        let known = duid.map(|duid| (from.vlan, duid.octets.0.to_vec()));
+        let known = duid.map(|duid| (from.vlan, duid.octets.0.iter().copied().take(MAX_DUID_LEN).collect()));
         if !sent && let Some(mac) = known.as_ref().and_then(|known| self.0.touch(known)) {
             return Some(*mac);
         }
