@@ -38,7 +38,9 @@ pub(super) fn read<'a>(message: &mut Message<'a>, options: Cursor<'a>, file: Cur
         collect(message, &mut instances, sname);
     }
     message.options.order.extend(instances.iter().map(|instance| instance.code));
-    interpret(message, &instances);
+    // Any option may go on in an instance that was not captured.
+    let is_whole = message.malformed.iter().all(|fault| fault.kind != Kind::NotCaptured);
+    interpret(message, &instances, is_whole);
 }
 
 /// One instance of an option. Several of the same code are parts of one option (RFC 3396).
@@ -78,8 +80,8 @@ fn find<'a>(instances: &mut Instances<'a>, mut cursor: Cursor<'a>) -> Result<(),
     Ok(())
 }
 
-/// Reads each option where its first instance is.
-fn interpret<'a>(message: &mut Message<'a>, instances: &Instances<'a>) {
+/// Reads each option where its first instance is. Unless all instances are there, none is malformed.
+fn interpret<'a>(message: &mut Message<'a>, instances: &Instances<'a>, is_whole: bool) {
     for (position, first) in instances.iter().enumerate() {
         let (before, from_here) = instances.split_at_checked(position).unwrap_or_default();
         if before.iter().any(|instance| instance.code == first.code) {
@@ -97,6 +99,7 @@ fn interpret<'a>(message: &mut Message<'a>, instances: &Instances<'a>) {
             (value.fault, value.omitted)
         };
         message.omitted = message.omitted.saturating_add(omitted);
+        let fault = fault.filter(|_| is_whole);
         message.malformed.note(fault.map_or(Ok(()), |kind| Err(first.start.malformed(kind))));
     }
 }

@@ -132,6 +132,17 @@ fn a_cut_capture_is_not_a_malformed_option() {
 }
 
 #[test]
+fn a_cut_before_the_rest_of_a_split_option_is_not_a_wrong_length() {
+    let bytes = message(&[3, 5, 10, 0, 0, 1, 10, 3, 3, 0, 0, 2, 255]);
+    assert_eq!(faults(&bytes), []);
+    let whole = u32::try_from(bytes.len()).unwrap();
+    for cut in bytes.len() - 6..bytes.len() {
+        let m = parse(Cursor::new(&bytes[..cut], whole, Layer::Dhcpv4)).unwrap();
+        assert_eq!(m.malformed.iter().map(|f| f.kind).collect::<Vec<_>>(), [Kind::NotCaptured], "{cut}");
+    }
+}
+
+#[test]
 fn an_option_of_wrong_length_does_not_hide_the_next() {
     let bytes = message(&[50, 3, 1, 2, 3, 12, 0, 61, 1, 9, 53, 1, 2, 255]);
     let mut found = faults(&bytes);
