@@ -8,7 +8,7 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 use crate::support::pcap::{self, HEADER, Packet, RECORD_HEADER};
-use crate::support::{SENSOR, Site, golden};
+use crate::support::{HEADGATE, SENSOR, Site, golden};
 use crate::{assert_ended, attempt, counted, replay, text};
 
 fn directory() -> TempDir {
@@ -48,6 +48,34 @@ fn a_pcap_cut_anywhere_gives_all_that_is_before_the_cut() {
         fs::write(&file, &whole[..cut]).unwrap();
         assert_ended(&replay(&file).0, exit::DATA, &["ends in the middle of the record at octet 0"]);
     }
+}
+
+#[test]
+fn dissect_gives_all_frames_before_a_cut_and_goes_on_with_the_next_file() {
+    let directory = directory();
+    let (cut, missing) = (directory.path().join("cut.pcap"), directory.path().join("missing.pcap"));
+    let (whole, packets) = (golden("vlan-dhcp.pcap"), pcap::read(&golden("vlan-dhcp.pcap")));
+    let octets = fs::read(&whole).unwrap();
+    fs::write(&cut, &octets[..octets.len() - 1]).unwrap();
+    let output = attempt(HEADGATE, &["--json", "dissect", text(&cut), text(&whole)]);
+    assert_ended(
+        &output,
+        exit::DATA,
+        &[text(&cut), "ends in the middle of the record", "Copy the file again"],
+    );
+    let lines = String::from_utf8(output.stdout).unwrap();
+    let frames: Vec<Value> = lines.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let (before, after) = frames.split_at(packets.len() - 1);
+    assert_eq!(after.len(), packets.len());
+    for (number, (frame, packet)) in (1u64..).zip(after.iter().zip(&packets)) {
+        assert_eq!(frame["number"], number);
+        assert_eq!(frame["captured_length"], packet.bytes.len());
+        assert!(frame["kept_length"].as_u64().unwrap() <= frame["captured_length"].as_u64().unwrap());
+        assert_eq!(frame["layers"][0]["layer"], "ethernet");
+    }
+    assert!(before.iter().zip(after).all(|(one, other)| one["layers"] == other["layers"]));
+    let output = attempt(HEADGATE, &["dissect", text(&missing)]);
+    assert_ended(&output, exit::NO_INPUT, &[text(&missing), "there is no such file"]);
 }
 
 #[test]
