@@ -9,7 +9,13 @@
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 use std::fs::File;
-use std::io::{BufWriter, Read, Write};
+use std::io::{BufWriter, Write};
+
+mod random;
+mod walk;
+
+use random::Random;
+use walk::walk;
 
 fn main() {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -20,34 +26,6 @@ fn main() {
         ["walk", file] => walk(file),
         _ => panic!("traffic office FILE MEGABYTES | many FILE FLOWS | walk FILE"),
     }
-}
-
-/// Walks the headers of the records of a pcap file in this machine's order of octets.
-fn walk(file: &str) {
-    let mut file = File::open(file).unwrap();
-    let mut buffer = vec![0; 256 << 10];
-    let (mut held, mut frames, mut octets) = (0, 0u64, 0u64);
-    let mut at = FILE_HEADER_LEN;
-    loop {
-        let read = file.read(&mut buffer[held..]).unwrap();
-        held += read;
-        while let Some(header) = buffer[..held].get(at..at + RECORD_HEADER_LEN) {
-            let captured = u32::from_le_bytes(header[8..12].try_into().unwrap()) as usize;
-            if at + RECORD_HEADER_LEN + captured > held {
-                break;
-            }
-            octets += u64::from(u32::from_le_bytes(header[12..16].try_into().unwrap()));
-            frames += 1;
-            at += RECORD_HEADER_LEN + captured;
-        }
-        if read == 0 {
-            break;
-        }
-        buffer.copy_within(at..held, 0);
-        held -= at;
-        at = 0;
-    }
-    println!("{frames} {octets}");
 }
 
 /// An office: hosts behind an uplink, in the clear and in VLANs, with IPv4 and IPv6. Flows arrive at random
@@ -486,24 +464,6 @@ fn host_mac(host: u64) -> [u8; 6] {
     [0x00, 0x1b, 0x21, 0, 1 + h0, h1]
 }
 
-/// splitmix64.
-struct Random(u64);
-
-impl Random {
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        z ^ (z >> 31)
-    }
-
-    fn below(&mut self, bound: u64) -> u64 {
-        self.next() % bound.max(1)
-    }
-}
-
-const FILE_HEADER_LEN: usize = 24;
 const RECORD_HEADER_LEN: usize = 16;
 const START: u32 = 1_750_000_000;
 const HOSTS: u64 = 400;

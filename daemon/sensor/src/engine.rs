@@ -266,8 +266,9 @@ impl Engine {
         if !matches!(packet.application, wire::Application::None) {
             interface.counters.link.count(&packet.application);
         }
+        // Not every link has addresses; then there is no device to speak of.
         let source = Mac(packet.source().unwrap_or_default().0);
-        if !source.is_group() {
+        if packet.source().is_some() && !source.is_group() {
             self.tables.devices.frame((seen.vlan, source), interface.number, seen.time, bytes, &mut self.out);
         }
         if let wire::Application::Discovery(_, Some(message)) = &packet.application

@@ -213,3 +213,18 @@ fn a_telephone_is_not_infrastructure_though_it_bridges() {
         assert_eq!(is, Some(Value::Bool(infrastructure)));
     }
 }
+
+#[test]
+fn a_packet_without_a_link_header_is_a_flow_of_no_device() {
+    let mut engine = engine();
+    let mut packet = vec![0x45, 0, 0, 28, 0, 0, 0, 0, 64, 17, 0, 0, 10, 0, 0, 1, 10, 0, 0, 2];
+    packet.extend([0x9c, 0x40, 0, 53, 0, 8, 0, 0]);
+    let interface = engine.interface("file");
+    let frame = Frame { time_ns: START, wire_len: 28, link: 101, tag: None, bytes: &packet };
+    engine.frame(interface, &frame);
+    engine.finish();
+    let records = engine.take();
+    assert!(of(&records, Kind::Device).is_empty());
+    let [flow] = of(&records, Kind::Flow)[..] else { panic!("{records:?}") };
+    assert_eq!(flow.get(Field::FlowMac), None);
+}

@@ -7,7 +7,7 @@ use std::net::{IpAddr, Ipv6Addr};
 use foldhash::fast::RandomState;
 use headgate_record::{Error, Field, Kind, Mac, Record, Value};
 
-use self::entry::{Address, Counts, Flow, Key};
+use self::entry::{Address, Counts, Flow, Key, NOBODY};
 use super::entries::{Entries, Entry};
 use super::{InterfaceNumber, Sink};
 use crate::identify;
@@ -273,7 +273,7 @@ impl<A: Address> Flow<A> {
         counts.add(&carried);
         let Counts { packets: [packets, reverse_packets], octets: [bytes, reverse_bytes] } = counts;
         let mut r = Record::with_capacity(Kind::Flow, FIELDS);
-        r.set(Field::FlowMac, self.mac())?;
+        r.set_some(Field::FlowMac, Some(self.mac()).filter(|mac| *mac != NOBODY))?;
         r.set_some(Field::FlowVlan, super::tagged(self.vlan()))?;
         r.set(Field::FlowInterface, out.interface(self.interface()))?;
         r.set(Field::FlowSourceAddress, originator.0)?;

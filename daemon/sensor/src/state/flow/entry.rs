@@ -368,7 +368,7 @@ fn near(reference: u64, time: Bits48) -> u64 {
     reference.saturating_add_signed(ahead.cast_signed() >> 16)
 }
 
-const NOBODY: Mac = Mac([0; 6]);
+pub(super) const NOBODY: Mac = Mac([0; 6]);
 /// Longest handshake that is measured, nanoseconds: 9 minutes, half of what its 40 bits tell apart.
 const MAX_HANDSHAKE: u64 = 1 << 39;
 const MAX_BITS40: u64 = (1 << 40) - 1;
