@@ -256,9 +256,10 @@ impl Engine {
         }
         let stripped = frame.tag.map(|tag| wire::vlan::Tag { tpid: tag.protocol, tci: tag.control });
         let Some(link) = wire::Link::from_linktype(frame.link) else { return Outcome::Unread };
-        let Ok(packet) = wire::parse(link, frame.bytes, stripped, frame.wire_len) else {
+        let mut packet = wire::Packet::new(stripped);
+        if packet.read(link, frame.bytes, frame.wire_len).is_err() {
             return Outcome::Malformed;
-        };
+        }
         if let Some(exclusion) = self.rules.collect().exclusions().judge(&packet) {
             return Outcome::Excluded(exclusion);
         }

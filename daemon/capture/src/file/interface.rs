@@ -2,6 +2,7 @@
 
 use pcap_parser::{InterfaceDescriptionBlock, Linktype, OptionCode, PcapHeader, PcapNGOption};
 
+use super::untag::{TAG_LEN, untag};
 use crate::Frame;
 
 /// An interface.
@@ -73,11 +74,15 @@ impl Interface {
         self.clock.to_ns(ticks)
     }
 
-    /// A frame of this interface. What it holds beyond its length on the wire cannot be of it.
-    #[inline]
-    pub(super) fn frame<'a>(&'a self, time_ns: u64, wire_len: u32, held: &'a [u8]) -> (&'a str, Frame<'a>) {
-        let bytes = usize::try_from(wire_len).ok().and_then(|length| held.get(..length)).unwrap_or(held);
-        (&self.name, Frame { time_ns, wire_len, link: self.link, tag: None, bytes })
+    /// A frame of this interface, of Ethernet without its outermost tag. What it holds beyond its length on the wire
+    /// cannot be of it.
+    #[inline(always)]
+    pub(super) fn frame<'a>(&self, time_ns: u64, wire_len: u32, held: &'a mut [u8]) -> Frame<'a> {
+        let length = usize::try_from(wire_len).unwrap_or(usize::MAX).min(held.len());
+        let held = held.get_mut(..length).unwrap_or_default();
+        let (tag, bytes) = if self.link == Frame::ETHERNET { untag(held) } else { (None, &*held) };
+        let wire_len = if tag.is_some() { wire_len.saturating_sub(TAG_LEN) } else { wire_len };
+        Frame { time_ns, wire_len, link: self.link, tag, bytes }
     }
 }
 
