@@ -25,6 +25,7 @@ pub(crate) struct Device {
     key: DeviceKey,
     interface: InterfaceNumber,
     addresses: Vec<IpAddr>,
+    vendor: Option<&'static str>,
     names: Names,
     identity: Identity,
     router: Option<bool>,
@@ -207,6 +208,7 @@ impl Device {
             key,
             interface,
             addresses: Vec::new(),
+            vendor: identify::vendor(key.1),
             names: Names::default(),
             identity: Identity::default(),
             router: None,
@@ -249,7 +251,7 @@ impl Device {
         }
         r.set_some(Field::DeviceHostname, names.hostname.as_deref())?;
         r.set_some(Field::DeviceFqdn, names.fqdn.as_deref())?;
-        r.set_some(Field::DeviceVendor, identify::vendor(*mac))?;
+        r.set_some(Field::DeviceVendor, self.vendor)?;
         r.set(Field::DeviceLocallyAdministered, mac.is_locally_administered())?;
         r.set_some(Field::DeviceOsClass, self.identity.os_class.as_deref())?;
         r.set_some(Field::DeviceDeviceKind, self.identity.device_kind.as_deref())?;
