@@ -26,10 +26,8 @@ fn every_field_is_as_tshark_reads_it() {
     let (mut compared, mut findings) = (Compared::default(), Vec::new());
     let refused = captures::pairs(&list, &fields::wanted(&tables), |pair| {
         frames += 1;
-        let Some(ours) = &pair.ours else {
-            empty += 1;
-            return;
-        };
+        let ours = &pair.ours;
+        empty += u64::from(ours["captured_length"] == 0);
         malformed += u64::from(pair.theirs.is_malformed || !ours["malformed"].is_null());
         let place = format!("{} frame {}", captures::name(&list[pair.capture]), pair.number);
         findings.extend(compare::frame(place, ours, &pair.theirs, &tables, &mut compared));

@@ -59,15 +59,15 @@ impl File {
     /// Reads on to the end of the file, or until `f` breaks; a later call goes on from there.
     ///
     /// Of each Ethernet frame the outermost VLAN tag is taken out first, as the Linux kernel does for
-    /// packet sockets. `keep` sees the rest, with the tag, and says how many octets to keep; if any, `f`
-    /// receives so many with the name of the interface. What `keep` does not keep goes nowhere.
+    /// packet sockets. `keep` sees the rest, with the tag, and says how many octets to keep, which may be none of
+    /// them; `f` receives so many with the name of the interface. What `keep` does not keep goes nowhere.
     ///
     /// # Errors
     /// [`FileError::Truncated`], [`FileError::Damaged`] and [`FileError::Read`], after every frame
     /// before that place was handed on.
     pub fn read<K, F>(&mut self, mut keep: K, mut f: F) -> Result<FileSummary, FileError>
     where
-        K: FnMut(&Frame<'_>) -> usize,
+        K: FnMut(&Frame<'_>) -> Option<usize>,
         F: FnMut(&str, Frame<'_>) -> ControlFlow<()>,
     {
         let mut summary = FileSummary::default();
@@ -103,7 +103,7 @@ impl File {
     /// Hands on the whole frames in the buffer, as far as they are written plainly. The rest is the parser's.
     fn hand_on<K, F>(&mut self, summary: &mut FileSummary, keep: &mut K, f: &mut F) -> ControlFlow<()>
     where
-        K: FnMut(&Frame<'_>) -> usize,
+        K: FnMut(&Frame<'_>) -> Option<usize>,
         F: FnMut(&str, Frame<'_>) -> ControlFlow<()>,
     {
         let data = self.reader.data();
@@ -249,7 +249,7 @@ fn count<K, F>(
     f: &mut F,
 ) -> ControlFlow<()>
 where
-    K: FnMut(&Frame<'_>) -> usize,
+    K: FnMut(&Frame<'_>) -> Option<usize>,
     F: FnMut(&str, Frame<'_>) -> ControlFlow<()>,
 {
     let (interface, raw) = match record {
@@ -262,11 +262,11 @@ where
     };
     summary.frames += 1;
     let whole = if raw.link == Frame::ETHERNET { untag::untag(raw, untagged) } else { raw };
-    let bytes = whole.bytes.get(..keep(&whole)).unwrap_or(whole.bytes);
-    if bytes.is_empty() {
+    let Some(octets) = keep(&whole) else {
         summary.not_kept += 1;
         return ControlFlow::Continue(());
-    }
+    };
+    let bytes = whole.bytes.get(..octets).unwrap_or(whole.bytes);
     summary.kept += 1;
     summary.bytes += u64::try_from(bytes.len()).unwrap_or(u64::MAX);
     f(interface, Frame { bytes, ..whole })

@@ -75,7 +75,7 @@ fn frames(octets: &[u8], parse: bool) -> (Vec<u64>, Option<FileSummary>) {
         Err(other) => panic!("a file gives {other}"),
     };
     let read = file.read(
-        |frame| frame.bytes.len(),
+        |frame| Some(frame.bytes.len()),
         |interface, frame| {
             let wire_len = usize::try_from(frame.wire_len).unwrap_or(usize::MAX);
             assert!(frame.bytes.len() <= wire_len, "more is captured than was on the wire");
