@@ -237,7 +237,9 @@ fn a_record_of_no_octets_is_numbered_shown_and_counted() {
     let lines = String::from_utf8(output.stdout).unwrap();
     let frames: Vec<Value> = lines.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     assert_eq!(frames.len(), 3);
-    for (frame, number, wire_length, kind) in [(&frames[0], 1, 0, "short"), (&frames[2], 3, 60, "not-captured")] {
+    for (frame, number, wire_length, kind) in
+        [(&frames[0], 1, 0, "short"), (&frames[2], 3, 60, "not-captured")]
+    {
         assert_eq!((&frame["number"], &frame["wire_length"]), (&number.into(), &wire_length.into()));
         assert_eq!((&frame["captured_length"], &frame["layers"]), (&0.into(), &Value::Null));
         assert_eq!(frame["malformed"], serde_json::json!({"layer": "ethernet", "offset": 0, "kind": kind}));

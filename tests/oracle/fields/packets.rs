@@ -66,6 +66,10 @@ const MPLS: &[Check] = &[
 ];
 
 const ARP: &[Check] = &[
+    number("arp.hw.type", "hardware_type.code"),
+    number("arp.proto.type", "protocol_type"),
+    number("arp.hw.size", "hardware_length"),
+    number("arp.proto.size", "protocol_length"),
     number("arp.opcode", "operation.code"),
     octets("arp.src.hw_mac|arp.src.hw", "sender_hardware"),
     check("arp.src.proto_ipv4|arp.src.proto", "sender_protocol", Form::Any),
