@@ -6,7 +6,7 @@ use std::process::Command;
 
 use serde_json::Value;
 
-use super::compare::CARRIERS;
+use super::packets::is_carrier;
 use super::pdml::{self, Frame};
 use super::support::{HEADGATE, golden, run};
 
@@ -157,7 +157,7 @@ fn is_plain(line: &str) -> bool {
     let mut packets = 0;
     for protocol in protocols.split(':').take_while(|protocol| !protocol.starts_with("icmp")) {
         packets += usize::from(["ip", "ipv6"].contains(&protocol));
-        if CARRIERS.contains(&protocol) || protocol == "mpls" {
+        if is_carrier(protocol) || protocol == "wlan" || protocol == "mpls" {
             return false;
         }
     }

@@ -9,10 +9,8 @@ use std::process::{Command, Stdio};
 #[derive(Default)]
 pub struct Frame {
     pub protocols: Vec<Protocol>,
-    /// Something in it is malformed for tshark.
-    pub is_malformed: bool,
-    /// The capture cut what tshark wanted to read.
-    pub is_cut: bool,
+    /// Which protocols are malformed for tshark, or cut by the capture.
+    pub faults: Vec<usize>,
 }
 
 pub struct Protocol {
@@ -61,16 +59,26 @@ pub fn dissect(capture: &Path, wanted: &HashSet<String>, mut each: impl FnMut(Fr
 }
 
 impl Frame {
+    /// It is what was read last that is malformed.
+    fn fault(&mut self) {
+        let last = self.protocols.len().saturating_sub(1);
+        if self.faults.last() != Some(&last) {
+            self.faults.push(last);
+        }
+    }
+
     fn read(&mut self, tag: &str, wanted: &HashSet<String>) {
         let content = tag.trim_start();
         let depth = (tag.len() - content.len()) / 2;
         if content.starts_with("<proto ") {
             let name = attribute(content, "name").unwrap_or_default();
-            self.is_malformed |= name == "_ws.malformed";
-            self.is_cut |= name == "_ws.short";
-            if depth == 1 {
+            if name == "_ws.malformed" || name == "_ws.short" {
+                self.fault();
+            } else if depth == 1 {
                 self.protocols.push(Protocol { name, fields: Vec::new() });
             }
+        } else if EXPERTS.iter().any(|(field, value)| content.starts_with(field) && content.contains(value)) {
+            self.fault();
         } else if let Some(rest) = content.strip_prefix("<field name=\"")
             && let Some((name, rest)) = rest.split_once('"')
             && wanted.contains(name)
@@ -81,6 +89,12 @@ impl Frame {
         }
     }
 }
+
+/// How tshark shows that an expert calls something malformed (`PI_MALFORMED`), or an error (`PI_ERROR`).
+const EXPERTS: [(&str, &str); 2] = [
+    ("<field name=\"_ws.expert.group\"", "show=\"117440512\""),
+    ("<field name=\"_ws.expert.severity\"", "show=\"8388608\""),
+];
 
 fn attribute(tag: &str, key: &str) -> Option<String> {
     let mut rest = tag;
