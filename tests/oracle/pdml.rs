@@ -11,6 +11,8 @@ pub struct Frame {
     pub protocols: Vec<Protocol>,
     /// Which protocols are malformed for tshark, or cut by the capture.
     pub faults: Vec<usize>,
+    /// What is being read is an error to an expert of tshark.
+    is_error: bool,
 }
 
 pub struct Protocol {
@@ -77,8 +79,12 @@ impl Frame {
             } else if depth == 1 {
                 self.protocols.push(Protocol { name, fields: Vec::new() });
             }
-        } else if EXPERTS.iter().any(|(field, value)| content.starts_with(field) && content.contains(value)) {
-            self.fault();
+        } else if content.starts_with("<field name=\"_ws.expert.severity\"") {
+            self.is_error = content.contains(ERROR);
+        } else if content.starts_with("<field name=\"_ws.expert.group\"") {
+            if content.contains(MALFORMED) || (self.is_error && content.contains(PROTOCOL)) {
+                self.fault();
+            }
         } else if let Some(rest) = content.strip_prefix("<field name=\"")
             && let Some((name, rest)) = rest.split_once('"')
             && wanted.contains(name)
@@ -90,11 +96,10 @@ impl Frame {
     }
 }
 
-/// How tshark shows that an expert calls something malformed (`PI_MALFORMED`), or an error (`PI_ERROR`).
-const EXPERTS: [(&str, &str); 2] = [
-    ("<field name=\"_ws.expert.group\"", "show=\"117440512\""),
-    ("<field name=\"_ws.expert.severity\"", "show=\"8388608\""),
-];
+/// How tshark shows what an expert says: the severity (`PI_ERROR`), then the group (`PI_MALFORMED`, `PI_PROTOCOL`).
+const ERROR: &str = "show=\"8388608\"";
+const MALFORMED: &str = "show=\"117440512\"";
+const PROTOCOL: &str = "show=\"150994944\"";
 
 fn attribute(tag: &str, key: &str) -> Option<String> {
     let mut rest = tag;

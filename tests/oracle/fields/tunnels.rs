@@ -58,7 +58,8 @@ const VXLAN: &[Check] = &[
 
 const GENEVE: &[Check] = &[
     number("geneve.version", "version"),
-    number("geneve.option.length", "options_length|options[].length"),
+    // Behind it come those of the options, with their headers.
+    number("geneve.option.length", "options_length").of(Which::First),
     number("geneve.flags.oam", "control"),
     number("geneve.flags.critical", "critical"),
     number("geneve.proto_type", "protocol"),

@@ -17,6 +17,8 @@ use proptest::prelude::*;
 use super::*;
 use crate::{Kind, Layer, ethernet::Address};
 
+mod types;
+
 const CLIENT: [u8; 6] = [0x02, 0, 0, 0, 0, 1];
 const SERVER: [u8; 6] = [0x00, 0x1b, 0x21, 0, 0, 2];
 
@@ -203,32 +205,6 @@ fn arp_is_read_as_it_was_written() {
     let Network::Arp(arp) = packet.network else { panic!("{packet:?}") };
     assert_eq!(arp.operation, arp::Operation::Reply);
     assert_eq!(arp.addresses.map(|a| a.target_hardware), Some(Address(SERVER)));
-}
-
-#[test]
-fn arp_of_another_address_space_was_neither_a_layer_nor_a_fault() {
-    let mut other = arp();
-    other[1] = 7;
-    let frame = ethernet(0x0806, &other);
-    let packet = read(&frame);
-    let Network::Arp(arp) = packet.network else { panic!("{packet:?}") };
-    assert_eq!((arp.hardware_type, arp.addresses), (arp::Hardware::Arcnet, None));
-    assert_eq!((packet.addresses(), packet.malformed), (None, None));
-}
-
-#[test]
-fn the_type_before_a_label_stack_is_the_frame_s() {
-    let frame = ethernet(0x8847, &[&[0, 1, 1, 64][..], &ipv4(6, &syn())].concat());
-    let packet = read(&frame);
-    assert_eq!(packet.ethertype, 0x8847);
-    assert!(matches!((packet.network, packet.transport), (Network::Ipv4(_), Transport::Tcp(_))));
-}
-
-#[test]
-fn a_packet_without_a_link_header_has_no_type() {
-    let bytes = ipv4(6, &syn());
-    let packet = parse(Link::RawIp, &bytes, None, 0).unwrap();
-    assert_eq!((packet.ethertype, packet.is_understood()), (0, true));
 }
 
 #[test]
