@@ -12,6 +12,7 @@ use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
 use self::buffer::Buffer;
+pub use self::interface::FileInterface;
 use self::section::{Declared, Record, Section};
 pub use self::summary::{Ended, FileSummary};
 use crate::{Error, FileError, Frame};
@@ -56,16 +57,16 @@ impl File {
     /// Reads on to the end of the file, or until `f` breaks; a later call goes on from there.
     ///
     /// Of each Ethernet frame the outermost VLAN tag is taken out first, as the Linux kernel does for
-    /// packet sockets. `keep` sees the rest, with the tag, and says how many octets to keep; if any, `f`
-    /// receives so many with the name of the interface. What `keep` does not keep goes nowhere.
+    /// packet sockets. `keep` sees the rest, with the tag, and says how many octets to keep, which may be none of
+    /// them; `f` receives so many with the interface. What `keep` does not keep goes nowhere.
     ///
     /// # Errors
     /// [`FileError::Truncated`], [`FileError::Damaged`] and [`FileError::Read`], after every frame
     /// before that place was handed on.
     pub fn read<K, F>(&mut self, mut keep: K, mut f: F) -> Result<FileSummary, FileError>
     where
-        K: FnMut(&Frame<'_>) -> usize,
-        F: FnMut(&str, Frame<'_>) -> ControlFlow<()>,
+        K: FnMut(&Frame<'_>) -> Option<usize>,
+        F: FnMut(FileInterface<'_>, Frame<'_>) -> ControlFlow<()>,
     {
         let mut summary = FileSummary::default();
         // Ends: each round uses a record, or reads on, or is the last.
@@ -95,8 +96,8 @@ impl File {
     /// Hands on the whole frames at hand, as far as they are written plainly. The rest is the parser's.
     fn hand_on<K, F>(&mut self, summary: &mut FileSummary, keep: &mut K, f: &mut F) -> ControlFlow<()>
     where
-        K: FnMut(&Frame<'_>) -> usize,
-        F: FnMut(&str, Frame<'_>) -> ControlFlow<()>,
+        K: FnMut(&Frame<'_>) -> Option<usize>,
+        F: FnMut(FileInterface<'_>, Frame<'_>) -> ControlFlow<()>,
     {
         let mut data = self.buffer.data_mut();
         let mut used = 0;
@@ -110,7 +111,7 @@ impl File {
             used += plain.length;
             let held = record.get_mut(plain.octets).unwrap_or_default();
             let frame = plain.interface.frame(plain.time_ns, plain.wire_len, held);
-            flow = use_frame(plain.interface.name(), frame, summary, keep, f);
+            flow = use_frame(plain.interface.as_given(), frame, summary, keep, f);
             if flow.is_break() {
                 break;
             }
@@ -204,14 +205,14 @@ fn count<K, F>(
     f: &mut F,
 ) -> ControlFlow<()>
 where
-    K: FnMut(&Frame<'_>) -> usize,
-    F: FnMut(&str, Frame<'_>) -> ControlFlow<()>,
+    K: FnMut(&Frame<'_>) -> Option<usize>,
+    F: FnMut(FileInterface<'_>, Frame<'_>) -> ControlFlow<()>,
 {
     match record {
         Record::Frame { interface, time_ns, wire_len, bytes } => {
             room.clear();
             room.extend_from_slice(bytes);
-            use_frame(interface.name(), interface.frame(time_ns, wire_len, room), summary, keep, f)
+            use_frame(interface.as_given(), interface.frame(time_ns, wire_len, room), summary, keep, f)
         }
         Record::Description => ControlFlow::Continue(()),
         Record::Unknown => {
@@ -224,22 +225,22 @@ where
 /// Counts a frame, cuts it and hands it on.
 #[inline(always)]
 fn use_frame<K, F>(
-    interface: &str,
+    interface: FileInterface<'_>,
     whole: Frame<'_>,
     summary: &mut FileSummary,
     keep: &mut K,
     f: &mut F,
 ) -> ControlFlow<()>
 where
-    K: FnMut(&Frame<'_>) -> usize,
-    F: FnMut(&str, Frame<'_>) -> ControlFlow<()>,
+    K: FnMut(&Frame<'_>) -> Option<usize>,
+    F: FnMut(FileInterface<'_>, Frame<'_>) -> ControlFlow<()>,
 {
     summary.frames += 1;
-    let bytes = whole.bytes.get(..keep(&whole)).unwrap_or(whole.bytes);
-    if bytes.is_empty() {
+    let Some(octets) = keep(&whole) else {
         summary.not_kept += 1;
         return ControlFlow::Continue(());
-    }
+    };
+    let bytes = whole.bytes.get(..octets).unwrap_or(whole.bytes);
     summary.kept += 1;
     summary.bytes += u64::try_from(bytes.len()).unwrap_or(u64::MAX);
     f(interface, Frame { bytes, ..whole })

@@ -323,9 +323,11 @@ impl Engine {
                 interface.neighbors.announced(announcement, seen.time, &mut self.out)
             }
             wire::Network::Arp(arp) => {
-                let sender = Mac(arp.sender_hardware.0);
-                self.tables.devices.address(&(seen.vlan, sender), arp.sender_protocol.into());
-                true
+                if let Some(arp) = arp.addresses {
+                    let sender = Mac(arp.sender_hardware.0);
+                    self.tables.devices.address(&(seen.vlan, sender), arp.sender_protocol.into());
+                }
+                arp.addresses.is_some()
             }
             wire::Network::Ipv4(header) => {
                 seen.ip(interface, source, header.protocol, &mut self.tables.flows, &mut self.out);

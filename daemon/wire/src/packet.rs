@@ -23,8 +23,8 @@ pub struct Packet<'a> {
     pub framing: Framing<'a>,
     /// VLAN tags, outermost first; the one that the network card took out is the first.
     pub tags: vlan::Tags,
-    /// The type field behind the tags, or what stands for it in another framing; 0 where nothing does. At most
-    /// [`llc::MAX_LENGTH`] it is the length of an LLC frame.
+    /// The type field behind the tags, or that of another framing; 0 where no field says it. At most
+    /// [`llc::MAX_LENGTH`] it is the length of an LLC frame. What a header behind it says is in that header.
     pub ethertype: u16,
     /// Headers beside those of the network layer, which most frames do not have.
     pub encapsulation: Option<Box<Encapsulation>>,
@@ -85,7 +85,7 @@ pub struct Encapsulation {
 /// What a frame carries.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Network<'a> {
-    /// ARP for IPv4 over Ethernet.
+    /// An ARP packet.
     Arp(arp::Packet),
     /// A spanning tree BPDU.
     Bpdu(Box<bpdu::Message<'a>>),
@@ -234,11 +234,13 @@ impl<'a> Packet<'a> {
         }
     }
 
-    /// The source and destination of an IP packet, or the sender and target of an ARP packet.
+    /// The source and destination of an IP packet, or the sender and target of an ARP packet for IPv4.
     #[must_use]
     pub fn addresses(&self) -> Option<(IpAddr, IpAddr)> {
         match &self.network {
-            Network::Arp(arp) => Some((arp.sender_protocol.into(), arp.target_protocol.into())),
+            Network::Arp(arp) => {
+                arp.addresses.map(|arp| (arp.sender_protocol.into(), arp.target_protocol.into()))
+            }
             Network::Ipv4(header) => Some((header.source.into(), header.destination.into())),
             Network::Ipv6(header) => Some((header.source.into(), header.destination.into())),
             _ => None,

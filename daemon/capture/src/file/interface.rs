@@ -5,8 +5,18 @@ use pcap_parser::{InterfaceDescriptionBlock, Linktype, OptionCode, PcapHeader, P
 use super::untag::{TAG_LEN, untag};
 use crate::Frame;
 
+/// An interface of a file, for the frames that are of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct FileInterface<'a> {
+    /// What no other interface of the file has.
+    pub number: usize,
+    /// Its name; without one, the file's without its extension.
+    pub name: &'a str,
+}
+
 /// An interface.
 pub(super) struct Interface {
+    number: usize,
     name: String,
     /// LINKTYPE value.
     link: u32,
@@ -19,8 +29,9 @@ impl Interface {
     pub(super) fn from_header(header: &PcapHeader, name: &str) -> Interface {
         let Linktype(word) = header.network;
         Interface {
+            number: 0,
             name: name.to_owned(),
-            link: number(word & LINK_TYPE_MASK),
+            link: link_type(word & LINK_TYPE_MASK),
             snap_len: header.snaplen,
             clock: Clock {
                 resolution: Resolution::Decimal(if header.is_nanosecond_precision() { 9 } else { 6 }),
@@ -34,14 +45,16 @@ impl Interface {
         block: &InterfaceDescriptionBlock<'_>,
         big_endian: bool,
         stem: &str,
+        number: usize,
     ) -> Interface {
         let option = |code: OptionCode| option(&block.options, code);
         let name = option(OptionCode::IfName).and_then(|text| std::str::from_utf8(text).ok()).map(clean);
         let Linktype(link) = block.linktype;
         let offset = option(OptionCode::IfTsoffset).and_then(|octets| <[u8; 8]>::try_from(octets).ok());
         Interface {
+            number,
             name: name.filter(|name| !name.is_empty()).unwrap_or_else(|| stem.to_owned()),
-            link: number(link),
+            link: link_type(link),
             snap_len: if block.snaplen == 0 { u32::MAX } else { block.snaplen },
             clock: Clock {
                 resolution: Resolution::from(option(OptionCode::IfTsresol)),
@@ -54,6 +67,11 @@ impl Interface {
 
     pub(super) fn name(&self) -> &str {
         &self.name
+    }
+
+    #[inline(always)]
+    pub(super) fn as_given(&self) -> FileInterface<'_> {
+        FileInterface { number: self.number, name: &self.name }
     }
 
     /// Most octets captured of a frame.
@@ -87,7 +105,7 @@ impl Interface {
 }
 
 /// A link type; one that is no number of the registry is none that anybody reads.
-fn number(link: i32) -> u32 {
+fn link_type(link: i32) -> u32 {
     u32::try_from(link).unwrap_or(u32::MAX)
 }
 

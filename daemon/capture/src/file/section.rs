@@ -17,6 +17,8 @@ pub(super) struct Section {
     stem: String,
     format: Format,
     interfaces: Vec<Interface>,
+    /// How many were described so far, in earlier sections too.
+    described: usize,
 }
 
 /// A record, as far as it matters here.
@@ -53,7 +55,7 @@ pub(super) enum Declared {
 impl Section {
     /// Before the first header.
     pub(super) fn new(stem: &str) -> Section {
-        Section { stem: clean(stem), format: Format::Unread, interfaces: Vec::new() }
+        Section { stem: clean(stem), format: Format::Unread, interfaces: Vec::new(), described: 0 }
     }
 
     pub(super) fn interfaces(&self) -> impl Iterator<Item = &str> {
@@ -153,7 +155,14 @@ impl Section {
                     return Err("a section describes too many interfaces");
                 }
                 let big_endian = matches!(self.format, Format::PcapNg { big_endian: true });
-                self.interfaces.push(Interface::from_description(description, big_endian, &self.stem));
+                let number = self.described;
+                self.described += 1;
+                self.interfaces.push(Interface::from_description(
+                    description,
+                    big_endian,
+                    &self.stem,
+                    number,
+                ));
                 Ok(Record::Description)
             }
             Block::EnhancedPacket(packet) => {

@@ -140,7 +140,6 @@ impl<'a> Packet<'a> {
     /// What an Ethernet type announces. MPLS and LLC announce another one, at most once each.
     #[inline(always)]
     pub(super) fn read_ethertype(&mut self, cursor: Cursor<'a>, ethertype: u16) -> Outcome {
-        self.ethertype = ethertype;
         match ethertype {
             ethernet::IPV4 => self.read_ipv4(cursor.enter(Layer::Ipv4)),
             ethernet::IPV6 => self.read_ipv6(cursor.enter(Layer::Ipv6)),
@@ -156,10 +155,9 @@ impl<'a> Packet<'a> {
                 self.read_llc(cursor)
             }
             ethernet::ARP => {
-                if let Some(packet) = arp::parse(&mut cursor.enter(Layer::Arp))? {
-                    self.network = Network::Arp(packet);
-                }
-                Ok(())
+                let packet = arp::parse(&mut cursor.enter(Layer::Arp))?;
+                self.network = Network::Arp(packet);
+                packet.malformed.map_or(Ok(()), Err)
             }
             ethernet::LLDP => {
                 let message = lldp::parse(cursor.enter(Layer::Lldp));
