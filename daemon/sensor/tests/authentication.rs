@@ -1,18 +1,14 @@
-//! Who is let onto a link, and how its bridges keep it free of loops: each frame as the kernel filter cuts it.
+//! Who is let onto a link, by EAPOL and RADIUS.
 // A test fails by panicking.
 #![allow(clippy::panic, clippy::unwrap_used, clippy::expect_used)]
 
-use headgate_capture::Frame;
-use headgate_record::{Field, Kind, Record};
-use headgate_rules::Rules;
-use headgate_sensor::Engine;
-use headgate_service::config::Headgate;
+mod support;
 
-const SECOND: u64 = 1_000_000_000;
+use headgate_record::{Field, Kind, Record};
+use support::{SECOND, START, SWITCH, Sensor, assert_says, text};
+
 const MS: u64 = 1_000_000;
-const START: u64 = 1_700_000_000 * SECOND;
 const PAE: [u8; 6] = [0x01, 0x80, 0xc2, 0, 0, 3];
-const SWITCH: [u8; 6] = [0x00, 0x1c, 0x73, 0, 0, 1];
 const LAPTOP: [u8; 6] = [0x00, 0x1b, 0x21, 0, 0, 1];
 const PHONE: [u8; 6] = [0x00, 0x1b, 0x21, 0, 0, 2];
 
@@ -24,53 +20,6 @@ const IDENTITY: u8 = 1;
 const NAK: u8 = 3;
 const TLS: u8 = 13;
 const PEAP: u8 = 25;
-
-/// An engine behind the filter of its rules.
-struct Sensor(Engine);
-
-impl Sensor {
-    fn new(rules: &str) -> Self {
-        let rules = Rules::parse(&[("rules.toml".into(), rules.into())]).unwrap();
-        Sensor(Engine::new(rules, &Headgate::default()))
-    }
-
-    fn see(&mut self, frame: &[u8], time_ns: u64) {
-        let kept = self.0.rules().filter().run(frame, None);
-        assert_eq!(self.0.rules().keep().octets(frame, None), kept);
-        let interface = self.0.interface("eth0");
-        let wire_len = u32::try_from(frame.len()).unwrap();
-        let bytes = &frame[..kept];
-        self.0.frame(interface, &Frame { time_ns, wire_len, link: Frame::ETHERNET, tag: None, bytes });
-    }
-
-    /// What is recorded of a kind until `seconds` after the start.
-    fn until(&mut self, kind: Kind, seconds: u64) -> Vec<Record> {
-        self.0.tick(START + seconds * SECOND);
-        self.0.take().into_iter().filter(|r| r.kind() == kind).collect()
-    }
-
-    fn end(&mut self, kind: Kind) -> Vec<Record> {
-        self.0.finish();
-        self.0.take().into_iter().filter(|r| r.kind() == kind).collect()
-    }
-
-    /// The only authentication.
-    fn authentication(&mut self) -> Record {
-        let mut all = self.end(Kind::Authentication);
-        assert_eq!(all.len(), 1, "{all:?}");
-        all.pop().unwrap()
-    }
-}
-
-fn text(record: &Record, field: Field) -> String {
-    record.get(field).map(ToString::to_string).unwrap_or_default()
-}
-
-fn assert_says(record: &Record, said: &[(Field, &str)]) {
-    for (field, value) in said {
-        assert_eq!(text(record, *field), *value, "{}", field.name());
-    }
-}
 
 fn results(records: &[Record]) -> Vec<(String, String)> {
     records
@@ -200,7 +149,7 @@ fn a_station_that_leaves_is_not_rejected() {
     let mut sensor = Sensor::new("");
     sensor.see(&eapol(LAPTOP, PAE, 2, &[]), START);
     sensor.see(&eap(SWITCH, LAPTOP, FAILURE, 9, &[]), START + MS);
-    let left = sensor.authentication();
+    let left = sensor.end(Kind::Authentication).pop().unwrap();
     assert_says(&left, &[(Field::AuthenticationResult, "logged-off"), (Field::AuthenticationMessages, "2")]);
 }
 
@@ -441,154 +390,15 @@ fn a_name_goes_on_only_under_the_rule_that_asks_for_it() {
 }
 
 #[test]
-fn excluded_protocols_give_no_records() {
-    let mut sensor = Sensor::new("[exclude]\nprotocols = [\"eapol\", \"radius\", \"stp\"]\n");
+fn excluded_protocols_give_no_authentications() {
+    let mut sensor = Sensor::new("[exclude]\nprotocols = [\"eapol\", \"radius\"]\n");
     sensor.see(&start(LAPTOP), START);
     sensor.see(&eap(LAPTOP, PAE, RESPONSE, 1, b"\x01anna"), START);
     sensor.see(&radius(NAS, false, 1812, 1, 1, &[]), START);
     sensor.see(&radius(NAS, true, 1812, 2, 1, &[]), START);
-    sensor.see(&bpdu(1, 0x3c, 0x8001, ROOT), START);
-    sensor.see(&pvst(10, ROOT), START);
     sensor.0.account([0; 3]);
     sensor.0.finish();
     let records = sensor.0.take();
     assert!(records.iter().all(|r| matches!(r.kind(), Kind::Counters)), "{records:?}");
-    assert_says(&records[0], &[(Field::CountersExcludedProtocol, "6"), (Field::CountersFrames, "6")]);
-}
-
-const ROOT: [u8; 8] = [0x10, 0, 0, 0x1c, 0x73, 0, 0, 0xaa];
-const OTHER_ROOT: [u8; 8] = [0, 0, 0, 0x1c, 0x73, 0, 0, 0xbb];
-
-fn llc(to: [u8; 6], from: [u8; 6], body: &[u8]) -> Vec<u8> {
-    let length = u16::try_from(body.len()).unwrap().to_be_bytes();
-    [&to[..], &from, &length, body].concat()
-}
-
-/// Of bridge 00:1c:73:00:00:01: flags to forward delay.
-fn configuration(flags: u8, port: u16, root: [u8; 8]) -> Vec<u8> {
-    let times = [0x0100_u16, 0x1400, 0x0200, 0x0f00].map(u16::to_be_bytes).concat();
-    let bridge = [0x80, 0, 0, 0x1c, 0x73, 0, 0, 1];
-    [&[flags][..], &root, &[0, 0, 0x4e, 0x20], &bridge, &port.to_be_bytes(), &times].concat()
-}
-
-/// A BPDU of RSTP, or where `version` is 0 of STP.
-fn bpdu(version: u8, flags: u8, port: u16, root: [u8; 8]) -> Vec<u8> {
-    let header = if version == 0 { [0, 0, 0, 0] } else { [0, 0, 2, 2] };
-    let body = [&[0x42, 0x42, 3][..], &header, &configuration(flags, port, root), &[0]].concat();
-    llc([1, 0x80, 0xc2, 0, 0, 0], SWITCH, &body)
-}
-
-fn pvst(vlan: u16, root: [u8; 8]) -> Vec<u8> {
-    let tlv = [&[0, 0, 0, 0, 2][..], &vlan.to_be_bytes()].concat();
-    let snap = [0xaa, 0xaa, 3, 0, 0, 0x0c, 1, 0x0b];
-    let body = [&snap[..], &[0, 0, 2, 2], &configuration(0x3c, 0x8002, root), &tlv].concat();
-    llc([1, 0, 0x0c, 0xcc, 0xcc, 0xcd], SWITCH, &body)
-}
-
-fn notification() -> Vec<u8> {
-    llc([1, 0x80, 0xc2, 0, 0, 0], SWITCH, &[0x42, 0x42, 3, 0, 0, 0, 0x80])
-}
-
-#[test]
-fn a_bridge_is_recorded_when_it_changes_and_not_at_each_hello() {
-    let mut sensor = Sensor::new("");
-    for n in 0..100 {
-        sensor.see(&bpdu(2, 0x3c, 0x8001, ROOT), START + n * 2 * SECOND);
-    }
-    let first = sensor.until(Kind::Bridge, 199);
-    assert_eq!(first.len(), 1);
-    assert_says(
-        &first[0],
-        &[
-            (Field::BridgeInterface, "eth0"),
-            (Field::BridgeVlan, ""),
-            (Field::BridgeSourceMac, "00:1c:73:00:00:01"),
-            (Field::BridgeProtocol, "rstp"),
-            (Field::BridgePort, "1"),
-            (Field::BridgePortPriority, "128"),
-            (Field::BridgePortRole, "designated"),
-            (Field::BridgePortState, "forwarding"),
-            (Field::BridgeBridge, "00:1c:73:00:00:01"),
-            (Field::BridgeBridgePriority, "32768"),
-            (Field::BridgeRoot, "00:1c:73:00:00:aa"),
-            (Field::BridgeRootPriority, "4096"),
-            (Field::BridgeRootPathCost, "20000"),
-            (Field::BridgeMaxAge, "20000"),
-            (Field::BridgeHelloTime, "2000"),
-            (Field::BridgeForwardDelay, "15000"),
-            (Field::BridgeTopologyChanges, "0"),
-            (Field::BridgeRootChanges, "0"),
-            (Field::BridgeState, "present"),
-        ],
-    );
-    // A topology change lasts for several hellos and is one.
-    for n in 100..103 {
-        sensor.see(&bpdu(2, 0x3d, 0x8001, ROOT), START + n * 2 * SECOND);
-    }
-    sensor.see(&bpdu(2, 0x3c, 0x8001, ROOT), START + 206 * SECOND);
-    sensor.see(&bpdu(2, 0x3d, 0x8001, OTHER_ROOT), START + 208 * SECOND);
-    let changes: Vec<_> = sensor
-        .until(Kind::Bridge, 210)
-        .iter()
-        .map(|r| [text(r, Field::BridgeTopologyChanges), text(r, Field::BridgeRootChanges)])
-        .collect();
-    assert_eq!(changes, [["1", "0"], ["2", "1"]]);
-    let aged = sensor.until(Kind::Bridge, 229);
-    assert_eq!(aged.len(), 1);
-    assert_says(&aged[0], &[(Field::BridgeState, "aged"), (Field::BridgeRoot, "00:1c:73:00:00:bb")]);
-    assert!(sensor.end(Kind::Bridge).is_empty());
-}
-
-#[test]
-fn ports_vlans_and_encapsulations_of_a_bridge_are_told_apart() {
-    let mut sensor = Sensor::new("");
-    for _ in 0..3 {
-        sensor.see(&bpdu(0, 0, 0x8001, ROOT), START);
-        sensor.see(&bpdu(2, 0x0e, 0x8003, ROOT), START);
-        sensor.see(&pvst(1, ROOT), START);
-        sensor.see(&pvst(10, OTHER_ROOT), START);
-        sensor.see(&notification(), START);
-    }
-    let fields = [
-        Field::BridgeProtocol,
-        Field::BridgeVlan,
-        Field::BridgePort,
-        Field::BridgePortState,
-        Field::BridgeRoot,
-        Field::BridgeTopologyChanges,
-    ];
-    let mut all: Vec<_> =
-        sensor.end(Kind::Bridge).iter().map(|r| fields.map(|f| text(r, f)).join("|")).collect();
-    all.sort();
-    assert_eq!(
-        all,
-        [
-            "rapid-pvst|10|2|forwarding|00:1c:73:00:00:bb|0",
-            "rapid-pvst|1|2|forwarding|00:1c:73:00:00:aa|0",
-            "rstp||3|discarding|00:1c:73:00:00:aa|0",
-            "stp||1||00:1c:73:00:00:aa|0",
-            "stp|||||3",
-        ]
-    );
-}
-
-#[test]
-fn a_flood_of_bridges_leaves_a_full_table_and_is_counted() {
-    let mut sensor = Sensor::new("");
-    for n in 0..4_100_u16 {
-        sensor.see(&bpdu(2, 0x3c, n, ROOT), START + u64::from(n));
-    }
-    sensor.0.account([0; 3]);
-    let records = sensor.0.take();
-    let counters = records.iter().find(|r| r.kind() == Kind::Counters).unwrap();
-    assert_says(counters, &[(Field::CountersBridgesEvicted, "4")]);
-    let evicted = records.iter().filter(|r| text(r, Field::BridgeState) == "evicted").count();
-    assert_eq!(evicted, 4);
-}
-
-/// The MAC address of a bridge is no person's, even where it was not assigned by a vendor.
-#[test]
-fn only_the_station_of_an_authentication_is_a_subject() {
-    assert_eq!(Kind::Authentication.subject(), Some(Field::AuthenticationMac));
-    assert_eq!(Kind::Bridge.subject(), None);
+    assert_says(&records[0], &[(Field::CountersExcludedProtocol, "4"), (Field::CountersFrames, "4")]);
 }
