@@ -43,6 +43,10 @@ mod tests {
         let none = Depth::default();
         assert_eq!(none.with("device.hostname", "DHCP option 12 (RFC 2132, 3.14)"), none);
         assert_eq!(none.with("authentication.outcome", "RADIUS code (RFC 2865, 3)"), none);
+        assert_eq!(
+            none.with("authentication.mac", "Calling-Station-Id, where RADIUS attributes are kept"),
+            none
+        );
         assert!(none.with("authentication.vlan", "RADIUS attribute 81 (RFC 2868, 3.6)").radius);
         assert!(none.with("authentication.identity", "EAP Identity (RFC 3748, 5.1)").eap_identity);
         assert!(none.with("device.service_types", "Multicast DNS (RFC 6763, 7)").service_types);
