@@ -104,14 +104,15 @@ fn each(value: &Value, one: &dyn Fn(&Value) -> Option<Value>) -> Option<Value> {
 }
 
 /// The pseudonym is taken over the field's meaning, not its name, so that one MAC address has one
-/// pseudonym in device, lease, exchange and flow records, and over the text form of an identifier
-/// for neighbours, which may hold an address in text.
+/// pseudonym in device, lease, exchange, flow and authentication records and one user in EAP and RADIUS, and over
+/// the text form of an identifier for neighbours, which may hold an address in text.
 fn pseudonym(value: &Value, field: Field, keys: &dyn Pseudonymise, purpose: Purpose) -> Option<Value> {
     each(value, &|v| {
         let mut input = match v {
             Value::Bool(_) | Value::Number(_) | Value::Time(_) | Value::List(_) => return None,
             Value::Mac(_) => b"mac\0".to_vec(),
             Value::Address(_) | Value::Prefix(..) => b"ip\0".to_vec(),
+            _ if field.names_a_user() => b"user\0".to_vec(),
             _ => [field.name().as_bytes(), b"\0"].concat(),
         };
         input.extend_from_slice(v.to_string().as_bytes());

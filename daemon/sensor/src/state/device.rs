@@ -31,6 +31,8 @@ pub(crate) struct Device {
     names: Names,
     identity: Identity,
     router: Option<bool>,
+    /// When what made it a router ceases to hold.
+    router_until: u64,
     services: BTreeSet<String>,
     first_seen: u64,
     last_seen: u64,
@@ -142,11 +144,11 @@ impl Devices {
         device.changed = true;
     }
 
-    /// The device says whether it is a router.
-    pub(crate) fn router(&mut self, key: &DeviceKey, router: bool) {
+    /// The device says until when it is a router; no longer, where that is not after `now`.
+    pub(crate) fn router(&mut self, key: &DeviceKey, until: u64, now: u64) {
         let Some(device) = self.get_mut(key) else { return };
-        device.changed |= device.router != Some(router);
-        device.router = Some(router);
+        device.router_until = until;
+        device.is_router(until > now);
     }
 
     /// The device offers a service of this type. Those that find no room are left out.
@@ -172,6 +174,9 @@ impl Devices {
     /// Reports what is new about devices: changes at once, activity once in an interval, all at the end.
     pub(crate) fn report(&mut self, now: u64, all: bool, out: &mut Sink) {
         for device in self.entries.iter_mut() {
+            if device.router == Some(true) && device.router_until <= now {
+                device.is_router(false);
+            }
             let active = device.frames > 0 && (all || now.saturating_sub(device.reported) >= REPORT_INTERVAL);
             if device.changed || active {
                 device.emit(now, out);
@@ -228,6 +233,7 @@ impl Device {
             names: Names::default(),
             identity: Identity::default(),
             router: None,
+            router_until: 0,
             services: BTreeSet::new(),
             first_seen: time,
             last_seen: time,
@@ -244,6 +250,11 @@ impl Device {
         self.last_used = self.last_used.max(time);
         self.frames += 1;
         self.bytes += bytes;
+    }
+
+    fn is_router(&mut self, router: bool) {
+        self.changed |= self.router != Some(router);
+        self.router = Some(router);
     }
 
     fn emit(&mut self, now: u64, out: &mut Sink) {
