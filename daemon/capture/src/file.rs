@@ -103,11 +103,14 @@ impl File {
         let mut used = 0;
         let mut flow = ControlFlow::Continue(());
         // Ends: each round takes a record's header at least.
-        while let Some(plain) = self.section.plain(data) {
+        let mut next = self.section.plain(data);
+        while let Some(plain) = next {
             let Some((record, rest)) = std::mem::take(&mut data).split_at_mut_checked(plain.length) else {
                 break;
             };
             data = rest;
+            // Asked for before it is needed, so that it is not waited for.
+            next = self.section.plain(data);
             used += plain.length;
             let held = record.get_mut(plain.octets).unwrap_or_default();
             let frame = plain.interface.frame(plain.time_ns, plain.wire_len, held);

@@ -99,7 +99,7 @@ impl<R: Read> Buffer<R> {
 }
 
 /// Octets read at once.
-const PIECE: usize = 256 << 10;
+const PIECE: usize = 128 << 10;
 const PAGE: usize = 4_096;
 
 #[cfg(test)]

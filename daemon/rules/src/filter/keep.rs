@@ -24,6 +24,7 @@ mod link;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Keep {
     exclusions: Exclusions,
+    excludes: bool,
     depth: Depth,
 }
 
@@ -34,13 +35,20 @@ impl Keep {
     /// Prepares the decision.
     #[must_use]
     pub fn new(exclusions: &Exclusions, depth: Depth) -> Keep {
-        Keep { exclusions: exclusions.clone(), depth }
+        Keep { exclusions: exclusions.clone(), excludes: !exclusions.is_empty(), depth }
     }
 
     /// How many octets of a frame to keep, at most its length. `tag` is the VLAN tag beside it.
-    #[inline]
+    #[inline(always)]
     #[must_use]
     pub fn octets(&self, bytes: &[u8], tag: Option<VlanTag>) -> usize {
+        match segment(bytes) {
+            Some(kept) if !self.excludes => kept.min(bytes.len()),
+            _ => self.decide(bytes, tag),
+        }
+    }
+
+    fn decide(&self, bytes: &[u8], tag: Option<VlanTag>) -> usize {
         let kept = self.link(bytes, tag).unwrap_or_else(|e| usize::try_from(reason(e)).unwrap_or(0));
         kept.min(bytes.len())
     }
@@ -185,6 +193,26 @@ impl Keep {
         let sets = &self.exclusions.protocols;
         excluded(!sets.is_empty() && is_excluded(&self.exclusions), Exclusion::Protocol)
     }
+}
+
+/// What is kept of a TCP segment where nothing is excluded: most frames are one, without an option or extension
+/// header of IP.
+#[inline(always)]
+fn segment(frame: &[u8]) -> Option<usize> {
+    let ip = frame.get(ETHERNET..)?;
+    let offset = match frame.get(ETHERNET - 2..ETHERNET)? {
+        [0x08, 0x00] => match ip.first_chunk::<{ 20 + TCP }>()? {
+            [0x45, _, _, _, _, _, f0, f1, _, IP_TCP, ..] if f0 & 0x1f == 0 && *f1 == 0 => 20,
+            _ => return None,
+        },
+        [0x86, 0xdd] => match ip.first_chunk::<{ 40 + TCP }>()? {
+            [0x60..=0x6f, _, _, _, _, _, IP_TCP, ..] => 40,
+            _ => return None,
+        },
+        _ => return None,
+    };
+    let data_offset = ip.get(offset + 12)? >> 4;
+    Some(ETHERNET + offset + TCP.max(4 * usize::from(data_offset)))
 }
 
 /// A message of ICMPv6 or IGMP: all its `whole` octets when they are no fewer than the header's and `is_whole`
