@@ -119,8 +119,8 @@ impl Authentications {
         time: u64,
         out: &mut Sink,
     ) -> Option<&mut Authentication> {
-        let goes_on =
-            self.table.touch(&key).is_some_and(|a| !(begins && a.end.is_some()) && !a.is_over(time));
+        let is_other = |a: &mut Authentication| (begins && a.end.is_some()) || a.is_over(time);
+        let goes_on = self.table.touch(&key).is_some_and(|a| !is_other(a));
         if !goes_on {
             if let Some(old) = self.table.remove(&key) {
                 old.emit(&key, out);
