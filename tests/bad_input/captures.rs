@@ -225,6 +225,30 @@ fn a_frame_cut_at_every_octet_is_counted_once_and_hurts_no_other() {
     }
 }
 
+#[test]
+fn a_record_of_no_octets_is_numbered_shown_and_counted() {
+    let directory = directory();
+    let file = directory.path().join("empty.pcap");
+    let whole = pcap::read(&golden("vlan-dhcp.pcap")).swap_remove(0);
+    let none = |wire_len| Packet { bytes: Vec::new(), wire_len, ..whole.clone() };
+    fs::write(&file, pcap::file(&[none(0), whole.clone(), none(60)])).unwrap();
+    let output = attempt(HEADGATE, &["--json", "dissect", text(&file)]);
+    assert_ended(&output, exit::OK, &[]);
+    let lines = String::from_utf8(output.stdout).unwrap();
+    let frames: Vec<Value> = lines.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert_eq!(frames.len(), 3);
+    for (frame, number, wire_length, kind) in
+        [(&frames[0], 1, 0, "short"), (&frames[2], 3, 60, "not-captured")]
+    {
+        assert_eq!((&frame["number"], &frame["wire_length"]), (&number.into(), &wire_length.into()));
+        assert_eq!((&frame["captured_length"], &frame["layers"]), (&0.into(), &Value::Null));
+        assert_eq!(frame["malformed"], serde_json::json!({"layer": "ethernet", "offset": 0, "kind": kind}));
+    }
+    let records = replay(&file).1;
+    let count = |field| counted(&records, field);
+    assert_eq!(["frames", "used", "malformed", "bytes"].map(count), [3, 1, 2, whole.wire_len as u64 + 60]);
+}
+
 /// The blocks of a little-endian pcapng file.
 fn blocks(mut file: &[u8]) -> Vec<&[u8]> {
     let mut blocks = Vec::new();

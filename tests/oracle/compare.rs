@@ -1,10 +1,12 @@
 //! The comparison of one frame as both programs read it.
 
 use std::collections::HashSet;
+use std::ops::Range;
 
 use serde_json::Value;
 
 use super::form::Form;
+use super::packets::{is_opened, packets};
 use super::pdml::{Field, Frame, Protocol};
 
 /// What both programs say of one field.
@@ -26,6 +28,8 @@ pub enum Which {
     Last,
     /// Those of tshark that are not one of these values.
     Without(&'static [&'static str]),
+    /// All, where Headgate says any.
+    Listed,
     /// All, in no order.
     Sorted,
     /// All, where each line of a text is one for tshark.
@@ -41,6 +45,16 @@ pub struct Layer {
     /// One says that it is there when the other does. Not so for what is a layer to one of them only.
     pub is_mutual: bool,
     pub checks: &'static [Check],
+}
+
+impl Layer {
+    fn is_ours(&self, layer: &Value) -> bool {
+        layer["layer"] == self.ours
+    }
+
+    fn is_theirs(&self, protocol: &Protocol) -> bool {
+        self.theirs.contains(&protocol.name.as_str())
+    }
 }
 
 impl Check {
@@ -93,6 +107,7 @@ impl Check {
             Which::When(place, codes) => {
                 find(layer, place).iter().any(|code| code.as_u64().is_some_and(|code| codes.contains(&code)))
             }
+            Which::Listed => !self.ours(layer).is_empty(),
             _ => true,
         }
     }
@@ -127,11 +142,13 @@ pub struct Finding {
 pub struct Compared {
     pub values: u64,
     pub fields: HashSet<&'static str>,
-    /// Layers that are malformed or cut for one of both, where what both read is compared.
-    pub partial: u64,
+    /// Packets within a tunnel.
+    pub inner: u64,
+    /// Layers, and ends of lists of values, that are absent where one of both is malformed or cut.
+    pub missing: u64,
 }
 
-/// Compares a frame, but only its outermost packet.
+/// Compares a frame: its outermost packet, and the one within its tunnel.
 pub fn frame(
     place: String,
     frame: &Value,
@@ -139,71 +156,113 @@ pub fn frame(
     tables: &[Layer],
     compared: &mut Compared,
 ) -> Vec<Finding> {
-    let (frame_fields, rest) = tables.split_first().unwrap();
-    let mut comparison = Comparison { place, compared, findings: Vec::new() };
-    comparison.layer(frame_fields, frame, &[&theirs.protocols[1]], false);
-    let Some(layers) = frame["layers"].as_array() else { return comparison.findings };
-    let is_faulty = theirs.is_malformed || theirs.is_cut || !frame["malformed"].is_null();
-    let (ours, theirs) = (outermost_of_ours(layers), outermost(&theirs.protocols));
-    for table in rest {
-        let of_ours: Vec<_> = ours.iter().filter(|layer| layer["layer"] == table.ours).collect();
-        let of_theirs: Vec<_> =
-            theirs.iter().filter(|protocol| table.theirs.contains(&protocol.name.as_str())).collect();
-        let is_last = |protocol: &&&Protocol| {
-            let behind = theirs.iter().rev().take_while(|other| !std::ptr::eq(**other, **protocol));
-            !behind.into_iter().any(|other| rest.iter().any(|t| t.theirs.contains(&other.name.as_str())))
-        };
-        // A bounded list ends before what it is a list of.
-        let omits = of_ours.iter().any(|layer| layer["omitted"].as_u64().is_some_and(|entries| entries > 0));
-        let is_partial = omits
-            || is_faulty
-                && (of_ours.is_empty()
-                    || of_ours.iter().any(|layer| has_faults(layer, frame, ours.last()))
-                    || of_theirs.iter().any(is_last));
-        match (of_ours.as_slice(), of_theirs.as_slice()) {
-            ([], []) => {}
-            // Several of one kind: VLAN tags.
-            (ours, theirs) if ours.len() == theirs.len() && table.theirs.len() > 1 && ours.len() > 1 => {
-                for (ours, theirs) in ours.iter().zip(theirs) {
-                    comparison.layer(table, ours, &[theirs], is_partial);
-                }
-            }
-            (_, []) if !table.is_mutual => {}
-            ([], _) | (_, []) if table.is_mutual => {
-                let said = |is: bool| vec![if is { "there" } else { "absent" }.to_owned()];
-                if !is_partial {
-                    let field = format!("{} as a layer", table.ours);
-                    comparison.find(field, said(!of_ours.is_empty()), said(!of_theirs.is_empty()));
-                }
-            }
-            (ours, theirs) => {
-                let none = Value::Null;
-                let theirs: Vec<_> = theirs.iter().map(|p| **p).collect();
-                comparison.layer(table, ours.first().copied().unwrap_or(&none), &theirs, is_partial);
-            }
-        }
+    let (frame_fields, tables) = tables.split_first().unwrap();
+    let layers = frame["layers"].as_array().map_or([].as_slice(), Vec::as_slice);
+    let faults = [faults(layers, &frame["malformed"]), theirs.faults.clone()];
+    let mut comparison =
+        Comparison { place, layers, protocols: &theirs.protocols, faults, compared, findings: Vec::new() };
+    comparison.values(frame_fields, frame, &[&theirs.protocols[1]], [false; 2]);
+    // Of a link type that is not read there is nothing more.
+    if frame["link"].is_null() {
+        return comparison.findings;
+    }
+    let ours = packets(layers.iter().map(|layer| layer["layer"].as_str().unwrap()));
+    let protocols: Vec<_> = theirs.protocols.iter().map(|protocol| protocol.name.as_str()).collect();
+    let theirs = packets(protocols.iter().copied());
+    comparison.packet(tables, ours[0].clone(), theirs[0].clone());
+    let none = [layers.len()..layers.len(), protocols.len()..protocols.len()];
+    let inner = [ours.get(1), theirs.get(1).filter(|_| is_opened(&protocols[theirs[0].clone()]))];
+    if inner.iter().any(Option::is_some) {
+        comparison.compared.inner += 1;
+        let [ours, theirs] = [0, 1].map(|whose| inner[whose].unwrap_or(&none[whose]).clone());
+        comparison.packet(tables, ours, theirs);
     }
     comparison.findings
 }
 
 struct Comparison<'a> {
     place: String,
+    layers: &'a [Value],
+    protocols: &'a [Protocol],
+    /// Where a layer of ours, and a protocol of theirs, is malformed or cut.
+    faults: [Vec<usize>; 2],
     compared: &'a mut Compared,
     findings: Vec<Finding>,
 }
 
 impl Comparison<'_> {
-    fn layer(&mut self, table: &Layer, ours: &Value, theirs: &[&Protocol], is_partial: bool) {
-        self.compared.partial += u64::from(is_partial);
+    fn packet(&mut self, tables: &[Layer], ours: Range<usize>, theirs: Range<usize>) {
+        for table in tables {
+            let of_ours: Vec<_> = ours.clone().filter(|at| table.is_ours(&self.layers[*at])).collect();
+            let of_theirs: Vec<_> =
+                theirs.clone().filter(|at| table.is_theirs(&self.protocols[*at])).collect();
+            match (of_ours.as_slice(), of_theirs.as_slice()) {
+                ([], []) => {}
+                // Several of one kind: VLAN tags.
+                (ours, theirs) if ours.len() == theirs.len() && table.theirs.len() > 1 && ours.len() > 1 => {
+                    for (ours, theirs) in ours.iter().zip(theirs) {
+                        self.layer(table, *ours, &[*theirs]);
+                    }
+                }
+                ([], _) | (_, []) if !table.is_mutual => {}
+                ([], [first, ..]) => {
+                    let before = tables.iter().filter(|table| {
+                        (theirs.start..*first).any(|at| table.is_theirs(&self.protocols[at]))
+                    });
+                    let last = before.filter_map(|t| ours.clone().rfind(|at| t.is_ours(&self.layers[*at])));
+                    let may_miss = self.may_miss(0, last.max().unwrap_or(ours.start.saturating_sub(1)));
+                    self.absent(table, may_miss, ["absent", "there"]);
+                }
+                ([first, ..], []) => {
+                    let before = tables
+                        .iter()
+                        .filter(|table| (ours.start..*first).any(|at| table.is_ours(&self.layers[at])));
+                    let last =
+                        before.filter_map(|t| theirs.clone().rfind(|at| t.is_theirs(&self.protocols[*at])));
+                    let may_miss = self.may_miss(1, last.max().unwrap_or(theirs.start.saturating_sub(1)));
+                    self.absent(table, may_miss, ["there", "absent"]);
+                }
+                ([ours, ..], theirs) => self.layer(table, *ours, theirs),
+            }
+        }
+    }
+
+    /// Whether one of both may say less of what stands here: it is malformed or cut here, or before.
+    fn may_miss(&self, whose: usize, at: usize) -> bool {
+        self.faults[whose].iter().any(|fault| *fault <= at)
+    }
+
+    fn absent(&mut self, table: &Layer, may_miss: bool, said: [&str; 2]) {
+        if may_miss {
+            self.compared.missing += 1;
+        } else {
+            let [ours, theirs] = said.map(|said| vec![said.to_owned()]);
+            self.find(format!("{} as a layer", table.ours), ours, theirs);
+        }
+    }
+
+    fn layer(&mut self, table: &Layer, ours: usize, theirs: &[usize]) {
+        let (layers, protocols) = (self.layers, self.protocols);
+        // A bounded list ends before what it is a list of.
+        let omits = layers[ours]["omitted"].as_u64().is_some_and(|entries| entries > 0);
+        let may_miss = [omits || self.may_miss(0, ours), self.may_miss(1, theirs[theirs.len() - 1])];
+        let theirs: Vec<_> = theirs.iter().map(|at| &protocols[*at]).collect();
+        self.values(table, &layers[ours], &theirs, may_miss);
+    }
+
+    fn values(&mut self, table: &Layer, ours: &Value, theirs: &[&Protocol], may_miss: [bool; 2]) {
         for check in table.checks.iter().filter(|check| check.applies(ours)) {
             let (one, other) = (check.ours(ours), check.theirs(theirs));
             let equal = one.iter().zip(&other).take_while(|(one, other)| other.contains(*one)).count();
-            let shorter = one.len().min(other.len());
             if equal > 0 {
                 self.compared.fields.insert(check.theirs);
                 self.compared.values += equal as u64;
             }
-            if equal < shorter || (!is_partial && one.len() != other.len()) {
+            let misses = [one.len() < other.len(), one.len() > other.len()];
+            let is_missing = equal == one.len().min(other.len()) && misses != [false; 2];
+            if is_missing && (0..2).all(|whose| may_miss[whose] || !misses[whose]) {
+                self.compared.missing += 1;
+            } else if is_missing || equal < one.len() {
                 let other = other.into_iter().map(|mut readings| readings.swap_remove(0)).collect();
                 self.find(check.theirs.to_owned(), one, other);
             }
@@ -215,53 +274,17 @@ impl Comparison<'_> {
     }
 }
 
-/// Whether a layer is where the frame is malformed or cut.
-fn has_faults(layer: &Value, frame: &Value, last: Option<&Value>) -> bool {
-    let own = layer["malformed"]["list"].as_array().is_some_and(|list| !list.is_empty());
-    own || frame["malformed"]["layer"] == layer["layer"] || last == Some(layer)
-}
-
-/// What begins a packet, and what may carry another one.
-const PACKETS: [&str; 6] = ["eth", "ip", "ipv6", "ethernet", "ipv4", "arp"];
-pub const CARRIERS: [&str; 14] = [
-    "gre",
-    "erspan",
-    "vxlan",
-    "geneve",
-    "lwapp",
-    "capwap",
-    "tzsp",
-    "wlan",
-    "ieee80211",
-    "macsec",
-    "nsh",
-    "l2tp",
-    "udpencap",
-    "isl",
-];
-
-/// How many protocols belong to the outermost packet.
-fn outer<'n>(names: impl Iterator<Item = &'n str>) -> usize {
-    let (mut count, mut is_frame, mut is_packet) = (0, false, false);
-    for name in names {
-        let is_link = name == "eth" || name == "ethernet";
-        if PACKETS.contains(&name) && (is_packet || (is_link && is_frame)) {
-            break;
-        }
-        is_packet |= PACKETS.contains(&name) && !is_link;
-        is_frame |= is_link;
-        count += 1;
-        if CARRIERS.contains(&name) {
-            break;
-        }
+/// Which layers of ours are malformed or cut. The frame's own fault, its first, may be of a layer that is absent:
+/// then the reading ended behind the last.
+fn faults(layers: &[Value], first: &Value) -> Vec<usize> {
+    let is_faulty = |layer: &Value| match &layer["malformed"]["list"] {
+        Value::Array(list) => !list.is_empty(),
+        _ => !layer["malformed"].is_null(),
+    };
+    let mut faults: Vec<_> = (0..layers.len()).filter(|at| is_faulty(&layers[*at])).collect();
+    if !first.is_null() {
+        let of_layer = layers.iter().rposition(|layer| layer["layer"] == first["layer"]);
+        faults.push(of_layer.unwrap_or(layers.len().saturating_sub(1)));
     }
-    count
-}
-
-pub fn outermost(protocols: &[Protocol]) -> Vec<&Protocol> {
-    protocols.iter().take(outer(protocols.iter().map(|protocol| protocol.name.as_str()))).collect()
-}
-
-fn outermost_of_ours(layers: &[Value]) -> &[Value] {
-    &layers[..outer(layers.iter().map(|layer| layer["layer"].as_str().unwrap()))]
+    faults
 }

@@ -8,6 +8,7 @@ use super::form::Form;
 mod discovery;
 mod hosts;
 mod packets;
+mod tunnels;
 
 const fn check(theirs: &'static str, ours: &'static str, form: Form) -> Check {
     Check { theirs, ours, form, which: Which::All }
@@ -55,7 +56,11 @@ const fn part(ours: &'static str, theirs: &'static [&'static str], checks: &'sta
 
 /// All layers; the first is the frame itself.
 pub fn tables() -> Vec<Layer> {
-    [packets::LAYERS, discovery::LAYERS, hosts::LAYERS].into_iter().flatten().map(Layer::again).collect()
+    [packets::LAYERS, tunnels::LAYERS, discovery::LAYERS, hosts::LAYERS]
+        .into_iter()
+        .flatten()
+        .map(Layer::again)
+        .collect()
 }
 
 impl Layer {

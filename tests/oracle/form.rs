@@ -15,6 +15,8 @@ pub enum Form {
     Times(u64),
     /// The number that the octets are, where tshark shows another unit or a relative value.
     Raw,
+    /// The first octet, as a number.
+    FirstOctet,
     /// An IP address.
     Ip,
     /// Octets, or a MAC address.
@@ -52,6 +54,10 @@ impl Form {
             }
             Form::Raw => {
                 u64::from_str_radix(&field.value, 16).map_or_else(|_| field.value.clone(), |n| n.to_string())
+            }
+            Form::FirstOctet => {
+                let octet = field.value.get(..2).and_then(|digits| u8::from_str_radix(digits, 16).ok());
+                octet.map_or_else(|| field.value.clone(), |octet| octet.to_string())
             }
             Form::Ip => ip(&field.show),
             Form::Octets => field.value.to_lowercase(),

@@ -9,10 +9,10 @@ use std::process::{Command, Stdio};
 #[derive(Default)]
 pub struct Frame {
     pub protocols: Vec<Protocol>,
-    /// Something in it is malformed for tshark.
-    pub is_malformed: bool,
-    /// The capture cut what tshark wanted to read.
-    pub is_cut: bool,
+    /// Which protocols are malformed for tshark, or cut by the capture.
+    pub faults: Vec<usize>,
+    /// What is being read is an error to an expert of tshark.
+    is_error: bool,
 }
 
 pub struct Protocol {
@@ -61,15 +61,29 @@ pub fn dissect(capture: &Path, wanted: &HashSet<String>, mut each: impl FnMut(Fr
 }
 
 impl Frame {
+    /// It is what was read last that is malformed.
+    fn fault(&mut self) {
+        let last = self.protocols.len().saturating_sub(1);
+        if self.faults.last() != Some(&last) {
+            self.faults.push(last);
+        }
+    }
+
     fn read(&mut self, tag: &str, wanted: &HashSet<String>) {
         let content = tag.trim_start();
         let depth = (tag.len() - content.len()) / 2;
         if content.starts_with("<proto ") {
             let name = attribute(content, "name").unwrap_or_default();
-            self.is_malformed |= name == "_ws.malformed";
-            self.is_cut |= name == "_ws.short";
-            if depth == 1 {
+            if name == "_ws.malformed" || name == "_ws.short" {
+                self.fault();
+            } else if depth == 1 {
                 self.protocols.push(Protocol { name, fields: Vec::new() });
+            }
+        } else if content.starts_with("<field name=\"_ws.expert.severity\"") {
+            self.is_error = content.contains(ERROR);
+        } else if content.starts_with("<field name=\"_ws.expert.group\"") {
+            if content.contains(MALFORMED) || (self.is_error && content.contains(PROTOCOL)) {
+                self.fault();
             }
         } else if let Some(rest) = content.strip_prefix("<field name=\"")
             && let Some((name, rest)) = rest.split_once('"')
@@ -81,6 +95,11 @@ impl Frame {
         }
     }
 }
+
+/// How tshark shows what an expert says: the severity (`PI_ERROR`), then the group (`PI_MALFORMED`, `PI_PROTOCOL`).
+const ERROR: &str = "show=\"8388608\"";
+const MALFORMED: &str = "show=\"117440512\"";
+const PROTOCOL: &str = "show=\"150994944\"";
 
 fn attribute(tag: &str, key: &str) -> Option<String> {
     let mut rest = tag;

@@ -60,7 +60,7 @@ fn captures(folder: &Path) -> Vec<PathBuf> {
 fn read(path: &Path) -> Result<Count, Error> {
     let mut wire_octets = 0;
     let summary = File::open(path)?.read(
-        |_| usize::MAX,
+        |_| Some(usize::MAX),
         |_, frame| {
             assert!(usize::try_from(frame.wire_len).unwrap() >= frame.bytes.len(), "{path:?}");
             wire_octets += u64::from(frame.wire_len) + if frame.tag.is_some() { 4 } else { 0 };

@@ -79,6 +79,13 @@ pub struct Exclusions {
 }
 
 impl Exclusions {
+    /// Whether no frame is excluded, but perhaps by its interface.
+    #[inline]
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.vlans.is_empty() && self.macs.is_empty() && self.prefixes.is_empty() && self.protocols.is_empty()
+    }
+
     /// Whether all frames of an interface are excluded. Such an interface is not opened.
     #[must_use]
     pub fn excludes_interface(&self, name: &str) -> bool {
@@ -106,7 +113,7 @@ impl Exclusions {
         if self.has_transport(packet) {
             return Some(Exclusion::Protocol);
         }
-        if let wire::Network::Arp(arp) = &packet.network
+        if let wire::Network::Arp(wire::arp::Packet { addresses: Some(arp), .. }) = &packet.network
             && [arp.sender_hardware, arp.target_hardware].into_iter().any(|a| self.has_mac(Mac(a.0)))
         {
             return Some(Exclusion::Mac);
@@ -158,6 +165,7 @@ impl Exclusions {
     fn has_llc(&self, packet: &wire::Packet<'_>) -> bool {
         let Some(header) = packet.encapsulation.as_ref().and_then(|e| e.llc) else { return false };
         match header.content() {
+            wire::llc::Content::Ethertype(ethertype) => self.has_ethertype(ethertype),
             wire::llc::Content::Service(wire::llc::Lsap::Bpdu) => self.has(Protocol::Stp),
             wire::llc::Content::Organisation(snap) => {
                 let known = SNAP.iter().find(|(known, _)| *known == (snap.oui.0, snap.protocol));

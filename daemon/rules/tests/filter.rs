@@ -271,6 +271,16 @@ fn an_excluded_protocol_cannot_hide_behind_an_extension_header() {
 }
 
 #[test]
+fn an_excluded_protocol_cannot_hide_behind_snap() {
+    let rules = rules("[exclude]\nprotocols = [\"arp\"]\n");
+    let snap = [&[0xff; 6][..], &[2, 0, 0, 0, 0, 1], &[0, 36, 0xaa, 0xaa, 3, 0, 0, 0, 0x08, 0x06], &[0; 28]]
+        .concat();
+    let packet = wire::parse(wire::Link::Ethernet, &snap, None, 0).unwrap();
+    assert_eq!((packet.ethertype, packet.is_understood()), (36, true));
+    assert_eq!(rules.collect().exclusions().judge(&packet), Some(Exclusion::Protocol));
+}
+
+#[test]
 fn the_whole_rule_language_fits_the_kernel() {
     let list = |items: Vec<String>| items.iter().map(|i| format!("\"{i}\"")).collect::<Vec<_>>().join(", ");
     let text = format!(

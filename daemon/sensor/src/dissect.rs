@@ -57,10 +57,10 @@ pub fn dissect(
     let mut file = File::open(path).map_err(SensorError::from)?;
     let mut number = 0;
     let result = file.read(
-        |frame| frame.bytes.len(),
+        |frame| Some(frame.bytes.len()),
         |interface, frame| {
             number += 1;
-            f(&Dissection::new(rules, number, interface, &frame))
+            f(&Dissection::new(rules, number, interface.name, &frame))
         },
     );
     result.map(|_| ()).map_err(|e| SensorError::from(capture::Error::from(e)))

@@ -262,10 +262,36 @@ impl Engine {
             return Outcome::Excluded(exclusion);
         }
         let stripped = frame.tag.map(|tag| wire::vlan::Tag { tpid: tag.protocol, tci: tag.control });
+        if frame.link == Frame::ETHERNET
+            && self.rules.collect().exclusions().is_empty()
+            && let Some(plain) = wire::plain(frame.bytes, frame.wire_len)
+        {
+            let vlan = stripped.map_or(0, wire::vlan::Tag::vid);
+            let (source_mac, destination_mac) = (Mac(plain.source_mac.0), Mac(plain.destination_mac.0));
+            if !source_mac.is_group() {
+                let key = (vlan, source_mac);
+                self.tables.devices.frame(key, interface.number, frame.time_ns, bytes, &mut self.out);
+            }
+            let segment = Segment {
+                interface: interface.number,
+                vlan,
+                source_mac,
+                destination_mac,
+                source: (plain.addresses.0, plain.ports.0),
+                destination: (plain.addresses.1, plain.ports.1),
+                protocol: plain.protocol,
+                flags: plain.flags.0,
+                time: frame.time_ns,
+                bytes,
+            };
+            self.tables.flows.packet(&segment, &mut self.out);
+            return Outcome::Used;
+        }
         let Some(link) = wire::Link::from_linktype(frame.link) else { return Outcome::Unread };
-        let Ok(packet) = wire::parse(link, frame.bytes, stripped, frame.wire_len) else {
+        let mut packet = wire::Packet::new(stripped);
+        if packet.read(link, frame.bytes, frame.wire_len).is_err() {
             return Outcome::Malformed;
-        };
+        }
         if let Some(exclusion) = self.rules.collect().exclusions().judge(&packet) {
             return Outcome::Excluded(exclusion);
         }
@@ -309,9 +335,11 @@ impl Engine {
                 interface.neighbors.announced(announcement, seen.time, &mut self.out)
             }
             wire::Network::Arp(arp) => {
-                let sender = Mac(arp.sender_hardware.0);
-                self.tables.devices.address(&(seen.vlan, sender), arp.sender_protocol.into());
-                true
+                if let Some(arp) = arp.addresses {
+                    let sender = Mac(arp.sender_hardware.0);
+                    self.tables.devices.address(&(seen.vlan, sender), arp.sender_protocol.into());
+                }
+                arp.addresses.is_some()
             }
             wire::Network::Ipv4(header) => {
                 seen.ip(interface, source, header.protocol, &mut self.tables.flows, &mut self.out);

@@ -51,7 +51,7 @@ pub fn replay(
         Ok(summary) => Some(summary),
         Err(error) => FileError::summary(error),
     };
-    // Frames of other link types, and frames that the program could not judge, are accounted for too.
+    // Frames of other link types, and those whose few octets no program can judge, are accounted for too.
     let unread = summary.map_or(0, |s| s.not_kept);
     if unread > 0 {
         let interface = engine.interface(UNNAMED);
@@ -69,12 +69,12 @@ fn read(
 ) -> Result<FileSummary, FileError> {
     let mut batch = Batch::default();
     let result = file.read(
-        |frame| match (Link::from_linktype(frame.link), frame.bytes.len()) {
-            // Kept as they are, so few octets of a frame would say that a rule excluded it.
-            (None, _) | (_, 0..=MAX_REASON) => 0,
-            (Some(Link::Ethernet), _) => keep.octets(frame.bytes, frame.tag.map(|t| VlanTag(t.control))),
+        |frame| match (Link::from_linktype(frame.link)?, frame.bytes.len()) {
+            // Kept as they are, so few octets of a longer frame would say that a rule excluded it.
+            (_, held @ 1..=MAX_REASON) => (frame.wire_len == u32::try_from(held).ok()?).then_some(held),
+            (Link::Ethernet, _) => Some(keep.octets(frame.bytes, frame.tag.map(|t| VlanTag(t.control)))),
             // The kernel's program is for Ethernet. Of other links the collect gate alone decides.
-            (Some(_), whole) => whole,
+            (_, whole) => Some(whole),
         },
         |interface, frame| {
             batch.push(interface, &frame);

@@ -90,7 +90,7 @@ fn as_a_file(file: &Path, rules: &Rules) -> Vec<Kept> {
     let mut kept = Vec::new();
     let keep = rules.keep();
     let read = File::open(file).unwrap().read(
-        |frame| keep.octets(frame.bytes, frame.tag.map(|tag| VlanTag(tag.control))),
+        |frame| Some(keep.octets(frame.bytes, frame.tag.map(|tag| VlanTag(tag.control)))),
         |_, frame| {
             kept.push(Kept::from(frame));
             ControlFlow::Continue(())

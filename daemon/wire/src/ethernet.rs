@@ -10,6 +10,8 @@ use crate::{Malformed, cursor::Cursor};
 pub const HEADER_LEN: usize = 14;
 /// The type field holds a protocol from this value on, and the length of an LLC frame below it (3.2.6).
 pub const FIRST_TYPE: u16 = 0x0600;
+/// IP protocol of a frame within an IP packet (RFC 8986, 10.1).
+pub const PROTOCOL: u8 = 143;
 /// IPv4 (RFC 894).
 pub const IPV4: u16 = 0x0800;
 /// ARP (RFC 826).

@@ -13,6 +13,7 @@ mod layers;
 mod read;
 mod tunnel;
 
+pub(crate) use ip::is_read_on;
 pub use tunnel::Tunnel;
 
 /// A frame, as far as it could be read.
@@ -22,8 +23,8 @@ pub struct Packet<'a> {
     pub framing: Framing<'a>,
     /// VLAN tags, outermost first; the one that the network card took out is the first.
     pub tags: vlan::Tags,
-    /// The type field behind the tags, or what stands for it in another framing; 0 where nothing does. At most
-    /// [`llc::MAX_LENGTH`] it is the length of an LLC frame.
+    /// The type field behind the tags, or that of another framing; 0 where no field says it. At most
+    /// [`llc::MAX_LENGTH`] it is the length of an LLC frame. What a header behind it says is in that header.
     pub ethertype: u16,
     /// Headers beside those of the network layer, which most frames do not have.
     pub encapsulation: Option<Box<Encapsulation>>,
@@ -84,7 +85,7 @@ pub struct Encapsulation {
 /// What a frame carries.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Network<'a> {
-    /// ARP for IPv4 over Ethernet.
+    /// An ARP packet.
     Arp(arp::Packet),
     /// A spanning tree BPDU.
     Bpdu(Box<bpdu::Message<'a>>),
@@ -170,10 +171,40 @@ pub fn parse<'a>(
     stripped: Option<vlan::Tag>,
     wire_len: u32,
 ) -> Result<Packet<'a>, Malformed> {
-    read::frame(link, bytes, stripped, wire_len)
+    let mut packet = Packet::new(stripped);
+    packet.read(link, bytes, wire_len)?;
+    Ok(packet)
 }
 
 impl<'a> Packet<'a> {
+    /// A packet of which nothing is read yet but the tag that the network card took out.
+    #[inline(always)]
+    #[must_use]
+    pub fn new(stripped: Option<vlan::Tag>) -> Self {
+        Packet {
+            framing: Framing::None,
+            tags: stripped.into_iter().collect(),
+            ethertype: 0,
+            encapsulation: None,
+            network: Network::Other,
+            transport: Transport::None,
+            application: Application::None,
+            tunnel: None,
+            is_inner: false,
+            malformed: None,
+        }
+    }
+
+    /// What [`parse`] does, into a new packet that stays where it is: it is large, and moved for each frame it
+    /// would cost more than most frames' reading.
+    ///
+    /// # Errors
+    /// As [`parse`].
+    #[inline(always)]
+    pub fn read(&mut self, link: Link, bytes: &'a [u8], wire_len: u32) -> Result<(), Malformed> {
+        self.read_frame(link, bytes, wire_len)
+    }
+
     /// The VLAN: the VID of the outermost tag that has one. A tag of VID 0 carries a priority only.
     #[must_use]
     pub fn vlan(&self) -> Option<u16> {
@@ -203,11 +234,13 @@ impl<'a> Packet<'a> {
         }
     }
 
-    /// The source and destination of an IP packet, or the sender and target of an ARP packet.
+    /// The source and destination of an IP packet, or the sender and target of an ARP packet for IPv4.
     #[must_use]
     pub fn addresses(&self) -> Option<(IpAddr, IpAddr)> {
         match &self.network {
-            Network::Arp(arp) => Some((arp.sender_protocol.into(), arp.target_protocol.into())),
+            Network::Arp(arp) => {
+                arp.addresses.map(|arp| (arp.sender_protocol.into(), arp.target_protocol.into()))
+            }
             Network::Ipv4(header) => Some((header.source.into(), header.destination.into())),
             Network::Ipv6(header) => Some((header.source.into(), header.destination.into())),
             _ => None,

@@ -22,7 +22,7 @@ pub enum Inner {
 /// The header of a tunnel.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Header {
-    /// None of its own: IP within IP (RFC 2003, RFC 2473, RFC 4213).
+    /// None of its own: IP within IP (RFC 2003, RFC 2473, RFC 4213), or Ethernet within IP (RFC 8986, 10.1).
     Ip,
     /// GRE.
     Gre(gre::Header),

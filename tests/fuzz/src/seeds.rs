@@ -26,7 +26,7 @@ pub fn make(into: &Path, captures: &[PathBuf]) -> io::Result<()> {
         let Ok(mut file) = headgate_capture::File::open(&path) else { continue };
         // A file that is damaged gives what comes before the damage.
         let _ = file.read(
-            |frame| frame.bytes.len(),
+            |frame| Some(frame.bytes.len()),
             |_, frame| {
                 if let Some(link) = Link::from_linktype(frame.link) {
                     result = frame_seeds(into, link, frame.bytes, frame.wire_len);

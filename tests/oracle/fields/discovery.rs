@@ -4,8 +4,14 @@ use super::super::compare::{Check, Layer, Which};
 use super::super::form::Form;
 use super::{check, ip, layer, number, octets, raw, text};
 
-pub const LAYERS: &[Layer] =
-    &[layer("lldp", &["lldp"], LLDP), layer("cdp", &["cdp"], CDP), layer("bpdu", &["stp"], BPDU)];
+pub const LAYERS: &[Layer] = &[
+    layer("lldp", &["lldp"], LLDP),
+    layer("cdp", &["cdp"], CDP),
+    layer("edp", &["edp"], EDP),
+    layer("fdp", &["fdp"], FDP),
+    layer("sonmp", &["ndp"], SONMP),
+    layer("bpdu", &["stp"], BPDU),
+];
 
 const LLDP: &[Check] = &[
     number("lldp.chassis.subtype", "chassis_id.subtype.code"),
@@ -167,6 +173,48 @@ const CDP: &[Check] = &[
     number("cdp.request_id", "power_available.request_id"),
     number("cdp.management_id", "power_available.management_id"),
     number("cdp.power_available", "power_available.levels[]"),
+];
+
+const EDP: &[Check] = &[
+    number("edp.version", "version"),
+    number("edp.length", "length"),
+    number("edp.checksum", "checksum"),
+    number("edp.seqno", "sequence"),
+    number("edp.midtype", "machine_id_type"),
+    octets("edp.midmac", "machine_id"),
+    text("edp.display.string", "display"),
+    number("edp.info.slot", "info.slot"),
+    number("edp.info.port", "info.port"),
+    number("edp.info.vchassid", "info.virtual_chassis"),
+    number(
+        "edp.info.version.major1|edp.info.version.major2|edp.info.version.sustaining|edp.info.version.internal",
+        "info.version[]",
+    ),
+    octets("edp.info.vchassconn", "info.connections"),
+    number("edp.vlan.flags", "vlans[].flags"),
+    number("edp.vlan.flags.ip", "vlans[].has_ip"),
+    number("edp.vlan.id", "vlans[].vid"),
+    ip("edp.vlan.ip", "vlans[].ip"),
+    text("edp.vlan.name", "vlans[].name"),
+];
+
+const FDP: &[Check] = &[
+    number("fdp.version", "version"),
+    number("fdp.holdtime", "ttl"),
+    number("fdp.checksum", "checksum"),
+    text("fdp.deviceid", "device_id"),
+    ip("fdp.net.ip", "addresses.list[].ip"),
+    number("fdp.tag.native", "tag.native_vlan"),
+    number("fdp.tag.type", "tag.ethertype"),
+];
+
+const SONMP: &[Check] = &[
+    ip("ndp.ipaddress", "ip"),
+    number("ndp.segmentident", "segment"),
+    number("ndp.chassis", "chassis.code"),
+    number("ndp.backplane", "backplane.code"),
+    number("ndp.state", "state.code"),
+    number("ndp.numberoflinks", "links"),
 ];
 
 /// Only a rapid BPDU uses the flags between the first and the last.

@@ -12,6 +12,20 @@ pub const LAYERS: &[Layer] = &[
     layer("dhcpv6", &["dhcpv6"], DHCPV6),
     layer("radius", &["radius"], RADIUS),
     layer("eapol", &["eapol", "eap"], EAPOL),
+    layer("mdns", &["mdns"], MDNS),
+];
+
+const MDNS: &[Check] = &[
+    number("dns.id", "id"),
+    number("dns.flags.response", "response"),
+    number("dns.flags.opcode", "opcode"),
+    number("dns.flags.authoritative", "authoritative"),
+    number("dns.flags.truncated", "truncated"),
+    number("dns.flags.rcode", "response_code"),
+    number("dns.count.queries", "questions"),
+    number("dns.count.answers", "answers"),
+    number("dns.count.auth_rr", "authorities"),
+    number("dns.count.add_rr", "additionals"),
 ];
 
 const NDP: &[Check] = &[

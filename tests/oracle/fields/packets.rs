@@ -66,6 +66,10 @@ const MPLS: &[Check] = &[
 ];
 
 const ARP: &[Check] = &[
+    number("arp.hw.type", "hardware_type.code"),
+    number("arp.proto.type", "protocol_type"),
+    number("arp.hw.size", "hardware_length"),
+    number("arp.proto.size", "protocol_length"),
     number("arp.opcode", "operation.code"),
     octets("arp.src.hw_mac|arp.src.hw", "sender_hardware"),
     check("arp.src.proto_ipv4|arp.src.proto", "sender_protocol", Form::Any),
@@ -164,6 +168,20 @@ const SCTP: &[Check] = &[
     number("sctp.chunk_flags", "chunks[].flags"),
     number("sctp.chunk_length", "chunks[].length"),
     number("sctp.chunk_type", "chunks[].kind.code"),
+    number("sctp.init_initiate_tag|sctp.initack_initiate_tag", "chunks[].value.init.tag"),
+    number("sctp.init_credit|sctp.initack_credit", "chunks[].value.init.receiver_window"),
+    number("sctp.init_nr_out_streams|sctp.initack_nr_out_streams", "chunks[].value.init.outbound_streams"),
+    number("sctp.init_nr_in_streams|sctp.initack_nr_in_streams", "chunks[].value.init.inbound_streams"),
+    number("sctp.init_initial_tsn|sctp.initack_initial_tsn", "chunks[].value.init.initial_tsn"),
+    number("sctp.data_tsn_raw", "chunks[].value.data.tsn"),
+    number("sctp.data_sid", "chunks[].value.data.stream"),
+    number("sctp.data_ssn", "chunks[].value.data.sequence"),
+    number("sctp.data_payload_proto_id", "chunks[].value.data.protocol"),
+    number("sctp.sack_cumulative_tsn_ack_raw", "chunks[].value.sack.cumulative_tsn"),
+    number("sctp.sack_a_rwnd", "chunks[].value.sack.receiver_window"),
+    number("sctp.sack_number_of_gap_blocks", "chunks[].value.sack.gaps"),
+    number("sctp.sack_number_of_duplicated_tsns", "chunks[].value.sack.duplicates"),
+    number("sctp.shutdown_cumulative_tsn_ack", "chunks[].value.cumulative_tsn"),
 ];
 
 /// Behind the first come those of a packet that is quoted.
@@ -173,7 +191,23 @@ const ICMP: &[Check] = &[
     number("icmp.checksum", "checksum").of(Which::First),
     number("icmp.ident", "detail.*.identifier").of(Which::When("message_type.code", &[0, 8, 42, 43])),
     number("icmp.seq", "detail.echo.sequence").of(Which::When("message_type.code", &[0, 8])),
-    number("icmp.ext.echo.seq", "detail.extended_echo.sequence").of(Which::When("message_type.code", &[42])),
+    number("icmp.ext.echo.seq", "detail.*.sequence").of(Which::When("message_type.code", &[42, 43])),
+    number("icmp.ext.echo.req.local", "detail.extended_echo.local"),
+    number("icmp.ext.echo.rsp.state", "detail.extended_echo_reply.state"),
+    number("icmp.ext.echo.rsp.active", "detail.extended_echo_reply.active"),
+    number("icmp.ext.echo.rsp.ipv4", "detail.extended_echo_reply.ipv4"),
+    number("icmp.ext.echo.rsp.ipv6", "detail.extended_echo_reply.ipv6"),
+    number("icmp.mtu", "detail.next_hop_mtu.mtu"),
+    ip("icmp.redir_gw", "detail.redirect.gateway"),
+    number("icmp.pointer", "detail.parameter_problem.pointer"),
+    ip("icmp.address_mask", "detail.address_mask.mask"),
+    ip("ip.src", "original.source").of(Which::First),
+    ip("ip.dst", "original.destination").of(Which::First),
+    number("ip.proto", "original.protocol").of(Which::First),
+    number("ip.len", "original.length").of(Which::First),
+    number("ip.ttl", "original.ttl").of(Which::First),
+    number("udp.srcport|tcp.srcport|sctp.srcport", "original.ports.source").of(Which::First),
+    number("udp.dstport|tcp.dstport|sctp.dstport", "original.ports.destination").of(Which::First),
 ];
 
 const ICMPV6: &[Check] = &[
@@ -184,4 +218,12 @@ const ICMPV6: &[Check] = &[
         .of(Which::When("message_type.code", &[128, 129])),
     number("icmpv6.echo.sequence_number", "detail.echo.sequence")
         .of(Which::When("message_type.code", &[128, 129])),
+    number("icmpv6.mtu", "detail.packet_too_big.mtu"),
+    number("icmpv6.pointer", "detail.parameter_problem.pointer"),
+    ip("ipv6.src", "original.source").of(Which::First),
+    ip("ipv6.dst", "original.destination").of(Which::First),
+    number("ipv6.plen", "original.length").of(Which::First),
+    number("ipv6.hlim", "original.ttl").of(Which::First),
+    number("udp.srcport|tcp.srcport|sctp.srcport", "original.ports.source").of(Which::First),
+    number("udp.dstport|tcp.dstport|sctp.dstport", "original.ports.destination").of(Which::First),
 ];

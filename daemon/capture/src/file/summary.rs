@@ -8,7 +8,7 @@ pub struct FileSummary {
     pub frames: u64,
     /// Frames handed on.
     pub kept: u64,
-    /// Frames of which nothing was to be kept.
+    /// Frames that were not to be kept, not even without an octet.
     pub not_kept: u64,
     /// Octets handed on.
     pub bytes: u64,

@@ -14,6 +14,8 @@ use crate::identify;
 
 /// Most addresses remembered of one device; a new one replaces the oldest.
 const MAX_ADDRESSES: usize = 8;
+/// Places remembered, one for each last octet of a MAC address.
+const RECENT: usize = 256;
 /// Most service types remembered of one device.
 const MAX_SERVICES: usize = 32;
 
@@ -25,6 +27,7 @@ pub(crate) struct Device {
     key: DeviceKey,
     interface: InterfaceNumber,
     addresses: Vec<IpAddr>,
+    vendor: Option<&'static str>,
     names: Names,
     identity: Identity,
     router: Option<bool>,
@@ -57,6 +60,8 @@ pub(crate) struct Names {
 #[derive(Debug)]
 pub(crate) struct Devices {
     entries: Entries<Device>,
+    /// Where a station with such a MAC address was lately. A few stations send most frames.
+    recent: [usize; RECENT],
     capacity: usize,
     fingerprints: Arc<Fingerprints>,
     pub(crate) evicted: u64,
@@ -84,7 +89,7 @@ impl Entry for Device {
 impl Devices {
     pub(crate) fn new(capacity: usize, fingerprints: Arc<Fingerprints>) -> Self {
         let capacity = capacity.max(1);
-        Devices { entries: Entries::new(capacity), capacity, fingerprints, evicted: 0 }
+        Devices { entries: Entries::new(capacity), recent: [0; RECENT], capacity, fingerprints, evicted: 0 }
     }
 
     /// A frame of the device was seen.
@@ -97,6 +102,18 @@ impl Devices {
         bytes: u64,
         out: &mut Sink,
     ) {
+        let Mac([.., last]) = key.1;
+        if let Some(recent) = self.recent.get_mut(usize::from(last)) {
+            if let Some(device) = self.entries.get_mut(*recent)
+                && device.is(&key)
+            {
+                device.frame(time, bytes);
+                return;
+            }
+            if let Some(at) = self.entries.find(self.entries.hash(&key), &key) {
+                *recent = at;
+            }
+        }
         if let Some(device) = self.get_mut(&key) {
             device.frame(time, bytes);
             return;
@@ -212,6 +229,7 @@ impl Device {
             key,
             interface,
             addresses: Vec::new(),
+            vendor: identify::vendor(key.1),
             names: Names::default(),
             identity: Identity::default(),
             router: None,
@@ -260,7 +278,7 @@ impl Device {
         }
         r.set_some(Field::DeviceHostname, names.hostname.as_deref())?;
         r.set_some(Field::DeviceFqdn, names.fqdn.as_deref())?;
-        r.set_some(Field::DeviceVendor, identify::vendor(*mac))?;
+        r.set_some(Field::DeviceVendor, self.vendor)?;
         r.set(Field::DeviceLocallyAdministered, mac.is_locally_administered())?;
         r.set_some(Field::DeviceOsClass, self.identity.os_class.as_deref())?;
         r.set_some(Field::DeviceDeviceKind, self.identity.device_kind.as_deref())?;

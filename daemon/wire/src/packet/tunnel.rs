@@ -16,7 +16,7 @@ pub struct Tunnel<'a> {
 
 /// Whether an IP packet of a protocol is that of a tunnel.
 pub(super) fn is_protocol(protocol: u8) -> bool {
-    matches!(protocol, ipv4::PROTOCOL | ipv6::PROTOCOL | gre::PROTOCOL)
+    matches!(protocol, ipv4::PROTOCOL | ipv6::PROTOCOL | ethernet::PROTOCOL | gre::PROTOCOL)
 }
 
 /// Whether UDP datagrams between two ports are those of a tunnel. All but CAPWAP choose the source port
@@ -37,6 +37,7 @@ impl<'a> Packet<'a> {
         match protocol {
             ipv4::PROTOCOL => self.read_inside(Header::Ip, Inner::Ipv4, cursor),
             ipv6::PROTOCOL => self.read_inside(Header::Ip, Inner::Ipv6, cursor),
+            ethernet::PROTOCOL => self.read_inside(Header::Ip, Inner::Ethernet, cursor),
             _ => {
                 cursor = cursor.enter(Layer::Gre);
                 let header = gre::parse(&mut cursor)?;
