@@ -9,6 +9,7 @@ mod support;
 
 use std::path::PathBuf;
 
+use headgate_rules::Rules;
 use serde_json::Value;
 use support::{HEADGATE, golden, run};
 
@@ -163,6 +164,31 @@ fn the_answers_name_who_was_let_in_and_nobodys_name() {
     );
     let stop = records.iter().find(|r| r["acct_status_type"] == "stop").unwrap();
     assert_eq!((&stop["mac"], &stop["result"]), (&"00:1b:21:00:00:03".into(), &"acknowledged".into()));
+}
+
+/// What of a real authentication the kernel hands over, under each step of the rules.
+#[test]
+fn a_name_enters_user_space_only_under_a_rule_that_needs_what_it_stands_in() {
+    let frames = support::pcap::read(&golden("access-hostapd.pcap"));
+    let handed_over = |field: &str, treatment: &str| -> [bool; 2] {
+        let text = format!("[collect.authentication]\n{field} = {treatment:?}\n");
+        let rules = Rules::parse(&[("rules.toml".into(), text)]).unwrap();
+        let kept =
+            frames.iter().map(|f| (&f.bytes[..rules.filter().run(&f.bytes, None)], f.bytes[12] == 0x88));
+        let named = kept.filter(|(kept, _)| {
+            ["anna@example.org", "phone-4"].iter().any(|n| kept.windows(n.len()).any(|w| w == n.as_bytes()))
+        });
+        let (eapol, radius): (Vec<_>, Vec<_>) = named.partition(|(_, is_eapol)| *is_eapol);
+        [!eapol.is_empty(), !radius.is_empty()]
+    };
+    let asks_for_a_name = ["identity", "user_name"];
+    for field in headgate_record::Field::of(headgate_record::Kind::Authentication) {
+        let (name, source) = (field.short_name(), field.definition().source);
+        let treatment = if asks_for_a_name.contains(&name) { "pseudonym" } else { "keep" };
+        let expected = [name == "identity", source.starts_with("RADIUS attribute")];
+        assert_eq!(handed_over(name, treatment), expected, "{name}");
+        assert_eq!(handed_over(name, "drop"), [false, false], "{name}");
+    }
 }
 
 /// The root moves from one bridge to the other, and a port of the first comes up later.

@@ -5,6 +5,7 @@
 mod support;
 
 use headgate_record::{Field, Kind, Record};
+use proptest::prelude::*;
 use support::{SECOND, START, SWITCH, Sensor, assert_says, text};
 
 const MS: u64 = 1_000_000;
@@ -262,6 +263,21 @@ fn by_default_radius_says_who_asked_whom_and_what_the_answer_was() {
     assert!(all.iter().all(|r| r.get(Field::AuthenticationMac).is_none()));
 }
 
+/// A file of another link is read without the filter.
+#[test]
+fn attributes_that_no_filter_has_cut_away_are_used_under_a_rule_only() {
+    let request =
+        radius(NAS, false, 1812, 1, 1, &about(b"00-1B-21-00-00-01", &[attribute(5, &[0, 0, 0, 7])]));
+    let see = |rules: &str| {
+        let mut sensor = Sensor::new(rules);
+        sensor.see_so_much(&request, request.len(), START);
+        let record = sensor.end(Kind::Authentication).pop().unwrap();
+        [Field::AuthenticationMac, Field::AuthenticationNasPort].map(|field| text(&record, field))
+    };
+    assert_eq!(see(""), ["", ""]);
+    assert_eq!(see("[collect.authentication]\nnas_port = \"keep\"\n"), ["00:1b:21:00:00:01", "7"]);
+}
+
 #[test]
 fn with_attributes_an_authentication_is_a_stations_from_request_to_accept() {
     let mut sensor = Sensor::new(
@@ -401,4 +417,40 @@ fn excluded_protocols_give_no_authentications() {
     let records = sensor.0.take();
     assert!(records.iter().all(|r| matches!(r.kind(), Kind::Counters)), "{records:?}");
     assert_says(&records[0], &[(Field::CountersExcludedProtocol, "4"), (Field::CountersFrames, "4")]);
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(2_000))]
+
+    /// Whatever is said, it ends, and every record can be built and is no more than was said.
+    #[test]
+    fn arbitrary_messages_are_followed_to_an_end(
+        messages in prop::collection::vec(
+            (any::<bool>(), 0..6u8, 0..3u8, prop::collection::vec(0..90u8, 0..60), 0..100u64),
+            1..40,
+        ),
+    ) {
+        let rule = |field: &Field| {
+            let treatment = if field.names_a_user() { "pseudonym" } else { "keep" };
+            format!("{} = {treatment:?}\n", field.short_name())
+        };
+        let fields: String = Field::of(Kind::Authentication).map(|field| rule(&field)).collect();
+        let mut sensor = Sensor::new(&format!("[collect.authentication]\n{fields}"));
+        let (mut at, count) = (START, messages.len());
+        for (is_radius, code, who, octets, seconds) in messages {
+            at += seconds * SECOND;
+            if is_radius {
+                let nas = (who, 50_000);
+                sensor.see(&radius(nas, code % 2 == 0, 1812, code, who, &octets), at);
+            } else {
+                let (from, to) = if code % 2 == 0 { (LAPTOP, PAE) } else { (SWITCH, [PAE, LAPTOP, PHONE][usize::from(who)]) };
+                sensor.see(&eap(from, to, code, who, &octets), at);
+            }
+        }
+        let records = sensor.end(Kind::Authentication);
+        prop_assert!(records.len() <= count);
+        for record in &records {
+            prop_assert!(record.get(Field::AuthenticationResult).is_some(), "{record:?}");
+        }
+    }
 }

@@ -30,7 +30,8 @@ impl Access {
         time: u64,
         out: &mut Sink,
     ) -> bool {
-        let to = packet.destination().map(|mac| Mac(mac.0)).unwrap_or_default();
+        // A link without destinations says as little of who is meant as one to all.
+        let to = packet.destination().map_or(BROADCAST, |mac| Mac(mac.0));
         match (&packet.network, &packet.application) {
             (Network::Bpdu(message), _) => self.bridges.bpdu(from, to, message, time, out),
             (Network::Eapol(message), _) => self.authentications.eapol(from, to, message, time, out),
@@ -54,3 +55,5 @@ impl Access {
         ]
     }
 }
+
+const BROADCAST: Mac = Mac([0xff; 6]);

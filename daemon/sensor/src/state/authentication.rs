@@ -82,13 +82,15 @@ pub(crate) struct Authentications {
     /// Whose the requests of RADIUS are; an answer does not say it again.
     stations: Table<(u16, Ask), Mac>,
     groups: Table<(InterfaceNumber, u16), Group>,
+    keeps_attributes: bool,
     keeps_identity: bool,
     keeps_user_name: bool,
     pub(crate) evicted: u64,
 }
 
 impl Authentications {
-    /// Of names only those that the collect gate lets through are ever remembered.
+    /// Of attributes and names only those that the collect gate lets through are ever remembered: frames of a link
+    /// that the filter does not cut have more.
     pub(crate) fn new(collect: &CollectGate) -> Self {
         let keeps =
             |field| collect.collects(Kind::Authentication) && collect.treatment(field) != Treatment::Drop;
@@ -96,6 +98,7 @@ impl Authentications {
             table: Table::new(MAX_AUTHENTICATIONS),
             stations: Table::new(MAX_AUTHENTICATIONS),
             groups: Table::new(MAX_LINKS),
+            keeps_attributes: collect.depth().radius,
             keeps_identity: keeps(Field::AuthenticationIdentity),
             keeps_user_name: keeps(Field::AuthenticationUserName),
             evicted: 0,
@@ -119,8 +122,8 @@ impl Authentications {
         time: u64,
         out: &mut Sink,
     ) -> Option<&mut Authentication> {
-        let goes_on =
-            self.table.touch(&key).is_some_and(|a| !(begins && a.end.is_some()) && !a.is_over(time));
+        let is_other = |a: &mut Authentication| (begins && a.end.is_some()) || a.is_over(time);
+        let goes_on = self.table.touch(&key).is_some_and(|a| !is_other(a));
         if !goes_on {
             if let Some(old) = self.table.remove(&key) {
                 old.emit(&key, out);

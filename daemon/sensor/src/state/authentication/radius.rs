@@ -33,7 +33,8 @@ impl Authentications {
             Code::AccountingResponse => (Some("acknowledged"), "radius-acct"),
             _ => return false,
         };
-        let station = message.attributes.calling_station_id.and_then(|id| mac(id.0));
+        let attributes = Some(&message.attributes).filter(|_| self.keeps_attributes);
+        let station = attributes.and_then(|a| a.calling_station_id).and_then(|id| mac(id.0));
         let key = self.key(from.vlan, ask, message.code, station);
         if message.code == Code::AccessChallenge && matches!(key.1, Subject::Request(_)) {
             self.table.remove(&key);
@@ -51,8 +52,9 @@ impl Authentications {
         if let Some(end) = end {
             a.ends(end);
         }
-        let mut said = say(&mut a.said, &message.attributes, keeps_user_name);
-        if let Some(eap) = &message.attributes.eap {
+        let Some(attributes) = attributes else { return true };
+        let mut said = say(&mut a.said, attributes, keeps_user_name);
+        if let Some(eap) = &attributes.eap {
             a.negotiates(eap.code, eap.method, eap.expanded);
             if keeps_identity {
                 said = said.and(a.identifies(eap));
