@@ -105,7 +105,8 @@ impl Check {
     fn applies(&self, layer: &Value) -> bool {
         match self.which {
             Which::When(place, codes) => {
-                find(layer, place).iter().any(|code| code.as_u64().is_some_and(|code| codes.contains(&code)))
+                let code = |value: &Value| value.as_bool().map(u64::from).or(value.as_u64());
+                find(layer, place).into_iter().filter_map(code).any(|code| codes.contains(&code))
             }
             Which::Listed => !self.ours(layer).is_empty(),
             _ => true,

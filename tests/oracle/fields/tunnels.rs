@@ -10,7 +10,7 @@ pub const LAYERS: &[Layer] = &[
     layer("vxlan", &["vxlan"], VXLAN),
     layer("geneve", &["geneve"], GENEVE),
     layer("tzsp", &["tzsp"], TZSP),
-    layer("capwap", &["capwap"], CAPWAP),
+    layer("capwap", &["capwap.data"], CAPWAP),
     layer("pppoe", &["pppoes", "pppoed"], PPPOE),
     // The number behind the header is one more protocol to tshark.
     part("pppoe", &["ppp"], &[number("ppp.protocol", "protocol.code")]),
@@ -73,14 +73,15 @@ const TZSP: &[Check] = &[
     number("tzsp.version", "version"),
     number("tzsp.type", "type.code"),
     number("tzsp.encap", "encapsulated.code"),
-    number("tzsp.option_tag", "tags[].type.code"),
+    // Neither padding nor the end is kept.
+    number("tzsp.option_tag", "tags[].type.code").of(Which::Without(&["0", "1"])),
     number("tzsp.option_length", "tags[].length").of(Which::Without(&["0"])),
 ];
 
 const CAPWAP: &[Check] = &[
     number("capwap.preamble.version", "version"),
     number("capwap.preamble.type", "type.code"),
-    number("capwap.header.length", "transport.length"),
+    check("capwap.header.length", "transport.length", Form::Times(4)),
     number("capwap.header.rid", "transport.radio_id"),
     number("capwap.header.wbid", "transport.binding.code"),
     number("capwap.header.flags.t", "transport.native"),
