@@ -9,21 +9,26 @@ use super::support::pcap::{self, Packet};
 pub fn captures(directory: &Path) -> Vec<PathBuf> {
     let ethernet = [links(), hosts(), errors(), tunnels(), wireless_tunnels(), access()].concat();
     let ppi = vec![ppi(false), ppi(true)];
-    [("made.pcap", 1_u32, ethernet), ("arp-made.pcap", 1, arp()), ("made-ppi.pcap", 192, ppi)]
-        .map(|(name, link, frames)| {
-            let packet = |(at, bytes): (u64, Vec<u8>)| Packet {
-                time_us: 1_700_000_000_000_000 + at,
-                wire_len: bytes.len(),
-                bytes,
-            };
-            let packets: Vec<_> = (0..).zip(frames).map(packet).collect();
-            let mut file = pcap::file(&packets);
-            file[20..24].copy_from_slice(&link.to_le_bytes());
-            let path = directory.join(name);
-            fs::write(&path, file).unwrap();
-            path
-        })
-        .into()
+    [
+        ("made.pcap", 1_u32, ethernet),
+        ("arp-made.pcap", 1, arp()),
+        ("made-ppi.pcap", 192, ppi),
+        ("made-wlan.pcap", 105, wireless()),
+    ]
+    .map(|(name, link, frames)| {
+        let packet = |(at, bytes): (u64, Vec<u8>)| Packet {
+            time_us: 1_700_000_000_000_000 + at,
+            wire_len: bytes.len(),
+            bytes,
+        };
+        let packets: Vec<_> = (0..).zip(frames).map(packet).collect();
+        let mut file = pcap::file(&packets);
+        file[20..24].copy_from_slice(&link.to_le_bytes());
+        let path = directory.join(name);
+        fs::write(&path, file).unwrap();
+        path
+    })
+    .into()
 }
 
 fn join(parts: &[&[u8]]) -> Vec<u8> {
@@ -111,7 +116,10 @@ fn links() -> Vec<Vec<u8>> {
         &fdp_tlv(4, b"Switch"),
         &fdp_tlv(5, b"Version 1"),
         &fdp_tlv(6, b"FastIron"),
+        &fdp_tlv(0x102, &[0, 9, 0x81, 0, 0, 0, 0, 0]),
     ]);
+    let cdp =
+        join(&[&[2, 180, 0x12, 0x34], &fdp_tlv(1, b"r1"), &fdp_tlv(7, &[10, 1, 0, 0, 16, 10, 2, 0, 0, 24])]);
     vec![
         snap([0, 0, 0], 0x0806, &join(&[&[0, 1, 8, 0, 6, 4, 0, 1], &[9; 20]])),
         ethernet(0x8847, &mpls),
@@ -119,6 +127,7 @@ fn links() -> Vec<Vec<u8>> {
         ethernet(0x8100, &join(&[&[0x60, 5, 0x88, 0x47], &mpls])),
         snap([0x00, 0xe0, 0x2b], 0x00bb, &edp),
         snap([0x00, 0xe0, 0x52], 0x2000, &fdp),
+        snap([0x00, 0x00, 0x0c], 0x2000, &cdp),
     ]
 }
 
@@ -144,6 +153,7 @@ fn hosts() -> Vec<Vec<u8>> {
         &[25, 3, 0, 0, 0, 0, 2, 88],
         &group6,
     ]);
+    let tcp = [0x9c, 0x41, 0x9c, 0x42, 0, 0, 0, 1, 0, 0, 0, 2, 0xa0, 0x12, 1, 0, 0, 0, 0, 0];
     let fragment = |more: u8, offset: u8| {
         let header = [17, 0, 0, offset << 3 | more, 0, 0, 0x12, 0x34];
         ip(&ipv6(44, &join(&[&header, &udp(40_001, 40_002, b"12345678")])))
@@ -173,6 +183,8 @@ fn hosts() -> Vec<Vec<u8>> {
         icmpv6(&advertisement),
         fragment(1, 0),
         fragment(0, 5),
+        ip(&ipv6(0, &join(&[&[17, 0, 0x30, 4, 5, 0, 0, 0], &udp(40_001, 40_002, b"x")]))),
+        ip(&ipv4(6, &join(&[&tcp, &[29, 20, 3, 4], &[9; 16]]))),
         ip(&ipv4(17, &udp(67, 68, &join(&[&boot, &relay])))),
         datagram(1813, &radius),
     ]
@@ -230,6 +242,36 @@ fn tunnels() -> Vec<Vec<u8>> {
 fn data_frame() -> Vec<u8> {
     let head = [0x08, 0x42, 0x2c, 0, 2, 0, 0, 0, 0, 2, 2, 0, 0, 0, 0, 3, 2, 0, 0, 0, 0, 1, 0x30, 0x01];
     join(&[&head, &[0xaa, 0xaa, 3, 0, 0, 0, 8, 0], &inner()])
+}
+
+/// Frames of each type of IEEE 802.11.
+fn wireless() -> Vec<Vec<u8>> {
+    let [one, two, three, four] = [1, 2, 3, 4].map(|last| [2, 0, 0, 0, 0, last]);
+    let llc = join(&[&[0xaa, 0xaa, 3, 0, 0, 0, 8, 0], &inner()]);
+    let data = |control: [u8; 2], rest: &[u8]| {
+        join(&[&control, &[0x2c, 0], &one, &two, &three, &[0x30, 0x01], rest])
+    };
+    vec![
+        join(&[&[0xb4, 0, 0x2c, 0], &one, &two]),
+        join(&[&[0xc4, 0, 0x2c, 0], &one]),
+        join(&[&[0xa4, 0x10, 0x01, 0xc0], &one, &two]),
+        join(&[&[0x84, 0, 0x2c, 0], &one, &two, &[4, 0, 0x30, 0x01]]),
+        join(&[&[0x94, 0, 0x2c, 0], &one, &two, &[5, 0, 0x30, 0x01, 0, 0, 0, 0, 0, 0, 0, 0]]),
+        join(&[&[0xe4, 0, 0, 0], &one, &two]),
+        join(&[&[0x54, 0, 0x2c, 0], &one, &two, &[0, 0]]),
+        data([0x08, 0x00], &llc),
+        data([0x08, 0x01], &llc),
+        data([0x08, 0x02], &llc),
+        data([0x08, 0x03], &join(&[&four, &llc])),
+        data([0x88, 0x01], &join(&[&[0x26, 0x00], &llc])),
+        data([0x88, 0x82], &join(&[&[0x05, 0x00, 1, 2, 3, 4], &llc])),
+        data([0x88, 0x42], &join(&[&[0x05, 0x00], &[7; 16]])),
+        data([0x08, 0x0a], &llc),
+        data([0xc8, 0x11], &[0, 0]),
+        data([0x48, 0x11], &[]),
+        data([0x80, 0x00], &join(&[&[1; 8], &[0x64, 0, 1, 0], b"\x00\x03lab"])),
+        data([0xd0, 0x00], &[3, 0, 1]),
+    ]
 }
 
 fn wireless_tunnels() -> Vec<Vec<u8>> {

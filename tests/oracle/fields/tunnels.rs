@@ -153,6 +153,7 @@ const IEEE80211: &[Check] = &[
     number("wlan.fc.protected", "flags.protected"),
     number("wlan.fc.order", "flags.order"),
     number("wlan.duration", "duration"),
+    number("wlan.aid", "association_id"),
     octets("wlan.ra", "receiver"),
     octets("wlan.ta", "transmitter"),
     octets("wlan.da", "destination"),
@@ -162,6 +163,6 @@ const IEEE80211: &[Check] = &[
     number("wlan.seq", "sequence"),
     number("wlan.qos.tid", "qos.tid"),
     number("wlan.qos.ack", "qos.ack_policy.code"),
-    number("wlan.qos.amsdupresent", "qos.amsdu"),
+    number("wlan.qos.amsdupresent", "qos.amsdu").of(Which::When("subtype.code", &[40, 41, 42, 43])),
     number("wlan.htc", "ht_control"),
 ];
