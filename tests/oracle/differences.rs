@@ -72,6 +72,12 @@ pub const DIFFERENCES: &[Difference] = &[
     difference("frame.cap_len", "slip-", "255", BEYOND),
     difference("ethernet as a layer", "DTP.pcap", "absent", ISL),
     difference("llc as a layer", "DTP.pcap", "absent", ISL),
+    difference(
+        "eth.type|eth.len|vlan.etype|vlan.len|ieee8021ah.etype|sll.etype|sll.gretype",
+        "DTP.pcap",
+        "",
+        ISL,
+    ),
     difference("arp.src.hw_mac|arp.src.hw", "arp-", "", OTHER_SPACE).absent(),
     difference("arp.src.proto_ipv4|arp.src.proto", "arp-", "", OTHER_SPACE).absent(),
     difference("arp.dst.hw_mac|arp.dst.hw", "arp-", "", OTHER_SPACE).absent(),
