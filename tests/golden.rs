@@ -110,3 +110,75 @@ fn the_answers_name_what_the_daemons_did() {
         assert_eq!(outcomes.iter().filter(|o| *o == outcome).count(), times, "{outcome}");
     }
 }
+
+/// As the README of the captures says: a switch and a RADIUS server, two stations, one with the wrong password.
+#[test]
+fn the_answers_name_who_was_let_in_and_nobodys_name() {
+    let authentications = |rules: &str| -> Vec<Value> {
+        let directory = tempfile::tempdir().unwrap();
+        let config = directory.path().join("headgate.toml");
+        std::fs::write(&config, "").unwrap();
+        std::fs::write(directory.path().join("rules.toml"), rules).unwrap();
+        let capture = golden("access-hostapd.pcap");
+        let arguments = ["replay", "--json", "--config", config.to_str().unwrap(), capture.to_str().unwrap()];
+        let text = String::from_utf8(run(HEADGATE, &arguments).stdout).unwrap();
+        for secret in ["anna", "phone-4", "shared-secret"] {
+            assert!(!text.contains(secret), "{secret} under {rules:?}");
+        }
+        let records = text.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
+        records.filter(|r| r["kind"] == "authentication").collect()
+    };
+    let said = |records: &[Value], fields: &[&str]| -> Vec<String> {
+        let cell = |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+        let mut said: Vec<String> = records
+            .iter()
+            .filter(|r| r["protocol"] != "radius-acct")
+            .map(|r| fields.iter().map(|field| cell(&r[*field])).collect::<Vec<_>>().join(" "))
+            .collect();
+        said.sort();
+        said
+    };
+    let records = authentications("");
+    assert_eq!(
+        said(&records, &["protocol", "mac", "eap_method", "result", "messages"]),
+        [
+            "eapol 00:1b:21:00:00:03 peap accepted 18",
+            "eapol 00:1b:21:00:00:04 md5-challenge rejected 6",
+            "radius null null accepted 2",
+            "radius null null rejected 2",
+        ]
+    );
+    let rules = "[collect.authentication]\nassigned_vlan = \"keep\"\nfilter_ids = \"keep\"\nnas_port = \"keep\"\n\
+                 nas_identifier = \"keep\"\nacct_status_type = \"keep\"\nterminate_cause = \"keep\"\n";
+    let records = authentications(rules);
+    let fields = ["mac", "eap_method", "result", "messages", "nas_identifier", "nas_port", "assigned_vlan"];
+    assert_eq!(
+        said(&records, &fields),
+        [
+            "00:1b:21:00:00:03 peap accepted 16 core-sw1 1 120",
+            "00:1b:21:00:00:03 peap accepted 18 null null null",
+            "00:1b:21:00:00:04 md5-challenge rejected 4 core-sw1 2 null",
+            "00:1b:21:00:00:04 md5-challenge rejected 6 null null null",
+        ]
+    );
+    let stop = records.iter().find(|r| r["acct_status_type"] == "stop").unwrap();
+    assert_eq!((&stop["mac"], &stop["result"]), (&"00:1b:21:00:00:03".into(), &"acknowledged".into()));
+}
+
+/// The root moves from one bridge to the other, and a port of the first comes up later.
+#[test]
+fn the_answers_name_the_root_and_every_topology_change() {
+    let records = replay(&golden("bridge-linux.pcap"));
+    let bridges: Vec<_> = records.iter().filter(|r| r["kind"] == "bridge").collect();
+    let last = |source: &str, has_port: bool| {
+        bridges.iter().rfind(|r| r["source_mac"] == source && r["port"].is_null() != has_port).unwrap()
+    };
+    let (first, second) = (last("00:1c:73:00:00:31", true), last("00:1c:73:00:00:32", true));
+    assert_eq!((&first["root"], &first["state"]), (&"00:1c:73:00:00:21".into(), &"aged".into()));
+    assert_eq!(
+        (&second["root"], &second["root_priority"], &second["topology_changes"], &second["state"]),
+        (&"00:1c:73:00:00:22".into(), &4_096.into(), &2.into(), &"present".into())
+    );
+    let notifies = last("00:1c:73:00:00:31", false);
+    assert_eq!((&notifies["topology_changes"], &notifies["root"]), (&2.into(), &Value::Null));
+}

@@ -1,8 +1,8 @@
 //! Capture files: pcap and pcapng, one record at a time.
 
+mod buffer;
 mod interface;
 mod section;
-mod source;
 mod summary;
 mod untag;
 
@@ -11,11 +11,9 @@ use std::io;
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
-use pcap_parser::traits::PcapReaderIterator;
-use pcap_parser::{LegacyPcapReader, PcapError, PcapNGReader};
-
+use self::buffer::Buffer;
+pub use self::interface::FileInterface;
 use self::section::{Declared, Record, Section};
-use self::source::{Failure, Source};
 pub use self::summary::{Ended, FileSummary};
 use crate::{Error, FileError, Frame};
 
@@ -25,11 +23,11 @@ use crate::{Error, FileError, Frame};
 /// buffer of 256 KiB that grows for a larger record, at most to [`File::MAX_RECORD_BYTES`].
 pub struct File {
     path: PathBuf,
-    reader: Reader,
-    failure: Failure,
+    buffer: Buffer<std::fs::File>,
     section: Section,
-    /// A frame without its tag.
-    untagged: Vec<u8>,
+    /// A frame of a record that is not plainly written.
+    room: Vec<u8>,
+    failure: Option<io::Error>,
 }
 
 impl File {
@@ -60,7 +58,7 @@ impl File {
     ///
     /// Of each Ethernet frame the outermost VLAN tag is taken out first, as the Linux kernel does for
     /// packet sockets. `keep` sees the rest, with the tag, and says how many octets to keep, which may be none of
-    /// them; `f` receives so many with the name of the interface. What `keep` does not keep goes nowhere.
+    /// them; `f` receives so many with the interface. What `keep` does not keep goes nowhere.
     ///
     /// # Errors
     /// [`FileError::Truncated`], [`FileError::Damaged`] and [`FileError::Read`], after every frame
@@ -68,56 +66,57 @@ impl File {
     pub fn read<K, F>(&mut self, mut keep: K, mut f: F) -> Result<FileSummary, FileError>
     where
         K: FnMut(&Frame<'_>) -> Option<usize>,
-        F: FnMut(&str, Frame<'_>) -> ControlFlow<()>,
+        F: FnMut(FileInterface<'_>, Frame<'_>) -> ControlFlow<()>,
     {
         let mut summary = FileSummary::default();
-        loop {
+        // Ends: each round uses a record, or reads on, or is the last.
+        summary.ended = loop {
             if self.hand_on(&mut summary, &mut keep, &mut f).is_break() {
-                summary.ended = Ended::Stopped;
-                return self.verdict(summary);
+                break Ended::Stopped;
             }
-            let stopped = match self.reader.next() {
-                Ok((length, block)) => match self.section.take(&block) {
+            let ended = match self.section.parse(self.buffer.data()) {
+                Ok(Some((block, length))) => match self.section.take(&block) {
                     Ok(record) => {
-                        let flow = count(record, &mut self.untagged, &mut summary, &mut keep, &mut f);
-                        self.reader.consume_noshift(length);
-                        if flow.is_continue() {
-                            continue;
-                        }
-                        Some(Ended::Stopped)
+                        let flow = count(record, &mut self.room, &mut summary, &mut keep, &mut f);
+                        self.buffer.consume(length);
+                        flow.is_break().then_some(Ended::Stopped)
                     }
                     Err(what) => Some(self.damaged(what)),
                 },
-                Err(error) => {
-                    let cause = Cause::from(error);
-                    self.more(cause)
-                }
+                Ok(None) => self.more(),
+                Err(what) => Some(self.damaged(what)),
             };
-            if let Some(ended) = stopped {
-                summary.ended = ended;
-                return self.verdict(summary);
+            if let Some(ended) = ended {
+                break ended;
             }
-        }
+        };
+        self.verdict(summary)
     }
 
-    /// Hands on the whole frames in the buffer, as far as they are written plainly. The rest is the parser's.
+    /// Hands on the whole frames at hand, as far as they are written plainly. The rest is the parser's.
     fn hand_on<K, F>(&mut self, summary: &mut FileSummary, keep: &mut K, f: &mut F) -> ControlFlow<()>
     where
         K: FnMut(&Frame<'_>) -> Option<usize>,
-        F: FnMut(&str, Frame<'_>) -> ControlFlow<()>,
+        F: FnMut(FileInterface<'_>, Frame<'_>) -> ControlFlow<()>,
     {
-        let data = self.reader.data();
-        let mut at = 0;
+        let mut data = self.buffer.data_mut();
+        let mut used = 0;
         let mut flow = ControlFlow::Continue(());
         // Ends: each round takes a record's header at least.
-        while let Some((record, length)) = self.section.take_plain(data.get(at..).unwrap_or_default()) {
-            at += length;
-            flow = count(record, &mut self.untagged, summary, keep, f);
+        while let Some(plain) = self.section.plain(data) {
+            let Some((record, rest)) = std::mem::take(&mut data).split_at_mut_checked(plain.length) else {
+                break;
+            };
+            data = rest;
+            used += plain.length;
+            let held = record.get_mut(plain.octets).unwrap_or_default();
+            let frame = plain.interface.frame(plain.time_ns, plain.wire_len, held);
+            flow = use_frame(plain.interface.as_given(), frame, summary, keep, f);
             if flow.is_break() {
                 break;
             }
         }
-        self.reader.consume_noshift(at);
+        self.buffer.consume(used);
         flow
     }
 
@@ -126,74 +125,56 @@ impl File {
             io::ErrorKind::NotFound => FileError::Missing { path: path.to_owned() },
             _ => FileError::Unreadable { path: path.to_owned(), source },
         };
-        let (source, failure) = std::fs::File::open(path).and_then(Source::new).map_err(unreadable)?;
-        let opened = match source.head() {
-            [] => return Err(FileError::Empty { path: path.to_owned() }),
-            PCAPNG => PcapNGReader::new(BUFFER_BYTES, source).map(boxed),
-            head if PCAP.contains(&head) => LegacyPcapReader::new(BUFFER_BYTES, source).map(boxed),
-            head => return Err(FileError::NotACapture { path: path.to_owned(), what: guess(head) }),
-        };
-        let summary = Box::default();
-        let reader = opened.map_err(|error| match (error, failure.take()) {
-            (PcapError::ReadError, Some(source)) => FileError::Unreadable { path: path.to_owned(), source },
-            (PcapError::Incomplete(_), _) => {
-                FileError::Truncated { path: path.to_owned(), offset: 0, summary }
-            }
-            _ => FileError::Damaged {
-                path: path.to_owned(),
-                offset: 0,
-                what: "its first header is wrong",
-                summary,
-            },
-        })?;
+        let mut buffer = Buffer::new(std::fs::File::open(path).map_err(unreadable)?);
+        buffer.fill(0).map_err(unreadable)?;
+        let head = buffer.data().get(..MAGIC_LEN).unwrap_or(buffer.data());
+        if head.is_empty() {
+            return Err(FileError::Empty { path: path.to_owned() });
+        }
+        if head != PCAPNG && !PCAP.contains(&head) {
+            return Err(FileError::NotACapture { path: path.to_owned(), what: guess(head) });
+        }
         let stem = path.file_stem().unwrap_or_default().to_string_lossy();
-        Ok(File {
-            path: path.to_owned(),
-            reader,
-            failure,
-            section: Section::new(&stem),
-            untagged: Vec::new(),
-        })
+        let section = Section::new(&stem);
+        let summary = Box::default();
+        match section.parse(buffer.data()) {
+            Ok(Some(_)) => {}
+            Ok(None) => return Err(FileError::Truncated { path: path.to_owned(), offset: 0, summary }),
+            Err(_) => {
+                let what = "its first header is wrong";
+                return Err(FileError::Damaged { path: path.to_owned(), offset: 0, what, summary });
+            }
+        }
+        Ok(File { path: path.to_owned(), buffer, section, room: Vec::new(), failure: None })
     }
 
     /// Gets more of the file into the buffer, or says how the reading ended.
-    fn more(&mut self, cause: Cause) -> Option<Ended> {
-        match cause {
-            Cause::Complete => return Some(Ended::Complete),
-            Cause::Invalid => return Some(self.damaged("it is no valid record")),
-            Cause::Short { exhausted } => {
-                let data = self.reader.data();
-                match self.section.declared_len(data) {
-                    Declared::Unknown => {}
-                    Declared::TooLong => return Some(self.damaged("a record is longer than any can be")),
-                    Declared::Len(length) if length <= data.len() => {
-                        return Some(self.damaged("a record's parts are longer than the whole"));
-                    }
-                    // The reader wants more room than it fills.
-                    Declared::Len(length) => {
-                        self.reader.grow((length + 1).next_power_of_two());
-                    }
-                }
-                if exhausted {
-                    return Some(Ended::Truncated { offset: self.offset() });
-                }
+    fn more(&mut self) -> Option<Ended> {
+        let held = self.buffer.data().len();
+        let wanted = match self.section.declared_len(self.buffer.data()) {
+            Declared::Unknown => 0,
+            Declared::TooLong => return Some(self.damaged("a record is longer than any can be")),
+            Declared::Len(length) if length <= held => {
+                return Some(self.damaged("a record's parts are longer than the whole"));
+            }
+            Declared::Len(length) => length,
+        };
+        match self.buffer.fill(wanted) {
+            Ok(0) if held == 0 => Some(Ended::Complete),
+            Ok(0) => Some(Ended::Truncated { offset: self.buffer.offset() }),
+            Ok(_) => None,
+            Err(failure) => {
+                self.failure = Some(failure);
+                Some(self.damaged("the medium cannot be read"))
             }
         }
-        match self.reader.refill() {
-            Ok(()) => None,
-            Err(_) => Some(self.damaged("the medium cannot be read")),
-        }
-    }
-
-    fn offset(&self) -> u64 {
-        u64::try_from(self.reader.consumed()).unwrap_or(u64::MAX)
     }
 
     fn damaged(&self, what: &'static str) -> Ended {
-        Ended::Damaged { offset: self.offset(), what }
+        Ended::Damaged { offset: self.buffer.offset(), what }
     }
 
-    fn verdict(&self, read: FileSummary) -> Result<FileSummary, FileError> {
+    fn verdict(&mut self, read: FileSummary) -> Result<FileSummary, FileError> {
         let (path, summary) = (self.path.clone(), Box::new(read));
         match (read.ended, self.failure.take()) {
             (Ended::Complete | Ended::Stopped, _) => Ok(read),
@@ -215,53 +196,46 @@ impl Debug for File {
     }
 }
 
-type Reader = Box<dyn PcapReaderIterator + Send>;
-
-fn boxed(reader: impl PcapReaderIterator + Send + 'static) -> Reader {
-    Box::new(reader)
-}
-
-/// Why the reader gave no record.
-enum Cause {
-    Complete,
-    Invalid,
-    Short { exhausted: bool },
-}
-
-impl From<PcapError<&[u8]>> for Cause {
-    fn from(error: PcapError<&[u8]>) -> Cause {
-        match error {
-            PcapError::Eof => Cause::Complete,
-            PcapError::Incomplete(_) | PcapError::BufferTooSmall => Cause::Short { exhausted: false },
-            PcapError::UnexpectedEof => Cause::Short { exhausted: true },
-            _ => Cause::Invalid,
-        }
-    }
-}
-
-/// Puts a record into its counter and hands it on.
-#[inline]
+/// Puts a record into its counter and hands it on. `room` holds its frame.
 fn count<K, F>(
     record: Record<'_>,
-    untagged: &mut Vec<u8>,
+    room: &mut Vec<u8>,
     summary: &mut FileSummary,
     keep: &mut K,
     f: &mut F,
 ) -> ControlFlow<()>
 where
     K: FnMut(&Frame<'_>) -> Option<usize>,
-    F: FnMut(&str, Frame<'_>) -> ControlFlow<()>,
+    F: FnMut(FileInterface<'_>, Frame<'_>) -> ControlFlow<()>,
 {
-    let (interface, raw) = match record {
-        Record::Frame { interface, frame } => (interface, frame),
-        Record::Description => return ControlFlow::Continue(()),
+    match record {
+        Record::Frame { interface, time_ns, wire_len, bytes } => {
+            room.clear();
+            room.extend_from_slice(bytes);
+            use_frame(interface.as_given(), interface.frame(time_ns, wire_len, room), summary, keep, f)
+        }
+        Record::Description => ControlFlow::Continue(()),
         Record::Unknown => {
             summary.skipped_blocks += 1;
-            return ControlFlow::Continue(());
+            ControlFlow::Continue(())
         }
-    };
+    }
+}
+
+/// Counts a frame, cuts it and hands it on.
+#[inline(always)]
+fn use_frame<K, F>(
+    interface: FileInterface<'_>,
+    whole: Frame<'_>,
+    summary: &mut FileSummary,
+    keep: &mut K,
+    f: &mut F,
+) -> ControlFlow<()>
+where
+    K: FnMut(&Frame<'_>) -> Option<usize>,
+    F: FnMut(FileInterface<'_>, Frame<'_>) -> ControlFlow<()>,
+{
     summary.frames += 1;
-    let whole = if raw.link == Frame::ETHERNET { untag::untag(raw, untagged) } else { raw };
     let Some(octets) = keep(&whole) else {
         summary.not_kept += 1;
         return ControlFlow::Continue(());
@@ -282,8 +256,8 @@ fn guess(head: &[u8]) -> &'static str {
     }
 }
 
-/// Octets read at once.
-const BUFFER_BYTES: usize = 256 << 10;
+/// Octets that tell the formats apart.
+const MAGIC_LEN: usize = 4;
 /// First octets of a pcapng file: the type of a section header block.
 const PCAPNG: &[u8] = &[0x0a, 0x0d, 0x0d, 0x0a];
 /// First octets of a pcap file: either order, with microseconds, with nanoseconds, and the form with

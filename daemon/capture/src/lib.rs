@@ -24,7 +24,7 @@ mod socket;
 mod sys;
 
 pub use error::{Error, FileError};
-pub use file::{Ended, File, FileSummary};
+pub use file::{Ended, File, FileInterface, FileSummary};
 pub use frame::{Frame, Instruction, Tag};
 pub use geometry::{Geometry, descriptor_name, parse_descriptor_name};
 pub use ring::{Ring, Statistics};

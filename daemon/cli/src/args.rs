@@ -51,6 +51,18 @@ pub(crate) enum Command {
         #[arg(long, default_value_t = 1_000)]
         limit: u32,
     },
+    /// Authentications of stations and their accounting, by EAPOL and RADIUS
+    Authentications {
+        /// At most so many
+        #[arg(long, default_value_t = 1_000)]
+        limit: u32,
+    },
+    /// Bridges by spanning tree
+    Bridges {
+        /// At most so many
+        #[arg(long, default_value_t = 1_000)]
+        limit: u32,
+    },
     /// Bidirectional flows
     Flows {
         /// At most so many

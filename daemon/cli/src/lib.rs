@@ -53,6 +53,10 @@ fn run(args: Args) -> Result<(), CliError> {
         Command::Neighbors { limit } => show::records(headgate_record::Kind::Neighbor, &config, limit, json),
         Command::Leases { limit } => show::records(headgate_record::Kind::Lease, &config, limit, json),
         Command::Exchanges { limit } => show::records(headgate_record::Kind::Exchange, &config, limit, json),
+        Command::Authentications { limit } => {
+            show::records(headgate_record::Kind::Authentication, &config, limit, json)
+        }
+        Command::Bridges { limit } => show::records(headgate_record::Kind::Bridge, &config, limit, json),
         Command::Flows { limit } => show::records(headgate_record::Kind::Flow, &config, limit, json),
         Command::Counters { limit } => show::records(headgate_record::Kind::Counters, &config, limit, json),
         Command::Preview { limit } => show::preview(&ask::preview(&config, limit)?, json),

@@ -16,14 +16,27 @@ pub(crate) fn check(config_file: &Path, as_json: bool) -> Result<(), CliError> {
     let digest: String = rules.digest().iter().map(|octet| format!("{octet:02x}")).collect();
     let instructions = rules.filter().instructions().len();
     let fingerprints = rules.fingerprints().len();
+    let depth = rules.collect().depth();
+    let whole: Vec<&str> = [
+        (depth.radius, "RADIUS messages"),
+        (depth.eap_identity, "EAP Identity responses"),
+        (depth.service_types, "multicast DNS messages"),
+    ]
+    .into_iter()
+    .filter_map(|(is_whole, what)| is_whole.then_some(what))
+    .collect();
     if as_json {
-        return show::json(
-            &json!({ "digest": digest, "filter_instructions": instructions, "fingerprints": fingerprints }),
-        );
+        return show::json(&json!({
+            "digest": digest,
+            "filter_instructions": instructions,
+            "fingerprints": fingerprints,
+            "whole_beyond_default": whole,
+        }));
     }
     show::line(&format!(
-        "{} and the rules beside it are good.\nThe kernel filter has {instructions} instructions; the rules' digest is {digest}.\nThere are {fingerprints} fingerprints of DHCP clients.",
+        "{} and the rules beside it are good.\nThe kernel filter has {instructions} instructions; the rules' digest is {digest}.\nThere are {fingerprints} fingerprints of DHCP clients.\nBeyond the default the kernel hands over whole: {}.",
         config_file.display(),
+        if whole.is_empty() { "nothing".to_owned() } else { whole.join(", ") },
     ))
 }
 

@@ -204,6 +204,32 @@ fn columns(kind: Kind) -> &'static [&'static str] {
             "unread",
             "malformed",
         ],
+        Kind::Authentication => &[
+            "started",
+            "protocol",
+            "mac",
+            "vlan",
+            "nas",
+            "server",
+            "eap_method",
+            "result",
+            "request_to_answer",
+            "messages",
+        ],
+        Kind::Bridge => &[
+            "interface",
+            "vlan",
+            "protocol",
+            "bridge",
+            "port",
+            "port_role",
+            "root",
+            "root_priority",
+            "root_path_cost",
+            "topology_changes",
+            "state",
+            "last_seen",
+        ],
     }
 }
 

@@ -23,6 +23,10 @@ pub enum Kind {
     Flow,
     /// Where every frame and record of a period ended.
     Counters,
+    /// One authentication of a station (IEEE 802.1X, RFC 3748, RFC 2865), or one report of its accounting (RFC 2866).
+    Authentication,
+    /// What a bridge says on a link by spanning tree (IEEE 802.1Q, 13 and 14).
+    Bridge,
 }
 
 /// How much a record is worth when there is no room for all: the lowest goes first.
@@ -30,7 +34,7 @@ pub enum Kind {
 pub enum Class {
     /// Many, and each worth little: flows.
     Bulk,
-    /// What a site is made of: devices, neighbours, leases, exchanges.
+    /// What a site is made of: devices, neighbours, leases, exchanges, authentications, bridges.
     State,
     /// The accounting that makes a loss visible.
     Account,
@@ -95,8 +99,16 @@ pub struct Definition {
 
 impl Kind {
     /// All kinds.
-    pub const ALL: [Kind; 6] =
-        [Kind::Device, Kind::Neighbor, Kind::Lease, Kind::Exchange, Kind::Flow, Kind::Counters];
+    pub const ALL: [Kind; 8] = [
+        Kind::Device,
+        Kind::Neighbor,
+        Kind::Lease,
+        Kind::Exchange,
+        Kind::Flow,
+        Kind::Counters,
+        Kind::Authentication,
+        Kind::Bridge,
+    ];
 
     /// The name in rule files, JSON and messages.
     #[must_use]
@@ -108,6 +120,8 @@ impl Kind {
             Kind::Exchange => "exchange",
             Kind::Flow => "flow",
             Kind::Counters => "counters",
+            Kind::Authentication => "authentication",
+            Kind::Bridge => "bridge",
         }
     }
 
@@ -121,6 +135,8 @@ impl Kind {
             Kind::Exchange => 4,
             Kind::Flow => 5,
             Kind::Counters => 6,
+            Kind::Authentication => 7,
+            Kind::Bridge => 8,
         }
     }
 
@@ -141,12 +157,17 @@ impl Kind {
     pub fn class(self) -> Class {
         match self {
             Kind::Flow => Class::Bulk,
-            Kind::Device | Kind::Neighbor | Kind::Lease | Kind::Exchange => Class::State,
+            Kind::Device
+            | Kind::Neighbor
+            | Kind::Lease
+            | Kind::Exchange
+            | Kind::Authentication
+            | Kind::Bridge => Class::State,
             Kind::Counters => Class::Account,
         }
     }
 
-    /// The field that holds the MAC address of what the record is about, where the kind has one.
+    /// The field that holds the MAC address of what the record is about, where that may be a person's device.
     #[must_use]
     pub fn subject(self) -> Option<Field> {
         match self {
@@ -155,7 +176,8 @@ impl Kind {
             Kind::Exchange => Some(Field::ExchangeMac),
             Kind::Flow => Some(Field::FlowMac),
             Kind::Neighbor => Some(Field::NeighborSourceMac),
-            Kind::Counters => None,
+            Kind::Authentication => Some(Field::AuthenticationMac),
+            Kind::Bridge | Kind::Counters => None,
         }
     }
 }
@@ -224,12 +246,13 @@ impl Treatment {
         let text = matches!(row.value_type, ValueType::Text | ValueType::Texts);
         let address = matches!(row.value_type, ValueType::Address | ValueType::Addresses);
         match self {
-            Treatment::Keep | Treatment::Drop => true,
+            Treatment::Drop => true,
+            Treatment::Keep => !field.names_a_user(),
             Treatment::Pseudonym => {
                 text || address || matches!(row.value_type, ValueType::Bytes | ValueType::Mac)
             }
             Treatment::Truncate => address,
-            Treatment::Class => text,
+            Treatment::Class => text && !field.names_a_user(),
             Treatment::Infrastructure => row.kind == Kind::Neighbor,
             Treatment::InfrastructureOrPseudonym => {
                 row.kind == Kind::Neighbor && Treatment::Pseudonym.fits(field)
@@ -265,6 +288,13 @@ impl Field {
     #[must_use]
     pub fn short_name(self) -> &'static str {
         self.name().split_once('.').map_or(self.name(), |(_, short)| short)
+    }
+
+    /// Whether it holds the name by which a person logs in: that is nothing but a pseudonym, where a rule lets it be
+    /// collected at all.
+    #[must_use]
+    pub fn names_a_user(self) -> bool {
+        matches!(self, Field::AuthenticationIdentity | Field::AuthenticationUserName)
     }
 
     /// The field with this `kind.field` name.

@@ -23,5 +23,5 @@ mod value;
 
 pub use dictionary::{Class, Field, Kind, Person, Treatment};
 pub use error::Error;
-pub use record::{MAX_FIELDS, Record};
+pub use record::{Change, MAX_FIELDS, Record};
 pub use value::{MAX_LIST, MAX_TEXT, Mac, Value, ValueType};

@@ -15,6 +15,17 @@ pub struct Record {
     fields: Vec<(Field, Value)>,
 }
 
+/// What becomes of a value ([`Record::change_each`]).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Change {
+    /// It stays.
+    Keep,
+    /// Another one takes its place.
+    Replace(Value),
+    /// Its field has none any more.
+    Remove,
+}
+
 impl Record {
     /// An empty record.
     #[must_use]
@@ -49,6 +60,7 @@ impl Record {
     ///
     /// # Errors
     /// [`Error::ForeignField`], [`Error::WrongType`] or [`Error::Limit`]; the record is unchanged.
+    #[inline]
     pub fn set(&mut self, field: Field, value: impl Into<Value>) -> Result<(), Error> {
         let value = value.into();
         check(self.kind, field, &value)?;
@@ -76,19 +88,16 @@ impl Record {
         value.map_or(Ok(()), |v| self.set(field, v))
     }
 
-    /// Puts other values in the place of those there are; a field without one is removed. A value that the field does
-    /// not admit is as none.
-    pub fn replace_each(&mut self, mut with: impl FnMut(Field, Value) -> Option<Value>) {
+    /// Changes each value as `with` says. A value that the field does not admit is removed.
+    pub fn change_each(&mut self, mut with: impl FnMut(Field, &Value) -> Change) {
         let kind = self.kind;
-        self.fields.retain_mut(|(field, value)| {
-            let old = std::mem::replace(value, Value::Bool(false));
-            match with(*field, old).filter(|new| check(kind, *field, new).is_ok()) {
-                Some(new) => {
-                    *value = new;
-                    true
-                }
-                None => false,
+        self.fields.retain_mut(|(field, value)| match with(*field, value) {
+            Change::Keep => true,
+            Change::Replace(new) if check(kind, *field, &new).is_ok() => {
+                *value = new;
+                true
             }
+            Change::Replace(_) | Change::Remove => false,
         });
     }
 
@@ -133,31 +142,34 @@ impl Record {
     }
 }
 
+#[inline]
 fn check(kind: Kind, field: Field, value: &Value) -> Result<(), Error> {
-    if field.kind() != kind {
+    let definition = field.definition();
+    if definition.kind != kind {
         return Err(Error::ForeignField { field, kind });
     }
-    if !field.definition().value_type.admits(value) {
+    if !definition.value_type.admits(value) {
         return Err(Error::WrongType(field));
     }
-    check_size(value)?;
-    if let Value::List(items) = value {
-        if items.len() > MAX_LIST {
-            return Err(Error::Limit { what: "list", limit: MAX_LIST });
-        }
-        items.iter().try_for_each(check_size)?;
+    match value {
+        Value::Text(text) => check_size(text.len()),
+        Value::Bytes(octets) => check_size(octets.len()),
+        Value::List(items) => check_list(items),
+        _ => Ok(()),
     }
-    Ok(())
 }
 
-fn check_size(value: &Value) -> Result<(), Error> {
-    let length = match value {
-        Value::Text(v) => v.len(),
-        Value::Bytes(v) => v.len(),
-        _ => 0,
-    };
-    if length > MAX_TEXT {
-        return Err(Error::Limit { what: "text", limit: MAX_TEXT });
+fn check_list(items: &[Value]) -> Result<(), Error> {
+    if items.len() > MAX_LIST {
+        return Err(Error::Limit { what: "list", limit: MAX_LIST });
     }
-    Ok(())
+    items.iter().try_for_each(|item| match item {
+        Value::Text(text) => check_size(text.len()),
+        Value::Bytes(octets) => check_size(octets.len()),
+        _ => Ok(()),
+    })
+}
+
+fn check_size(length: usize) -> Result<(), Error> {
+    if length > MAX_TEXT { Err(Error::Limit { what: "text", limit: MAX_TEXT }) } else { Ok(()) }
 }

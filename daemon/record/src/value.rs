@@ -4,6 +4,7 @@ use std::fmt::{self, Write};
 use std::net::IpAddr;
 
 use arrayvec::ArrayString;
+use smol_str::SmolStr;
 
 /// Longest text or byte string in a field, in octets. Longer input is cut at a character boundary.
 pub const MAX_TEXT: usize = 512;
@@ -54,8 +55,8 @@ pub enum Value {
     Number(u64),
     /// Wall-clock time, nanoseconds since 1970-01-01T00:00:00Z.
     Time(u64),
-    /// UTF-8 text, at most [`MAX_TEXT`] octets.
-    Text(String),
+    /// UTF-8 text, at most [`MAX_TEXT`] octets. Words are short: they need no memory of their own.
+    Text(SmolStr),
     /// Opaque octets, at most [`MAX_TEXT`].
     Bytes(Vec<u8>),
     /// A MAC address.
@@ -268,14 +269,14 @@ impl From<IpAddr> for Value {
 impl From<&str> for Value {
     /// Cuts at [`MAX_TEXT`] octets, at a character boundary.
     fn from(v: &str) -> Self {
-        Value::Text(v.get(..floor_boundary(v, MAX_TEXT)).unwrap_or_default().to_owned())
+        Value::Text(v.get(..floor_boundary(v, MAX_TEXT)).unwrap_or_default().into())
     }
 }
 impl From<String> for Value {
     /// Cuts at [`MAX_TEXT`] octets, at a character boundary.
     fn from(mut v: String) -> Self {
         v.truncate(floor_boundary(&v, MAX_TEXT));
-        Value::Text(v)
+        Value::Text(v.into())
     }
 }
 impl From<&[u8]> for Value {

@@ -79,6 +79,13 @@ pub struct Exclusions {
 }
 
 impl Exclusions {
+    /// Whether no frame is excluded, but perhaps by its interface.
+    #[inline]
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.vlans.is_empty() && self.macs.is_empty() && self.prefixes.is_empty() && self.protocols.is_empty()
+    }
+
     /// Whether all frames of an interface are excluded. Such an interface is not opened.
     #[must_use]
     pub fn excludes_interface(&self, name: &str) -> bool {

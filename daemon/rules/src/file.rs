@@ -160,6 +160,8 @@ struct GateTable {
     exchange: FieldTable,
     flow: FieldTable,
     counters: FieldTable,
+    authentication: FieldTable,
+    bridge: FieldTable,
 }
 
 struct Source<'a> {
@@ -282,6 +284,8 @@ impl GateDraft {
             exchange,
             flow,
             counters,
+            authentication,
+            bridge,
             ..
         } = table;
         if let Some(names) = kinds {
@@ -295,7 +299,7 @@ impl GateDraft {
                 *into = Some(*length.get_ref());
             }
         }
-        let fields = [device, neighbor, lease, exchange, flow, counters];
+        let fields = [device, neighbor, lease, exchange, flow, counters, authentication, bridge];
         for (kind, table) in Kind::ALL.into_iter().zip(fields) {
             for (name, text) in table {
                 let field = Field::of(kind).find(|f| f.short_name() == name.get_ref()).ok_or_else(|| {

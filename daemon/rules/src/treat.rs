@@ -2,7 +2,7 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use headgate_record::{Field, Record, Treatment, Value};
+use headgate_record::{Change, Field, Record, Treatment, Value};
 
 /// What a pseudonym is for. Each purpose has keys of its own, so that what is stored cannot be
 /// matched with what has left.
@@ -61,7 +61,7 @@ pub(crate) fn build(
 ) -> Record {
     let infrastructure = record.get(Field::NeighborInfrastructure) == Some(&Value::Bool(true));
     let subject = record.kind().subject();
-    record.replace_each(|field, value| {
+    record.change_each(|field, value| {
         let treatment = match treatments.of(field) {
             Treatment::Infrastructure if infrastructure => Treatment::Keep,
             Treatment::Infrastructure => Treatment::Drop,
@@ -70,18 +70,22 @@ pub(crate) fn build(
             other => other,
         };
         match treatment {
-            Treatment::Drop if pseudonyms.is_none() && subject == Some(field) => Some(value),
-            Treatment::Keep => Some(value),
+            Treatment::Drop if pseudonyms.is_none() && subject == Some(field) => Change::Keep,
+            Treatment::Keep => Change::Keep,
             Treatment::Pseudonym => match pseudonyms {
-                Some((keys, purpose)) => pseudonym(&value, field, keys, purpose),
-                None => Some(value),
+                Some((keys, purpose)) => replaced(pseudonym(value, field, keys, purpose)),
+                None => Change::Keep,
             },
-            Treatment::Truncate => each(&value, &|v| truncate(v, lengths)),
-            Treatment::Class => each(&value, &class),
-            _ => None,
+            Treatment::Truncate => replaced(each(value, &|v| truncate(v, lengths))),
+            Treatment::Class => replaced(each(value, &class)),
+            _ => Change::Remove,
         }
     });
     record
+}
+
+fn replaced(value: Option<Value>) -> Change {
+    value.map_or(Change::Remove, Change::Replace)
 }
 
 fn each(value: &Value, one: &dyn Fn(&Value) -> Option<Value>) -> Option<Value> {
@@ -100,14 +104,15 @@ fn each(value: &Value, one: &dyn Fn(&Value) -> Option<Value>) -> Option<Value> {
 }
 
 /// The pseudonym is taken over the field's meaning, not its name, so that one MAC address has one
-/// pseudonym in device, lease, exchange and flow records, and over the text form of an identifier
-/// for neighbours, which may hold an address in text.
+/// pseudonym in device, lease, exchange, flow and authentication records and one user in EAP and RADIUS, and over
+/// the text form of an identifier for neighbours, which may hold an address in text.
 fn pseudonym(value: &Value, field: Field, keys: &dyn Pseudonymise, purpose: Purpose) -> Option<Value> {
     each(value, &|v| {
         let mut input = match v {
             Value::Bool(_) | Value::Number(_) | Value::Time(_) | Value::List(_) => return None,
             Value::Mac(_) => b"mac\0".to_vec(),
             Value::Address(_) | Value::Prefix(..) => b"ip\0".to_vec(),
+            _ if field.names_a_user() => b"user\0".to_vec(),
             _ => [field.name().as_bytes(), b"\0"].concat(),
         };
         input.extend_from_slice(v.to_string().as_bytes());

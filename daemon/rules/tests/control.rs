@@ -4,6 +4,7 @@
 // A test fails by panicking.
 #![allow(clippy::panic, clippy::unwrap_used)]
 
+use headgate_record::{Field, Treatment};
 use headgate_rules::filter::{Depth, VlanTag, compile, exclusion};
 use headgate_rules::{Exclusion, Exclusions, Rules};
 use headgate_wire as wire;
@@ -295,6 +296,43 @@ fn multicast_dns_is_kept_only_where_a_rule_keeps_service_types() {
     // A dynamic update on a port that happens to be the same.
     let frame = datagram_v6(5353, 53, &[&[0, 0, 0x28, 0][..], SECRET].concat(), 4 + SECRET.len());
     assert_eq!(octets(depth, &frame), 14 + 40 + 8);
+}
+
+/// Whatever rules keep, in whatever form, without these: no identity and no attribute enters user space.
+#[test]
+fn a_field_deepens_the_filter_if_it_is_read_from_there_and_only_then() {
+    let attributes = [
+        Field::AuthenticationUserName,
+        Field::AuthenticationNasIdentifier,
+        Field::AuthenticationNasPort,
+        Field::AuthenticationNasPortType,
+        Field::AuthenticationNasPortId,
+        Field::AuthenticationAssignedVlan,
+        Field::AuthenticationFilterIds,
+        Field::AuthenticationClass,
+        Field::AuthenticationAcctStatusType,
+        Field::AuthenticationSessionTime,
+        Field::AuthenticationInputOctets,
+        Field::AuthenticationOutputOctets,
+        Field::AuthenticationInputPackets,
+        Field::AuthenticationOutputPackets,
+        Field::AuthenticationTerminateCause,
+    ];
+    for field in Field::ALL {
+        let treatments = Treatment::ALL.into_iter().filter(|t| t.fits(*field) && *t != Treatment::Drop);
+        for treatment in treatments {
+            let kind = field.kind().name();
+            let rule = format!("[collect.{kind}]\n{} = \"{}\"\n", field.short_name(), treatment.name());
+            let expected = Depth {
+                radius: attributes.contains(field),
+                service_types: *field == Field::DeviceServiceTypes,
+                eap_identity: *field == Field::AuthenticationIdentity,
+            };
+            assert_eq!(rules(&rule).collect().depth(), expected, "{rule}");
+            let without = format!("[collect]\nkinds = [\"counters\"]\n{rule}");
+            assert_eq!(rules(&without).collect().depth(), Depth::default(), "{without}");
+        }
+    }
 }
 
 #[test]

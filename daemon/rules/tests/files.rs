@@ -78,6 +78,18 @@ fn an_unfitting_treatment_is_named_with_its_place_and_what_is_allowed() {
 }
 
 #[test]
+fn no_rule_keeps_the_name_of_a_user() {
+    for (gate, field) in [("collect", "user_name"), ("collect", "identity"), ("release", "user_name")] {
+        for treatment in ["keep", "class"] {
+            let error = refusal(&format!("[{gate}.authentication]\n{field} = \"{treatment}\"\n"));
+            let expected =
+                format!("authentication.{field} cannot be {treatment:?}; use one of drop, pseudonym");
+            assert!(error.ends_with(&expected), "{error}");
+        }
+    }
+}
+
+#[test]
 fn release_wider_than_collect_is_refused() {
     let error = refusal("[collect.device]\nhostname = \"class\"\n[release.device]\nhostname = \"keep\"\n");
     assert_eq!(

@@ -4,7 +4,7 @@
 
 use std::net::IpAddr;
 
-use headgate_record::{Field, Kind, Mac, Person, Record, Value};
+use headgate_record::{Field, Kind, Mac, Person, Record, Treatment, Value};
 use headgate_rules::{Pseudonymise, Purpose, Rules, Verdict, is_randomised};
 
 /// Stands in for keys: readable, and different for each purpose.
@@ -65,13 +65,36 @@ fn one_address_has_one_pseudonym_in_all_kinds_of_record() {
     let rules = rules("");
     let mac = Mac([0, 0x1b, 0x21, 1, 2, 3]);
     let in_device = released(&rules, &device(mac.0)).get(Field::DeviceMac).cloned();
-    for (kind, field) in
-        [(Kind::Lease, Field::LeaseMac), (Kind::Exchange, Field::ExchangeMac), (Kind::Flow, Field::FlowMac)]
-    {
+    for (kind, field) in [
+        (Kind::Lease, Field::LeaseMac),
+        (Kind::Exchange, Field::ExchangeMac),
+        (Kind::Flow, Field::FlowMac),
+        (Kind::Authentication, Field::AuthenticationMac),
+    ] {
         let mut record = Record::new(kind);
         record.set(field, mac).unwrap();
         assert_eq!(released(&rules, &record).get(field).cloned(), in_device, "{}", kind.name());
     }
+}
+
+#[test]
+fn a_user_is_dropped_at_both_gates_or_one_pseudonym() {
+    let mut record = Record::new(Kind::Authentication);
+    for field in [Field::AuthenticationUserName, Field::AuthenticationIdentity] {
+        record.set(field, "anna").unwrap();
+        assert_eq!(rules("").collect().treatment(field), Treatment::Drop);
+        assert_eq!(rules("").release().treatment(field), Treatment::Drop);
+    }
+    assert_eq!(rules("").collect().admit(&record, &Keys).unwrap().fields().count(), 0);
+    let table = "user_name = \"pseudonym\"\nidentity = \"pseudonym\"\n";
+    let collect = format!("[collect.authentication]\n{table}");
+    let stored = rules(&collect).collect().admit(&record, &Keys).unwrap();
+    let user = stored.get(Field::AuthenticationUserName);
+    assert!(matches!(user, Some(Value::Pseudonym(_))));
+    assert_eq!(user, stored.get(Field::AuthenticationIdentity));
+    assert_eq!(released(&rules(&collect), &stored).fields().count(), 0);
+    let both = rules(&format!("{collect}[release.authentication]\n{table}"));
+    assert!(matches!(released(&both, &stored).get(Field::AuthenticationUserName), Some(Value::Pseudonym(_))));
 }
 
 #[test]

@@ -60,7 +60,7 @@ pub fn dissect(
         |frame| Some(frame.bytes.len()),
         |interface, frame| {
             number += 1;
-            f(&Dissection::new(rules, number, interface, &frame))
+            f(&Dissection::new(rules, number, interface.name, &frame))
         },
     );
     result.map(|_| ()).map_err(|e| SensorError::from(capture::Error::from(e)))

@@ -11,6 +11,7 @@ use headgate_rules::{Exclusion, Rules, filter};
 use headgate_service::config;
 use headgate_wire as wire;
 
+use crate::state::access::Access;
 use crate::state::announcement::{self, Origin};
 use crate::state::counters::{Counters, Outcome};
 use crate::state::device::Devices;
@@ -38,6 +39,7 @@ pub struct Engine {
 
 /// The tables that all interfaces share.
 struct Tables {
+    access: Access,
     devices: Devices,
     dhcp: Dhcp,
     flows: Flows,
@@ -191,7 +193,10 @@ impl Engine {
         let (from, to) = (self.account_from, self.now);
         self.account_from = to;
         self.next_account = to.saturating_add(REPORT_INTERVAL);
+        let [authentications, bridges] = self.tables.access.take_evicted();
         let evicted = [
+            authentications,
+            bridges,
             (Field::CountersDevicesEvicted, std::mem::take(&mut self.tables.devices.evicted)),
             (Field::CountersLeasesEvicted, std::mem::take(&mut self.tables.dhcp.leases_evicted)),
             (Field::CountersExchangesEvicted, std::mem::take(&mut self.tables.dhcp.exchanges_evicted)),
@@ -227,6 +232,7 @@ impl Engine {
             interface.neighbors.report(self.now, true, &mut self.out);
         }
         self.tables.dhcp.report(self.now, true, &mut self.out);
+        self.tables.access.report(self.now, true, &mut self.out);
         let left = self.tables.flows.finish(self.now, flows, &mut self.out);
         if !left {
             self.tables.ndp.report(self.now, true, &mut self.tables.devices);
@@ -240,6 +246,7 @@ impl Engine {
             interface.neighbors.report(self.now, false, &mut self.out);
         }
         self.tables.dhcp.report(self.now, false, &mut self.out);
+        self.tables.access.report(self.now, false, &mut self.out);
         self.tables.flows.report(self.now, &mut self.out);
         self.tables.ndp.report(self.now, false, &mut self.tables.devices);
         self.tables.devices.report(self.now, false, &mut self.out);
@@ -255,10 +262,36 @@ impl Engine {
             return Outcome::Excluded(exclusion);
         }
         let stripped = frame.tag.map(|tag| wire::vlan::Tag { tpid: tag.protocol, tci: tag.control });
+        if frame.link == Frame::ETHERNET
+            && self.rules.collect().exclusions().is_empty()
+            && let Some(plain) = wire::plain(frame.bytes, frame.wire_len)
+        {
+            let vlan = stripped.map_or(0, wire::vlan::Tag::vid);
+            let (source_mac, destination_mac) = (Mac(plain.source_mac.0), Mac(plain.destination_mac.0));
+            if !source_mac.is_group() {
+                let key = (vlan, source_mac);
+                self.tables.devices.frame(key, interface.number, frame.time_ns, bytes, &mut self.out);
+            }
+            let segment = Segment {
+                interface: interface.number,
+                vlan,
+                source_mac,
+                destination_mac,
+                source: (plain.addresses.0, plain.ports.0),
+                destination: (plain.addresses.1, plain.ports.1),
+                protocol: plain.protocol,
+                flags: plain.flags.0,
+                time: frame.time_ns,
+                bytes,
+            };
+            self.tables.flows.packet(&segment, &mut self.out);
+            return Outcome::Used;
+        }
         let Some(link) = wire::Link::from_linktype(frame.link) else { return Outcome::Unread };
-        let Ok(packet) = wire::parse(link, frame.bytes, stripped, frame.wire_len) else {
+        let mut packet = wire::Packet::new(stripped);
+        if packet.read(link, frame.bytes, frame.wire_len).is_err() {
             return Outcome::Malformed;
-        };
+        }
         if let Some(exclusion) = self.rules.collect().exclusions().judge(&packet) {
             return Outcome::Excluded(exclusion);
         }
@@ -278,14 +311,19 @@ impl Engine {
                 self.tables.devices.service(&(seen.vlan, source), service.to_string());
             }
         }
+        let from = Origin { interface: &interface.name, number: interface.number, vlan: seen.vlan, source };
+        if matches!(packet.application, wire::Application::Radius(_)) {
+            self.tables.access.packet(from, &packet, seen.time, &mut self.out);
+        }
         let used = match &packet.network {
+            wire::Network::Eapol(_) | wire::Network::Bpdu(_) => {
+                self.tables.access.packet(from, &packet, seen.time, &mut self.out)
+            }
             wire::Network::Lldp(_)
             | wire::Network::Cdp(_)
             | wire::Network::Edp(_)
             | wire::Network::Fdp(_)
             | wire::Network::Sonmp(_) => {
-                let from =
-                    Origin { interface: &interface.name, number: interface.number, vlan: seen.vlan, source };
                 let announcement = match &packet.network {
                     wire::Network::Lldp(lldpdu) => neighbor::lldp(from, lldpdu),
                     wire::Network::Cdp(message) => announcement::cdp(from, message),
@@ -319,8 +357,6 @@ impl Engine {
             }
             wire::Network::Ipv6(header) => {
                 seen.ip(interface, source, header.protocol, &mut self.tables.flows, &mut self.out);
-                let from =
-                    Origin { interface: &interface.name, number: interface.number, vlan: seen.vlan, source };
                 let devices = &mut self.tables.devices;
                 match &packet.application {
                     wire::Application::Ndp(message) => {
@@ -354,6 +390,7 @@ impl Tables {
         let idle = nanoseconds(config.flows.idle_timeout.seconds());
         let active = nanoseconds(config.flows.active_timeout.seconds());
         Tables {
+            access: Access::new(rules),
             devices: Devices::new(config.tables.devices.count(), rules.fingerprints().clone()),
             dhcp: Dhcp::new(config.tables.leases.count(), config.tables.exchanges.count()),
             flows: Flows::new(config.tables.flows.count(), idle, active),

@@ -1,6 +1,6 @@
 //! What can be told from addresses and numbers alone.
 
-use headgate_record::Mac;
+use headgate_record::{Mac, Value};
 
 /// The vendor that the IEEE registered for a MAC address, by its longest registered prefix. A locally
 /// administered address has none.
@@ -33,7 +33,7 @@ fn registered(prefix: &str) -> Option<&'static str> {
 }
 
 /// The name of an IP protocol, as OpenTelemetry's `network.transport` and IANA spell it.
-pub(crate) fn transport(protocol: u8) -> String {
+pub(crate) fn transport(protocol: u8) -> Value {
     match protocol {
         // A packet that ends with its hop-by-hop options, because the filter kept no more.
         0 => "hopopt".into(),
@@ -46,7 +46,7 @@ pub(crate) fn transport(protocol: u8) -> String {
         58 => "ipv6-icmp".into(),
         89 => "ospf".into(),
         132 => "sctp".into(),
-        other => format!("ip-{other}"),
+        other => format!("ip-{other}").into(),
     }
 }
 

@@ -2,7 +2,10 @@
 
 use headgate_record::{Error, Record};
 
+pub(crate) mod access;
 pub(crate) mod announcement;
+pub(crate) mod authentication;
+pub(crate) mod bridge;
 pub(crate) mod counters;
 pub(crate) mod device;
 pub(crate) mod dhcp;
@@ -20,7 +23,7 @@ pub(crate) const REPORT_INTERVAL: u64 = 60 * SECOND;
 pub(crate) const SECOND: u64 = 1_000_000_000;
 
 /// An interface, by its number in the engine.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct InterfaceNumber(pub(crate) u8);
 
 /// Records on their way out of the tables, and the names that they give interfaces.

@@ -298,6 +298,24 @@ fn a_router_is_one_as_long_as_it_says_so() {
     assert_eq!(router(&engine.take()), "false");
 }
 
+#[test]
+fn a_router_that_falls_silent_is_none_when_its_lifetime_is_over() {
+    let mut engine = engine();
+    let routers = |engine: &mut Engine, seconds: u64| -> Vec<String> {
+        engine.tick(START + seconds * SECOND);
+        let records = engine.take();
+        let devices = records.iter().filter(|r| r.kind() == Kind::Device);
+        devices.map(|r| text(r, Field::DeviceRouter)).collect()
+    };
+    see(&mut engine, &router_advertisement(255, 30), START);
+    see(&mut engine, &router_advertisement(255, 30), START + 20 * SECOND);
+    assert_eq!(routers(&mut engine, 49), ["true"]);
+    assert_eq!(routers(&mut engine, 50), ["false"]);
+    assert!(routers(&mut engine, 55).is_empty());
+    see(&mut engine, &router_advertisement(255, 30), START + 60 * SECOND);
+    assert_eq!(routers(&mut engine, 62), ["true"]);
+}
+
 /// Such a message was sent from afar (RFC 4861, 6.1.2).
 #[test]
 fn a_message_that_passed_a_router_says_nothing() {

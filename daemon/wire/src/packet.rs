@@ -13,6 +13,7 @@ mod layers;
 mod read;
 mod tunnel;
 
+pub(crate) use ip::is_read_on;
 pub use tunnel::Tunnel;
 
 /// A frame, as far as it could be read.
@@ -170,10 +171,40 @@ pub fn parse<'a>(
     stripped: Option<vlan::Tag>,
     wire_len: u32,
 ) -> Result<Packet<'a>, Malformed> {
-    read::frame(link, bytes, stripped, wire_len)
+    let mut packet = Packet::new(stripped);
+    packet.read(link, bytes, wire_len)?;
+    Ok(packet)
 }
 
 impl<'a> Packet<'a> {
+    /// A packet of which nothing is read yet but the tag that the network card took out.
+    #[inline(always)]
+    #[must_use]
+    pub fn new(stripped: Option<vlan::Tag>) -> Self {
+        Packet {
+            framing: Framing::None,
+            tags: stripped.into_iter().collect(),
+            ethertype: 0,
+            encapsulation: None,
+            network: Network::Other,
+            transport: Transport::None,
+            application: Application::None,
+            tunnel: None,
+            is_inner: false,
+            malformed: None,
+        }
+    }
+
+    /// What [`parse`] does, into a new packet that stays where it is: it is large, and moved for each frame it
+    /// would cost more than most frames' reading.
+    ///
+    /// # Errors
+    /// As [`parse`].
+    #[inline(always)]
+    pub fn read(&mut self, link: Link, bytes: &'a [u8], wire_len: u32) -> Result<(), Malformed> {
+        self.read_frame(link, bytes, wire_len)
+    }
+
     /// The VLAN: the VID of the outermost tag that has one. A tag of VID 0 carries a priority only.
     #[must_use]
     pub fn vlan(&self) -> Option<u16> {

@@ -123,20 +123,29 @@ pub fn is_port(port: u16) -> bool {
 /// ignored (RFC 2865, 3).
 ///
 /// # Errors
-/// What is wrong where the header is not whole.
+/// What is wrong where code, identifier and length are not captured or the header is not whole.
 pub fn parse<'a>(mut cursor: Cursor<'a>) -> Result<Message<'a>, Malformed> {
     let start = cursor;
-    let [code, identifier, l0, l1, ..] = *cursor.array::<HEADER_LEN>()?;
+    if cursor.wire_remaining() < HEADER_LEN {
+        return Err(start.malformed(Kind::Short));
+    }
+    let [code, identifier, l0, l1] = *cursor.array()?;
     let length = u16::from_be_bytes([l0, l1]);
     let mut malformed = Faults::default();
     let behind = usize::from(length).checked_sub(HEADER_LEN);
     if behind.is_none() || usize::from(length) > MAX_LEN {
         malformed.note::<()>(Err(start.malformed(Kind::Length)));
     }
-    malformed.note(cursor.limit(behind.unwrap_or(0)).map_err(|_| start.malformed(Kind::Length)));
-    let attributes = reader::read(cursor, &mut malformed);
+    let mut attributes = Attributes::default();
+    // The kernel filter keeps no more than what was read up to here, unless a rule asks for attributes.
+    if malformed.note(cursor.take(AUTHENTICATOR_LEN)).is_some() {
+        malformed.note(cursor.limit(behind.unwrap_or(0)).map_err(|_| start.malformed(Kind::Length)));
+        attributes = reader::read(cursor, &mut malformed);
+    }
     Ok(Message { code: Code::from(code), identifier, length, attributes, malformed })
 }
+
+const AUTHENTICATOR_LEN: usize = 16;
 
 #[cfg(test)]
 mod tests;

@@ -80,7 +80,7 @@ fn frames(octets: &[u8], parse: bool) -> (Vec<u64>, Option<FileSummary>) {
             let wire_len = usize::try_from(frame.wire_len).unwrap_or(usize::MAX);
             assert!(frame.bytes.len() <= wire_len, "more is captured than was on the wire");
             let mut hasher = DefaultHasher::new();
-            hasher.write(interface.as_bytes());
+            hasher.write(interface.name.as_bytes());
             hasher.write(frame.bytes);
             hasher.write_u64(frame.time_ns);
             hasher.write_u32(frame.wire_len);

@@ -2,10 +2,21 @@
 
 use pcap_parser::{InterfaceDescriptionBlock, Linktype, OptionCode, PcapHeader, PcapNGOption};
 
+use super::untag::{TAG_LEN, untag};
 use crate::Frame;
+
+/// An interface of a file, for the frames that are of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct FileInterface<'a> {
+    /// What no other interface of the file has.
+    pub number: usize,
+    /// Its name; without one, the file's without its extension.
+    pub name: &'a str,
+}
 
 /// An interface.
 pub(super) struct Interface {
+    number: usize,
     name: String,
     /// LINKTYPE value.
     link: u32,
@@ -18,8 +29,9 @@ impl Interface {
     pub(super) fn from_header(header: &PcapHeader, name: &str) -> Interface {
         let Linktype(word) = header.network;
         Interface {
+            number: 0,
             name: name.to_owned(),
-            link: number(word & LINK_TYPE_MASK),
+            link: link_type(word & LINK_TYPE_MASK),
             snap_len: header.snaplen,
             clock: Clock {
                 resolution: Resolution::Decimal(if header.is_nanosecond_precision() { 9 } else { 6 }),
@@ -33,14 +45,16 @@ impl Interface {
         block: &InterfaceDescriptionBlock<'_>,
         big_endian: bool,
         stem: &str,
+        number: usize,
     ) -> Interface {
         let option = |code: OptionCode| option(&block.options, code);
         let name = option(OptionCode::IfName).and_then(|text| std::str::from_utf8(text).ok()).map(clean);
         let Linktype(link) = block.linktype;
         let offset = option(OptionCode::IfTsoffset).and_then(|octets| <[u8; 8]>::try_from(octets).ok());
         Interface {
+            number,
             name: name.filter(|name| !name.is_empty()).unwrap_or_else(|| stem.to_owned()),
-            link: number(link),
+            link: link_type(link),
             snap_len: if block.snaplen == 0 { u32::MAX } else { block.snaplen },
             clock: Clock {
                 resolution: Resolution::from(option(OptionCode::IfTsresol)),
@@ -53,6 +67,11 @@ impl Interface {
 
     pub(super) fn name(&self) -> &str {
         &self.name
+    }
+
+    #[inline(always)]
+    pub(super) fn as_given(&self) -> FileInterface<'_> {
+        FileInterface { number: self.number, name: &self.name }
     }
 
     /// Most octets captured of a frame.
@@ -73,16 +92,20 @@ impl Interface {
         self.clock.to_ns(ticks)
     }
 
-    /// A frame of this interface. What it holds beyond its length on the wire cannot be of it.
-    #[inline]
-    pub(super) fn frame<'a>(&'a self, time_ns: u64, wire_len: u32, held: &'a [u8]) -> (&'a str, Frame<'a>) {
-        let bytes = usize::try_from(wire_len).ok().and_then(|length| held.get(..length)).unwrap_or(held);
-        (&self.name, Frame { time_ns, wire_len, link: self.link, tag: None, bytes })
+    /// A frame of this interface, of Ethernet without its outermost tag. What it holds beyond its length on the wire
+    /// cannot be of it.
+    #[inline(always)]
+    pub(super) fn frame<'a>(&self, time_ns: u64, wire_len: u32, held: &'a mut [u8]) -> Frame<'a> {
+        let length = usize::try_from(wire_len).unwrap_or(usize::MAX).min(held.len());
+        let held = held.get_mut(..length).unwrap_or_default();
+        let (tag, bytes) = if self.link == Frame::ETHERNET { untag(held) } else { (None, &*held) };
+        let wire_len = if tag.is_some() { wire_len.saturating_sub(TAG_LEN) } else { wire_len };
+        Frame { time_ns, wire_len, link: self.link, tag, bytes }
     }
 }
 
 /// A link type; one that is no number of the registry is none that anybody reads.
-fn number(link: i32) -> u32 {
+fn link_type(link: i32) -> u32 {
     u32::try_from(link).unwrap_or(u32::MAX)
 }
 

@@ -1,10 +1,15 @@
 //! What a file says about itself, kept while its frames are read: order of octets and interfaces.
 
-use pcap_parser::{Block, PcapBlockOwned};
+use std::ops::Range;
+
+use pcap_parser::nom::{self, IResult};
+use pcap_parser::{
+    Block, PcapBlockOwned, PcapError, parse_block_be, parse_block_le, parse_pcap_frame, parse_pcap_frame_be,
+    parse_pcap_frame_modified, parse_pcap_header,
+};
 
 use super::File;
 use super::interface::{Interface, clean};
-use crate::Frame;
 
 /// A pcapng section, or a whole pcap file.
 pub(super) struct Section {
@@ -12,22 +17,28 @@ pub(super) struct Section {
     stem: String,
     format: Format,
     interfaces: Vec<Interface>,
+    /// How many were described so far, in earlier sections too.
+    described: usize,
 }
 
 /// A record, as far as it matters here.
 pub(super) enum Record<'a> {
-    /// A frame, complete with its tag.
-    Frame { interface: &'a str, frame: Frame<'a> },
+    /// A frame, complete with its tag, and perhaps with more than its length on the wire.
+    Frame { interface: &'a Interface, time_ns: u64, wire_len: u32, bytes: &'a [u8] },
     /// A known block without frames.
     Description,
     /// A block of an unknown type.
     Unknown,
 }
 
-impl<'a> From<(&'a str, Frame<'a>)> for Record<'a> {
-    fn from((interface, frame): (&'a str, Frame<'a>)) -> Self {
-        Record::Frame { interface, frame }
-    }
+/// A record that is a frame and nothing else, by the place of the frame's octets in it.
+pub(super) struct Plain<'a> {
+    pub(super) interface: &'a Interface,
+    pub(super) time_ns: u64,
+    pub(super) wire_len: u32,
+    pub(super) octets: Range<usize>,
+    /// Octets of the record.
+    pub(super) length: usize,
 }
 
 /// The length that a record gives for itself.
@@ -44,11 +55,29 @@ pub(super) enum Declared {
 impl Section {
     /// Before the first header.
     pub(super) fn new(stem: &str) -> Section {
-        Section { stem: clean(stem), format: Format::Unread, interfaces: Vec::new() }
+        Section { stem: clean(stem), format: Format::Unread, interfaces: Vec::new(), described: 0 }
     }
 
     pub(super) fn interfaces(&self) -> impl Iterator<Item = &str> {
         self.interfaces.iter().map(Interface::name)
+    }
+
+    /// The record at the start of `data` and its octets; none when `data` ends before it does.
+    pub(super) fn parse<'a>(
+        &self,
+        data: &'a [u8],
+    ) -> Result<Option<(PcapBlockOwned<'a>, usize)>, &'static str> {
+        if data.is_empty() {
+            return Ok(None);
+        }
+        match self.format {
+            Format::Unread if !data.starts_with(super::PCAPNG) => parsed(data, parse_pcap_header),
+            Format::Unread | Format::PcapNg { big_endian: false } => parsed(data, parse_block_le),
+            Format::PcapNg { big_endian: true } => parsed(data, parse_block_be),
+            Format::Pcap { big_endian: true, .. } => parsed(data, parse_pcap_frame_be),
+            Format::Pcap { header_len: LONG_HEADER_LEN, .. } => parsed(data, parse_pcap_frame_modified),
+            Format::Pcap { .. } => parsed(data, parse_pcap_frame),
+        }
     }
 
     /// Takes the next record of the file into account.
@@ -65,44 +94,47 @@ impl Section {
             PcapBlockOwned::Legacy(packet) => {
                 let interface = self.interface(0)?;
                 let time_ns = interface.pcap_time_ns(packet.ts_sec, packet.ts_usec);
-                Ok(Record::from(interface.frame(time_ns, packet.origlen, packet.data)))
+                Ok(Record::Frame { interface, time_ns, wire_len: packet.origlen, bytes: packet.data })
             }
             PcapBlockOwned::NG(block) => self.take_block(block),
         }
     }
 
-    /// The frame at the start of `data` and the octets of its record: where it is there to its end, and written
-    /// as almost all are. What it says is what [`Section::take`] would say of it.
-    #[inline]
-    pub(super) fn take_plain<'a>(&'a self, data: &'a [u8]) -> Option<(Record<'a>, usize)> {
+    /// The frame at the start of `data`: where it is there to its end, and written as almost all are. What it says
+    /// is what [`Section::take`] would say of it.
+    #[inline(always)]
+    pub(super) fn plain(&self, data: &[u8]) -> Option<Plain<'_>> {
         match self.format {
             Format::Pcap { big_endian, header_len: HEADER_LEN } => {
                 let (header, rest) = data.split_first_chunk::<HEADER_LEN>()?;
                 let [seconds, fraction, captured, wire_len] = words(header, big_endian);
-                let captured =
-                    usize::try_from(captured).ok().filter(|length| *length <= File::MAX_FRAME_BYTES)?;
-                let bytes = rest.get(..captured)?;
+                let captured = usize::try_from(captured).ok()?;
+                if captured > File::MAX_FRAME_BYTES || captured > rest.len() {
+                    return None;
+                }
                 let interface = self.interfaces.first()?;
-                let frame = interface.frame(interface.pcap_time_ns(seconds, fraction), wire_len, bytes);
-                Some((Record::from(frame), HEADER_LEN + captured))
+                let length = HEADER_LEN + captured;
+                let time_ns = interface.pcap_time_ns(seconds, fraction);
+                Some(Plain { interface, time_ns, wire_len, octets: HEADER_LEN..length, length })
             }
             Format::PcapNg { big_endian } => {
                 let (header, rest) = data.split_first_chunk::<ENHANCED_HEADER_LEN>()?;
-                let [kind, length, number, high, low, captured, wire_len] = words(header, big_endian);
-                let padded = usize::try_from(captured).ok()?.checked_next_multiple_of(BLOCK_ALIGNMENT)?;
-                let whole = padded.checked_add(ENHANCED_HEADER_LEN + BLOCK_LEN_LEN)?;
-                let plain = kind == ENHANCED_PACKET && usize::try_from(length).ok()? == whole;
-                if !plain || whole > File::MAX_RECORD_BYTES {
+                let [kind, block_len, number, high, low, captured, wire_len] = words(header, big_endian);
+                let captured = usize::try_from(captured).ok()?;
+                let padded = captured.checked_next_multiple_of(BLOCK_ALIGNMENT)?;
+                let length = padded.checked_add(ENHANCED_HEADER_LEN + BLOCK_LEN_LEN)?;
+                let plain = kind == ENHANCED_PACKET && usize::try_from(block_len).ok()? == length;
+                if !plain || length > File::MAX_RECORD_BYTES {
                     return None;
                 }
                 let again = rest.get(padded..)?.first_chunk::<BLOCK_LEN_LEN>()?;
-                if words(again, big_endian) != [length] {
+                if words(again, big_endian) != [block_len] {
                     return None;
                 }
-                let bytes = rest.get(..usize::try_from(captured).ok()?)?;
                 let interface = self.interface(number).ok()?;
                 let time_ns = interface.time_ns(u64::from(high) << 32 | u64::from(low));
-                Some((Record::from(interface.frame(time_ns, wire_len, bytes)), whole))
+                let octets = ENHANCED_HEADER_LEN..ENHANCED_HEADER_LEN + captured;
+                Some(Plain { interface, time_ns, wire_len, octets, length })
             }
             Format::Unread | Format::Pcap { .. } => None,
         }
@@ -123,7 +155,14 @@ impl Section {
                     return Err("a section describes too many interfaces");
                 }
                 let big_endian = matches!(self.format, Format::PcapNg { big_endian: true });
-                self.interfaces.push(Interface::from_description(description, big_endian, &self.stem));
+                let number = self.described;
+                self.described += 1;
+                self.interfaces.push(Interface::from_description(
+                    description,
+                    big_endian,
+                    &self.stem,
+                    number,
+                ));
                 Ok(Record::Description)
             }
             Block::EnhancedPacket(packet) => {
@@ -132,14 +171,14 @@ impl Section {
                 let bytes = captured.ok_or("a frame is longer than its block")?;
                 let interface = self.interface(packet.if_id)?;
                 let time_ns = interface.time_ns(u64::from(packet.ts_high) << 32 | u64::from(packet.ts_low));
-                Ok(Record::from(interface.frame(time_ns, packet.origlen, bytes)))
+                Ok(Record::Frame { interface, time_ns, wire_len: packet.origlen, bytes })
             }
             Block::SimplePacket(packet) => {
                 // Its captured length is not written down; data is padded to a multiple of 4.
                 let interface = self.interface(0)?;
                 let captured = usize::try_from(interface.snap_len().min(packet.origlen)).ok();
                 let bytes = captured.and_then(|length| packet.data.get(..length)).unwrap_or(packet.data);
-                Ok(Record::from(interface.frame(TIME_UNKNOWN, packet.origlen, bytes)))
+                Ok(Record::Frame { interface, time_ns: TIME_UNKNOWN, wire_len: packet.origlen, bytes })
             }
             Block::NameResolution(_) | Block::InterfaceStatistics(_) | Block::DecryptionSecrets(_) => {
                 Ok(Record::Description)
@@ -188,6 +227,21 @@ enum Format {
     Unread,
     Pcap { big_endian: bool, header_len: usize },
     PcapNg { big_endian: bool },
+}
+
+/// What a parser makes of the start of `data`, and the octets it used.
+fn parsed<'a, T>(
+    data: &'a [u8],
+    parser: fn(&'a [u8]) -> IResult<&'a [u8], T, PcapError<&'a [u8]>>,
+) -> Result<Option<(PcapBlockOwned<'a>, usize)>, &'static str>
+where
+    PcapBlockOwned<'a>: From<T>,
+{
+    match parser(data) {
+        Ok((rest, record)) => Ok(Some((record.into(), data.len().saturating_sub(rest.len())))),
+        Err(nom::Err::Incomplete(_)) => Ok(None),
+        Err(_) => Err("it is no valid record"),
+    }
 }
 
 /// The words of a header.

@@ -105,7 +105,7 @@ fn read(content: &[u8]) -> (Vec<Seen>, Result<FileSummary, Error>) {
             |_| Some(usize::MAX),
             |interface, frame| {
                 seen.push(Seen {
-                    interface: interface.to_owned(),
+                    interface: interface.name.to_owned(),
                     time_ns: frame.time_ns,
                     wire_len: frame.wire_len,
                     link: frame.link,

@@ -1,6 +1,6 @@
 //! Frames of a file between the thread that reads them and the one that uses them.
 
-use headgate_capture::{Frame, Tag};
+use headgate_capture::{FileInterface, Frame, Tag};
 
 /// Frames as they were cut, and the names of their interfaces.
 #[derive(Default)]
@@ -8,6 +8,8 @@ pub(super) struct Batch {
     octets: Vec<u8>,
     frames: Vec<Held>,
     interfaces: Vec<String>,
+    /// The interface of the latest frame: its number in the file and its place among the names.
+    latest: Option<(usize, usize)>,
 }
 
 /// A frame whose octets end at `end` in the batch.
@@ -22,12 +24,11 @@ struct Held {
 
 impl Batch {
     /// Adds a frame.
-    #[inline]
-    pub(super) fn push(&mut self, interface: &str, frame: &Frame<'_>) {
+    #[inline(always)]
+    pub(super) fn push(&mut self, interface: FileInterface<'_>, frame: &Frame<'_>) {
         // Neighbours in a file are mostly of one interface.
-        let latest = self.frames.last().map_or(0, |held| held.interface);
-        let interface = match self.interfaces.get(latest) {
-            Some(known) if known == interface => latest,
+        let interface = match self.latest {
+            Some((number, at)) if number == interface.number => at,
             _ => self.interface(interface),
         };
         self.octets.extend_from_slice(frame.bytes);
@@ -62,14 +63,17 @@ impl Batch {
         self.octets.clear();
         self.frames.clear();
         self.interfaces.clear();
+        self.latest = None;
     }
 
     #[cold]
-    fn interface(&mut self, name: &str) -> usize {
-        self.interfaces.iter().position(|known| known == name).unwrap_or_else(|| {
-            self.interfaces.push(name.to_owned());
+    fn interface(&mut self, given: FileInterface<'_>) -> usize {
+        let at = self.interfaces.iter().position(|known| known == given.name).unwrap_or_else(|| {
+            self.interfaces.push(given.name.to_owned());
             self.interfaces.len() - 1
-        })
+        });
+        self.latest = Some((given.number, at));
+        at
     }
 }
 
@@ -85,12 +89,13 @@ mod tests {
     fn frames_come_out_as_they_went_in() {
         let mut batch = Batch::default();
         let tag = Some(Tag { protocol: 0x8100, control: 7 });
-        let frames = [("one", 1, None, &[1u8, 2][..]), ("two", 2, tag, &[]), ("one", 3, None, &[3])];
+        let frames = [("one", 1, None, &[1u8, 2][..]), ("three", 2, tag, &[]), ("one", 3, None, &[3])];
         for round in 0..2 {
             for (name, time_ns, tag, bytes) in frames {
-                batch.push(name, &Frame { time_ns, wire_len: 60, link: Frame::ETHERNET, tag, bytes });
+                let interface = FileInterface { number: name.len(), name };
+                batch.push(interface, &Frame { time_ns, wire_len: 60, link: Frame::ETHERNET, tag, bytes });
             }
-            assert_eq!(batch.interfaces().collect::<Vec<_>>(), ["one", "two"], "{round}");
+            assert_eq!(batch.interfaces().collect::<Vec<_>>(), ["one", "three"], "{round}");
             let out: Vec<_> =
                 batch.frames().map(|(at, f)| (at, f.time_ns, f.tag, f.bytes.to_vec())).collect();
             assert_eq!(out, [(0, 1, None, vec![1, 2]), (1, 2, tag, vec![]), (0, 3, None, vec![3])]);
@@ -104,7 +109,11 @@ mod tests {
             let mut batch = Batch::default();
             for _ in 0..frames {
                 assert!(!batch.is_full());
-                batch.push("x", &Frame { time_ns: 1, wire_len: 60, link: Frame::ETHERNET, tag: None, bytes });
+                let interface = FileInterface { number: 0, name: "x" };
+                batch.push(
+                    interface,
+                    &Frame { time_ns: 1, wire_len: 60, link: Frame::ETHERNET, tag: None, bytes },
+                );
             }
             assert!(batch.is_full());
         }

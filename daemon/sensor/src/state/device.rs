@@ -14,6 +14,8 @@ use crate::identify;
 
 /// Most addresses remembered of one device; a new one replaces the oldest.
 const MAX_ADDRESSES: usize = 8;
+/// Places remembered, one for each last octet of a MAC address.
+const RECENT: usize = 256;
 /// Most service types remembered of one device.
 const MAX_SERVICES: usize = 32;
 
@@ -25,9 +27,12 @@ pub(crate) struct Device {
     key: DeviceKey,
     interface: InterfaceNumber,
     addresses: Vec<IpAddr>,
+    vendor: Option<&'static str>,
     names: Names,
     identity: Identity,
     router: Option<bool>,
+    /// When what made it a router ceases to hold.
+    router_until: u64,
     services: BTreeSet<String>,
     first_seen: u64,
     last_seen: u64,
@@ -55,6 +60,8 @@ pub(crate) struct Names {
 #[derive(Debug)]
 pub(crate) struct Devices {
     entries: Entries<Device>,
+    /// Where a station with such a MAC address was lately. A few stations send most frames.
+    recent: [usize; RECENT],
     capacity: usize,
     fingerprints: Arc<Fingerprints>,
     pub(crate) evicted: u64,
@@ -82,7 +89,7 @@ impl Entry for Device {
 impl Devices {
     pub(crate) fn new(capacity: usize, fingerprints: Arc<Fingerprints>) -> Self {
         let capacity = capacity.max(1);
-        Devices { entries: Entries::new(capacity), capacity, fingerprints, evicted: 0 }
+        Devices { entries: Entries::new(capacity), recent: [0; RECENT], capacity, fingerprints, evicted: 0 }
     }
 
     /// A frame of the device was seen.
@@ -95,6 +102,18 @@ impl Devices {
         bytes: u64,
         out: &mut Sink,
     ) {
+        let Mac([.., last]) = key.1;
+        if let Some(recent) = self.recent.get_mut(usize::from(last)) {
+            if let Some(device) = self.entries.get_mut(*recent)
+                && device.is(&key)
+            {
+                device.frame(time, bytes);
+                return;
+            }
+            if let Some(at) = self.entries.find(self.entries.hash(&key), &key) {
+                *recent = at;
+            }
+        }
         if let Some(device) = self.get_mut(&key) {
             device.frame(time, bytes);
             return;
@@ -125,11 +144,11 @@ impl Devices {
         device.changed = true;
     }
 
-    /// The device says whether it is a router.
-    pub(crate) fn router(&mut self, key: &DeviceKey, router: bool) {
+    /// The device says until when it is a router; no longer, where that is not after `now`.
+    pub(crate) fn router(&mut self, key: &DeviceKey, until: u64, now: u64) {
         let Some(device) = self.get_mut(key) else { return };
-        device.changed |= device.router != Some(router);
-        device.router = Some(router);
+        device.router_until = until;
+        device.is_router(until > now);
     }
 
     /// The device offers a service of this type. Those that find no room are left out.
@@ -155,6 +174,9 @@ impl Devices {
     /// Reports what is new about devices: changes at once, activity once in an interval, all at the end.
     pub(crate) fn report(&mut self, now: u64, all: bool, out: &mut Sink) {
         for device in self.entries.iter_mut() {
+            if device.router == Some(true) && device.router_until <= now {
+                device.is_router(false);
+            }
             let active = device.frames > 0 && (all || now.saturating_sub(device.reported) >= REPORT_INTERVAL);
             if device.changed || active {
                 device.emit(now, out);
@@ -207,9 +229,11 @@ impl Device {
             key,
             interface,
             addresses: Vec::new(),
+            vendor: identify::vendor(key.1),
             names: Names::default(),
             identity: Identity::default(),
             router: None,
+            router_until: 0,
             services: BTreeSet::new(),
             first_seen: time,
             last_seen: time,
@@ -226,6 +250,11 @@ impl Device {
         self.last_used = self.last_used.max(time);
         self.frames += 1;
         self.bytes += bytes;
+    }
+
+    fn is_router(&mut self, router: bool) {
+        self.changed |= self.router != Some(router);
+        self.router = Some(router);
     }
 
     fn emit(&mut self, now: u64, out: &mut Sink) {
@@ -249,7 +278,7 @@ impl Device {
         }
         r.set_some(Field::DeviceHostname, names.hostname.as_deref())?;
         r.set_some(Field::DeviceFqdn, names.fqdn.as_deref())?;
-        r.set_some(Field::DeviceVendor, identify::vendor(*mac))?;
+        r.set_some(Field::DeviceVendor, self.vendor)?;
         r.set(Field::DeviceLocallyAdministered, mac.is_locally_administered())?;
         r.set_some(Field::DeviceOsClass, self.identity.os_class.as_deref())?;
         r.set_some(Field::DeviceDeviceKind, self.identity.device_kind.as_deref())?;

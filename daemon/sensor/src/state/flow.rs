@@ -85,15 +85,12 @@ impl Flows {
         if self.reference == 0 {
             self.reference = segment.time;
         }
-        let room = self.capacity.saturating_sub(self.v4.entries.len() + self.v6.entries.len());
         match (segment.source.0, segment.destination.0) {
             (IpAddr::V4(source), IpAddr::V4(destination)) => {
                 let (from, to) = (source.to_bits(), destination.to_bits());
                 let (key, from_low) = Key::new(segment, from, to, from == 0);
                 if !self.v4.goes_on(&key, from_low, segment, self.reference, self.timeouts, out) {
-                    if room == 0 {
-                        self.give_up_one(out);
-                    }
+                    self.make_room(out);
                     self.v4.begin(&key, from_low, segment, self.reference);
                 }
             }
@@ -101,9 +98,7 @@ impl Flows {
                 let (from, to) = (words(source), words(destination));
                 let (key, from_low) = Key::new(segment, from, to, from == [0; 4]);
                 if !self.v6.goes_on(&key, from_low, segment, self.reference, self.timeouts, out) {
-                    if room == 0 {
-                        self.give_up_one(out);
-                    }
+                    self.make_room(out);
                     self.v6.begin(&key, from_low, segment, self.reference);
                 }
             }
@@ -145,6 +140,12 @@ impl Flows {
         !(self.v4.over.is_empty() && self.v6.over.is_empty())
     }
 
+    fn make_room(&mut self, out: &mut Sink) {
+        if self.v4.entries.len() + self.v6.entries.len() >= self.capacity {
+            self.give_up_one(out);
+        }
+    }
+
     #[cold]
     fn give_up_one(&mut self, out: &mut Sink) {
         self.evicted += 1;
@@ -165,7 +166,7 @@ impl<A: Address> Family<A> {
     }
 
     /// Adds a segment to its flow. False where there is none, or where it is over and has been recorded.
-    #[inline]
+    #[inline(always)]
     fn goes_on(
         &mut self,
         key: &Key<A>,
@@ -184,10 +185,11 @@ impl<A: Address> Family<A> {
             self.end(at, reference, reason, out);
             return false;
         }
-        if let Some(counts) = flow.add(segment, from_low, reference) {
+        let (lasted, counts) = flow.add(segment, from_low, reference);
+        if let Some(counts) = counts {
             self.carried.entry(*key).or_default().add(&counts);
         }
-        if flow.lasted() >= timeouts.active {
+        if lasted >= timeouts.active {
             let counts = carried(&mut self.carried, flow);
             let record = flow.record("active", counts, reference, out);
             out.push(record);
@@ -196,9 +198,10 @@ impl<A: Address> Family<A> {
         true
     }
 
+    #[inline(never)]
     fn begin(&mut self, key: &Key<A>, from_low: bool, segment: &Segment, reference: u64) {
         let mut flow = Flow::new(segment, key, from_low);
-        if let Some(counts) = flow.add(segment, from_low, reference) {
+        if let (_, Some(counts)) = flow.add(segment, from_low, reference) {
             self.carried.entry(*key).or_default().add(&counts);
         }
         self.entries.insert(self.entries.hash(key), flow);

@@ -59,7 +59,9 @@ impl Ndp {
             }
             Body::RouterAdvertisement(advertisement) => {
                 learn(devices, sender, header.source);
-                devices.router(&sender, advertisement.router_lifetime > 0);
+                // 0 says that it is no router, or no longer (RFC 4861, 4.2).
+                let lifetime = u64::from(advertisement.router_lifetime) * SECOND;
+                devices.router(&sender, time.saturating_add(lifetime), time);
             }
             Body::NeighborSolicitation { .. } | Body::RouterSolicitation => {
                 learn(devices, sender, header.source);

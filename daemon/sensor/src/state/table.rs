@@ -46,6 +46,17 @@ impl<K: Clone + Eq + Hash, V> Table<K, V> {
         self.slots.get_mut(at)?.entry.as_mut().map(|(_, value)| value)
     }
 
+    /// The entry of `key`, made the most recent; where there is none, an empty one. A full table forgets its oldest.
+    pub(crate) fn touch_or_insert(&mut self, key: K) -> Option<&mut V>
+    where
+        V: Default,
+    {
+        if !self.index.contains_key(&key) {
+            self.insert(key.clone(), V::default());
+        }
+        self.touch(&key)
+    }
+
     /// Adds an entry as the most recent. A full table gives up its oldest.
     pub(crate) fn insert(&mut self, key: K, value: V) -> Option<(K, V)> {
         let evicted = if let Some(at) = self.index.get(&key).copied() {

@@ -160,13 +160,13 @@ impl<'a> Packet<'a> {
 
     #[inline(always)]
     fn read_datagram(&mut self, source: u16, destination: u16, cursor: Cursor<'a>) -> Outcome {
+        if !is_read_on(source, destination) {
+            return Ok(());
+        }
         if tunnel::is_between(source, destination) && !self.is_inner {
             return self.read_udp_tunnel(source, destination, cursor);
         }
-        if is_known(source) || is_known(destination) {
-            return self.read_application(source, destination, cursor);
-        }
-        Ok(())
+        self.read_application(source, destination, cursor)
     }
 
     #[cold]
@@ -196,6 +196,12 @@ impl<'a> Packet<'a> {
         };
         Ok(())
     }
+}
+
+/// Whether what UDP datagrams between two ports carry is read here.
+#[inline(always)]
+pub(crate) fn is_read_on(source: u16, destination: u16) -> bool {
+    tunnel::is_between(source, destination) || is_known(source) || is_known(destination)
 }
 
 /// Whether a UDP port belongs to a protocol that is read here.

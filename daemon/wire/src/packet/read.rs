@@ -1,6 +1,6 @@
 //! From layer to layer. What a layer cannot read is noted; what came before it stays.
 
-use super::{Application, Encapsulation, Framing, Network, Packet, Transport, Wireless};
+use super::{Encapsulation, Framing, Network, Packet, Wireless};
 use crate::{
     Cursor, Faults, Layer, Link, Malformed, arp, bpdu, cdp, eapol, edp, ethernet, fdp, ieee80211,
     linux_cooked, llc, lldp, mpls, null, ppi, pppoe, radiotap, sonmp, vlan,
@@ -8,41 +8,20 @@ use crate::{
 
 pub(super) type Outcome = Result<(), Malformed>;
 
-#[inline(always)]
-pub(super) fn frame<'a>(
-    link: Link,
-    bytes: &'a [u8],
-    stripped: Option<vlan::Tag>,
-    wire_len: u32,
-) -> Result<Packet<'a>, Malformed> {
-    let mut cursor = Cursor::new(bytes, wire_len, Layer::Ethernet);
-    let mut packet = Packet::new(stripped);
-    let result = match link {
-        Link::Ethernet => {
-            let (header, ethertype) = ethernet::parse(&mut cursor)?;
-            packet.framing = Framing::Ethernet(header);
-            packet.read_tags(cursor, ethertype)
-        }
-        other => packet.read_link(other, cursor)?,
-    };
-    packet.note(result);
-    Ok(packet)
-}
-
 impl<'a> Packet<'a> {
-    pub(super) fn new(stripped: Option<vlan::Tag>) -> Self {
-        Packet {
-            framing: Framing::None,
-            tags: stripped.into_iter().collect(),
-            ethertype: 0,
-            encapsulation: None,
-            network: Network::Other,
-            transport: Transport::None,
-            application: Application::None,
-            tunnel: None,
-            is_inner: false,
-            malformed: None,
-        }
+    #[inline(always)]
+    pub(super) fn read_frame(&mut self, link: Link, bytes: &'a [u8], wire_len: u32) -> Outcome {
+        let mut cursor = Cursor::new(bytes, wire_len, Layer::Ethernet);
+        let result = match link {
+            Link::Ethernet => {
+                let (header, ethertype) = ethernet::parse(&mut cursor)?;
+                self.framing = Framing::Ethernet(header);
+                self.read_tags(cursor, ethertype)
+            }
+            other => self.read_link(other, cursor)?,
+        };
+        self.note(result);
+        Ok(())
     }
 
     /// A link other than Ethernet. The outer error is that of its own header.

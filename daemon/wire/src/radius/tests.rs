@@ -259,6 +259,20 @@ fn a_cut_capture_is_not_malformed() {
     }
 }
 
+/// So much of a message the kernel hands over.
+#[test]
+fn a_message_cut_behind_its_length_says_what_it_is() {
+    let bytes = message(2, &[attribute(1, b"anna")]);
+    let cut = parse(Cursor::new(&bytes[..4], u32::try_from(bytes.len()).unwrap(), Layer::Radius)).unwrap();
+    assert_eq!((cut.code, cut.identifier, cut.length), (Code::AccessAccept, 9, 26));
+    assert_eq!(cut.attributes, Attributes::default());
+    let kinds: Vec<_> = cut.malformed.iter().map(|m| m.kind).collect();
+    assert_eq!(kinds, [Kind::NotCaptured]);
+    // A datagram that ends there is no message.
+    let short = parse(Cursor::new(&bytes[..4], 4, Layer::Radius)).unwrap_err();
+    assert_eq!(short.kind, Kind::Short);
+}
+
 #[test]
 fn what_finds_no_room_is_counted() {
     let filters = vec![attribute(11, b"acl"); MAX_INSTANCES + 1];

@@ -12,11 +12,18 @@ use crate::state::entries::Entry;
 /// An address of one family, in the order of addresses.
 pub(super) trait Address: Copy + Ord + Hash {
     fn to_ip(self) -> IpAddr;
+    /// Both addresses as numbers: written one by one and hashed together, they would be waited for.
+    fn hash_both(low: Self, high: Self, hasher: &mut impl Hasher);
 }
 
 impl Address for u32 {
     fn to_ip(self) -> IpAddr {
         Ipv4Addr::from_bits(self).into()
+    }
+
+    #[inline(always)]
+    fn hash_both(low: Self, high: Self, hasher: &mut impl Hasher) {
+        hasher.write_u64(u64::from(low) << 32 | u64::from(high));
     }
 }
 
@@ -24,6 +31,14 @@ impl Address for u32 {
 impl Address for [u32; 4] {
     fn to_ip(self) -> IpAddr {
         Ipv6Addr::from_bits(self.iter().fold(0, |bits, word| bits << 32 | u128::from(*word))).into()
+    }
+
+    #[inline(always)]
+    fn hash_both(low: Self, high: Self, hasher: &mut impl Hasher) {
+        for [a, b, c, d] in [low, high] {
+            hasher.write_u64(u64::from(a) << 32 | u64::from(b));
+            hasher.write_u64(u64::from(c) << 32 | u64::from(d));
+        }
     }
 }
 
@@ -128,8 +143,7 @@ impl<A: Address> Entry for Flow<A> {
     #[inline]
     fn hash(key: &Key<A>, state: &impl BuildHasher) -> u64 {
         let mut hasher = state.build_hasher();
-        key.low.hash(&mut hasher);
-        key.high.hash(&mut hasher);
+        A::hash_both(key.low, key.high, &mut hasher);
         let [low, high] = key.ports.map(u64::from);
         hasher.write_u64(low << 48 | high << 32 | u64::from(key.facts));
         if key.facts & ANONYMOUS != 0 {
@@ -163,24 +177,23 @@ impl<A: Address> Flow<A> {
         }
     }
 
-    /// Adds a segment. Counts that the entry has no room for are returned; they are to be carried.
-    #[inline]
-    pub(super) fn add(&mut self, segment: &Segment, from_low: bool, reference: u64) -> Option<Counts> {
+    /// Adds a segment: how long the flow has lasted, and counts that the entry has no room for, which are to be carried.
+    #[inline(always)]
+    pub(super) fn add(&mut self, segment: &Segment, from_low: bool, reference: u64) -> (u64, Option<Counts>) {
         let forward = from_low == self.has(ORIGINATOR_IS_LOW);
         let since_start = segment.time.saturating_sub(self.started(reference)).min(MAX_BITS48);
-        if since_start > self.lasted.get() {
-            self.lasted = Bits48::new(since_start);
-        }
+        let lasted = self.lasted.get().max(since_start);
+        self.lasted = Bits48::new(lasted);
         let flags = u32::from(segment.flags & MAX_FLAGS);
         self.control |= if forward { flags } else { flags << FLAGS_BITS };
         let handshake = self.handshake();
         if segment.flags & SYN != 0 || handshake == Handshake::SynAck {
             self.shake_hands(handshake, segment, forward, since_start);
         }
-        self.count(usize::from(!forward), segment.bytes)
+        (lasted, self.count(usize::from(!forward), segment.bytes))
     }
 
-    #[inline]
+    #[inline(always)]
     fn count(&mut self, direction: usize, bytes: u64) -> Option<Counts> {
         let (packets, octets) = (self.packets.get_mut(direction)?, self.octets.get_mut(direction)?);
         let [a, b, c] = *octets;

@@ -1,0 +1,168 @@
+//! The octets of a file on their way to the parser: read in whole pieces, with the cause of a failure kept.
+
+use std::io::{self, Read};
+
+/// What was read of a file and is not used yet.
+pub(super) struct Buffer<R> {
+    file: R,
+    room: Vec<u8>,
+    /// The unused octets in `room`.
+    start: usize,
+    end: usize,
+    /// Octets of the file before `start`.
+    used: u64,
+    failure: Option<io::Error>,
+}
+
+impl<R: Read> Buffer<R> {
+    pub(super) fn new(file: R) -> Self {
+        Buffer { file, room: Vec::new(), start: 0, end: 0, used: 0, failure: None }
+    }
+
+    /// The octets at hand.
+    #[inline]
+    pub(super) fn data(&self) -> &[u8] {
+        self.room.get(self.start..self.end).unwrap_or_default()
+    }
+
+    /// The octets at hand; what is written there is seen by nobody else.
+    #[inline]
+    pub(super) fn data_mut(&mut self) -> &mut [u8] {
+        self.room.get_mut(self.start..self.end).unwrap_or_default()
+    }
+
+    /// Octets of the file before those at hand.
+    pub(super) fn offset(&self) -> u64 {
+        self.used
+    }
+
+    /// The next `length` octets at hand are not needed any more.
+    pub(super) fn consume(&mut self, length: usize) {
+        let length = length.min(self.end - self.start);
+        self.start += length;
+        self.used += u64::try_from(length).unwrap_or(u64::MAX);
+    }
+
+    /// Reads on, into room for `wanted` octets at least; how many more are at hand. None are at the end of the file.
+    /// What came before a failure is given first.
+    ///
+    /// # Errors
+    /// What the system said, once.
+    pub(super) fn fill(&mut self, wanted: usize) -> io::Result<usize> {
+        if let Some(failure) = self.failure.take() {
+            return Err(failure);
+        }
+        if self.end + PIECE > self.room.len() {
+            self.make_room(wanted);
+        }
+        let mut piece = self.room.get_mut(self.end..self.end + PIECE).unwrap_or_default();
+        let mut filled = 0;
+        // Ends: each round shortens the piece, or the file has ended.
+        while !piece.is_empty() {
+            match self.file.read(piece) {
+                Ok(0) => break,
+                Ok(count) => {
+                    filled += count;
+                    piece = piece.get_mut(count..).unwrap_or_default();
+                }
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) if filled > 0 => {
+                    self.failure = Some(error);
+                    break;
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        self.end += filled;
+        Ok(filled)
+    }
+
+    /// Moves the octets at hand so that the next piece begins at a page of memory: copies between pages that lie
+    /// a few octets askew take the kernel three times as long.
+    fn make_room(&mut self, wanted: usize) {
+        let held = self.end - self.start;
+        let before = held.next_multiple_of(PAGE);
+        let least = before.max(wanted.next_multiple_of(PAGE)) + PIECE + PAGE;
+        if self.room.len() < least {
+            let mut room = vec![0; least];
+            let place = before + room.as_ptr().align_offset(PAGE).min(PAGE - 1);
+            if let Some(target) = room.get_mut(place - held..place) {
+                target.copy_from_slice(self.data());
+            }
+            (self.room, self.start, self.end) = (room, place - held, place);
+        } else {
+            let place = before + self.room.as_ptr().align_offset(PAGE).min(PAGE - 1);
+            self.room.copy_within(self.start..self.end, place - held);
+            (self.start, self.end) = (place - held, place);
+        }
+    }
+}
+
+/// Octets read at once.
+const PIECE: usize = 256 << 10;
+const PAGE: usize = 4_096;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Gives 10 octets in pieces of 3, then fails for good.
+    struct Failing(u8);
+
+    impl Read for Failing {
+        fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+            if self.0 == 10 {
+                return Err(io::Error::from_raw_os_error(libc::EIO));
+            }
+            let count = buffer.len().min(3).min(usize::from(10 - self.0));
+            for octet in &mut buffer[..count] {
+                *octet = self.0;
+                self.0 += 1;
+            }
+            Ok(count)
+        }
+    }
+
+    #[test]
+    fn what_came_before_a_failure_is_read_and_the_cause_is_kept() {
+        let mut buffer = Buffer::new(Failing(0));
+        assert_eq!(buffer.fill(0).unwrap(), 10);
+        assert_eq!(buffer.data(), [0, 1, 2, 3, 4, 5, 6, 7, 8, 9]);
+        buffer.consume(4);
+        assert_eq!((buffer.data(), buffer.offset()), (&[4, 5, 6, 7, 8, 9][..], 4));
+        assert_eq!(buffer.fill(0).unwrap_err().raw_os_error(), Some(libc::EIO));
+        assert_eq!(buffer.data().len(), 6);
+    }
+
+    /// Octets that tell their place.
+    fn octets(count: usize) -> Vec<u8> {
+        (0..count).map(|at| (at % 251) as u8).collect()
+    }
+
+    #[test]
+    fn octets_come_in_order_however_many_are_left_over() {
+        let file = octets(5 * PIECE + 77);
+        for left in [0, 1, PAGE - 1, PAGE, PAGE + 1, 3 * PIECE] {
+            let (mut buffer, mut seen) = (Buffer::new(&file[..]), Vec::new());
+            while buffer.fill(left).unwrap() > 0 {
+                let used = buffer.data().len().saturating_sub(left);
+                seen.extend_from_slice(&buffer.data()[..used]);
+                buffer.consume(used);
+                assert_eq!(buffer.offset(), seen.len() as u64);
+            }
+            seen.extend_from_slice(buffer.data());
+            assert_eq!(seen, file, "{left}");
+        }
+    }
+
+    #[test]
+    fn memory_is_bounded_by_what_is_wanted() {
+        let file = octets(40 * PIECE);
+        let mut buffer = Buffer::new(&file[..]);
+        while buffer.fill(3 * PIECE).unwrap() > 0 {
+            let used = buffer.data().len().saturating_sub(3 * PIECE);
+            buffer.consume(used);
+        }
+        assert!(buffer.room.len() <= 4 * PIECE + 2 * PAGE, "{}", buffer.room.len());
+    }
+}

@@ -1,0 +1,56 @@
+//! Who is let onto a link, and how its bridges keep it free of loops.
+
+use headgate_record::{Field, Mac};
+use headgate_rules::Rules;
+use headgate_wire::{Application, Network, Packet};
+
+use super::Sink;
+use super::announcement::Origin;
+use super::authentication::Authentications;
+use super::bridge::Bridges;
+
+/// The tables of authentications and of bridges.
+#[derive(Debug)]
+pub(crate) struct Access {
+    authentications: Authentications,
+    bridges: Bridges,
+}
+
+impl Access {
+    pub(crate) fn new(rules: &Rules) -> Self {
+        Access { authentications: Authentications::new(rules.collect()), bridges: Bridges::new() }
+    }
+
+    /// A packet of EAPOL, spanning tree or RADIUS was seen; others are nothing to it. Returns whether it was used.
+    #[cold]
+    pub(crate) fn packet(
+        &mut self,
+        from: Origin<'_>,
+        packet: &Packet<'_>,
+        time: u64,
+        out: &mut Sink,
+    ) -> bool {
+        let to = packet.destination().map(|mac| Mac(mac.0)).unwrap_or_default();
+        match (&packet.network, &packet.application) {
+            (Network::Bpdu(message), _) => self.bridges.bpdu(from, to, message, time, out),
+            (Network::Eapol(message), _) => self.authentications.eapol(from, to, message, time, out),
+            (_, Application::Radius(message)) => {
+                self.authentications.radius(from, packet, message, time, out)
+            }
+            _ => false,
+        }
+    }
+
+    pub(crate) fn report(&mut self, now: u64, all: bool, out: &mut Sink) {
+        self.authentications.report(now, all, out);
+        self.bridges.report(now, all, out);
+    }
+
+    /// What left a full table since the last call.
+    pub(crate) fn take_evicted(&mut self) -> [(Field, u64); 2] {
+        [
+            (Field::CountersAuthenticationsEvicted, std::mem::take(&mut self.authentications.evicted)),
+            (Field::CountersBridgesEvicted, std::mem::take(&mut self.bridges.evicted)),
+        ]
+    }
+}
