@@ -60,15 +60,22 @@ impl Record {
     ///
     /// # Errors
     /// [`Error::ForeignField`], [`Error::WrongType`] or [`Error::Limit`]; the record is unchanged.
-    #[inline]
+    // All that is known where it is called is decided there: the value goes straight to its place.
+    #[inline(always)]
     pub fn set(&mut self, field: Field, value: impl Into<Value>) -> Result<(), Error> {
         let value = value.into();
         check(self.kind, field, &value)?;
         // Whoever sets fields in their order pays for no search.
         if self.fields.last().is_none_or(|(last, _)| *last < field) {
             self.fields.push((field, value));
-            return Ok(());
+        } else {
+            self.replace(field, value);
         }
+        Ok(())
+    }
+
+    #[cold]
+    fn replace(&mut self, field: Field, value: Value) {
         match self.fields.binary_search_by_key(&field, |(f, _)| *f) {
             Ok(at) => {
                 if let Some(slot) = self.fields.get_mut(at) {
@@ -77,7 +84,6 @@ impl Record {
             }
             Err(at) => self.fields.insert(at, (field, value)),
         }
-        Ok(())
     }
 
     /// Sets a field where there is a value.
@@ -142,7 +148,7 @@ impl Record {
     }
 }
 
-#[inline]
+#[inline(always)]
 fn check(kind: Kind, field: Field, value: &Value) -> Result<(), Error> {
     let definition = field.definition();
     if definition.kind != kind {

@@ -116,6 +116,7 @@ impl ValueType {
 
     /// Whether a field of this type may hold `value`. Gates narrow values, so a pseudonym may stand
     /// for a MAC address or text, and a prefix for an address.
+    #[inline]
     #[must_use]
     pub fn admits(self, value: &Value) -> bool {
         match (self, value) {
@@ -126,9 +127,16 @@ impl ValueType {
             | (ValueType::Bytes, Value::Bytes(_) | Value::Pseudonym(_))
             | (ValueType::Mac, Value::Mac(_) | Value::Pseudonym(_))
             | (ValueType::Address, Value::Address(_) | Value::Prefix(..) | Value::Pseudonym(_)) => true,
-            (ValueType::Texts, Value::List(items)) => items.iter().all(|v| ValueType::Text.admits(v)),
-            (ValueType::Numbers, Value::List(items)) => items.iter().all(|v| ValueType::Number.admits(v)),
-            (ValueType::Addresses, Value::List(items)) => items.iter().all(|v| ValueType::Address.admits(v)),
+            (_, Value::List(items)) => self.admits_list(items),
+            _ => false,
+        }
+    }
+
+    fn admits_list(self, items: &[Value]) -> bool {
+        match self {
+            ValueType::Texts => items.iter().all(|v| ValueType::Text.admits(v)),
+            ValueType::Numbers => items.iter().all(|v| ValueType::Number.admits(v)),
+            ValueType::Addresses => items.iter().all(|v| ValueType::Address.admits(v)),
             _ => false,
         }
     }
@@ -232,36 +240,43 @@ fn rfc3339(ns: u64, f: &mut fmt::Formatter<'_>) -> fmt::Result {
 }
 
 impl From<bool> for Value {
+    #[inline]
     fn from(v: bool) -> Self {
         Value::Bool(v)
     }
 }
 impl From<u64> for Value {
+    #[inline]
     fn from(v: u64) -> Self {
         Value::Number(v)
     }
 }
 impl From<u32> for Value {
+    #[inline]
     fn from(v: u32) -> Self {
         Value::Number(v.into())
     }
 }
 impl From<u16> for Value {
+    #[inline]
     fn from(v: u16) -> Self {
         Value::Number(v.into())
     }
 }
 impl From<u8> for Value {
+    #[inline]
     fn from(v: u8) -> Self {
         Value::Number(v.into())
     }
 }
 impl From<Mac> for Value {
+    #[inline]
     fn from(v: Mac) -> Self {
         Value::Mac(v)
     }
 }
 impl From<IpAddr> for Value {
+    #[inline]
     fn from(v: IpAddr) -> Self {
         Value::Address(v)
     }

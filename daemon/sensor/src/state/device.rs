@@ -14,18 +14,33 @@ use crate::identify;
 
 /// Most addresses remembered of one device; a new one replaces the oldest.
 const MAX_ADDRESSES: usize = 8;
-/// Places remembered, one for each last octet of a MAC address.
-const RECENT: usize = 256;
+/// Places remembered: what [`recent`] tells apart.
+const RECENT: usize = 1 << 10;
 /// Most service types remembered of one device.
 const MAX_SERVICES: usize = 32;
 
 /// Which device: VLAN (0 when untagged) and MAC address.
 pub(crate) type DeviceKey = (u16, Mac);
 
+/// What every frame asks for stands together; the rest elsewhere.
 #[derive(Debug)]
 pub(crate) struct Device {
     key: DeviceKey,
     interface: InterfaceNumber,
+    changed: bool,
+    first_seen: u64,
+    last_seen: u64,
+    /// By a frame of the device, or one that speaks of it.
+    last_used: u64,
+    frames: u64,
+    bytes: u64,
+    reported: u64,
+    about: Box<About>,
+}
+
+/// What is known of a device beside its activity.
+#[derive(Debug, Default)]
+struct About {
     addresses: Vec<IpAddr>,
     vendor: Option<&'static str>,
     names: Names,
@@ -34,14 +49,6 @@ pub(crate) struct Device {
     /// When what made it a router ceases to hold.
     router_until: u64,
     services: BTreeSet<String>,
-    first_seen: u64,
-    last_seen: u64,
-    /// By a frame of the device, or one that speaks of it.
-    last_used: u64,
-    frames: u64,
-    bytes: u64,
-    reported: u64,
-    changed: bool,
 }
 
 /// What a DHCP client says about itself.
@@ -61,7 +68,7 @@ pub(crate) struct Names {
 pub(crate) struct Devices {
     entries: Entries<Device>,
     /// Where a station with such a MAC address was lately. A few stations send most frames.
-    recent: [usize; RECENT],
+    recent: Box<[usize; RECENT]>,
     capacity: usize,
     fingerprints: Arc<Fingerprints>,
     pub(crate) evicted: u64,
@@ -89,7 +96,13 @@ impl Entry for Device {
 impl Devices {
     pub(crate) fn new(capacity: usize, fingerprints: Arc<Fingerprints>) -> Self {
         let capacity = capacity.max(1);
-        Devices { entries: Entries::new(capacity), recent: [0; RECENT], capacity, fingerprints, evicted: 0 }
+        Devices {
+            entries: Entries::new(capacity),
+            recent: Box::new([0; RECENT]),
+            capacity,
+            fingerprints,
+            evicted: 0,
+        }
     }
 
     /// A frame of the device was seen.
@@ -102,20 +115,34 @@ impl Devices {
         bytes: u64,
         out: &mut Sink,
     ) {
-        let Mac([.., last]) = key.1;
-        if let Some(recent) = self.recent.get_mut(usize::from(last)) {
-            if let Some(device) = self.entries.get_mut(*recent)
-                && device.is(&key)
-            {
-                device.frame(time, bytes);
-                return;
-            }
-            if let Some(at) = self.entries.find(self.entries.hash(&key), &key) {
+        let place = recent(&key);
+        if let Some(at) = self.recent.get(place)
+            && let Some(device) = self.entries.get_mut(*at)
+            && device.is(&key)
+        {
+            device.frame(time, bytes);
+            return;
+        }
+        self.other_frame(key, interface, time, bytes, out);
+    }
+
+    /// A frame of a device that was not there where it would be by [`Devices::recent`].
+    #[inline(never)]
+    fn other_frame(
+        &mut self,
+        key: DeviceKey,
+        interface: InterfaceNumber,
+        time: u64,
+        bytes: u64,
+        out: &mut Sink,
+    ) {
+        if let Some(at) = self.entries.find(self.entries.hash(&key), &key)
+            && let Some(device) = self.entries.get_mut(at)
+        {
+            device.frame(time, bytes);
+            if let Some(recent) = self.recent.get_mut(recent(&key)) {
                 *recent = at;
             }
-        }
-        if let Some(device) = self.get_mut(&key) {
-            device.frame(time, bytes);
             return;
         }
         let mut device = Device::new(key, interface, time);
@@ -134,28 +161,28 @@ impl Devices {
     /// The device uses an address.
     pub(crate) fn address(&mut self, key: &DeviceKey, address: IpAddr) {
         let Some(device) = self.get_mut(key) else { return };
-        if address.is_unspecified() || device.addresses.contains(&address) {
+        if address.is_unspecified() || device.about.addresses.contains(&address) {
             return;
         }
-        if device.addresses.len() >= MAX_ADDRESSES {
-            device.addresses.remove(0);
+        if device.about.addresses.len() >= MAX_ADDRESSES {
+            device.about.addresses.remove(0);
         }
-        device.addresses.push(address);
+        device.about.addresses.push(address);
         device.changed = true;
     }
 
     /// The device says until when it is a router; no longer, where that is not after `now`.
     pub(crate) fn router(&mut self, key: &DeviceKey, until: u64, now: u64) {
         let Some(device) = self.get_mut(key) else { return };
-        device.router_until = until;
+        device.about.router_until = until;
         device.is_router(until > now);
     }
 
     /// The device offers a service of this type. Those that find no room are left out.
     pub(crate) fn service(&mut self, key: &DeviceKey, service: String) {
         let Some(device) = self.get_mut(key) else { return };
-        if device.services.len() < MAX_SERVICES {
-            device.changed |= device.services.insert(service);
+        if device.about.services.len() < MAX_SERVICES {
+            device.changed |= device.about.services.insert(service);
         }
     }
 
@@ -163,10 +190,10 @@ impl Devices {
     pub(crate) fn names(&mut self, key: &DeviceKey, names: Names) {
         let fingerprints = Arc::clone(&self.fingerprints);
         let Some(device) = self.get_mut(key) else { return };
-        let before = device.names.clone();
-        device.names.add(names);
-        if device.names != before {
-            device.identity = device.names.identity(&fingerprints);
+        let before = device.about.names.clone();
+        device.about.names.add(names);
+        if device.about.names != before {
+            device.about.identity = device.about.names.identity(&fingerprints);
             device.changed = true;
         }
     }
@@ -174,7 +201,7 @@ impl Devices {
     /// Reports what is new about devices: changes at once, activity once in an interval, all at the end.
     pub(crate) fn report(&mut self, now: u64, all: bool, out: &mut Sink) {
         for device in self.entries.iter_mut() {
-            if device.router == Some(true) && device.router_until <= now {
+            if device.about.router == Some(true) && device.about.router_until <= now {
                 device.is_router(false);
             }
             let active = device.frames > 0 && (all || now.saturating_sub(device.reported) >= REPORT_INTERVAL);
@@ -205,6 +232,13 @@ impl Devices {
     }
 }
 
+/// Where such a station is remembered.
+#[inline]
+fn recent((vlan, Mac([.., a, b])): &DeviceKey) -> usize {
+    let mixed = (u16::from_be_bytes([*a, *b]) ^ vlan.rotate_left(4)).wrapping_mul(0x9e37);
+    usize::from(mixed >> 6)
+}
+
 impl Names {
     /// A request counts as a whole: a machine that boots from the network is another client once it runs.
     fn add(&mut self, said: Names) {
@@ -228,13 +262,6 @@ impl Device {
         Device {
             key,
             interface,
-            addresses: Vec::new(),
-            vendor: identify::vendor(key.1),
-            names: Names::default(),
-            identity: Identity::default(),
-            router: None,
-            router_until: 0,
-            services: BTreeSet::new(),
             first_seen: time,
             last_seen: time,
             last_used: time,
@@ -242,6 +269,7 @@ impl Device {
             bytes: 0,
             reported: 0,
             changed: true,
+            about: Box::new(About { vendor: identify::vendor(key.1), ..About::default() }),
         }
     }
 
@@ -253,8 +281,8 @@ impl Device {
     }
 
     fn is_router(&mut self, router: bool) {
-        self.changed |= self.router != Some(router);
-        self.router = Some(router);
+        self.changed |= self.about.router != Some(router);
+        self.about.router = Some(router);
     }
 
     fn emit(&mut self, now: u64, out: &mut Sink) {
@@ -268,20 +296,20 @@ impl Device {
 
     fn record(&self, out: &Sink) -> Result<Record, Error> {
         let (vlan, mac) = &self.key;
-        let names = &self.names;
+        let names = &self.about.names;
         let mut r = Record::new(Kind::Device);
         r.set(Field::DeviceMac, *mac)?;
         r.set_some(Field::DeviceVlan, super::tagged(*vlan))?;
         r.set(Field::DeviceInterface, out.interface(self.interface))?;
-        if !self.addresses.is_empty() {
-            r.set(Field::DeviceAddresses, self.addresses.iter().copied().collect::<Value>())?;
+        if !self.about.addresses.is_empty() {
+            r.set(Field::DeviceAddresses, self.about.addresses.iter().copied().collect::<Value>())?;
         }
         r.set_some(Field::DeviceHostname, names.hostname.as_deref())?;
         r.set_some(Field::DeviceFqdn, names.fqdn.as_deref())?;
-        r.set_some(Field::DeviceVendor, self.vendor)?;
+        r.set_some(Field::DeviceVendor, self.about.vendor)?;
         r.set(Field::DeviceLocallyAdministered, mac.is_locally_administered())?;
-        r.set_some(Field::DeviceOsClass, self.identity.os_class.as_deref())?;
-        r.set_some(Field::DeviceDeviceKind, self.identity.device_kind.as_deref())?;
+        r.set_some(Field::DeviceOsClass, self.about.identity.os_class.as_deref())?;
+        r.set_some(Field::DeviceDeviceKind, self.about.identity.device_kind.as_deref())?;
         r.set_some(Field::DeviceVendorClass, names.request.vendor_class.as_deref())?;
         if !names.request.parameters.is_empty() {
             let list = names.request.parameters.iter().copied();
@@ -291,9 +319,9 @@ impl Device {
         r.set(Field::DeviceLastSeen, Value::Time(self.last_seen))?;
         r.set(Field::DeviceFrames, self.frames)?;
         r.set(Field::DeviceBytes, self.bytes)?;
-        r.set_some(Field::DeviceRouter, self.router)?;
-        if !self.services.is_empty() {
-            let services = self.services.iter().map(String::as_str);
+        r.set_some(Field::DeviceRouter, self.about.router)?;
+        if !self.about.services.is_empty() {
+            let services = self.about.services.iter().map(String::as_str);
             r.set(Field::DeviceServiceTypes, services.collect::<Value>())?;
         }
         Ok(r)
