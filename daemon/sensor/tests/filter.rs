@@ -130,7 +130,7 @@ fn frames() -> Vec<Vec<u8>> {
     let mut shapes = BTreeMap::new();
     for frame in &frames {
         shapes
-            .entry((frame[12..16].to_vec(), frame[20], frame[23], frame.len() / 64))
+            .entry((frame[12..16].to_vec(), frame.get(20).copied(), frame.get(23).copied(), frame.len() / 64))
             .or_insert_with(|| frame.clone());
     }
     for frame in shapes.values() {
