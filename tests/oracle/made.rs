@@ -5,15 +5,17 @@ use std::path::{Path, PathBuf};
 
 use super::support::pcap::{self, Packet};
 
+mod wireless;
+
 /// Writes captures of Ethernet frames, and one of frames behind a PPI header.
 pub fn captures(directory: &Path) -> Vec<PathBuf> {
-    let ethernet = [links(), hosts(), errors(), tunnels(), wireless_tunnels(), access()].concat();
-    let ppi = vec![ppi(false), ppi(true)];
+    let ethernet = [links(), hosts(), errors(), tunnels(), wireless::tunnels(), access()].concat();
+    let ppi = vec![wireless::ppi(false), wireless::ppi(true)];
     [
         ("made.pcap", 1_u32, ethernet),
         ("arp-made.pcap", 1, arp()),
         ("made-ppi.pcap", 192, ppi),
-        ("made-wlan.pcap", 105, wireless()),
+        ("made-wlan.pcap", 105, wireless::frames()),
     ]
     .map(|(name, link, frames)| {
         let packet = |(at, bytes): (u64, Vec<u8>)| Packet {
@@ -134,7 +136,11 @@ fn links() -> Vec<Vec<u8>> {
 fn hosts() -> Vec<Vec<u8>> {
     let name = b"\x05_http\x04_tcp\x05local\0";
     let question = join(&[name, &[0, 12, 0x80, 1]]);
+    // The name above stands at octet 12, its transport at 18.
+    let other_question = join(&[b"\x04_ipp", &[0xc0, 18, 0, 12, 0, 1]]);
     let answer = join(&[name, &[0, 12, 0, 1, 0, 0, 0, 120, 0, 4, 1, b'x', 0xc0, 12]]);
+    let service = join(&[b"\x04_ipp", &[0xc0, 18, 0, 12, 0, 1, 0, 0, 0, 120, 0, 4, 1, b'y', 0xc0, 12]]);
+    let address = join(&[b"\x04host", &[0xc0, 23, 0, 1, 0x80, 1, 0, 0, 0, 120, 0, 4, 10, 0, 0, 1]]);
     let mdns = |head: [u8; 12], rest: &[u8]| ip(&ipv4(17, &udp(5353, 5353, &join(&[&head, rest]))));
     let igmp = |message: &[u8]| ip(&ipv4(2, message));
     let group = [239, 1, 2, 3];
@@ -171,9 +177,9 @@ fn hosts() -> Vec<Vec<u8>> {
         b"\x1f\x06ABCD\x1e\x04EF\x20\x03G\x2c\x05HIJ",
     ]);
     vec![
-        mdns([0, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0], &question),
+        mdns([0, 0, 0, 0, 0, 2, 0, 0, 0, 0, 0, 0], &join(&[&question, &other_question])),
         mdns([0, 7, 0x86, 3, 0, 1, 0, 1, 0, 0, 0, 0], &join(&[&question, &answer])),
-        mdns([0, 0, 0x84, 0, 0, 0, 0, 1, 0, 1, 0, 1], &join(&[&answer, &answer, &answer])),
+        mdns([0, 0, 0x84, 0, 0, 0, 0, 1, 0, 1, 0, 1], &join(&[&answer, &service, &address])),
         igmp(&join(&[&[0x11, 100, 0, 0], &group, &[0x0a, 125, 0, 1, 10, 0, 0, 9]])),
         igmp(&report),
         icmpv6(&join(&[&[130, 0, 0, 0, 0x27, 0x10, 0, 0], &group6])),
@@ -238,56 +244,6 @@ fn tunnels() -> Vec<Vec<u8>> {
     ]
 }
 
-/// An IEEE 802.11 data frame from an access point, with an IPv4 packet.
-fn data_frame() -> Vec<u8> {
-    let head = [0x08, 0x42, 0x2c, 0, 2, 0, 0, 0, 0, 2, 2, 0, 0, 0, 0, 3, 2, 0, 0, 0, 0, 1, 0x30, 0x01];
-    join(&[&head, &[0xaa, 0xaa, 3, 0, 0, 0, 8, 0], &inner()])
-}
-
-/// Frames of each type of IEEE 802.11.
-fn wireless() -> Vec<Vec<u8>> {
-    let [one, two, three, four] = [1, 2, 3, 4].map(|last| [2, 0, 0, 0, 0, last]);
-    let llc = join(&[&[0xaa, 0xaa, 3, 0, 0, 0, 8, 0], &inner()]);
-    let data = |control: [u8; 2], rest: &[u8]| {
-        join(&[&control, &[0x2c, 0], &one, &two, &three, &[0x30, 0x01], rest])
-    };
-    vec![
-        join(&[&[0xb4, 0, 0x2c, 0], &one, &two]),
-        join(&[&[0xc4, 0, 0x2c, 0], &one]),
-        join(&[&[0xa4, 0x10, 0x01, 0xc0], &one, &two]),
-        join(&[&[0x84, 0, 0x2c, 0], &one, &two, &[4, 0, 0x30, 0x01]]),
-        join(&[&[0x94, 0, 0x2c, 0], &one, &two, &[5, 0, 0x30, 0x01, 0, 0, 0, 0, 0, 0, 0, 0]]),
-        join(&[&[0xe4, 0, 0, 0], &one, &two]),
-        join(&[&[0x54, 0, 0x2c, 0], &one, &two, &[0, 0]]),
-        data([0x08, 0x00], &llc),
-        data([0x08, 0x01], &llc),
-        data([0x08, 0x02], &llc),
-        data([0x08, 0x03], &join(&[&four, &llc])),
-        data([0x88, 0x01], &join(&[&[0x26, 0x00], &llc])),
-        data([0x88, 0x82], &join(&[&[0x05, 0x00, 1, 2, 3, 4], &llc])),
-        data([0x88, 0x42], &join(&[&[0x05, 0x00], &[7; 16]])),
-        data([0x08, 0x0a], &llc),
-        data([0xc8, 0x11], &[0, 0]),
-        data([0x48, 0x11], &[]),
-        data([0x80, 0x00], &join(&[&[1; 8], &[0x64, 0, 1, 0], b"\x00\x03lab"])),
-        data([0xd0, 0x00], &[3, 0, 1]),
-    ]
-}
-
-fn wireless_tunnels() -> Vec<Vec<u8>> {
-    let mut plain = data_frame();
-    plain[1] = 0x02;
-    vec![
-        datagram(37_008, &join(&[&[1, 0, 0, 18, 1], &plain])),
-        datagram(5247, &join(&[&[0, 0x10, 0x03, 0, 0, 0, 0, 0], &plain])),
-        datagram(5247, &join(&[&[0, 0x10, 0x02, 0, 0, 0, 0, 0], &ip(&inner())])),
-        datagram(5247, &join(&[&[0, 0x20, 0x42, 0x10, 0, 0, 0, 0, 6, 2, 0, 0, 0, 0, 9, 0], &ip(&inner())])),
-        datagram(5247, &join(&[&[0, 0x20, 0x43, 0x20, 0, 0, 0, 0, 4, 0xd0, 20, 0, 54, 0, 0, 0], &plain])),
-        datagram(5247, &[0, 0x10, 0x02, 0x08, 0, 0, 0, 0, 0, 35, 0, 4, 1, 2, 3, 4]),
-        datagram(5247, &[0, 0x10, 0x03, 0x80, 0, 9, 0, 8, 1, 2, 3, 4]),
-    ]
-}
-
 fn access() -> Vec<Vec<u8>> {
     let eapol = |kind: u8, body: &[u8]| ethernet(0x888e, &join(&[&[2, kind], &length(body.len()), body]));
     let eap = |code: u8, data: &[u8]| eapol(0, &join(&[&[code, 5], &length(4 + data.len()), data]));
@@ -312,11 +268,4 @@ fn access() -> Vec<Vec<u8>> {
         pppoe(0x8864, 0, &join(&[&[0, 0x57], &ipv6(17, &udp(1, 2, b"x"))])),
         pppoe(0x8864, 0, &[0xc0, 0x21, 9, 1, 0, 8, 1, 2, 3, 4]),
     ]
-}
-
-fn ppi(is_aligned: bool) -> Vec<u8> {
-    let common = [1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 108, 0, 0x8a, 0x09, 0x80, 0x04, 3, 4, 0xc4, 0x80];
-    let mut frame = data_frame();
-    frame[1] = 0x02;
-    join(&[&[0, u8::from(is_aligned), 32, 0, 105, 0, 0, 0, 2, 0, 20, 0], &common, &frame])
 }

@@ -26,6 +26,8 @@ const MDNS: &[Check] = &[
     number("dns.count.answers", "answers"),
     number("dns.count.auth_rr", "authorities"),
     number("dns.count.add_rr", "additionals"),
+    check("dns.qry.name", "asked[]", Form::Service).of(Which::When("response", &[0])),
+    check("dns.resp.name", "announced[]", Form::Service).of(Which::When("response", &[1])),
 ];
 
 const NDP: &[Check] = &[
