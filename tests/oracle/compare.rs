@@ -42,7 +42,8 @@ pub enum Which {
 pub struct Layer {
     pub ours: &'static str,
     pub theirs: &'static [&'static str],
-    /// One says that it is there when the other does. Not so for what is a layer to one of them only.
+    /// One says that it is there when the other does. What is a layer to one of them only has its fields
+    /// where the other has them.
     pub is_mutual: bool,
     pub checks: &'static [Check],
 }
@@ -105,7 +106,8 @@ impl Check {
     fn applies(&self, layer: &Value) -> bool {
         match self.which {
             Which::When(place, codes) => {
-                find(layer, place).iter().any(|code| code.as_u64().is_some_and(|code| codes.contains(&code)))
+                let code = |value: &Value| value.as_bool().map(u64::from).or(value.as_u64());
+                find(layer, place).into_iter().filter_map(code).any(|code| codes.contains(&code))
             }
             Which::Listed => !self.ours(layer).is_empty(),
             _ => true,
@@ -198,20 +200,24 @@ impl Comparison<'_> {
                 theirs.clone().filter(|at| table.is_theirs(&self.protocols[*at])).collect();
             match (of_ours.as_slice(), of_theirs.as_slice()) {
                 ([], []) => {}
+                (ours, theirs) if ours.len() > 1 && ours.len() != theirs.len() => {
+                    let counts = [ours.len(), theirs.len()].map(|count| vec![count.to_string()]);
+                    let [ours, theirs] = counts;
+                    self.find(format!("how often {} is a layer", table.ours), ours, theirs);
+                }
                 // Several of one kind: VLAN tags.
                 (ours, theirs) if ours.len() == theirs.len() && table.theirs.len() > 1 && ours.len() > 1 => {
                     for (ours, theirs) in ours.iter().zip(theirs) {
                         self.layer(table, *ours, &[*theirs]);
                     }
                 }
-                ([], _) | (_, []) if !table.is_mutual => {}
                 ([], [first, ..]) => {
                     let before = tables.iter().filter(|table| {
                         (theirs.start..*first).any(|at| table.is_theirs(&self.protocols[at]))
                     });
                     let last = before.filter_map(|t| ours.clone().rfind(|at| t.is_ours(&self.layers[*at])));
-                    let may_miss = self.may_miss(0, last.max().unwrap_or(ours.start.saturating_sub(1)));
-                    self.absent(table, may_miss, ["absent", "there"]);
+                    let last = last.max().unwrap_or(ours.start.saturating_sub(1));
+                    self.absent(table, [None, Some(*first)], [self.may_miss(0, last), false]);
                 }
                 ([first, ..], []) => {
                     let before = tables
@@ -219,8 +225,8 @@ impl Comparison<'_> {
                         .filter(|table| (ours.start..*first).any(|at| table.is_ours(&self.layers[at])));
                     let last =
                         before.filter_map(|t| theirs.clone().rfind(|at| t.is_theirs(&self.protocols[*at])));
-                    let may_miss = self.may_miss(1, last.max().unwrap_or(theirs.start.saturating_sub(1)));
-                    self.absent(table, may_miss, ["there", "absent"]);
+                    let last = last.max().unwrap_or(theirs.start.saturating_sub(1));
+                    self.absent(table, [Some(*first), None], [false, self.may_miss(1, last)]);
                 }
                 ([ours, ..], theirs) => self.layer(table, *ours, theirs),
             }
@@ -232,11 +238,16 @@ impl Comparison<'_> {
         self.faults[whose].iter().any(|fault| *fault <= at)
     }
 
-    fn absent(&mut self, table: &Layer, may_miss: bool, said: [&str; 2]) {
-        if may_miss {
+    /// What only one of both has as a layer.
+    fn absent(&mut self, table: &Layer, at: [Option<usize>; 2], may_miss: [bool; 2]) {
+        let (layers, protocols) = (self.layers, self.protocols);
+        if !table.is_mutual {
+            let theirs: Vec<_> = at[1].map(|at| &protocols[at]).into_iter().collect();
+            self.values(table, at[0].map_or(&Value::Null, |at| &layers[at]), &theirs, may_miss);
+        } else if may_miss.contains(&true) {
             self.compared.missing += 1;
         } else {
-            let [ours, theirs] = said.map(|said| vec![said.to_owned()]);
+            let [ours, theirs] = at.map(|at| vec![if at.is_some() { "there" } else { "absent" }.to_owned()]);
             self.find(format!("{} as a layer", table.ours), ours, theirs);
         }
     }

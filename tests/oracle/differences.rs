@@ -72,10 +72,17 @@ pub const DIFFERENCES: &[Difference] = &[
     difference("frame.cap_len", "slip-", "255", BEYOND),
     difference("ethernet as a layer", "DTP.pcap", "absent", ISL),
     difference("llc as a layer", "DTP.pcap", "absent", ISL),
-    difference("arp.src.hw_mac|arp.src.hw", "arp-oobr.pcap", "", OTHER_SPACE).absent(),
-    difference("arp.src.proto_ipv4|arp.src.proto", "arp-oobr.pcap", "", OTHER_SPACE).absent(),
-    difference("arp.dst.hw_mac|arp.dst.hw", "arp-oobr.pcap", "", OTHER_SPACE).absent(),
-    difference("arp.dst.proto_ipv4|arp.dst.proto", "arp-oobr.pcap", "", OTHER_SPACE).absent(),
+    difference(
+        "eth.type|eth.len|vlan.etype|vlan.len|ieee8021ah.etype|sll.etype|sll.gretype",
+        "DTP.pcap",
+        "",
+        ISL,
+    ),
+    difference("arp.src.hw_mac|arp.src.hw", "arp-", "", OTHER_SPACE).absent(),
+    difference("arp.src.proto_ipv4|arp.src.proto", "arp-", "", OTHER_SPACE).absent(),
+    difference("arp.dst.hw_mac|arp.dst.hw", "arp-", "", OTHER_SPACE).absent(),
+    difference("arp.dst.proto_ipv4|arp.dst.proto", "arp-", "", OTHER_SPACE).absent(),
+    difference("eap.desired_type", "made.pcap", "25", "a Nak may desire several methods (RFC 3748, 5.3.1)"),
     difference(
         "ip.len",
         "ipv4_tcp_http_xml_tso.pcap",
@@ -93,11 +100,30 @@ pub const DIFFERENCES: &[Difference] = &[
     ),
     difference("igmp as a layer", "PIM-SM_join_prune.pcap", "absent", OTHER_IGMP),
     difference("igmp as a layer", "relts-0x80000000.pcap", "absent", OTHER_IGMP),
-    difference("igmp.maddr", "mtrace.pcap", "", "a traceroute is no membership: its group is not read"),
+    difference(
+        "igmp.maddr",
+        "mtrace.pcap",
+        "",
+        "a traceroute joins nothing: its group is no membership (RFC 2236, 2 has none of type 0x1f)",
+    ),
+    difference(
+        "wlan.ta",
+        "made-wlan.pcap",
+        "",
+        "the second address of a CF-End is BSSID and TA (IEEE 802.11-2020, 9.3.1.6)",
+    ),
+    difference(
+        "cdp.ip_prefix",
+        "made.pcap",
+        "",
+        "octets stand in the order of transmission (RFC 791, appendix B)",
+    ),
     difference("dhcpv4 as a layer", "bootp_asan", "there", FRAGMENT),
     difference("dhcpv6 as a layer", "dhcp6_reconf_asan.pcap", "there", FRAGMENT),
     difference("ipv4 as a layer", "wccp_redirect_gre.pcap", "there", WCCP),
     difference("tcp as a layer", "wccp_redirect_gre.pcap", "there", WCCP),
+    difference("ppp.protocol", "pptp.pcap", "49185", PPTP).absent(),
+    difference("ppp.protocol", "made.pcap", "49185", PPTP).absent(),
     difference(
         "cdp as a layer",
         "various_gre.pcap",
@@ -117,12 +143,12 @@ pub const DIFFERENCES: &[Difference] = &[
 ];
 
 const OTHER_SPACE: &str = "addresses of other spaces than IPv4 over IEEE 802, or of other lengths, are nobody's (RFC 826, Packet Reception)";
-const OVERFLOW: &str =
-    "a part of a second that is more than one is carried over, and does not overflow 32 bits";
+const OVERFLOW: &str = "a part of a second that is a second or more (no writer may do so) is carried over, and does not overflow 32 bits";
 const BEYOND: &str = "octets beyond the length on the wire are no part of the frame";
 const OPTION: &str = "an option has its type, whatever its length says (RFC 791, 3.1)";
 const FRAGMENT: &str =
     "the first fragment is not the whole message (RFC 791, 3.2): its ports are read, no more";
+const PPTP: &str = "how PPP frames within GRE are shortened is agreed upon elsewhere (RFC 1661, 6.5 and 6.6): they are not read";
 const WCCP: &str =
     "type 0x883e does not say whether a redirect header stands before the packet: the packet is not guessed";
 const ISL: &str =
@@ -131,5 +157,4 @@ const OTHER_IGMP: &str =
     "PIM version 1 and DVMRP are messages of IGMP (IANA IGMP type numbers 0x13 and 0x14)";
 const END: &str = "the first End of Option List ends the list: what follows is padding (RFC 9293, 3.2)";
 const VENDOR_SPECIFIC: &str = "dhcpv6-vendor-specific-information.pcap";
-const OF_ASSOCIATION: &str =
-    "what a vendor says of one association is a fact with code and length, and is not read";
+const OF_ASSOCIATION: &str = "what a vendor says of one association is kept as code and length: only its own clients can read it (RFC 8415, 21.17)";

@@ -25,6 +25,8 @@ pub enum Form {
     Text,
     /// A domain name, without the dot at its end.
     Name,
+    /// The service type in a domain name (RFC 6763, 7); nothing where there is none.
+    Service,
     /// A date and time.
     Time,
     /// An identifier of one of several kinds: as shown, as text, or as octets.
@@ -63,6 +65,7 @@ impl Form {
             Form::Octets => field.value.to_lowercase(),
             Form::Text => text(&field.value),
             Form::Name => field.show.strip_suffix('.').unwrap_or(&field.show).to_owned(),
+            Form::Service => service(&field.show),
             Form::Time => time(&field.show).unwrap_or_else(|| field.show.clone()),
             Form::Any => {
                 return vec![field.show.clone(), ip(&field.show), text(&field.value), spaced(&field.value)];
@@ -102,6 +105,12 @@ fn text(digits: &str) -> String {
         if c.is_control() { text.extend(c.escape_default()) } else { text.push(c) }
     }
     text
+}
+
+fn service(name: &str) -> String {
+    let labels: Vec<&str> = name.split('.').collect();
+    let is_type = |pair: &&[&str]| pair[0].starts_with('_') && ["_tcp", "_udp"].contains(&pair[1]);
+    labels.windows(2).find(is_type).map_or_else(String::new, |pair| pair.join("."))
 }
 
 /// `Nov 24, 2026 06:49:24.289586000 UTC` as RFC 3339 has it.

@@ -6,7 +6,7 @@ use std::ops::Range;
 const LINKS: [&str; 4] = ["eth", "ethernet", "wlan", "ieee80211"];
 const PACKETS: [&str; 4] = ["ip", "ipv6", "ipv4", "arp"];
 /// Tunnels that are opened.
-const TUNNELS: [&str; 6] = ["gre", "erspan", "vxlan", "geneve", "capwap", "tzsp"];
+const TUNNELS: [&str; 6] = ["gre", "erspan", "vxlan", "geneve", "capwap.data", "tzsp"];
 /// What carries a packet, but is not read: nor is what is behind.
 const UNREAD: [&str; 7] = ["lwapp", "macsec", "nsh", "l2tp", "udpencap", "isl", "cmd"];
 

@@ -37,6 +37,8 @@ pub fn dissect(capture: &Path, wanted: &HashSet<String>, mut each: impl FnMut(Fr
         "ipv6.defragment:FALSE",
         "tcp.desegment_tcp_streams:FALSE",
         "tcp.analyze_sequence_numbers:FALSE",
+        // Octets in the order of the standard.
+        "capwap.swap_fc:FALSE",
     ] {
         command.args(["-o", preference]);
     }

@@ -108,7 +108,10 @@ pub fn parse(cursor: &mut Cursor<'_>) -> Result<Packet, Malformed> {
         (Hardware::Ethernet | Hardware::Ieee802, ethernet::IPV4, 6, 4) => Addresses::parse(cursor).map(Some),
         (Hardware::Ethernet | Hardware::Ieee802, ethernet::IPV4, ..) => Err(start.malformed(Kind::Length)),
         (Hardware::Atm, ..) => Ok(None),
-        _ => cursor.take(2 * (usize::from(hardware_length) + usize::from(protocol_length))).map(|_| None),
+        _ => {
+            let pair = usize::from(hardware_length).saturating_add(protocol_length.into());
+            cursor.take(pair.saturating_mul(2)).map(|_| None)
+        }
     };
     let lengths = Lengths { hardware_length, protocol_length };
     Ok(Packet {

@@ -32,9 +32,12 @@ pub struct Header {
     pub extension: Option<u8>,
     /// Flags of the Frame Control field, where it has them.
     pub flags: Flags,
-    /// Duration/ID: microseconds for which the medium is taken, or an association (9.2.4.2).
+    /// Duration/ID: microseconds for which the medium is taken (9.2.4.2).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub duration: Option<u16>,
+    /// Duration/ID of a PS-Poll: the station's AID (9.3.1.5).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub association_id: Option<u16>,
     /// The addresses as they are in the header: Address 1 to Address 4.
     pub addresses: ArrayVec<Address, MAX_ADDRESSES>,
     /// RA: whom the radio sends to.
@@ -107,7 +110,7 @@ pub struct QosControl {
     pub bit4: bool,
     /// How the receiver acknowledges.
     pub ack_policy: AckPolicy,
-    /// Whether the body, where there is one, is an A-MSDU.
+    /// Whether the body is an A-MSDU; never of a frame without a body, where the bit is reserved.
     pub amsdu: bool,
     /// The high octet: TXOP limit, TXOP duration, queue size, buffer state, or mesh flags.
     pub high: u8,
@@ -173,7 +176,10 @@ impl Header {
                 self.payload = if self.flags.protected { Payload::Protected } else { Payload::Management };
             }
             Type::Control => {
-                self.duration = Some(u16_le(cursor)?);
+                match (self.subtype, u16_le(cursor)?) {
+                    (Subtype::PsPoll, id) => self.association_id = Some(id & AID),
+                    (_, duration) => self.duration = Some(duration),
+                }
                 self.read_control(cursor)?;
                 self.payload = Payload::Control;
             }
@@ -231,12 +237,13 @@ impl Header {
             _ => None,
         };
         if self.subtype.has_qos() {
-            self.qos = Some(QosControl::parse(*cursor.array()?));
+            let qos = QosControl::parse(*cursor.array()?);
+            self.qos = Some(QosControl { amsdu: qos.amsdu && !self.subtype.is_null(), ..qos });
             if self.flags.order {
                 self.ht_control = Some(u32_le(cursor)?);
             }
         }
-        let amsdu = self.qos.is_some_and(|qos| qos.amsdu) && !self.subtype.is_null();
+        let amsdu = self.qos.is_some_and(|qos| qos.amsdu);
         let third = self.addresses.get(2).copied();
         let (cell, third) = if amsdu { (third, None) } else { (None, third) };
         match (self.flags.to_ds, self.flags.from_ds) {
@@ -367,6 +374,7 @@ pub fn parse(cursor: &mut Cursor<'_>, data_pad: bool) -> Result<Header, Malforme
         extension,
         flags: Flags::parse(flags),
         duration: None,
+        association_id: None,
         addresses: ArrayVec::new(),
         receiver: None,
         transmitter: None,
@@ -401,6 +409,8 @@ fn u32_le(cursor: &mut Cursor<'_>) -> Result<u32, Malformed> {
 
 /// Mesh Control Present, in the high octet of QoS Control (9.2.4.5.7).
 const MESH_CONTROL_PRESENT: u8 = 0x01;
+/// The AID in Duration/ID; the two bits above it are 1 (9.2.4.2).
+const AID: u16 = 0x3fff;
 
 #[cfg(test)]
 mod tests;

@@ -202,7 +202,7 @@ const FDP: &[Check] = &[
     number("fdp.version", "version"),
     number("fdp.holdtime", "ttl"),
     number("fdp.checksum", "checksum"),
-    text("fdp.deviceid", "device_id"),
+    text("fdp.string.text", "device_id|port_id|capabilities|software_version|platform"),
     ip("fdp.net.ip", "addresses.list[].ip"),
     number("fdp.tag.native", "tag.native_vlan"),
     number("fdp.tag.type", "tag.ethertype"),

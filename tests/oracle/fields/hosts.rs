@@ -19,13 +19,15 @@ const MDNS: &[Check] = &[
     number("dns.id", "id"),
     number("dns.flags.response", "response"),
     number("dns.flags.opcode", "opcode"),
-    number("dns.flags.authoritative", "authoritative"),
+    number("dns.flags.authoritative", "authoritative").of(Which::When("response", &[1])),
     number("dns.flags.truncated", "truncated"),
-    number("dns.flags.rcode", "response_code"),
+    number("dns.flags.rcode", "response_code").of(Which::When("response", &[1])),
     number("dns.count.queries", "questions"),
     number("dns.count.answers", "answers"),
     number("dns.count.auth_rr", "authorities"),
     number("dns.count.add_rr", "additionals"),
+    check("dns.qry.name", "asked[]", Form::Service).of(Which::When("response", &[0])),
+    check("dns.resp.name", "announced[]", Form::Service).of(Which::When("response", &[1])),
 ];
 
 const NDP: &[Check] = &[
@@ -206,4 +208,8 @@ const EAPOL: &[Check] = &[
     number("eap.id", "eap.identifier"),
     number("eap.len", "eap.length"),
     number("eap.type", "eap.method.code"),
+    number("eap.desired_type", "eap.desired[].code"),
+    number("eapol.keydes.type", "key.descriptor_type.code"),
+    number("wlan_rsna_eapol.keydes.key_info", "key.information"),
+    number("eapol.keydes.key_len", "key.key_length"),
 ];

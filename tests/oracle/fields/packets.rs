@@ -13,7 +13,7 @@ pub const LAYERS: &[Layer] = &[
     part("ethertype", &["eth", "vlan", "ieee8021ad", "sll"], ETHERTYPE),
     layer("llc", &["llc"], LLC),
     layer("mpls", &["mpls"], MPLS),
-    layer("arp", &["arp"], ARP),
+    layer("arp", &["arp", "atmarp"], ARP),
     layer("ipv4", &["ip"], IPV4),
     layer("ipv6", &["ipv6"], IPV6),
     layer("tcp", &["tcp"], TCP),
@@ -55,7 +55,7 @@ const LLC: &[Check] = &[
     check("llc.ssap.sap", "ssap.code", Form::Times(2)),
     number("llc.ssap.cr", "response"),
     octets("llc.oui", "snap.oui"),
-    number("llc.cisco_pid|llc.nortel_pid|llc.type|llc.pid", "snap.protocol"),
+    number("llc.cisco_pid|llc.nortel_pid|llc.extreme_pid|llc.foundry_pid|llc.type|llc.pid", "snap.protocol"),
 ];
 
 const MPLS: &[Check] = &[
@@ -107,7 +107,7 @@ const IPV6: &[Check] = &[
     number("ipv6.hlim", "hop_limit"),
     ip("ipv6.src", "source"),
     ip("ipv6.dst", "destination"),
-    number("ipv6.fraghdr.offset", "fragment.offset"),
+    check("ipv6.fraghdr.offset", "fragment.offset", Form::Times(8)),
     number("ipv6.fraghdr.more", "fragment.more"),
     number("ipv6.fraghdr.ident", "fragment.identification"),
     number(

@@ -10,7 +10,7 @@ pub const LAYERS: &[Layer] = &[
     layer("vxlan", &["vxlan"], VXLAN),
     layer("geneve", &["geneve"], GENEVE),
     layer("tzsp", &["tzsp"], TZSP),
-    layer("capwap", &["capwap"], CAPWAP),
+    layer("capwap", &["capwap.data"], CAPWAP),
     layer("pppoe", &["pppoes", "pppoed"], PPPOE),
     // The number behind the header is one more protocol to tshark.
     part("pppoe", &["ppp"], &[number("ppp.protocol", "protocol.code")]),
@@ -73,14 +73,15 @@ const TZSP: &[Check] = &[
     number("tzsp.version", "version"),
     number("tzsp.type", "type.code"),
     number("tzsp.encap", "encapsulated.code"),
-    number("tzsp.option_tag", "tags[].type.code"),
+    // Neither padding nor the end is kept.
+    number("tzsp.option_tag", "tags[].type.code").of(Which::Without(&["0", "1"])),
     number("tzsp.option_length", "tags[].length").of(Which::Without(&["0"])),
 ];
 
 const CAPWAP: &[Check] = &[
     number("capwap.preamble.version", "version"),
     number("capwap.preamble.type", "type.code"),
-    number("capwap.header.length", "transport.length"),
+    check("capwap.header.length", "transport.length", Form::Times(4)),
     number("capwap.header.rid", "transport.radio_id"),
     number("capwap.header.wbid", "transport.binding.code"),
     number("capwap.header.flags.t", "transport.native"),
@@ -152,6 +153,7 @@ const IEEE80211: &[Check] = &[
     number("wlan.fc.protected", "flags.protected"),
     number("wlan.fc.order", "flags.order"),
     number("wlan.duration", "duration"),
+    number("wlan.aid", "association_id"),
     octets("wlan.ra", "receiver"),
     octets("wlan.ta", "transmitter"),
     octets("wlan.da", "destination"),
@@ -161,6 +163,6 @@ const IEEE80211: &[Check] = &[
     number("wlan.seq", "sequence"),
     number("wlan.qos.tid", "qos.tid"),
     number("wlan.qos.ack", "qos.ack_policy.code"),
-    number("wlan.qos.amsdupresent", "qos.amsdu"),
+    number("wlan.qos.amsdupresent", "qos.amsdu").of(Which::When("subtype.code", &[40, 41, 42, 43])),
     number("wlan.htc", "ht_control"),
 ];

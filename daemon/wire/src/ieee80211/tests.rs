@@ -51,6 +51,18 @@ fn a_beacon_is_read_up_to_its_body() {
 }
 
 #[test]
+fn the_association_of_a_ps_poll_was_shown_as_a_duration() {
+    let header = read(&[&[0xa4, 0x10, 0x01, 0xc0][..], &A[0].0, &A[1].0].concat()).0;
+    assert_eq!((header.subtype, header.duration, header.association_id), (Subtype::PsPoll, None, Some(1)));
+}
+
+#[test]
+fn a_reserved_bit_of_a_frame_without_a_body_was_shown_as_an_amsdu() {
+    let header = read(&write(0xc8, 1, 3, &[0x80, 0])).0;
+    assert_eq!((header.subtype, header.qos.map(|qos| qos.amsdu)), (Subtype::QosNull, Some(false)));
+}
+
+#[test]
 fn the_ds_bits_say_who_is_who() {
     let roles = |flags, addresses| {
         let (h, rest) = read(&write(DATA, flags, addresses, LLC));
