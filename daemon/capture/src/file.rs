@@ -71,56 +71,65 @@ impl File {
         let mut summary = FileSummary::default();
         // Ends: each round uses a record, or reads on, or is the last.
         summary.ended = loop {
-            if self.hand_on(&mut summary, &mut keep, &mut f).is_break() {
-                break Ended::Stopped;
-            }
-            let ended = match self.section.parse(self.buffer.data()) {
-                Ok(Some((block, length))) => match self.section.take(&block) {
-                    Ok(record) => {
-                        let flow = count(record, &mut self.room, &mut summary, &mut keep, &mut f);
-                        self.buffer.consume(length);
-                        flow.is_break().then_some(Ended::Stopped)
-                    }
-                    Err(what) => Some(self.damaged(what)),
-                },
-                Ok(None) => self.more(),
-                Err(what) => Some(self.damaged(what)),
+            let (interface, whole, length) = if let Some(plain) = self.section.plain(self.buffer.data()) {
+                let held = self.buffer.data_mut().get_mut(plain.octets).unwrap_or_default();
+                let frame = plain.interface.frame(plain.time_ns, plain.wire_len, held);
+                (plain.interface.as_given(), frame, plain.length)
+            } else {
+                match self.other_record(&mut summary) {
+                    Ok(Some(frame)) => frame,
+                    Ok(None) => continue,
+                    Err(ended) => break ended,
+                }
             };
-            if let Some(ended) = ended {
-                break ended;
+            summary.frames += 1;
+            let mut flow = ControlFlow::Continue(());
+            if let Some(octets) = keep(&whole) {
+                let bytes = whole.bytes.get(..octets).unwrap_or(whole.bytes);
+                summary.kept += 1;
+                summary.bytes += u64::try_from(bytes.len()).unwrap_or(u64::MAX);
+                flow = f(interface, Frame { bytes, ..whole });
+            } else {
+                summary.not_kept += 1;
+            }
+            self.buffer.consume(length);
+            if flow.is_break() {
+                break Ended::Stopped;
             }
         };
         self.verdict(summary)
     }
 
-    /// Hands on the whole frames at hand, as far as they are written plainly. The rest is the parser's.
-    fn hand_on<K, F>(&mut self, summary: &mut FileSummary, keep: &mut K, f: &mut F) -> ControlFlow<()>
-    where
-        K: FnMut(&Frame<'_>) -> Option<usize>,
-        F: FnMut(FileInterface<'_>, Frame<'_>) -> ControlFlow<()>,
-    {
-        let mut data = self.buffer.data_mut();
-        let mut used = 0;
-        let mut flow = ControlFlow::Continue(());
-        // Ends: each round takes a record's header at least.
-        let mut next = self.section.plain(data);
-        while let Some(plain) = next {
-            let Some((record, rest)) = std::mem::take(&mut data).split_at_mut_checked(plain.length) else {
-                break;
-            };
-            data = rest;
-            // Asked for before it is needed, so that it is not waited for.
-            next = self.section.plain(data);
-            used += plain.length;
-            let held = record.get_mut(plain.octets).unwrap_or_default();
-            let frame = plain.interface.frame(plain.time_ns, plain.wire_len, held);
-            flow = use_frame(plain.interface.as_given(), frame, summary, keep, f);
-            if flow.is_break() {
-                break;
+    /// The next record, where it is not a frame that is there and plainly written: the frame and the octets of its
+    /// record, nothing where it holds none or is not at hand yet, or how the reading ends.
+    #[cold]
+    fn other_record(
+        &mut self,
+        summary: &mut FileSummary,
+    ) -> Result<Option<(FileInterface<'_>, Frame<'_>, usize)>, Ended> {
+        let Some((block, length)) =
+            self.section.parse(self.buffer.data()).map_err(|what| self.damaged(what))?
+        else {
+            return self.more().map_or(Ok(None), Err);
+        };
+        let offset = self.buffer.offset();
+        match self.section.take(&block) {
+            Ok(Record::Frame { interface, time_ns, wire_len, bytes }) => {
+                self.room.clear();
+                self.room.extend_from_slice(bytes);
+                Ok(Some((interface.as_given(), interface.frame(time_ns, wire_len, &mut self.room), length)))
             }
+            Ok(Record::Description) => {
+                self.buffer.consume(length);
+                Ok(None)
+            }
+            Ok(Record::Unknown) => {
+                summary.skipped_blocks += 1;
+                self.buffer.consume(length);
+                Ok(None)
+            }
+            Err(what) => Err(Ended::Damaged { offset, what }),
         }
-        self.buffer.consume(used);
-        flow
     }
 
     fn open_as(path: &Path) -> Result<File, FileError> {
@@ -197,56 +206,6 @@ impl Debug for File {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("File").field("path", &self.path).finish_non_exhaustive()
     }
-}
-
-/// Puts a record into its counter and hands it on. `room` holds its frame.
-fn count<K, F>(
-    record: Record<'_>,
-    room: &mut Vec<u8>,
-    summary: &mut FileSummary,
-    keep: &mut K,
-    f: &mut F,
-) -> ControlFlow<()>
-where
-    K: FnMut(&Frame<'_>) -> Option<usize>,
-    F: FnMut(FileInterface<'_>, Frame<'_>) -> ControlFlow<()>,
-{
-    match record {
-        Record::Frame { interface, time_ns, wire_len, bytes } => {
-            room.clear();
-            room.extend_from_slice(bytes);
-            use_frame(interface.as_given(), interface.frame(time_ns, wire_len, room), summary, keep, f)
-        }
-        Record::Description => ControlFlow::Continue(()),
-        Record::Unknown => {
-            summary.skipped_blocks += 1;
-            ControlFlow::Continue(())
-        }
-    }
-}
-
-/// Counts a frame, cuts it and hands it on.
-#[inline(always)]
-fn use_frame<K, F>(
-    interface: FileInterface<'_>,
-    whole: Frame<'_>,
-    summary: &mut FileSummary,
-    keep: &mut K,
-    f: &mut F,
-) -> ControlFlow<()>
-where
-    K: FnMut(&Frame<'_>) -> Option<usize>,
-    F: FnMut(FileInterface<'_>, Frame<'_>) -> ControlFlow<()>,
-{
-    summary.frames += 1;
-    let Some(octets) = keep(&whole) else {
-        summary.not_kept += 1;
-        return ControlFlow::Continue(());
-    };
-    let bytes = whole.bytes.get(..octets).unwrap_or(whole.bytes);
-    summary.kept += 1;
-    summary.bytes += u64::try_from(bytes.len()).unwrap_or(u64::MAX);
-    f(interface, Frame { bytes, ..whole })
 }
 
 /// What a file that is no capture looks like.

@@ -164,6 +164,7 @@ struct GateTable {
     bridge: FieldTable,
 }
 
+#[derive(Clone, Copy)]
 struct Source<'a> {
     name: &'a str,
     text: &'a str,
@@ -175,26 +176,32 @@ impl Source<'_> {
     }
 }
 
+/// What a file says of a field, and where: the octet of its text.
+struct Said<'a> {
+    treatment: Treatment,
+    source: Source<'a>,
+    at: usize,
+}
+
 /// One gate, as far as the files have said.
 #[derive(Default)]
-struct GateDraft {
+struct GateDraft<'a> {
     kinds: Option<Vec<Kind>>,
     v4: Option<u8>,
     v6: Option<u8>,
-    /// Treatment, and an error without words at the place where it was said.
-    fields: BTreeMap<Field, (Treatment, RuleError)>,
+    fields: BTreeMap<Field, Said<'a>>,
 }
 
 #[derive(Default)]
-struct Draft {
+struct Draft<'a> {
     exclusions: Exclusions,
-    collect: GateDraft,
-    release: GateDraft,
+    collect: GateDraft<'a>,
+    release: GateDraft<'a>,
     randomised_macs: bool,
 }
 
-impl Draft {
-    fn add(&mut self, source: &Source<'_>, file: File) -> Result<(), RuleError> {
+impl<'a> Draft<'a> {
+    fn add(&mut self, source: &Source<'a>, file: File) -> Result<(), RuleError> {
         let File { exclude, collect, release } = file;
         let into = &mut self.exclusions;
         extend(source, &mut into.interfaces, exclude.interfaces, |t| text::interface(t))?;
@@ -215,14 +222,16 @@ impl Draft {
 
     fn finish(self) -> Result<Rules, RuleError> {
         let whole_file = |what: String| RuleError { file: "rules".into(), line: 1, column: 1, what };
-        let collected =
-            Treatments::new(|f| self.collect.fields.get(&f).map_or(f.definition().collect, |(t, _)| *t));
+        let collected = Treatments::new(|f| {
+            self.collect.fields.get(&f).map_or(f.definition().collect, |said| said.treatment)
+        });
         // What a file asks of the release gate beyond the default must not be wider than what is
         // collected; the default itself narrows with the collect gate.
-        let asked = |f: Field| self.release.fields.get(&f).filter(|(t, _)| *t != f.definition().release);
+        let asked =
+            |f: Field| self.release.fields.get(&f).filter(|said| said.treatment != f.definition().release);
         for field in Field::ALL {
             let collect = collected.of(*field);
-            let Some((treatment, place)) = asked(*field) else { continue };
+            let Some(Said { treatment, source, at }) = asked(*field) else { continue };
             if !treatment.is_within(collect) {
                 let what = format!(
                     "{} is collected as {:?} and cannot be released as {:?}; use \"drop\" or {1:?}",
@@ -230,13 +239,13 @@ impl Draft {
                     collect.name(),
                     treatment.name(),
                 );
-                return Err(RuleError { what, ..place.clone() });
+                return Err(RuleError::at(source.name, source.text, *at, what));
             }
         }
         let released = Treatments::new(|f| {
             let (default, collect) = (f.definition().release, collected.of(f));
             match asked(f) {
-                Some((treatment, _)) => *treatment,
+                Some(said) => said.treatment,
                 None if default.is_within(collect) => default,
                 None if collect.is_within(default) => collect,
                 None => Treatment::Drop,
@@ -272,8 +281,8 @@ impl Draft {
     }
 }
 
-impl GateDraft {
-    fn add(&mut self, source: &Source<'_>, table: GateTable) -> Result<(), RuleError> {
+impl<'a> GateDraft<'a> {
+    fn add(&mut self, source: &Source<'a>, table: GateTable) -> Result<(), RuleError> {
         let GateTable {
             kinds,
             ipv4_prefix,
@@ -317,8 +326,7 @@ impl GateDraft {
                         format!("{} cannot be {:?}; use one of {known}", field.name(), text.get_ref()),
                     )
                 })?;
-                let place = source.error(&text, String::new());
-                self.fields.insert(field, (treatment, place));
+                self.fields.insert(field, Said { treatment, source: *source, at: text.span().start });
             }
         }
         Ok(())

@@ -116,5 +116,5 @@ fn name<'a>(interface: &'a str, stem: &str) -> &'a str {
 mod batch;
 
 /// Batches that wait for their use, beside the two in hand.
-const BATCHES_WAITING: usize = 4;
+const BATCHES_WAITING: usize = 2;
 const UNNAMED: &str = "file";

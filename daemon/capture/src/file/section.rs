@@ -22,9 +22,9 @@ pub(super) struct Section {
 }
 
 /// A record, as far as it matters here.
-pub(super) enum Record<'a> {
+pub(super) enum Record<'a, 'b> {
     /// A frame, complete with its tag, and perhaps with more than its length on the wire.
-    Frame { interface: &'a Interface, time_ns: u64, wire_len: u32, bytes: &'a [u8] },
+    Frame { interface: &'a Interface, time_ns: u64, wire_len: u32, bytes: &'b [u8] },
     /// A known block without frames.
     Description,
     /// A block of an unknown type.
@@ -81,7 +81,10 @@ impl Section {
     }
 
     /// Takes the next record of the file into account.
-    pub(super) fn take<'a>(&'a mut self, block: &'a PcapBlockOwned<'_>) -> Result<Record<'a>, &'static str> {
+    pub(super) fn take<'a, 'b>(
+        &'a mut self,
+        block: &PcapBlockOwned<'b>,
+    ) -> Result<Record<'a, 'b>, &'static str> {
         match block {
             PcapBlockOwned::LegacyHeader(header) => {
                 self.format = Format::Pcap {
@@ -140,7 +143,7 @@ impl Section {
         }
     }
 
-    fn take_block<'a>(&'a mut self, block: &'a Block<'_>) -> Result<Record<'a>, &'static str> {
+    fn take_block<'a, 'b>(&'a mut self, block: &Block<'b>) -> Result<Record<'a, 'b>, &'static str> {
         match block {
             Block::SectionHeader(header) => {
                 if header.major_version != 1 {
@@ -229,10 +232,12 @@ enum Format {
     PcapNg { big_endian: bool },
 }
 
+type Read<'a, T> = IResult<&'a [u8], T, PcapError<&'a [u8]>>;
+
 /// What a parser makes of the start of `data`, and the octets it used.
 fn parsed<'a, T>(
     data: &'a [u8],
-    parser: fn(&'a [u8]) -> IResult<&'a [u8], T, PcapError<&'a [u8]>>,
+    parser: fn(&'a [u8]) -> Read<'a, T>,
 ) -> Result<Option<(PcapBlockOwned<'a>, usize)>, &'static str>
 where
     PcapBlockOwned<'a>: From<T>,

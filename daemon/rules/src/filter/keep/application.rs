@@ -36,11 +36,13 @@ impl Keep {
 
     #[inline]
     fn application(&self, port: u16, version: IpVersion) -> Option<Application> {
+        // Said so, that it is compared in place: every datagram comes here.
+        let is_one_of = |ports: &[u16]| ports.iter().fold(false, |found, known| found | (*known == port));
         match version {
             _ if port > MDNS_PORT => None,
-            IpVersion::V4 if DHCPV4_PORTS.contains(&port) => Some(Application::Dhcpv4),
-            IpVersion::V6 if DHCPV6_PORTS.contains(&port) => Some(Application::Dhcpv6),
-            _ if RADIUS_PORTS.contains(&port) => Some(Application::Radius),
+            IpVersion::V4 if is_one_of(&DHCPV4_PORTS) => Some(Application::Dhcpv4),
+            IpVersion::V6 if is_one_of(&DHCPV6_PORTS) => Some(Application::Dhcpv6),
+            _ if is_one_of(&RADIUS_PORTS) => Some(Application::Radius),
             _ if port == MDNS_PORT && self.depth.service_types => Some(Application::Mdns),
             _ => None,
         }
