@@ -144,12 +144,13 @@ impl<'a> Cursor<'a> {
     /// What is wrong at this position.
     #[cold]
     #[must_use]
-    pub fn malformed(&self, kind: Kind) -> Malformed {
+    // By value, here and below: a cursor that nobody points to stays in registers.
+    pub fn malformed(self, kind: Kind) -> Malformed {
         Malformed { layer: self.layer, offset: self.offset(), kind }
     }
 
     #[cold]
-    fn ends_before(&self, length: usize) -> Malformed {
+    fn ends_before(self, length: usize) -> Malformed {
         let on_the_wire = self.wire_remaining() >= length;
         self.malformed(if on_the_wire { Kind::NotCaptured } else { Kind::Short })
     }

@@ -49,8 +49,11 @@ pub fn plain(bytes: &[u8], wire_len: u32) -> Option<Plain> {
     };
     let (ports, flags) = match protocol {
         tcp::PROTOCOL => {
-            let mut header = tcp::parse(&mut cursor).ok()?;
-            header.read_options(&mut cursor).ok()?;
+            let header = tcp::parse(&mut cursor).ok()?;
+            let options = cursor.take(usize::from(header.header_len).saturating_sub(tcp::HEADER_LEN)).ok()?;
+            if !tcp::Options::new(options).are_sound() {
+                return None;
+            }
             ((header.source, header.destination), header.flags)
         }
         udp::PROTOCOL => {

@@ -197,7 +197,7 @@ registry! {
 
 impl<'a> Options<'a> {
     #[inline]
-    pub(super) fn new(octets: &'a [u8]) -> Self {
+    pub(crate) fn new(octets: &'a [u8]) -> Self {
         Options(octets)
     }
 
@@ -247,6 +247,17 @@ impl<'a> Options<'a> {
             return Some(Timestamps { value, echo_reply: u32::from_be_bytes([e, f, g, h]) });
         }
         self.find(|value| if let Value::Timestamps(timestamps) = value { Some(timestamps) } else { None })
+    }
+
+    /// Whether none of them has a fault.
+    #[inline(always)]
+    pub(crate) fn are_sound(&self) -> bool {
+        self.0.is_empty() || self.is_timestamps_alone() || self.check_all()
+    }
+
+    #[inline(never)]
+    fn check_all(&self) -> bool {
+        Walk::new(self.0).all(|framed| !matches!(read(framed).value, Value::Malformed(_)))
     }
 
     /// Whether they are laid out as in RFC 7323, appendix A.

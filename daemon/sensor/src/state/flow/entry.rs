@@ -47,7 +47,8 @@ impl Address for [u32; 4] {
 pub(super) struct Key<A> {
     low: A,
     high: A,
-    ports: [u16; 2],
+    /// Of the low end and of the high end.
+    ports: u32,
     /// VLAN, protocol and [`ANONYMOUS`], where an entry has them.
     facts: u32,
     /// Who sent it, where the source address does not tell: many clients send from 0.0.0.0 and ::. Else zeros.
@@ -64,7 +65,16 @@ impl<A: Address> Key<A> {
         let facts = u32::from(segment.vlan & MAX_VLAN) | u32::from(segment.protocol) << PROTOCOL_SHIFT;
         let (facts, sender) =
             if is_anonymous { (facts | ANONYMOUS, segment.source_mac) } else { (facts, NOBODY) };
-        (Key { low: low.0, high: high.0, ports: [low.1, high.1], facts, sender }, from_low)
+        (
+            Key {
+                low: low.0,
+                high: high.0,
+                ports: u32::from(low.1) << 16 | u32::from(high.1),
+                facts,
+                sender,
+            },
+            from_low,
+        )
     }
 }
 
@@ -73,7 +83,8 @@ impl<A: Address> Key<A> {
 pub(super) struct Flow<A> {
     low: A,
     high: A,
-    ports: [u16; 2],
+    /// Of the low end and of the high end.
+    ports: u32,
     /// VLAN (12 bits), interface (6), protocol (8), handshake (3), and the three flags below.
     facts: u32,
     /// Control bits forward (12) and reverse (12), and the upper part of `handshake_low` (8).
@@ -144,8 +155,7 @@ impl<A: Address> Entry for Flow<A> {
     fn hash(key: &Key<A>, state: &impl BuildHasher) -> u64 {
         let mut hasher = state.build_hasher();
         A::hash_both(key.low, key.high, &mut hasher);
-        let [low, high] = key.ports.map(u64::from);
-        hasher.write_u64(low << 48 | high << 32 | u64::from(key.facts));
+        hasher.write_u64(u64::from(key.ports) << 32 | u64::from(key.facts));
         if key.facts & ANONYMOUS != 0 {
             hasher.write(&key.sender.0);
         }
@@ -252,7 +262,8 @@ impl<A: Address> Flow<A> {
 
     /// Originator and responder.
     pub(super) fn ends(&self) -> (Endpoint, Endpoint) {
-        let [low, high] = self.ports;
+        let [a, b, c, d] = self.ports.to_be_bytes();
+        let (low, high) = (u16::from_be_bytes([a, b]), u16::from_be_bytes([c, d]));
         let (low, high) = ((self.low.to_ip(), low), (self.high.to_ip(), high));
         if self.has(ORIGINATOR_IS_LOW) { (low, high) } else { (high, low) }
     }
