@@ -159,7 +159,7 @@ impl Engine {
         while self.finish_some(usize::MAX) {}
     }
 
-    /// Like [`Engine::finish`], and hands on the records a few thousand at a time, so that there need not be memory for
+    /// Like [`Engine::finish`], and hands on the records a thousand at a time, so that there need not be memory for
     /// all at once. It ends where `take` breaks.
     pub fn finish_into(&mut self, take: &mut dyn FnMut(Vec<Record>) -> ControlFlow<()>) {
         while self.finish_some(FLOWS_AT_ONCE) {
@@ -433,6 +433,6 @@ impl Seen<'_> {
 /// Frames of several interfaces, and of a merged file, may be so far out of order, nanoseconds.
 pub const MAX_STEP_BACK: u64 = 10 * SECOND;
 /// Flows that [`Engine::finish_into`] records at once.
-const FLOWS_AT_ONCE: usize = 4_096;
+const FLOWS_AT_ONCE: usize = 1_024;
 /// A tag that is not in the frame was on the wire.
 const TAG_OCTETS: u64 = 4;

@@ -35,19 +35,20 @@ pub(crate) struct Device {
     frames: u64,
     bytes: u64,
     reported: u64,
-    about: Box<About>,
-}
-
-/// What is known of a device beside its activity.
-#[derive(Debug, Default)]
-struct About {
-    addresses: Vec<IpAddr>,
     vendor: Option<&'static str>,
-    names: Names,
-    identity: Identity,
     router: Option<bool>,
     /// When what made it a router ceases to hold.
     router_until: u64,
+    /// Most stations say nothing of themselves.
+    about: Option<Box<About>>,
+}
+
+/// What a device says of itself.
+#[derive(Debug, Default)]
+struct About {
+    addresses: Vec<IpAddr>,
+    names: Names,
+    identity: Identity,
     services: BTreeSet<String>,
 }
 
@@ -161,28 +162,33 @@ impl Devices {
     /// The device uses an address.
     pub(crate) fn address(&mut self, key: &DeviceKey, address: IpAddr) {
         let Some(device) = self.get_mut(key) else { return };
-        if address.is_unspecified() || device.about.addresses.contains(&address) {
+        if address.is_unspecified() {
             return;
         }
-        if device.about.addresses.len() >= MAX_ADDRESSES {
-            device.about.addresses.remove(0);
+        let addresses = &mut device.about.get_or_insert_default().addresses;
+        if addresses.contains(&address) {
+            return;
         }
-        device.about.addresses.push(address);
+        if addresses.len() >= MAX_ADDRESSES {
+            addresses.remove(0);
+        }
+        addresses.push(address);
         device.changed = true;
     }
 
     /// The device says until when it is a router; no longer, where that is not after `now`.
     pub(crate) fn router(&mut self, key: &DeviceKey, until: u64, now: u64) {
         let Some(device) = self.get_mut(key) else { return };
-        device.about.router_until = until;
+        device.router_until = until;
         device.is_router(until > now);
     }
 
     /// The device offers a service of this type. Those that find no room are left out.
     pub(crate) fn service(&mut self, key: &DeviceKey, service: String) {
         let Some(device) = self.get_mut(key) else { return };
-        if device.about.services.len() < MAX_SERVICES {
-            device.changed |= device.about.services.insert(service);
+        let services = &mut device.about.get_or_insert_default().services;
+        if services.len() < MAX_SERVICES {
+            device.changed |= services.insert(service);
         }
     }
 
@@ -190,10 +196,11 @@ impl Devices {
     pub(crate) fn names(&mut self, key: &DeviceKey, names: Names) {
         let fingerprints = Arc::clone(&self.fingerprints);
         let Some(device) = self.get_mut(key) else { return };
-        let before = device.about.names.clone();
-        device.about.names.add(names);
-        if device.about.names != before {
-            device.about.identity = device.about.names.identity(&fingerprints);
+        let about = device.about.get_or_insert_default();
+        let before = about.names.clone();
+        about.names.add(names);
+        if about.names != before {
+            about.identity = about.names.identity(&fingerprints);
             device.changed = true;
         }
     }
@@ -201,7 +208,7 @@ impl Devices {
     /// Reports what is new about devices: changes at once, activity once in an interval, all at the end.
     pub(crate) fn report(&mut self, now: u64, all: bool, out: &mut Sink) {
         for device in self.entries.iter_mut() {
-            if device.about.router == Some(true) && device.about.router_until <= now {
+            if device.router == Some(true) && device.router_until <= now {
                 device.is_router(false);
             }
             let active = device.frames > 0 && (all || now.saturating_sub(device.reported) >= REPORT_INTERVAL);
@@ -269,7 +276,10 @@ impl Device {
             bytes: 0,
             reported: 0,
             changed: true,
-            about: Box::new(About { vendor: identify::vendor(key.1), ..About::default() }),
+            vendor: identify::vendor(key.1),
+            router: None,
+            router_until: 0,
+            about: None,
         }
     }
 
@@ -281,8 +291,8 @@ impl Device {
     }
 
     fn is_router(&mut self, router: bool) {
-        self.changed |= self.about.router != Some(router);
-        self.about.router = Some(router);
+        self.changed |= self.router != Some(router);
+        self.router = Some(router);
     }
 
     fn emit(&mut self, now: u64, out: &mut Sink) {
@@ -296,20 +306,22 @@ impl Device {
 
     fn record(&self, out: &Sink) -> Result<Record, Error> {
         let (vlan, mac) = &self.key;
-        let names = &self.about.names;
+        let nothing = About::default();
+        let about = self.about.as_deref().unwrap_or(&nothing);
+        let names = &about.names;
         let mut r = Record::new(Kind::Device);
         r.set(Field::DeviceMac, *mac)?;
         r.set_some(Field::DeviceVlan, super::tagged(*vlan))?;
         r.set(Field::DeviceInterface, out.interface(self.interface))?;
-        if !self.about.addresses.is_empty() {
-            r.set(Field::DeviceAddresses, self.about.addresses.iter().copied().collect::<Value>())?;
+        if !about.addresses.is_empty() {
+            r.set(Field::DeviceAddresses, about.addresses.iter().copied().collect::<Value>())?;
         }
         r.set_some(Field::DeviceHostname, names.hostname.as_deref())?;
         r.set_some(Field::DeviceFqdn, names.fqdn.as_deref())?;
-        r.set_some(Field::DeviceVendor, self.about.vendor)?;
+        r.set_some(Field::DeviceVendor, self.vendor)?;
         r.set(Field::DeviceLocallyAdministered, mac.is_locally_administered())?;
-        r.set_some(Field::DeviceOsClass, self.about.identity.os_class.as_deref())?;
-        r.set_some(Field::DeviceDeviceKind, self.about.identity.device_kind.as_deref())?;
+        r.set_some(Field::DeviceOsClass, about.identity.os_class.as_deref())?;
+        r.set_some(Field::DeviceDeviceKind, about.identity.device_kind.as_deref())?;
         r.set_some(Field::DeviceVendorClass, names.request.vendor_class.as_deref())?;
         if !names.request.parameters.is_empty() {
             let list = names.request.parameters.iter().copied();
@@ -319,9 +331,9 @@ impl Device {
         r.set(Field::DeviceLastSeen, Value::Time(self.last_seen))?;
         r.set(Field::DeviceFrames, self.frames)?;
         r.set(Field::DeviceBytes, self.bytes)?;
-        r.set_some(Field::DeviceRouter, self.about.router)?;
-        if !self.about.services.is_empty() {
-            let services = self.about.services.iter().map(String::as_str);
+        r.set_some(Field::DeviceRouter, self.router)?;
+        if !about.services.is_empty() {
+            let services = about.services.iter().map(String::as_str);
             r.set(Field::DeviceServiceTypes, services.collect::<Value>())?;
         }
         Ok(r)
