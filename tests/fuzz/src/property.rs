@@ -4,13 +4,15 @@
 //! - Reading again gives the same.
 //! - All that they read can be written down as JSON.
 //! - A fault lies within what was read.
+//! - What is read of a plain frame for its ends alone is what its packet says.
 //! - A cut is not a fault: of what is sound, any beginning gives [`Kind::NotCaptured`] and nothing else.
 
 use std::cell::RefCell;
 use std::sync::LazyLock;
 use std::time::{Duration, Instant};
 
-use headgate_wire::{Cursor, Kind, Link, Malformed, Packet, vlan};
+use headgate_wire::tcp::Flags;
+use headgate_wire::{Application, Cursor, Kind, Link, Malformed, Packet, Plain, Transport, vlan};
 use serde::Serialize;
 
 use super::protocols::Read;
@@ -40,9 +42,28 @@ pub fn frame(octets: &[u8], effort: Effort) {
             Some(link) => (*link, None),
             None => (Link::Ethernet, Some(vlan::Tag { tpid: 0x8100, tci: variant.into() })),
         };
-        put(out, &packet(link, Cursor::new(octets, wire_len, headgate_wire::Layer::Ethernet), tag));
+        let packet = packet(link, Cursor::new(octets, wire_len, headgate_wire::Layer::Ethernet), tag);
+        if let (Link::Ethernet, Some(plain)) = (link, headgate_wire::plain(octets, wire_len)) {
+            agree(&plain, packet.as_ref().ok());
+        }
+        put(out, &packet);
     };
     protocol(read, octets, effort);
+}
+
+fn agree(plain: &Plain, packet: Option<&(Packet<'_>, Option<Malformed>)>) {
+    let Some((packet, None)) = packet else { panic!("a plain frame is sound: {packet:?}") };
+    let addresses = (packet.source(), packet.destination(), packet.addresses());
+    let (ports, flags) = match &packet.transport {
+        Transport::Tcp(header) => ((header.source, header.destination), header.flags),
+        Transport::Udp(header) => ((header.source, header.destination), Flags::default()),
+        other => panic!("a plain frame is TCP or UDP: {other:?}"),
+    };
+    assert_eq!(addresses, (Some(plain.source_mac), Some(plain.destination_mac), Some(plain.addresses)));
+    assert_eq!((ports, flags), (plain.ports, plain.flags));
+    assert!(
+        packet.application == Application::None && packet.tunnel.is_none() && packet.encapsulation.is_none()
+    );
 }
 
 /// A whole frame, and the fault that it names beside those within its layers.

@@ -30,7 +30,9 @@ pub(super) fn read<'a>(mut cursor: Cursor<'a>, faults: &mut Faults) -> Attribute
             break;
         }
     }
-    parts.finish(&mut attributes, faults);
+    // What the capture cut may hold more parts.
+    let unseen = if cursor.is_cut() { cursor.wire_remaining() } else { 0 };
+    parts.finish(unseen, &mut attributes, faults);
     attributes
 }
 
@@ -161,11 +163,12 @@ impl<'a> Parts<'a> {
         Ok(())
     }
 
-    fn finish(self, attributes: &mut Attributes<'a>, faults: &mut Faults) {
+    fn finish(self, unseen: usize, attributes: &mut Attributes<'a>, faults: &mut Faults) {
         attributes.acct_input_octets = with_gigawords(self.input_octets, self.input_gigawords);
         attributes.acct_output_octets = with_gigawords(self.output_octets, self.output_gigawords);
         if let Some(first) = self.eap {
-            attributes.eap = faults.note(eap::parse_part(first.enter(Layer::Eap), self.eap_len));
+            attributes.eap =
+                faults.note(eap::parse_part(first.enter(Layer::Eap), self.eap_len.saturating_add(unseen)));
         }
     }
 }
