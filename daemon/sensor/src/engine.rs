@@ -6,20 +6,17 @@
 use std::ops::ControlFlow;
 
 use headgate_capture::Frame;
-use headgate_record::{Class, Field, Mac, Record, Treatment};
+use headgate_record::{Class, Field, Record};
 use headgate_rules::{Exclusion, Rules, filter};
 use headgate_service::config;
 use headgate_wire as wire;
 
-use crate::state::access::Access;
-use crate::state::announcement::{self, Origin};
+use self::tables::{Seen, Tables};
 use crate::state::counters::{Counters, Outcome};
-use crate::state::device::Devices;
-use crate::state::dhcp::Dhcp;
-use crate::state::flow::{Flows, Segment};
-use crate::state::ndp::Ndp;
-use crate::state::neighbor::{self, Neighbors};
+use crate::state::neighbor::Neighbors;
 use crate::state::{InterfaceNumber, REPORT_INTERVAL, SECOND, Sink};
+
+mod tables;
 
 /// Most interfaces of one sensor; frames of further ones are counted under the last.
 pub const MAX_INTERFACES: usize = 64;
@@ -35,15 +32,6 @@ pub struct Engine {
     next_tick: u64,
     next_account: u64,
     account_from: u64,
-}
-
-/// The tables that all interfaces share.
-struct Tables {
-    access: Access,
-    devices: Devices,
-    dhcp: Dhcp,
-    flows: Flows,
-    ndp: Ndp,
 }
 
 struct Interface {
@@ -261,30 +249,13 @@ impl Engine {
         if let Some(exclusion) = filter::exclusion(frame.bytes.len(), wire_length) {
             return Outcome::Excluded(exclusion);
         }
+        let seen = Seen { number: interface.number, time: frame.time_ns, bytes };
         let stripped = frame.tag.map(|tag| wire::vlan::Tag { tpid: tag.protocol, tci: tag.control });
         if frame.link == Frame::ETHERNET
             && self.rules.collect().exclusions().is_empty()
             && let Some(plain) = wire::plain(frame.bytes, frame.wire_len)
         {
-            let vlan = stripped.map_or(0, wire::vlan::Tag::vid);
-            let (source_mac, destination_mac) = (Mac(plain.source_mac.0), Mac(plain.destination_mac.0));
-            if !source_mac.is_group() {
-                let key = (vlan, source_mac);
-                self.tables.devices.frame(key, interface.number, frame.time_ns, bytes, &mut self.out);
-            }
-            let segment = Segment {
-                interface: interface.number,
-                vlan,
-                source_mac,
-                destination_mac,
-                source: (plain.addresses.0, plain.ports.0),
-                destination: (plain.addresses.1, plain.ports.1),
-                protocol: plain.protocol,
-                flags: plain.flags.0,
-                time: frame.time_ns,
-                bytes,
-            };
-            self.tables.flows.packet(&segment, &mut self.out);
+            self.tables.plain(seen, &plain, stripped.map_or(0, wire::vlan::Tag::vid), &mut self.out);
             return Outcome::Used;
         }
         let Some(link) = wire::Link::from_linktype(frame.link) else { return Outcome::Unread };
@@ -295,84 +266,11 @@ impl Engine {
         if let Some(exclusion) = self.rules.collect().exclusions().judge(&packet) {
             return Outcome::Excluded(exclusion);
         }
-        let seen = Seen { packet: &packet, time: frame.time_ns, bytes, vlan: packet.vlan().unwrap_or(0) };
         if !matches!(packet.application, wire::Application::None) {
             interface.counters.link.count(&packet.application);
         }
-        // Not every link has addresses; then there is no device to speak of.
-        let source = Mac(packet.source().unwrap_or_default().0);
-        if packet.source().is_some() && !source.is_group() {
-            self.tables.devices.frame((seen.vlan, source), interface.number, seen.time, bytes, &mut self.out);
-        }
-        if let wire::Application::Discovery(_, Some(message)) = &packet.application
-            && self.rules.collect().treatment(Field::DeviceServiceTypes) != Treatment::Drop
-        {
-            for service in &message.announced {
-                self.tables.devices.service(&(seen.vlan, source), service.to_string());
-            }
-        }
-        let from = Origin { interface: &interface.name, number: interface.number, vlan: seen.vlan, source };
-        if matches!(packet.application, wire::Application::Radius(_)) {
-            self.tables.access.packet(from, &packet, seen.time, &mut self.out);
-        }
-        let used = match &packet.network {
-            wire::Network::Eapol(_) | wire::Network::Bpdu(_) => {
-                self.tables.access.packet(from, &packet, seen.time, &mut self.out)
-            }
-            wire::Network::Lldp(_)
-            | wire::Network::Cdp(_)
-            | wire::Network::Edp(_)
-            | wire::Network::Fdp(_)
-            | wire::Network::Sonmp(_) => {
-                let announcement = match &packet.network {
-                    wire::Network::Lldp(lldpdu) => neighbor::lldp(from, lldpdu),
-                    wire::Network::Cdp(message) => announcement::cdp(from, message),
-                    wire::Network::Edp(message) => announcement::edp(from, message),
-                    wire::Network::Fdp(message) => announcement::fdp(from, message),
-                    wire::Network::Sonmp(message) => announcement::sonmp(from, message),
-                    _ => None,
-                };
-                interface.neighbors.announced(announcement, seen.time, &mut self.out)
-            }
-            wire::Network::Arp(arp) => {
-                if let Some(arp) = arp.addresses {
-                    let sender = Mac(arp.sender_hardware.0);
-                    self.tables.devices.address(&(seen.vlan, sender), arp.sender_protocol.into());
-                }
-                arp.addresses.is_some()
-            }
-            wire::Network::Ipv4(header) => {
-                seen.ip(interface, source, header.protocol, &mut self.tables.flows, &mut self.out);
-                if let wire::Application::Dhcpv4(message) = &packet.application {
-                    self.tables.dhcp.message(
-                        interface.number,
-                        seen.vlan,
-                        message,
-                        seen.time,
-                        &mut self.tables.devices,
-                        &mut self.out,
-                    );
-                }
-                true
-            }
-            wire::Network::Ipv6(header) => {
-                seen.ip(interface, source, header.protocol, &mut self.tables.flows, &mut self.out);
-                let devices = &mut self.tables.devices;
-                match &packet.application {
-                    wire::Application::Ndp(message) => {
-                        self.tables.ndp.message(from, header, message, seen.time, devices);
-                    }
-                    wire::Application::Dhcpv6(message) => {
-                        let to = packet.destination().map(|mac| Mac(mac.0));
-                        let rest = (devices, &mut self.out);
-                        self.tables.dhcp.message_v6(from, to, header, message, seen.time, rest);
-                    }
-                    _ => {}
-                }
-                true
-            }
-            _ => false,
-        };
+        let at = (interface.name.as_str(), &mut interface.neighbors);
+        let used = self.tables.packet(seen, &packet, at, self.rules.collect(), &mut self.out);
         // A part that the filter cut away is not a fault of the frame.
         let fault = packet.malformed.filter(|m| m.kind != wire::Kind::NotCaptured);
         match (used, fault) {
@@ -381,52 +279,6 @@ impl Engine {
             (false, None) => Outcome::Unread,
             (false, Some(_)) => Outcome::Malformed,
         }
-    }
-}
-
-impl Tables {
-    fn new(rules: &Rules, config: &config::Headgate) -> Self {
-        let nanoseconds = |d: std::time::Duration| u64::try_from(d.as_nanos()).unwrap_or(u64::MAX);
-        let idle = nanoseconds(config.flows.idle_timeout.seconds());
-        let active = nanoseconds(config.flows.active_timeout.seconds());
-        Tables {
-            access: Access::new(rules),
-            devices: Devices::new(config.tables.devices.count(), rules.fingerprints().clone()),
-            dhcp: Dhcp::new(config.tables.leases.count(), config.tables.exchanges.count()),
-            flows: Flows::new(config.tables.flows.count(), idle, active),
-            ndp: Ndp::new(),
-        }
-    }
-}
-
-struct Seen<'a> {
-    packet: &'a wire::Packet<'a>,
-    time: u64,
-    bytes: u64,
-    vlan: u16,
-}
-
-impl Seen<'_> {
-    fn ip(&self, interface: &Interface, source_mac: Mac, protocol: u8, flows: &mut Flows, out: &mut Sink) {
-        let Some((source, destination)) = self.packet.addresses() else { return };
-        let (ports, flags) = match &self.packet.transport {
-            wire::Transport::Tcp(tcp) => ((tcp.source, tcp.destination), tcp.flags.0),
-            wire::Transport::Udp(udp) => ((udp.source, udp.destination), 0),
-            _ => ((0, 0), 0),
-        };
-        let segment = Segment {
-            interface: interface.number,
-            vlan: self.vlan,
-            source_mac,
-            destination_mac: Mac(self.packet.destination().unwrap_or_default().0),
-            source: (source, ports.0),
-            destination: (destination, ports.1),
-            protocol,
-            flags,
-            time: self.time,
-            bytes: self.bytes,
-        };
-        flows.packet(&segment, out);
     }
 }
 

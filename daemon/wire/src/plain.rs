@@ -69,3 +69,40 @@ pub fn plain(bytes: &[u8], wire_len: u32) -> Option<Plain> {
     let (source_mac, destination_mac) = (link.source, link.destination);
     Some(Plain { source_mac, destination_mac, addresses, protocol, ports, flags })
 }
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+    use crate::{Application, Network, Packet, Transport};
+
+    /// A frame is read as plain exactly when it is, and then says what the packet says.
+    pub(crate) fn agree(plain: Option<Plain>, read: &Packet<'_>) {
+        let sound = read.malformed.is_none() && read.encapsulation.is_none() && read.tunnel.is_none();
+        let is_bare = read.tags.len() == 1 && matches!(read.application, Application::None);
+        let protocol = match &read.network {
+            Network::Ipv4(header) if !header.has_options() && !header.is_fragment() => Some(header.protocol),
+            Network::Ipv6(header) if !header.has_extensions() => Some(header.protocol),
+            _ => None,
+        };
+        let ends = match &read.transport {
+            Transport::Tcp(header) => Some(((header.source, header.destination), header.flags)),
+            Transport::Udp(header) => Some(((header.source, header.destination), tcp::Flags::default())),
+            _ => None,
+        };
+        let expected = match (protocol, ends) {
+            (Some(protocol), Some((ports, flags))) if sound && is_bare => Some(Plain {
+                source_mac: read.source().unwrap(),
+                destination_mac: read.destination().unwrap(),
+                addresses: read.addresses().unwrap(),
+                protocol,
+                ports,
+                flags,
+            }),
+            _ => None,
+        };
+        // Ports of the other family's applications are left to the packet.
+        if plain.is_some() || !expected.is_some_and(|e| packet::is_read_on(e.ports.0, e.ports.1)) {
+            assert_eq!(plain, expected, "{read:?}");
+        }
+    }
+}

@@ -419,7 +419,7 @@ fn exercise(bytes: &[u8], wire_len: u32) {
     if let Some(malformed) = packet.malformed {
         assert!(usize::try_from(malformed.offset).unwrap() <= bytes.len());
     }
-    agree(crate::plain(bytes, wire_len), &packet);
+    crate::plain::tests::agree(crate::plain(bytes, wire_len), &packet);
     // Everything is shown once, so that no accessor is left out.
     let _ = (packet.vlan(), packet.addresses(), packet.is_understood(), format!("{packet:?}"));
     if let Network::Lldp(a) = &packet.network {
@@ -432,37 +432,6 @@ fn exercise(bytes: &[u8], wire_len: u32) {
     if let Application::Dhcpv4(m) = &packet.application {
         let _ = (m.mac(), m.options.client_identifier.as_ref().map(|c| c.iaid_and_duid().is_some()));
         let _ = m.options.relay_agent.as_ref().map(|r| r.sub_options.len());
-    }
-}
-
-/// A frame is read as plain exactly when it is, and then says what the packet says.
-fn agree(plain: Option<crate::Plain>, packet: &Packet<'_>) {
-    let sound = packet.malformed.is_none() && packet.encapsulation.is_none() && packet.tunnel.is_none();
-    let is_bare = packet.tags.len() == 1 && matches!(packet.application, Application::None);
-    let protocol = match &packet.network {
-        Network::Ipv4(header) if !header.has_options() && !header.is_fragment() => Some(header.protocol),
-        Network::Ipv6(header) if !header.has_extensions() => Some(header.protocol),
-        _ => None,
-    };
-    let ends = match &packet.transport {
-        Transport::Tcp(header) => Some(((header.source, header.destination), header.flags)),
-        Transport::Udp(header) => Some(((header.source, header.destination), tcp::Flags::default())),
-        _ => None,
-    };
-    let expected = match (protocol, ends) {
-        (Some(protocol), Some((ports, flags))) if sound && is_bare => Some(crate::Plain {
-            source_mac: packet.source().unwrap(),
-            destination_mac: packet.destination().unwrap(),
-            addresses: packet.addresses().unwrap(),
-            protocol,
-            ports,
-            flags,
-        }),
-        _ => None,
-    };
-    // Ports of the other family's applications are left to the packet.
-    if plain.is_some() || !expected.is_some_and(|e| is_read_on(e.ports.0, e.ports.1)) {
-        assert_eq!(plain, expected, "{packet:?}");
     }
 }
 

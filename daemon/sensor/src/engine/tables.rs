@@ -1,0 +1,192 @@
+//! What a frame tells, and to which table.
+
+use headgate_record::{Field, Mac, Treatment};
+use headgate_rules::{CollectGate, Rules};
+use headgate_service::config;
+use headgate_wire as wire;
+
+use crate::state::access::Access;
+use crate::state::announcement::{self, Origin};
+use crate::state::device::Devices;
+use crate::state::dhcp::Dhcp;
+use crate::state::flow::{Flows, Segment};
+use crate::state::ndp::Ndp;
+use crate::state::neighbor::{self, Neighbors};
+use crate::state::{InterfaceNumber, Sink};
+
+/// The tables that all interfaces share.
+pub(super) struct Tables {
+    pub(super) access: Access,
+    pub(super) devices: Devices,
+    pub(super) dhcp: Dhcp,
+    pub(super) flows: Flows,
+    pub(super) ndp: Ndp,
+}
+
+/// A frame, beside what it says: its interface, its time and its octets on the wire.
+#[derive(Clone, Copy)]
+pub(super) struct Seen {
+    pub(super) number: InterfaceNumber,
+    pub(super) time: u64,
+    pub(super) bytes: u64,
+}
+
+impl Tables {
+    pub(super) fn new(rules: &Rules, config: &config::Headgate) -> Self {
+        let nanoseconds = |d: std::time::Duration| u64::try_from(d.as_nanos()).unwrap_or(u64::MAX);
+        let idle = nanoseconds(config.flows.idle_timeout.seconds());
+        let active = nanoseconds(config.flows.active_timeout.seconds());
+        Tables {
+            access: Access::new(rules),
+            devices: Devices::new(config.tables.devices.count(), rules.fingerprints().clone()),
+            dhcp: Dhcp::new(config.tables.leases.count(), config.tables.exchanges.count()),
+            flows: Flows::new(config.tables.flows.count(), idle, active),
+            ndp: Ndp::new(),
+        }
+    }
+
+    /// A frame that says nothing beyond its ends. `vlan` is 0 when untagged.
+    #[inline(always)]
+    pub(super) fn plain(&mut self, seen: Seen, plain: &wire::Plain, vlan: u16, out: &mut Sink) {
+        let (source_mac, destination_mac) = (Mac(plain.source_mac.0), Mac(plain.destination_mac.0));
+        if !source_mac.is_group() {
+            self.devices.frame((vlan, source_mac), seen.number, seen.time, seen.bytes, out);
+        }
+        let segment = Segment {
+            interface: seen.number,
+            vlan,
+            source_mac,
+            destination_mac,
+            source: (plain.addresses.0, plain.ports.0),
+            destination: (plain.addresses.1, plain.ports.1),
+            protocol: plain.protocol,
+            flags: plain.flags.0,
+            time: seen.time,
+            bytes: seen.bytes,
+        };
+        self.flows.packet(&segment, out);
+    }
+
+    /// Any other frame that was read. `interface` is the name of its interface, and the neighbours there. Returns
+    /// whether something of it was used.
+    pub(super) fn packet(
+        &mut self,
+        seen: Seen,
+        packet: &wire::Packet<'_>,
+        interface: (&str, &mut Neighbors),
+        collect: &CollectGate,
+        out: &mut Sink,
+    ) -> bool {
+        let (name, neighbors) = interface;
+        let vlan = packet.vlan().unwrap_or(0);
+        // Not every link has addresses; then there is no device to speak of.
+        let source = Mac(packet.source().unwrap_or_default().0);
+        if packet.source().is_some() && !source.is_group() {
+            self.devices.frame((vlan, source), seen.number, seen.time, seen.bytes, out);
+        }
+        let from = Origin { interface: name, number: seen.number, vlan, source };
+        match &packet.network {
+            wire::Network::Eapol(_) | wire::Network::Bpdu(_) => {
+                self.access.packet(from, packet, seen.time, out)
+            }
+            wire::Network::Lldp(_)
+            | wire::Network::Cdp(_)
+            | wire::Network::Edp(_)
+            | wire::Network::Fdp(_)
+            | wire::Network::Sonmp(_) => {
+                let announcement = match &packet.network {
+                    wire::Network::Lldp(lldpdu) => neighbor::lldp(from, lldpdu),
+                    wire::Network::Cdp(message) => announcement::cdp(from, message),
+                    wire::Network::Edp(message) => announcement::edp(from, message),
+                    wire::Network::Fdp(message) => announcement::fdp(from, message),
+                    wire::Network::Sonmp(message) => announcement::sonmp(from, message),
+                    _ => None,
+                };
+                neighbors.announced(announcement, seen.time, out)
+            }
+            wire::Network::Arp(arp) => {
+                if let Some(arp) = arp.addresses {
+                    let sender = Mac(arp.sender_hardware.0);
+                    self.devices.address(&(vlan, sender), arp.sender_protocol.into());
+                }
+                arp.addresses.is_some()
+            }
+            wire::Network::Ipv4(header) => {
+                self.segment(seen, packet, from, header.protocol, out);
+                self.application(seen, packet, from, collect, out);
+                true
+            }
+            wire::Network::Ipv6(header) => {
+                self.segment(seen, packet, from, header.protocol, out);
+                self.application(seen, packet, from, collect, out);
+                true
+            }
+            _ => false,
+        }
+    }
+
+    /// A packet is part of a flow.
+    fn segment(
+        &mut self,
+        seen: Seen,
+        packet: &wire::Packet<'_>,
+        from: Origin<'_>,
+        protocol: u8,
+        out: &mut Sink,
+    ) {
+        let Some((source, destination)) = packet.addresses() else { return };
+        let (ports, flags) = match &packet.transport {
+            wire::Transport::Tcp(tcp) => ((tcp.source, tcp.destination), tcp.flags.0),
+            wire::Transport::Udp(udp) => ((udp.source, udp.destination), 0),
+            _ => ((0, 0), 0),
+        };
+        let segment = Segment {
+            interface: seen.number,
+            vlan: from.vlan,
+            source_mac: from.source,
+            destination_mac: Mac(packet.destination().unwrap_or_default().0),
+            source: (source, ports.0),
+            destination: (destination, ports.1),
+            protocol,
+            flags,
+            time: seen.time,
+            bytes: seen.bytes,
+        };
+        self.flows.packet(&segment, out);
+    }
+
+    /// What an IP packet carries.
+    fn application(
+        &mut self,
+        seen: Seen,
+        packet: &wire::Packet<'_>,
+        from: Origin<'_>,
+        collect: &CollectGate,
+        out: &mut Sink,
+    ) {
+        match (&packet.network, &packet.application) {
+            (_, wire::Application::Dhcpv4(message)) => {
+                let devices = &mut self.devices;
+                self.dhcp.message(seen.number, from.vlan, message, seen.time, devices, out);
+            }
+            (wire::Network::Ipv6(header), wire::Application::Dhcpv6(message)) => {
+                let to = packet.destination().map(|mac| Mac(mac.0));
+                self.dhcp.message_v6(from, to, header, message, seen.time, (&mut self.devices, out));
+            }
+            (wire::Network::Ipv6(header), wire::Application::Ndp(message)) => {
+                self.ndp.message(from, header, message, seen.time, &mut self.devices);
+            }
+            (_, wire::Application::Radius(_)) => {
+                self.access.packet(from, packet, seen.time, out);
+            }
+            (_, wire::Application::Discovery(_, Some(message)))
+                if collect.treatment(Field::DeviceServiceTypes) != Treatment::Drop =>
+            {
+                for service in &message.announced {
+                    self.devices.service(&(from.vlan, from.source), service.to_string());
+                }
+            }
+            _ => {}
+        }
+    }
+}
