@@ -8,8 +8,8 @@ pub(crate) const ETHERTYPE_IPV6: u16 = 0x86dd;
 /// EAP over LANs (IEEE 802.1X-2020, 11.1.4).
 pub(crate) const ETHERTYPE_EAPOL: u16 = 0x888e;
 pub(crate) const ETHERTYPE_LLDP: u16 = 0x88cc;
-/// IEEE 802.1Q C-tag and S-tag, and the S-tag of equipment older than IEEE 802.1ad.
-pub(crate) const TAGS: [u16; 3] = [0x8100, 0x88a8, 0x9100];
+/// IEEE 802.1Q C-tag and S-tag, and the S-tags of equipment older than IEEE 802.1ad.
+pub(crate) const TAGS: [u16; 5] = [0x8100, 0x88a8, 0x9100, 0x9200, 0x9300];
 
 /// Most octets of an LLC frame: a type field up to here is its length (IEEE 802.3-2018, 3.2.6).
 pub(crate) const MAX_LLC: u16 = 1500;
@@ -49,8 +49,8 @@ pub(crate) const IP_ICMPV6: u8 = 58;
 /// Extension headers of IPv6 (IANA): hop-by-hop, routing, fragment, authentication, destination options,
 /// mobility, HIP, shim6.
 pub(crate) const IPV6_EXTENSIONS: [u8; 8] = [0, 43, 44, 51, 60, 135, 139, 140];
-/// Those of which one is stepped over: hop-by-hop, routing, destination options.
-pub(crate) const IPV6_STEPPED_OVER: [u8; 3] = [0, 43, 60];
+pub(crate) const IPV6_FRAGMENT: u8 = 44;
+pub(crate) const IP_AUTHENTICATION: u8 = 51;
 
 /// Query, reports of versions 1 to 3, and leave (RFC 3376, 4): the others with this IP protocol are no
 /// group membership.

@@ -195,13 +195,9 @@ impl Exclusions {
     fn has_transport(&self, packet: &wire::Packet<'_>) -> bool {
         let (version, number) = match &packet.network {
             wire::Network::Ipv4(header) => (IpVersion::V4, header.protocol),
-            // The filter steps over one extension header. What is behind more, or behind one of a fragment,
-            // may be what is excluded.
+            // What is behind extension headers that are not read may be what is excluded.
             wire::Network::Ipv6(header)
-                if self.is_by_ip_protocol()
-                    && (header.extensions > 1
-                        || header.fragment.is_some()
-                        || IPV6_EXTENSIONS.contains(&header.protocol)) =>
+                if self.is_by_ip_protocol() && IPV6_EXTENSIONS.contains(&header.protocol) =>
             {
                 return true;
             }

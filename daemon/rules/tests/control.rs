@@ -95,6 +95,9 @@ fn radius(code: u8, length: u16) -> Vec<u8> {
 /// Hop-by-hop options with a router alert for multicast listener discovery (RFC 2711).
 const ROUTER_ALERT: [u8; 8] = [58, 0, 5, 2, 0, 0, 1, 0];
 
+/// An option header behind its next header: no more than padding (RFC 8200, 4.2).
+const PADDING: [u8; 7] = [0, 1, 4, 0, 0, 0, 0];
+
 fn all() -> Vec<Control> {
     use Layer::{Ethernet, Ip, Llc};
     let secret = SECRET.to_vec();
@@ -151,10 +154,64 @@ fn all() -> Vec<Control> {
             Ip,
         ),
         with("router renumbering", ipv6(58, &[138; 8], 8 + n), &secret, &["icmpv6", "ip/58"], Ip),
+        // Extension headers: hop-by-hop and destination options, authentication, fragments.
         with(
             "two extension headers",
-            ipv6(0, &[60, 0, 1, 4, 0, 0, 0, 0], 60),
-            &[&[58, 0, 1, 4, 0, 0, 0, 0][..], &[135; 24], SECRET].concat(),
+            ipv6(0, &[&[60][..], &PADDING, &[58], &PADDING, &[138; 8]].concat(), 24 + n),
+            &secret,
+            &["icmpv6", "ip/58"],
+            Ip,
+        ),
+        with(
+            "eight extension headers",
+            ipv6(
+                60,
+                &[&[60][..], &PADDING]
+                    .concat()
+                    .repeat(7)
+                    .into_iter()
+                    .chain([6])
+                    .chain(PADDING)
+                    .chain([0x50; 20])
+                    .collect::<Vec<_>>(),
+                84 + n,
+            ),
+            &secret,
+            &["tcp", "ip/6"],
+            Ip,
+        ),
+        with(
+            "nine extension headers",
+            ipv6(60, &[&[60][..], &PADDING].concat().repeat(8), 92 + n),
+            &[&[6][..], &PADDING, &[0x50; 20], SECRET].concat(),
+            ABOVE_IP,
+            Ip,
+        ),
+        with(
+            "an authentication header",
+            ipv6(51, &[&[17, 4][..], &[0; 22], &udp(40_000, 53, &[], n)].concat(), 32 + n),
+            &secret,
+            &["udp", "udp/53", "ip/17"],
+            Ip,
+        ),
+        with(
+            "a first fragment",
+            ipv6(44, &[&[17, 0, 0, 1, 0, 0, 0, 9][..], &udp(40_000, 53, &[], n)].concat(), 16 + n),
+            &secret,
+            &["udp", "udp/53", "ip/17"],
+            Ip,
+        ),
+        with(
+            "a later fragment",
+            ipv6(44, &[17, 0, 0x01, 0x08, 0, 0, 0, 9], 8 + n),
+            &secret,
+            &["udp", "ip/17"],
+            Ip,
+        ),
+        with(
+            "a later fragment of options",
+            ipv6(44, &[60, 0, 0x01, 0x08, 0, 0, 0, 9], 8 + n),
+            &secret,
             ABOVE_IP,
             Ip,
         ),
@@ -199,7 +256,7 @@ fn rules(text: &str) -> Rules {
 fn what_may_be_kept_is_kept_and_nothing_behind_it() {
     let rules = rules("");
     for control in all() {
-        for tags in [&[][..], &[20], &[20, 30]] {
+        for tags in [&[][..], &[20], &[20, 30], &[1, 2, 3, 4, 5]] {
             let frame = control.frame(tags);
             let kept = rules.filter().run(&frame, None);
             assert_eq!(kept, control.tagged(tags).len(), "{} {tags:?}", control.what);
@@ -217,7 +274,7 @@ proptest! {
     #[test]
     fn what_excludes_a_control_frame_is_its_first_reason(
         control in select(all()),
-        tags in prop::collection::vec(select(vec![10u16, 20]), 0..3),
+        tags in prop::collection::vec(select(vec![10u16, 20]), 0..=5),
         words in subsequence([AT_ETHERNET, ABOVE_IP].concat(), 0..4),
         (by_vlan, by_mac, by_prefix) in any::<(bool, bool, bool)>(),
     ) {

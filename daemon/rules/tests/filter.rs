@@ -134,7 +134,7 @@ fn any_shape() -> impl Strategy<Value = Shape> {
         [2, 0, 0, 0, 0, 1],
         [0xff; 6],
     ]);
-    let tags = prop::collection::vec(prop::sample::select(vec![0u16, 10, 20, 150]), 0..=2);
+    let tags = prop::collection::vec(prop::sample::select(vec![0u16, 10, 20, 150]), 0..=5);
     let protocol = prop::sample::select(vec![1u8, 6, 17, 47, 58]);
     let port = prop::sample::select(vec![22u16, 53, 80, 443, 40_000]);
     (
@@ -285,7 +285,7 @@ fn the_whole_rule_language_fits_the_kernel() {
     let list = |items: Vec<String>| items.iter().map(|i| format!("\"{i}\"")).collect::<Vec<_>>().join(", ");
     let text = format!(
         "[exclude]\nvlans = [{}]\nmacs = [{}]\nprefixes = [{}]\nprotocols = [{}]\n",
-        list((0..64).map(|n| (n * 2).to_string()).collect()),
+        list((0..64).map(|n| format!("{}-{}", n * 3, n * 3 + 1)).collect()),
         list((0..64).map(|n| format!("00:1b:21:00:01:{n:02x}")).collect()),
         list((0..64).map(|n| format!("2001:db8:{n}::/64")).collect()),
         list((0..64).map(|n| format!("tcp/{}", n + 1)).collect()),

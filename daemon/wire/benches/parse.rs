@@ -5,7 +5,7 @@
 use std::hint::black_box;
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
-use headgate_wire::{Link, parse};
+use headgate_wire::{Link, parse, plain};
 
 fn frames() -> Vec<(&'static str, Vec<u8>)> {
     let ethernet = |ethertype: u16, payload: &[u8]| {
@@ -67,6 +67,11 @@ fn frame(c: &mut Criterion) {
                 parse(Link::Ethernet, black_box(&frame), None, wire_len).map(|p| p.malformed.is_some())
             });
         });
+        if plain(&frame, wire_len).is_some() {
+            group.bench_function(format!("headgate-plain/{name}"), |b| {
+                b.iter(|| plain(black_box(&frame), wire_len));
+            });
+        }
         group.bench_function(format!("etherparse/{name}"), |b| {
             b.iter(|| {
                 etherparse::PacketHeaders::from_ethernet_slice(black_box(&frame)).map(|p| p.net.is_some())

@@ -1,7 +1,4 @@
 //! VLAN tags: customer and service tags (IEEE 802.1Q-2018, 9).
-//!
-//! The kernel filter of the sensor knows the first three of the five TPIDs, and two tags in the frame:
-//! of frames with others it keeps what it keeps of unknown protocols.
 
 use arrayvec::ArrayVec;
 

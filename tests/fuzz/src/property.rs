@@ -9,10 +9,11 @@
 
 use std::cell::RefCell;
 use std::sync::LazyLock;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use headgate_wire::tcp::Flags;
 use headgate_wire::{Application, Cursor, Kind, Link, Malformed, Packet, Plain, Transport, vlan};
+use rustix::time::{ClockId, clock_gettime};
 use serde::Serialize;
 
 use super::protocols::Read;
@@ -153,15 +154,21 @@ pub(super) fn in_time(octets: usize, mut f: impl FnMut()) {
     let limit = MAX_TIME * u32::try_from(octets.div_ceil(1024).max(1)).unwrap_or(u32::MAX);
     let mut tries = 0;
     loop {
-        let started = Instant::now();
+        let started = thread_time();
         f();
         tries += 1;
-        if !*WANTED || started.elapsed() <= limit {
+        if !*WANTED || thread_time().saturating_sub(started) <= limit {
             return;
         }
-        // Others may use the processor too: the fastest counts.
+        // An interrupt counts as this thread's time, too: the fastest counts.
         assert!(tries < MAX_TRIES, "{octets} octets take longer than {limit:?} each time");
     }
+}
+
+/// How long this thread has had a processor.
+fn thread_time() -> Duration {
+    let time = clock_gettime(ClockId::ThreadCPUTime);
+    Duration::try_from(time).unwrap_or_default()
 }
 
 thread_local! {

@@ -45,7 +45,6 @@ struct Compiler<'a> {
 }
 
 struct Excluded {
-    vlan: Label,
     mac: Label,
     prefix: Label,
     protocol: Label,
@@ -53,45 +52,35 @@ struct Excluded {
 
 impl Excluded {
     fn new(a: &mut Assembler) -> Self {
-        Excluded { vlan: a.label(), mac: a.label(), prefix: a.label(), protocol: a.label() }
+        Excluded { mac: a.label(), prefix: a.label(), protocol: a.label() }
     }
 }
 
 impl Compiler<'_> {
-    /// Ethernet (IEEE 802.3) and up to two VLAN tags in the frame; the outermost is normally beside it.
+    /// Ethernet (IEEE 802.3) and the VLAN tags in the frame; the outermost is normally beside it.
     fn link(&self, a: &mut Assembler) {
-        let whole_headers = a.label();
+        let [whole_headers, layer_3] = [a.label(), a.label()];
         // The kernel wants every scratch word written before it is read, on every path and even past a return.
         a.op(op::LDX_IMM, 0).op(op::STX, LAYER_4).op(op::STX, ETHERTYPE);
         a.need(ETHERNET, whole_headers);
         self.beside_tag(a);
-        let [tagged_once, tagged_twice] = [a.label(), a.label()];
-        let layer_3 = a.label();
         // VLANs of all tags come before addresses, as in Exclusions::judge.
-        a.op(op::LD_H_ABS, 12).op(op::ST, ETHERTYPE);
-        when_tag(a, tagged_once);
-        a.op(op::LDX_IMM, ETHERNET).jump(layer_3);
+        a.op(op::LDX_IMM, ETHERNET).op(op::LD_H_ABS, ETHERNET - 2).op(op::ST, ETHERTYPE);
+        // What most frames are, before what few are.
+        a.when(op::JEQ_K, ETHERTYPE_IPV4.into(), layer_3).when(op::JEQ_K, ETHERTYPE_IPV6.into(), layer_3);
+        for tag in (0..MAX_TAGS).map(|before| ETHERNET + TAG * before) {
+            let tagged = a.label();
+            when_tag(a, tagged);
+            a.jump(layer_3);
+            // A tag that is cut: its frame ends with it, but may still be excluded by address.
+            a.place(tagged).need(TAG, layer_3);
+            self.vlans(a, |a| {
+                a.op(op::LD_H_ABS, tag);
+            });
+            a.op(op::LDX_IMM, tag + TAG).op(op::LD_H_ABS, tag + 2).op(op::ST, ETHERTYPE);
+        }
+        a.jump(layer_3);
 
-        let cut_tag = a.label();
-        a.place(tagged_once).op(op::LDX_IMM, ETHERNET).need(TAG, cut_tag);
-        self.vlans(a, |a| {
-            a.op(op::LD_H_ABS, 14);
-        });
-        a.op(op::LD_H_ABS, 16).op(op::ST, ETHERTYPE);
-        when_tag(a, tagged_twice);
-        a.op(op::LDX_IMM, ETHERNET + TAG).jump(layer_3);
-
-        a.place(tagged_twice).op(op::LDX_IMM, ETHERNET + TAG).need(TAG, cut_tag);
-        self.vlans(a, |a| {
-            a.op(op::LD_H_ABS, 18);
-        });
-        a.op(op::LD_H_ABS, 20).op(op::ST, ETHERTYPE);
-        a.op(op::LDX_IMM, ETHERNET + 2 * TAG).jump(layer_3);
-
-        // A tag that is cut: its frame ends with it, but may still be excluded by address.
-        a.place(cut_tag);
-        self.macs(a);
-        a.jump(self.keep_x);
         a.place(whole_headers).keep(ETHERNET);
 
         a.place(layer_3);
@@ -118,11 +107,18 @@ impl Compiler<'_> {
         }
         load(a);
         a.op(op::AND_K, 0x0fff);
+        // The end is near, so that no jump to it is long: this stands in the program once for each tag.
+        let [excluded, other] = [a.label(), a.label()];
         for (first, last) in &self.exclusions.vlans {
+            if first == last {
+                a.when(op::JEQ_K, (*first).into(), excluded);
+                continue;
+            }
             let next = a.label();
-            a.unless(op::JGE_K, (*first).into(), next).unless(op::JGT_K, (*last).into(), self.excluded.vlan);
+            a.unless(op::JGE_K, (*first).into(), next).unless(op::JGT_K, (*last).into(), excluded);
             a.place(next);
         }
+        a.jump(other).place(excluded).keep(reason(Exclusion::Vlan)).place(other);
     }
 
     fn macs(&self, a: &mut Assembler) {
@@ -184,7 +180,6 @@ impl Compiler<'_> {
     fn ends(&self, a: &mut Assembler) {
         a.place(self.keep_x).keep_x(0);
         a.place(self.keep_all).keep(WHOLE_FRAME);
-        a.place(self.excluded.vlan).keep(reason(Exclusion::Vlan));
         a.place(self.excluded.mac).keep(reason(Exclusion::Mac));
         a.place(self.excluded.prefix).keep(reason(Exclusion::Prefix));
         a.place(self.excluded.protocol).keep(reason(Exclusion::Protocol));
@@ -199,6 +194,8 @@ fn when_tag(a: &mut Assembler, target: Label) {
 
 const ETHERNET: u32 = 14;
 const TAG: u32 = 4;
+/// Most tags in a frame that are looked behind; with the one beside it no fewer than are read.
+const MAX_TAGS: u32 = 5;
 /// More than any frame has.
 const WHOLE_FRAME: u32 = u32::MAX;
 /// Scratch word: offset of the transport layer.

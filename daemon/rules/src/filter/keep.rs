@@ -12,8 +12,8 @@ use super::program::VlanTag;
 use super::reason::reason;
 use crate::control::{
     ETHERTYPE_ARP, ETHERTYPE_EAPOL, ETHERTYPE_IPV4, ETHERTYPE_IPV6, ETHERTYPE_LLDP, ICMPV6_MLD_REPORT,
-    ICMPV6_WHOLE, IGMP_WHOLE, IP_ICMP, IP_ICMPV6, IP_IGMP, IP_TCP, IP_UDP, IPV6_EXTENSIONS,
-    IPV6_STEPPED_OVER, MAX_LLC, TAGS,
+    ICMPV6_WHOLE, IGMP_WHOLE, IP_AUTHENTICATION, IP_ICMP, IP_ICMPV6, IP_IGMP, IP_TCP, IP_UDP,
+    IPV6_EXTENSIONS, IPV6_FRAGMENT, MAX_LLC, TAGS,
 };
 use crate::exclude::{Exclusion, Exclusions, IpVersion};
 
@@ -135,16 +135,29 @@ impl Keep {
         }
         self.address(*source)?;
         self.address(*destination)?;
-        let (protocol, extension) = match rest.first_chunk::<8>() {
-            _ if !IPV6_STEPPED_OVER.contains(&next) => (next, 0),
-            Some([next, length, ..]) => (*next, 8 + 8 * usize::from(*length)),
-            None if self.exclusions.is_by_ip_protocol() => return Err(Exclusion::Protocol),
-            None => return Ok(40),
-        };
-        self.protocol(|exclusions| exclusions.has_ip_protocol(protocol))?;
-        if IPV6_EXTENSIONS.contains(&protocol) && self.exclusions.is_by_ip_protocol() {
-            return Err(Exclusion::Protocol);
+        let by_ip_protocol = self.exclusions.is_by_ip_protocol();
+        let (mut protocol, mut extension) = (next, 0);
+        for _ in 0..MAX_EXTENSIONS {
+            if !IPV6_EXTENSIONS.contains(&protocol) {
+                break;
+            }
+            let Some([next, length, o0, o1, ..]) = rest.get(extension..).and_then(<[u8]>::first_chunk::<8>)
+            else {
+                return if by_ip_protocol { Err(Exclusion::Protocol) } else { Ok(40 + extension) };
+            };
+            let is_later = protocol == IPV6_FRAGMENT && u16::from_be_bytes([*o0, *o1]) & 0xfff8 != 0;
+            extension += match protocol {
+                IPV6_FRAGMENT => 8,
+                IP_AUTHENTICATION => 8 + 4 * usize::from(*length),
+                _ => 8 + 8 * usize::from(*length),
+            };
+            protocol = *next;
+            if is_later {
+                self.behind_extensions(protocol)?;
+                return Ok(40 + extension);
+            }
         }
+        self.behind_extensions(protocol)?;
         let rest = rest.get(extension..).unwrap_or_default();
         let whole = usize::from(u16::from_be_bytes([l0, l1])).checked_sub(extension);
         let (first, last) = ICMPV6_WHOLE;
@@ -157,6 +170,14 @@ impl Keep {
                 IP_ICMPV6 => message(rest, whole, is_whole),
                 _ => 0,
             })
+    }
+
+    /// What the last extension header names is excluded, or may be what is.
+    fn behind_extensions(&self, protocol: u8) -> Result<(), Exclusion> {
+        self.protocol(|exclusions| {
+            exclusions.has_ip_protocol(protocol)
+                || IPV6_EXTENSIONS.contains(&protocol) && exclusions.is_by_ip_protocol()
+        })
     }
 
     // Most frames come here.
@@ -229,8 +250,10 @@ fn excluded(is_excluded: bool, why: Exclusion) -> Result<(), Exclusion> {
     if is_excluded { Err(why) } else { Ok(()) }
 }
 
-/// Most tags in a frame that are read.
-const MAX_TAGS: usize = 2;
+/// Most tags in a frame that are looked behind.
+const MAX_TAGS: usize = 5;
+/// Most extension headers that are stepped over.
+const MAX_EXTENSIONS: u8 = headgate_wire::ipv6::MAX_EXTENSIONS;
 const ETHERNET: usize = 14;
 const TAG: usize = 4;
 const TCP: usize = 20;

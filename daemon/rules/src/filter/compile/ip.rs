@@ -4,11 +4,11 @@ use std::net::IpAddr;
 
 use super::{Compiler, END, LAYER_4};
 use crate::control::{
-    ICMPV6_MLD_REPORT, ICMPV6_WHOLE, IGMP_WHOLE, IP_ICMP, IP_ICMPV6, IP_IGMP, IP_TCP, IP_UDP,
-    IPV6_EXTENSIONS, IPV6_STEPPED_OVER,
+    ICMPV6_MLD_REPORT, ICMPV6_WHOLE, IGMP_WHOLE, IP_AUTHENTICATION, IP_ICMP, IP_ICMPV6, IP_IGMP, IP_TCP,
+    IP_UDP, IPV6_EXTENSIONS, IPV6_FRAGMENT,
 };
 use crate::exclude::IpVersion;
-use crate::filter::assemble::Assembler;
+use crate::filter::assemble::{Assembler, Label};
 use crate::filter::program::op;
 use crate::treat::{mask_v4, mask_v6};
 
@@ -41,52 +41,83 @@ impl Compiler<'_> {
         self.udp(a, IpVersion::V4);
     }
 
-    /// IPv6 (RFC 8200) with one extension header that is stepped over. A packet with more ends with it; when
-    /// an IP protocol is excluded it is excluded too, because what is behind them is not looked at.
+    /// IPv6 (RFC 8200) with its extension headers; fragments but the first end with theirs. Where the frame ends
+    /// within them, or more follow than are stepped over, a packet is excluded as soon as an IP protocol is: it may
+    /// be what is behind them.
     pub(super) fn ipv6(&self, a: &mut Assembler) {
         let bad = self.keep_x;
-        let [extension, cut, known] = [a.label(), a.label(), a.label()];
+        let [cut, later, known] = [a.label(), a.label(), a.label()];
         a.need(40, bad);
         a.op(op::LD_B_IND, 0).op(op::AND_K, 0xf0).unless(op::JEQ_K, 0x60, bad);
         for at in [8, 24] {
             self.prefixes_v6(a, at);
         }
+        a.op(op::LD_H_IND, 4).op(op::ADD_K, 40).op(op::ADD_X, 0).op(op::ST, END);
         a.op(op::TXA, 0).op(op::ADD_K, 40).op(op::ST, LAYER_4);
-        a.op(op::LD_B_IND, 6);
-        for number in IPV6_STEPPED_OVER {
-            a.when(op::JEQ_K, number.into(), extension);
+        a.op(op::LD_B_IND, 6).op(op::LDX_MEM, LAYER_4);
+        // What most packets carry, before what few do.
+        a.when(op::JEQ_K, IP_TCP.into(), known).when(op::JEQ_K, IP_UDP.into(), known);
+        for _ in 0..MAX_EXTENSIONS {
+            self.extension(a, cut, later, known);
         }
         a.jump(known);
 
-        a.place(extension).need(40 + 8, cut);
-        a.op(op::LD_B_IND, 41).op(op::LSH_K, 3).op(op::ADD_K, 40 + 8).op(op::ADD_X, 0).op(op::ST, LAYER_4);
-        a.op(op::LD_B_IND, 40).jump(known);
         let by_ip_protocol = self.exclusions.is_by_ip_protocol();
         a.place(cut);
         if by_ip_protocol {
             a.jump(self.excluded.protocol);
         } else {
-            a.keep_x(40);
+            a.op(op::LD_MEM, LAYER_4).keep_a();
         }
+        a.place(later).op(op::LD_B_IND, 0);
+        self.ip_protocols(a);
+        self.unread_extensions(a);
+        a.op(op::TXA, 0).op(op::ADD_K, EXTENSION).keep_a();
 
         a.place(known);
         self.ip_protocols(a);
-        if by_ip_protocol {
-            for number in IPV6_EXTENSIONS {
-                a.when(op::JEQ_K, number.into(), self.excluded.protocol);
-            }
-        }
+        self.unread_extensions(a);
         let [tcp, udp, icmp] = [a.label(), a.label(), a.label()];
         a.when(op::JEQ_K, IP_TCP.into(), tcp).when(op::JEQ_K, IP_UDP.into(), udp);
         a.when(op::JEQ_K, IP_ICMPV6.into(), icmp);
         a.op(op::LD_MEM, LAYER_4).keep_a();
-        a.place(icmp).op(op::LD_H_IND, 4).op(op::ADD_K, 40).op(op::ADD_X, 0).op(op::ST, END);
-        a.op(op::LDX_MEM, LAYER_4);
+        a.place(icmp);
         neighbor_and_listener_discovery(a);
-        a.place(tcp).op(op::LDX_MEM, LAYER_4);
+        a.place(tcp);
         self.tcp(a);
-        a.place(udp).op(op::LDX_MEM, LAYER_4);
+        a.place(udp);
         self.udp(a, IpVersion::V6);
+    }
+
+    /// Steps over one extension header: A is its number, X its offset. Goes to `known` when it is none.
+    fn extension(&self, a: &mut Assembler, cut: Label, later: Label, known: Label) {
+        let [options, authentication, fragment, behind] = [a.label(), a.label(), a.label(), a.label()];
+        for number in IPV6_EXTENSIONS {
+            let sort = match number {
+                IPV6_FRAGMENT => fragment,
+                IP_AUTHENTICATION => authentication,
+                _ => options,
+            };
+            a.when(op::JEQ_K, number.into(), sort);
+        }
+        a.jump(known);
+        a.place(authentication).need(EXTENSION, cut);
+        a.op(op::LD_B_IND, 1).op(op::LSH_K, 2).jump(behind);
+        a.place(options).need(EXTENSION, cut);
+        a.op(op::LD_B_IND, 1).op(op::LSH_K, 3).jump(behind);
+        a.place(fragment).need(EXTENSION, cut);
+        a.op(op::LD_H_IND, 2).when(op::JSET_K, 0xfff8, later).op(op::AND_K, 0);
+        a.place(behind).op(op::ADD_K, EXTENSION).op(op::ADD_X, 0).op(op::ST, LAYER_4);
+        a.op(op::LD_B_IND, 0).op(op::LDX_MEM, LAYER_4);
+    }
+
+    /// A is what the last extension header names.
+    fn unread_extensions(&self, a: &mut Assembler) {
+        if self.exclusions.is_by_ip_protocol() {
+            for number in IPV6_EXTENSIONS {
+                a.when(op::JEQ_K, number.into(), self.excluded.protocol);
+            }
+        }
     }
 
     /// A is an IP protocol number.
@@ -142,5 +173,9 @@ fn words(bits: u128) -> [u32; 4] {
     [96, 64, 32, 0].map(|shift| u32::try_from(bits >> shift & u128::from(u32::MAX)).unwrap_or(0))
 }
 
+/// Most extension headers that are stepped over, as many as are read.
+const MAX_EXTENSIONS: u8 = headgate_wire::ipv6::MAX_EXTENSIONS;
+/// Octets that all extension headers have.
+const EXTENSION: u32 = 8;
 /// Octets that all messages of ICMP, ICMPv6 and IGMP have.
 const ICMP: u32 = 8;
