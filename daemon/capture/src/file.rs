@@ -19,8 +19,9 @@ use crate::{Error, FileError, Frame};
 
 /// A capture file that is being read.
 ///
-/// pcap in both orders of octets with microseconds or nanoseconds, and pcapng. Memory is bounded: a
-/// buffer of 256 KiB that grows for a larger record, at most to [`File::MAX_RECORD_BYTES`].
+/// pcap in both orders of octets with microseconds or nanoseconds, and pcapng. Memory is bounded: a buffer for the
+/// record at hand, of [`File::MAX_RECORD_BYTES`] at most, and for what is read with it; while it grows, the one before,
+/// too.
 pub struct File {
     path: PathBuf,
     buffer: Buffer<std::fs::File>,
@@ -35,6 +36,8 @@ impl File {
     pub const MAX_RECORD_BYTES: usize = 16 << 20;
     /// Largest captured length of a pcap record, in octets (`MAXIMUM_SNAPLEN` of libpcap).
     pub const MAX_FRAME_BYTES: usize = 262_144;
+    /// Largest pcapng block that describes a section or an interface, in octets.
+    pub const MAX_DESCRIPTION_BYTES: usize = 1 << 20;
     /// Most interfaces of one pcapng section.
     pub const MAX_INTERFACES: usize = 4_096;
 
@@ -107,6 +110,11 @@ impl File {
         &mut self,
         summary: &mut FileSummary,
     ) -> Result<Option<(FileInterface<'_>, Frame<'_>, usize)>, Ended> {
+        if let Some((is_known, length)) = self.section.other_block(self.buffer.data()) {
+            summary.skipped_blocks += u64::from(!is_known);
+            self.buffer.consume(length);
+            return Ok(None);
+        }
         let Some((block, length)) =
             self.section.parse(self.buffer.data()).map_err(|what| self.damaged(what))?
         else {
@@ -149,12 +157,19 @@ impl File {
         let stem = path.file_stem().unwrap_or_default().to_string_lossy();
         let section = Section::new(&stem);
         let summary = Box::default();
-        match section.parse(buffer.data()) {
-            Ok(Some(_)) => {}
-            Ok(None) => return Err(FileError::Truncated { path: path.to_owned(), offset: 0, summary }),
-            Err(_) => {
-                let what = "its first header is wrong";
-                return Err(FileError::Damaged { path: path.to_owned(), offset: 0, what, summary });
+        // Ends: each round reads on, up to the longest header.
+        loop {
+            let wanted = match (section.parse(buffer.data()), section.declared_len(buffer.data())) {
+                (Ok(Some(_)), _) => break,
+                (Ok(None), Declared::Len(length)) => length,
+                (Ok(None), _) => 0,
+                (Err(_), _) => {
+                    let what = "its first header is wrong";
+                    return Err(FileError::Damaged { path: path.to_owned(), offset: 0, what, summary });
+                }
+            };
+            if buffer.fill(wanted).map_err(unreadable)? == 0 {
+                return Err(FileError::Truncated { path: path.to_owned(), offset: 0, summary });
             }
         }
         Ok(File { path: path.to_owned(), buffer, section, room: Vec::new(), failure: None })
@@ -165,7 +180,7 @@ impl File {
         let held = self.buffer.data().len();
         let wanted = match self.section.declared_len(self.buffer.data()) {
             Declared::Unknown => 0,
-            Declared::TooLong => return Some(self.damaged("a record is longer than any can be")),
+            Declared::TooLong => return Some(self.damaged(TOO_LONG)),
             Declared::Len(length) if length <= held => {
                 return Some(self.damaged("a record's parts are longer than the whole"));
             }
@@ -218,6 +233,8 @@ fn guess(head: &[u8]) -> &'static str {
     }
 }
 
+/// What is wrong with a record beyond the limits.
+const TOO_LONG: &str = "a record is longer than any can be";
 /// Octets that tell the formats apart.
 const MAGIC_LEN: usize = 4;
 /// First octets of a pcapng file: the type of a section header block.

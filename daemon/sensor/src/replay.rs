@@ -69,12 +69,16 @@ fn read(
 ) -> Result<FileSummary, FileError> {
     let mut batch = Batch::default();
     let result = file.read(
-        |frame| match (Link::from_linktype(frame.link)?, frame.bytes.len()) {
-            // Kept as they are, so few octets of a longer frame would say that a rule excluded it.
-            (_, held @ 1..=MAX_REASON) => (frame.wire_len == u32::try_from(held).ok()?).then_some(held),
-            (Link::Ethernet, _) => Some(keep.octets(frame.bytes, frame.tag.map(|t| VlanTag(t.control)))),
-            // The kernel's program is for Ethernet. Of other links the collect gate alone decides.
-            (_, whole) => Some(whole),
+        |frame| {
+            match (Link::from_linktype(frame.link)?, frame.bytes.len()) {
+                // Kept as they are, so few octets of a longer frame would say that a rule excluded it.
+                (_, held @ 1..=MAX_REASON) => (frame.wire_len == u32::try_from(held).ok()?).then_some(held),
+                (Link::Ethernet, _) => Some(keep.octets(frame.bytes, frame.tag.map(|t| VlanTag(t.control)))),
+                // The kernel's program is for Ethernet. Of other links the collect gate alone decides.
+                (_, whole) => Some(whole),
+            }
+            // More than any wire carries would be memory that the batches keep.
+            .map(|octets| octets.min(File::MAX_FRAME_BYTES))
         },
         |interface, frame| {
             batch.push(interface, &frame);

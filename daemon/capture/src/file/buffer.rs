@@ -43,8 +43,8 @@ impl<R: Read> Buffer<R> {
         self.used += u64::try_from(length).unwrap_or(u64::MAX);
     }
 
-    /// Reads on, into room for `wanted` octets at least; how many more are at hand. None are at the end of the file.
-    /// What came before a failure is given first.
+    /// Reads on; how many more octets are at hand. None are at the end of the file. What came before a failure is given
+    /// first. Where room has to be made, it is made for the `wanted` octets of a record.
     ///
     /// # Errors
     /// What the system said, once.

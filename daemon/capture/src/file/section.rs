@@ -70,6 +70,9 @@ impl Section {
         if data.is_empty() {
             return Ok(None);
         }
+        if self.declared_len(data) == Declared::TooLong {
+            return Err(super::TOO_LONG);
+        }
         match self.format {
             Format::Unread if !data.starts_with(super::PCAPNG) => parsed(data, parse_pcap_header),
             Format::Unread | Format::PcapNg { big_endian: false } => parsed(data, parse_block_le),
@@ -125,12 +128,18 @@ impl Section {
                 let [kind, block_len, number, high, low, captured, wire_len] = words(header, big_endian);
                 let captured = usize::try_from(captured).ok()?;
                 let padded = captured.checked_next_multiple_of(BLOCK_ALIGNMENT)?;
-                let length = padded.checked_add(ENHANCED_HEADER_LEN + BLOCK_LEN_LEN)?;
-                let plain = kind == ENHANCED_PACKET && usize::try_from(block_len).ok()? == length;
-                if !plain || length > File::MAX_RECORD_BYTES {
+                let least = padded.checked_add(ENHANCED_HEADER_LEN + BLOCK_LEN_LEN)?;
+                let length = usize::try_from(block_len).ok()?;
+                // What is behind the frame are options.
+                if kind != ENHANCED_PACKET
+                    || length < least
+                    || length > File::MAX_RECORD_BYTES
+                    || !length.is_multiple_of(BLOCK_ALIGNMENT)
+                {
                     return None;
                 }
-                let again = rest.get(padded..)?.first_chunk::<BLOCK_LEN_LEN>()?;
+                let end = length.checked_sub(ENHANCED_HEADER_LEN + BLOCK_LEN_LEN)?;
+                let again = rest.get(end..)?.first_chunk::<BLOCK_LEN_LEN>()?;
                 if words(again, big_endian) != [block_len] {
                     return None;
                 }
@@ -141,6 +150,21 @@ impl Section {
             }
             Format::Unread | Format::Pcap { .. } => None,
         }
+    }
+
+    /// A block that holds neither frames nor what they need: whether its type is known, and its octets. Not parsed,
+    /// so that what stands in it is no matter of memory.
+    pub(super) fn other_block(&self, data: &[u8]) -> Option<(bool, usize)> {
+        let Format::PcapNg { big_endian } = self.format else { return None };
+        let [kind, length] = words(data.first_chunk::<8>()?, big_endian);
+        let length = usize::try_from(length).ok().filter(|length| length.is_multiple_of(BLOCK_ALIGNMENT))?;
+        if READ.contains(&kind) || data.starts_with(super::PCAPNG) || length > File::MAX_RECORD_BYTES {
+            return None;
+        }
+        let again = data.get(length.checked_sub(BLOCK_LEN_LEN)?..)?.first_chunk::<BLOCK_LEN_LEN>()?;
+        let is_whole =
+            length >= LEAST_BLOCK_LEN && usize::try_from(words::<4, 1>(again, big_endian)[0]) == Ok(length);
+        is_whole.then(|| (KNOWN.contains(&kind), length))
     }
 
     fn take_block<'a, 'b>(&'a mut self, block: &Block<'b>) -> Result<Record<'a, 'b>, &'static str> {
@@ -196,19 +220,21 @@ impl Section {
     /// The length that the record at the start of `data` gives for itself.
     pub(super) fn declared_len(&self, data: &[u8]) -> Declared {
         let (field, big_endian, extra, limit) = match self.format {
-            Format::Unread => return Declared::Unknown,
             Format::Pcap { big_endian, header_len } => {
                 (INCL_LEN, big_endian, header_len, File::MAX_FRAME_BYTES)
             }
+            // A new section may have the other order.
+            _ if data.starts_with(super::PCAPNG) => {
+                let Some(magic) = octets_at(data, BYTE_ORDER_MAGIC) else { return Declared::Unknown };
+                (BLOCK_TOTAL_LEN, magic == BIG_ENDIAN_MAGIC, 0, File::MAX_DESCRIPTION_BYTES)
+            }
+            Format::Unread => return Declared::Unknown,
             Format::PcapNg { big_endian } => {
-                // A new section may have the other order.
-                let big_endian = if data.starts_with(super::PCAPNG) {
-                    let Some(magic) = octets_at(data, BYTE_ORDER_MAGIC) else { return Declared::Unknown };
-                    magic == BIG_ENDIAN_MAGIC
-                } else {
-                    big_endian
-                };
-                (BLOCK_TOTAL_LEN, big_endian, 0, File::MAX_RECORD_BYTES)
+                let word =
+                    |octets| if big_endian { u32::from_be_bytes(octets) } else { u32::from_le_bytes(octets) };
+                let is_description = octets_at(data, 0).map(word) == Some(INTERFACE_DESCRIPTION);
+                let limit = if is_description { File::MAX_DESCRIPTION_BYTES } else { File::MAX_RECORD_BYTES };
+                (BLOCK_TOTAL_LEN, big_endian, 0, limit)
             }
         };
         let Some(octets) = octets_at(data, field) else { return Declared::Unknown };
@@ -271,6 +297,14 @@ const LONG_HEADER_LEN: usize = 24;
 /// Octets of an enhanced packet block before its frame, and its type.
 const ENHANCED_HEADER_LEN: usize = 28;
 const ENHANCED_PACKET: u32 = 6;
+const SIMPLE_PACKET: u32 = 3;
+const INTERFACE_DESCRIPTION: u32 = 1;
+/// The types of blocks that are read, beside section headers; and of those that are known and pass unread: name
+/// resolution, interface statistics, decryption secrets.
+const READ: [u32; 3] = [INTERFACE_DESCRIPTION, SIMPLE_PACKET, ENHANCED_PACKET];
+const KNOWN: [u32; 3] = [4, 5, 10];
+/// Type and twice the length.
+const LEAST_BLOCK_LEN: usize = 12;
 /// Octets of the length that a block ends with.
 const BLOCK_LEN_LEN: usize = 4;
 const BLOCK_ALIGNMENT: usize = 4;

@@ -1,6 +1,8 @@
 use super::*;
 use crate::Tag;
 
+mod records;
+
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Seen {
     interface: String,
@@ -416,37 +418,6 @@ fn a_record_that_is_too_long_or_contradicts_itself_is_damage() {
             "{error}"
         );
     }
-}
-
-#[test]
-fn records_larger_than_the_buffer_are_read() {
-    let large = vec![7; File::MAX_FRAME_BYTES];
-    let records = [LITTLE.record(1, 1, 300_000, &large), LITTLE.record(1, 2, 60, &frame(1))];
-    let (seen, result) = read(&LITTLE.pcap(0xa1b2_c3d4, 1, &records));
-    assert!(result.is_ok());
-    assert_eq!(seen.iter().map(|seen| seen.bytes.len()).collect::<Vec<_>>(), [262_144, 21]);
-
-    let content = [
-        LITTLE.section(),
-        LITTLE.interface(1, 0, &[]),
-        LITTLE.block(0x7777_7777, &vec![1; 3 << 20]),
-        LITTLE.packet(0, 0, 60, &frame(1)),
-    ]
-    .concat();
-    let (seen, result) = read(&content);
-    assert_eq!((seen.len(), result.unwrap().skipped_blocks), (1, 1));
-}
-
-#[test]
-fn a_large_file_is_read_across_every_boundary_of_the_buffer() {
-    let records: Vec<_> = (0..40_000u32)
-        .map(|number| LITTLE.record(number, 0, 100, &vec![1; 14 + usize::try_from(number % 61).unwrap()]))
-        .collect();
-    let (seen, result) = read(&LITTLE.pcap(0xa1b2_c3d4, 1, &records));
-    assert_eq!(result.unwrap().frames, 40_000);
-    assert!(seen.iter().enumerate().all(|(number, seen)| {
-        seen.bytes.len() == 14 + number % 61 && seen.time_ns == u64::try_from(number).unwrap() * 1_000_000_000
-    }));
 }
 
 #[test]

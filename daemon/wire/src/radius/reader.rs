@@ -31,7 +31,7 @@ pub(super) fn read<'a>(mut cursor: Cursor<'a>, faults: &mut Faults) -> Attribute
         }
     }
     // What the capture cut may hold more parts.
-    let unseen = if cursor.is_cut() { cursor.wire_remaining() } else { 0 };
+    let unseen = cursor.wire_remaining().saturating_sub(cursor.rest().len());
     parts.finish(unseen, &mut attributes, faults);
     attributes
 }

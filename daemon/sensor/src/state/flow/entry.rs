@@ -12,7 +12,7 @@ use crate::state::entries::Entry;
 /// An address of one family, in the order of addresses.
 pub(super) trait Address: Copy + Ord + Hash {
     fn to_ip(self) -> IpAddr;
-    /// Both addresses as numbers: written one by one and hashed together, they would be waited for.
+    /// Hashes both as whole words: what a processor has just written in parts it is slow to read as a whole.
     fn hash_both(low: Self, high: Self, hasher: &mut impl Hasher);
 }
 
