@@ -246,6 +246,40 @@ proptest! {
     }
 }
 
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(4_000))]
+
+    /// Most frames, which are decided without looking at rules: everything that makes them others.
+    #[test]
+    fn both_keep_the_same_of_segments(
+        v6 in any::<bool>(),
+        first in prop_oneof![4 => Just(None), 1 => any::<u8>().prop_map(Some)],
+        fragment in number(&[0, 0, 0, 0x2000, 0x4000, 1, 0x1000]),
+        protocol in prop_oneof![4 => Just(6u8), 1 => select(PROTOCOLS)],
+        offset in any::<u8>(),
+        cut in prop::option::of(any::<Index>()),
+        tag in prop::option::of(any::<u16>().prop_map(VlanTag)),
+    ) {
+        let mut packet = vec![0; if v6 { 40 } else { 20 }];
+        packet[0] = first.unwrap_or(if v6 { 0x60 } else { 0x45 });
+        if v6 {
+            packet[6] = protocol;
+        } else {
+            packet[6..8].copy_from_slice(&fragment);
+            packet[9] = protocol;
+        }
+        let mut segment = [0x22; 100];
+        segment[12] = offset;
+        let ethertype: u16 = if v6 { 0x86dd } else { 0x0800 };
+        let mut frame = [&[0; 12][..], &ethertype.to_be_bytes(), &packet, &segment].concat();
+        if let Some(cut) = cut {
+            frame.truncate(cut.index(frame.len()));
+        }
+        let (program, keep) = both(&Exclusions::default(), Depth::default());
+        prop_assert_eq!(keep.octets(&frame, tag), program.run(&frame, tag));
+    }
+}
+
 /// Every frame of the captures, whole and cut at each of its first octets, under rules of every kind.
 #[test]
 fn both_keep_the_same_of_captured_frames() {

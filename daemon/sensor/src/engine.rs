@@ -18,7 +18,7 @@ use crate::state::{InterfaceNumber, REPORT_INTERVAL, SECOND, Sink};
 
 mod tables;
 
-/// Most interfaces of one sensor; frames of further ones are counted under the last.
+/// Most interfaces of one sensor; further ones are counted together ([`Engine::interface`]).
 pub const MAX_INTERFACES: usize = 64;
 
 /// The sensor's state and its way through a frame.
@@ -63,19 +63,29 @@ impl Engine {
         }
     }
 
-    /// The number of an interface, for [`Engine::frame`]. At most [`MAX_INTERFACES`] are told apart.
+    /// The number of an interface, for [`Engine::frame`]. Of [`MAX_INTERFACES`] the last two are for all that are
+    /// excluded, and for all others, that find no room.
     pub fn interface(&mut self, name: &str) -> usize {
         if let Some(at) = self.interfaces.iter().position(|i| i.name == name) {
             return at;
         }
-        if self.interfaces.len() >= MAX_INTERFACES {
-            return MAX_INTERFACES - 1;
+        let excluded = self.rules.collect().exclusions().excludes_interface(name);
+        let has_room = self.interfaces.len() < MAX_INTERFACES - 2;
+        let name = if has_room {
+            name
+        } else if excluded {
+            OTHER_EXCLUDED
+        } else {
+            OTHER
+        };
+        if let Some(at) = self.interfaces.iter().position(|i| i.name == name) {
+            return at;
         }
         self.out.add_interface(name);
         self.interfaces.push(Interface {
             name: name.to_owned(),
             number: InterfaceNumber(u8::try_from(self.interfaces.len()).unwrap_or(u8::MAX)),
-            excluded: self.rules.collect().exclusions().excludes_interface(name),
+            excluded,
             neighbors: Neighbors::new(self.config.tables.neighbors.count()),
             counters: Counters::default(),
             total: Counters::default(),
@@ -121,6 +131,10 @@ impl Engine {
     /// in any order within [`MAX_STEP_BACK`]; a clock that is set back farther ends everything that is under
     /// way, and watching begins anew.
     pub fn tick(&mut self, now: u64) {
+        // Time is not known yet.
+        if now == 0 {
+            return;
+        }
         if now.saturating_add(MAX_STEP_BACK) < self.now {
             self.finish();
             self.account([0; Class::ALL.len()]);
@@ -284,6 +298,9 @@ impl Engine {
 
 /// Frames of several interfaces, and of a merged file, may be so far out of order, nanoseconds.
 pub const MAX_STEP_BACK: u64 = 10 * SECOND;
+/// The names of interfaces that find no room of their own.
+const OTHER: &str = "other";
+const OTHER_EXCLUDED: &str = "other-excluded";
 /// Flows that [`Engine::finish_into`] records at once.
 const FLOWS_AT_ONCE: usize = 1_024;
 /// A tag that is not in the frame was on the wire.

@@ -228,3 +228,61 @@ fn a_packet_without_a_link_header_is_a_flow_of_no_device() {
     let [flow] = of(&records, Kind::Flow)[..] else { panic!("{records:?}") };
     assert_eq!(flow.get(Field::FlowMac), None);
 }
+
+/// A host with nine addresses was once reported every second, without its oldest address.
+#[test]
+fn a_device_with_more_addresses_than_are_remembered_is_reported_with_its_activity() {
+    let (mut engine, mac) = (engine(), [0, 0x1b, 0x21, 0, 0, 1]);
+    for second in 0..600 {
+        let host = if second % 2 == 0 { 1 } else { 2 + (second / 2 % 8) as u8 };
+        see(&mut engine, &arp(mac, [10, 0, 0, host]), START + second * SECOND);
+    }
+    engine.finish();
+    let records = engine.take();
+    let devices = of(&records, Kind::Device);
+    assert!(devices.len() < 30, "{} records", devices.len());
+    // The one that it always comes back to is not the one to go.
+    let last = devices.last().unwrap();
+    assert!(text(last, Field::DeviceAddresses).contains("10.0.0.1"), "{last:?}");
+}
+
+/// The frames of an excluded interface were once counted, and used, under the last that had room.
+#[test]
+fn an_excluded_interface_is_excluded_however_many_there_are() {
+    let rules = "[exclude]\ninterfaces = [\"eth2\", \"eth70\"]\n";
+    let rules = Rules::parse(&[("rules.toml".into(), rules.into())]).unwrap();
+    let mut engine = Engine::new(rules, &Headgate::default());
+    let frame = arp([0, 0x1b, 0x21, 0, 0, 1], [10, 0, 0, 1]);
+    for name in (0..80).map(|n| format!("eth{n}")) {
+        let interface = engine.interface(&name);
+        let frame = Frame { time_ns: START, wire_len: 42, link: Frame::ETHERNET, tag: None, bytes: &frame };
+        engine.frame(interface, &frame);
+    }
+    engine.account([0; 3]);
+    let records = engine.take();
+    let counters = of(&records, Kind::Counters);
+    let excluded: Vec<_> = counters
+        .iter()
+        .filter(|record| number(record, Field::CountersExcludedInterface) == 1)
+        .map(|record| text(record, Field::CountersInterface))
+        .collect();
+    assert_eq!(excluded, ["eth2", "other-excluded"]);
+    assert_eq!(counters.iter().map(|record| number(record, Field::CountersFrames)).sum::<u64>(), 80);
+    assert_eq!(counters.iter().map(|record| number(record, Field::CountersUsed)).sum::<u64>(), 78);
+}
+
+/// After a first frame without a time, periods were once never counted.
+#[test]
+fn a_first_frame_without_a_time_does_not_stop_the_counting() {
+    let mut engine = engine();
+    let frame = arp([0, 0x1b, 0x21, 0, 0, 1], [10, 0, 0, 1]);
+    see(&mut engine, &frame, 0);
+    see(&mut engine, &frame, START);
+    see(&mut engine, &frame, START + 400 * SECOND);
+    assert!(engine.account_is_due());
+    engine.account([0; 3]);
+    let records = engine.take();
+    let [counters] = of(&records, Kind::Counters)[..] else { panic!("{records:?}") };
+    assert_eq!(number(counters, Field::CountersFrames), 3);
+    assert_eq!(counters.get(Field::CountersFrom), Some(&Value::Time(START)));
+}

@@ -5,7 +5,7 @@
 //! - Of each frame that a file has, the sensor accounts for it exactly once, and every record can be shown.
 
 use std::fs::File;
-use std::hash::{DefaultHasher, Hasher};
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::ops::ControlFlow;
 use std::os::fd::AsRawFd;
 use std::os::unix::fs::FileExt;
@@ -85,6 +85,8 @@ fn frames(octets: &[u8], parse: bool) -> (Vec<u64>, Option<FileSummary>) {
             hasher.write_u64(frame.time_ns);
             hasher.write_u32(frame.wire_len);
             hasher.write_u32(frame.link);
+            let tag = frame.tag.map(|tag| (tag.protocol, tag.control));
+            tag.hash(&mut hasher);
             frames.push(hasher.finish());
             if let (Some(link), true) = (Link::from_linktype(frame.link), parse) {
                 let tag = frame.tag.map(|tag| vlan::Tag { tpid: tag.protocol, tci: tag.control });

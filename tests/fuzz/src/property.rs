@@ -12,7 +12,7 @@ use std::sync::LazyLock;
 use std::time::Duration;
 
 use headgate_wire::tcp::Flags;
-use headgate_wire::{Application, Cursor, Kind, Link, Malformed, Packet, Plain, Transport, vlan};
+use headgate_wire::{Application, Cursor, Kind, Link, Malformed, Network, Packet, Plain, Transport, vlan};
 use rustix::time::{ClockId, clock_gettime};
 use serde::Serialize;
 
@@ -44,27 +44,47 @@ pub fn frame(octets: &[u8], effort: Effort) {
             None => (Link::Ethernet, Some(vlan::Tag { tpid: 0x8100, tci: variant.into() })),
         };
         let packet = packet(link, Cursor::new(octets, wire_len, headgate_wire::Layer::Ethernet), tag);
-        if let (Link::Ethernet, Some(plain)) = (link, headgate_wire::plain(octets, wire_len)) {
-            agree(&plain, packet.as_ref().ok());
+        if link == Link::Ethernet {
+            agree(headgate_wire::plain(octets, wire_len), packet.as_ref().ok());
         }
         put(out, &packet);
     };
     protocol(read, octets, effort);
 }
 
-fn agree(plain: &Plain, packet: Option<&(Packet<'_>, Option<Malformed>)>) {
-    let Some((packet, None)) = packet else { panic!("a plain frame is sound: {packet:?}") };
-    let addresses = (packet.source(), packet.destination(), packet.addresses());
+/// What a packet with one tag beside it, or none, says of its ends, where it says nothing else.
+fn ends((packet, fault): &(Packet<'_>, Option<Malformed>)) -> Option<Plain> {
+    let protocol = match &packet.network {
+        Network::Ipv4(header) if !header.has_options() && !header.is_fragment() => header.protocol,
+        Network::Ipv6(header) if !header.has_extensions() => header.protocol,
+        _ => return None,
+    };
     let (ports, flags) = match &packet.transport {
         Transport::Tcp(header) => ((header.source, header.destination), header.flags),
         Transport::Udp(header) => ((header.source, header.destination), Flags::default()),
-        other => panic!("a plain frame is TCP or UDP: {other:?}"),
+        _ => return None,
     };
-    assert_eq!(addresses, (Some(plain.source_mac), Some(plain.destination_mac), Some(plain.addresses)));
-    assert_eq!((ports, flags), (plain.ports, plain.flags));
-    assert!(
-        packet.application == Application::None && packet.tunnel.is_none() && packet.encapsulation.is_none()
-    );
+    let is_bare = fault.is_none()
+        && packet.tags.len() <= 1
+        && packet.application == Application::None
+        && packet.tunnel.is_none()
+        && packet.encapsulation.is_none();
+    let (source_mac, destination_mac, addresses) =
+        (packet.source()?, packet.destination()?, packet.addresses()?);
+    is_bare.then_some(Plain { source_mac, destination_mac, addresses, protocol, ports, flags })
+}
+
+fn agree(plain: Option<Plain>, packet: Option<&(Packet<'_>, Option<Malformed>)>) {
+    let ends = packet.and_then(ends);
+    match (plain, ends) {
+        (Some(_), _) => assert_eq!(plain, ends),
+        // Ports of the other family's applications, and a tag in the frame, are left to the packet.
+        (None, Some(ends)) => assert!(
+            ends.protocol == 17 || packet.is_some_and(|(packet, _)| !packet.tags.is_empty()),
+            "a bare segment is not plain: {packet:?}"
+        ),
+        (None, None) => {}
+    }
 }
 
 /// A whole frame, and the fault that it names beside those within its layers.

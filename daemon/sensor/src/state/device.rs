@@ -12,7 +12,7 @@ use super::entries::{Entries, Entry};
 use super::{InterfaceNumber, REPORT_INTERVAL, Sink};
 use crate::identify;
 
-/// Most addresses remembered of one device; a new one replaces the oldest.
+/// Most addresses remembered of one device; a new one replaces the one used least recently.
 const MAX_ADDRESSES: usize = 8;
 /// Places remembered: what [`recent`] tells apart.
 const RECENT: usize = 1 << 10;
@@ -166,14 +166,19 @@ impl Devices {
             return;
         }
         let addresses = &mut device.about.get_or_insert_default().addresses;
-        if addresses.contains(&address) {
-            return;
-        }
-        if addresses.len() >= MAX_ADDRESSES {
+        if let Some(known) = addresses.iter().position(|known| *known == address) {
+            // The last is the one used most recently.
+            if let Some(behind) = addresses.get_mut(known..) {
+                behind.rotate_left(1);
+            }
+        } else if addresses.len() < MAX_ADDRESSES {
+            addresses.push(address);
+            device.changed = true;
+        } else {
+            // A device with more than these in turn would say something new all the time: said with its activity.
             addresses.remove(0);
+            addresses.push(address);
         }
-        addresses.push(address);
-        device.changed = true;
     }
 
     /// The device says until when it is a router; no longer, where that is not after `now`.
