@@ -53,9 +53,10 @@ impl<'a> Packet<'a> {
                 self.framing = Framing::Null(header);
                 header.family.ethertype().map_or(Ok(()), |ethertype| self.read_ethertype(cursor, ethertype))
             }
-            Link::RawIp => match cursor.rest().first().map(|octet| octet >> 4) {
-                Some(6) => self.read_ethertype(cursor, ethernet::IPV6),
-                _ => self.read_ethertype(cursor, ethernet::IPV4),
+            Link::RawIp => match cursor.enter(Layer::Ipv4).u8().map(|octet| octet >> 4) {
+                Ok(6) => self.read_ethertype(cursor, ethernet::IPV6),
+                Ok(_) => self.read_ethertype(cursor, ethernet::IPV4),
+                Err(fault) => Err(fault),
             },
             Link::Ipv4 => self.read_ethertype(cursor, ethernet::IPV4),
             Link::Ipv6 => self.read_ethertype(cursor, ethernet::IPV6),
