@@ -39,6 +39,8 @@ struct Interface {
     number: InterfaceNumber,
     excluded: bool,
     neighbors: Neighbors,
+    /// The latest time of its frames.
+    latest: u64,
     /// Since the last counters record.
     counters: Counters,
     /// Since the start.
@@ -87,6 +89,7 @@ impl Engine {
             number: InterfaceNumber(u8::try_from(self.interfaces.len()).unwrap_or(u8::MAX)),
             excluded,
             neighbors: Neighbors::new(self.config.tables.neighbors.count()),
+            latest: 0,
             counters: Counters::default(),
             total: Counters::default(),
         });
@@ -102,7 +105,15 @@ impl Engine {
     /// A frame, already cut by the filter. One without a time came just now.
     pub fn frame(&mut self, interface: usize, frame: &Frame<'_>) {
         let frame = &Frame { time_ns: if frame.time_ns == 0 { self.now } else { frame.time_ns }, ..*frame };
-        self.tick(frame.time_ns);
+        // By the clock of its own interface: those of others may have waited in their rings.
+        let latest = self.interfaces.get(interface).map_or(0, |interface| interface.latest);
+        if frame.time_ns.saturating_add(MAX_STEP_BACK) < latest {
+            self.begin_anew(frame.time_ns);
+        }
+        if let Some(interface) = self.interfaces.get_mut(interface) {
+            interface.latest = interface.latest.max(frame.time_ns);
+        }
+        self.advance(frame.time_ns);
         let tag_octets = if frame.tag.is_some() { TAG_OCTETS } else { 0 };
         let bytes = u64::from(frame.wire_len) + tag_octets;
         let kept = u64::try_from(frame.bytes.len()).unwrap_or(u64::MAX);
@@ -127,22 +138,33 @@ impl Engine {
         }
     }
 
-    /// Lets time pass until `now`, nanoseconds since 1970: entries age, activity is reported. Frames may come
-    /// in any order within [`MAX_STEP_BACK`]; a clock that is set back farther ends everything that is under
-    /// way, and watching begins anew.
+    /// Lets time pass until `now`, nanoseconds since 1970: entries age, activity is reported. Frames of one interface
+    /// may come in any order within [`MAX_STEP_BACK`]; a clock that is set back farther ends everything that is
+    /// under way, and watching begins anew.
     pub fn tick(&mut self, now: u64) {
+        if now.saturating_add(MAX_STEP_BACK) < self.now {
+            self.begin_anew(now);
+        }
+        self.advance(now);
+    }
+
+    #[cold]
+    fn begin_anew(&mut self, now: u64) {
+        self.finish();
+        self.account([0; Class::ALL.len()]);
+        self.tables = Tables::new(&self.rules, &self.config);
+        for interface in &mut self.interfaces {
+            interface.neighbors = Neighbors::new(self.config.tables.neighbors.count());
+            interface.latest = 0;
+        }
+        (self.now, self.next_tick) = (now, 0);
+    }
+
+    #[inline]
+    fn advance(&mut self, now: u64) {
         // Time is not known yet.
         if now == 0 {
             return;
-        }
-        if now.saturating_add(MAX_STEP_BACK) < self.now {
-            self.finish();
-            self.account([0; Class::ALL.len()]);
-            self.tables = Tables::new(&self.rules, &self.config);
-            for interface in &mut self.interfaces {
-                interface.neighbors = Neighbors::new(self.config.tables.neighbors.count());
-            }
-            (self.now, self.next_tick) = (now, 0);
         }
         self.now = self.now.max(now);
         if self.now < self.next_tick {
@@ -296,7 +318,7 @@ impl Engine {
     }
 }
 
-/// Frames of several interfaces, and of a merged file, may be so far out of order, nanoseconds.
+/// Frames of one interface may be so far out of order, nanoseconds.
 pub const MAX_STEP_BACK: u64 = 10 * SECOND;
 /// The names of interfaces that find no room of their own.
 const OTHER: &str = "other";

@@ -61,6 +61,8 @@ pub(crate) fn run(
         down = is_down;
         if next_statistics <= Instant::now() {
             next_statistics = Instant::now() + STATISTICS_INTERVAL;
+            // On a wire that is never silent, too: the clock may have been set back.
+            engine.tick(wall_clock());
             let mut unknown = None;
             for (source, number) in sources.iter_mut().zip(&numbers) {
                 match source.ring.statistics() {
