@@ -32,7 +32,7 @@ pub(super) fn restrict(files: &[PathBuf]) -> Result<(), SandboxError> {
     Ok(())
 }
 
-fn restrict_to(files: &[PathBuf], abi: ABI) -> Result<RestrictionStatus, SandboxError> {
+pub(super) fn restrict_to(files: &[PathBuf], abi: ABI) -> Result<RestrictionStatus, SandboxError> {
     let mut scope = Scope::from_all(abi);
     if service_manager_is_abstract() {
         scope.remove(Scope::AbstractUnixSocket);

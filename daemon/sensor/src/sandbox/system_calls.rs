@@ -29,10 +29,10 @@ pub(super) fn programs(work: Work<'_>) -> Result<Vec<BpfProgram>, BackendError> 
     }
 }
 
-type Rules = BTreeMap<c_long, Vec<SeccompRule>>;
+pub(super) type Rules = BTreeMap<c_long, Vec<SeccompRule>>;
 
 /// For wires, and for files as well.
-fn rules(capture: &[RawFd]) -> Result<Rules, BackendError> {
+pub(super) fn rules(capture: &[RawFd]) -> Result<Rules, BackendError> {
     // A call without conditions is permitted with any arguments.
     let mut rules: Rules = ALWAYS.iter().map(|call| (*call, Vec::new())).collect();
     let not_capture = || capture.iter().map(|fd| (0, SeccompCmpOp::Ne, *fd));
@@ -68,7 +68,7 @@ fn rules(capture: &[RawFd]) -> Result<Rules, BackendError> {
 }
 
 /// Reading a file, by a thread of its own.
-fn rules_for_files() -> Result<Rules, BackendError> {
+pub(super) fn rules_for_files() -> Result<Rules, BackendError> {
     let any_thread = [(0, flags(libc::CLONE_THREAD), libc::CLONE_THREAD)];
     Ok(Rules::from([
         (libc::SYS_openat, all([(2, flags(NOT_READING), 0)])?.into_iter().collect()),
@@ -84,7 +84,7 @@ fn allow(rules: Rules) -> Result<BpfProgram, BackendError> {
     program(rules, errno(Errno::PERM), SeccompAction::Allow)
 }
 
-fn unknown(call: c_long) -> Result<BpfProgram, BackendError> {
+pub(super) fn unknown(call: c_long) -> Result<BpfProgram, BackendError> {
     program(Rules::from([(call, Vec::new())]), SeccompAction::Allow, errno(Errno::NOSYS))
 }
 
@@ -118,7 +118,7 @@ fn bits(value: c_int) -> u64 {
 }
 
 /// Calls with any arguments.
-pub(super) const ALWAYS: &[c_long] = &[
+const ALWAYS: &[c_long] = &[
     // Frames, and what the kernel lost of them.
     #[cfg(target_arch = "x86_64")]
     libc::SYS_poll,
@@ -157,7 +157,7 @@ pub(super) const ALWAYS: &[c_long] = &[
 ];
 
 /// Calls on any descriptor but a capture descriptor: the log, the store, the service manager.
-pub(super) const NOT_ON_CAPTURE: &[c_long] = &[libc::SYS_write, libc::SYS_sendto, libc::SYS_connect];
+const NOT_ON_CAPTURE: &[c_long] = &[libc::SYS_write, libc::SYS_sendto, libc::SYS_connect];
 
 /// What would do more to a file than read it.
 const NOT_READING: c_int =
