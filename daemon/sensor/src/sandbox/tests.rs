@@ -26,6 +26,7 @@ use calls::{EVEN_BEFORE, ONLY_THEN};
 mod calls;
 
 #[test]
+#[expect(clippy::zombie_processes, reason = "to wait for a process is refused, too")]
 fn what_must_be_refused_is_refused_and_the_rest_works() {
     isolated("what_must_be_refused_is_refused_and_the_rest_works", || {
         let directory = tempfile::tempdir().unwrap();
