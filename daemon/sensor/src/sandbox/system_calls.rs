@@ -1,5 +1,6 @@
 //! The system calls that a sensor at work needs, with the arguments with which it needs them. Every other gives
-//! `EPERM`; one of another architecture ends the process (seccompiler).
+//! `EPERM` and does not end the process: a C library may try what it can do without, as a heap that shrinks looks into
+//! /proc. One of another architecture ends it (seccompiler).
 //!
 //! What no list here names, and why it matters: `sendmsg` and `sendmmsg` could hand a descriptor to another
 //! process; `sendfile`, `splice`, `tee`, `vmsplice`, io_uring and aio could write to one; `dup`, `fcntl` and
