@@ -70,20 +70,8 @@ fn what_real_peers_say_arrives_minimised_and_their_payload_nowhere() {
 #[test]
 fn a_sensor_that_stops_has_counted_the_last_frame() {
     const NAME: &str = "a_sensor_that_stops_has_counted_the_last_frame";
-    if at_the_span_port().is_none() {
-        if !may_isolate() {
-            return;
-        }
-        let namespaces = if rustix::process::geteuid().is_root() { "-n" } else { "-Urn" };
-        let mut again = Command::new("unshare");
-        again.arg(namespaces).arg(std::env::current_exe().unwrap()).args(["--exact", NAME, "--nocapture"]);
-        assert!(again.env(SITE, "").status().unwrap().success(), "see above");
+    if !alone_on_a_wire(NAME) {
         return;
-    }
-    fs::write("/proc/sys/net/ipv6/conf/default/disable_ipv6", "1").unwrap();
-    run("ip", &["link", "add", "span0", "type", "veth", "peer", "name", "mirror"]);
-    for interface in ["lo", "span0", "mirror"] {
-        run("ip", &["link", "set", interface, "up"]);
     }
     let site = Site::watching(&["span0"]);
     let _store = site.start_store();
@@ -99,6 +87,28 @@ fn a_sensor_that_stops_has_counted_the_last_frame() {
     let counters = site.ask(&["counters"]).unwrap();
     let counted = |field| sum(counters.as_array().unwrap(), Kind::Counters, field);
     assert_eq!((counted("frames"), counted("frames_lost"), counted("bytes")), (3_000, 0, 180_000));
+}
+
+#[test]
+fn code_inside_the_sensor_reaches_nothing() {
+    const NAME: &str = "code_inside_the_sensor_reaches_nothing";
+    if !alone_on_a_wire(NAME) {
+        return;
+    }
+    let site = Site::watching(&["span0"]);
+    let _store = site.start_store();
+    let mut sensor = watch(site.directory.path(), &site.config());
+    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/support/inside.py");
+    // Standard input is its capture socket.
+    let inside =
+        Command::new("python3").args([script, &sensor.child.id().to_string(), "0"]).output().unwrap();
+    let said = String::from_utf8(inside.stderr).unwrap();
+    if said.starts_with("skipped") {
+        println!("{said}");
+        return;
+    }
+    assert!(inside.status.success(), "{said}");
+    assert!(sensor.terminate().success(), "it goes on and ends as ever: {}", sensor.said());
 }
 
 #[test]
@@ -261,6 +271,26 @@ impl Played {
 /// The site, when this is the listener that [`listen`] started.
 fn at_the_span_port() -> Option<PathBuf> {
     std::env::var_os(SITE).map(PathBuf::from)
+}
+
+/// Starts the test again where `span0` and `mirror` are a wire and there is no other. Whether this is there.
+fn alone_on_a_wire(test: &str) -> bool {
+    if at_the_span_port().is_none() {
+        if may_isolate() {
+            let namespaces = if rustix::process::geteuid().is_root() { "-n" } else { "-Urn" };
+            let mut again = Command::new("unshare");
+            again.arg(namespaces).arg(std::env::current_exe().unwrap());
+            again.args(["--exact", test, "--nocapture"]).env(SITE, "");
+            assert!(again.status().unwrap().success(), "see above");
+        }
+        return false;
+    }
+    fs::write("/proc/sys/net/ipv6/conf/default/disable_ipv6", "1").unwrap();
+    run("ip", &["link", "add", "span0", "type", "veth", "peer", "name", "mirror"]);
+    for interface in ["lo", "span0", "mirror"] {
+        run("ip", &["link", "set", interface, "up"]);
+    }
+    true
 }
 
 /// Plays; the test `name` of this program is started again as the listener.

@@ -29,6 +29,7 @@ const ONLY_IN: &[(&str, &[&str])] = &[
     ("hyper", &["uplink", "receiver"]),
     ("nom", &["wire"]),
     ("pcap-parser", &["capture"]),
+    ("landlock", &["sensor"]),
     ("seccompiler", &["sensor"]),
 ];
 

@@ -6,7 +6,7 @@
 //! step of the same program opens the capture sockets before it starts.
 //!
 //! **What it never does.** It has no network, writes no file, holds no key, and while it reads frames
-//! has no capability and cannot send on its capture sockets.
+//! has no capability, makes no system call but those it needs, and cannot send on its capture sockets.
 //!
 //! **Who uses it.** `headgate-sensor`, and the administrator's command for `replay` and `dissect`. It imports
 //! `capture`, `wire`, `rules` and `record`.

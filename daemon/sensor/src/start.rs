@@ -19,7 +19,8 @@ use crate::engine::Engine;
 use crate::error::SensorError;
 use crate::handover::Handover;
 use crate::live::{self, Source};
-use crate::{opener, replay, sandbox};
+use crate::sandbox::{self, Work};
+use crate::{opener, replay};
 
 /// Reads the rules that lie beside a configuration file: `rules.toml` and its drop-ins, and where it is
 /// there, `fingerprints.toml` and its drop-ins instead of the shipped set.
@@ -77,14 +78,15 @@ pub(crate) fn start(args: Args) -> Result<(), SensorError> {
 
 fn watch(config: &Headgate, rules: Rules, sockets: Vec<(String, OwnedFd)>) -> Result<(), SensorError> {
     let descriptors: Vec<_> = sockets.iter().map(|(_, fd)| fd.as_raw_fd()).collect();
-    let stop = give_up_privileges()?;
+    let work = Work::Wires(&descriptors);
+    let stop = give_up_privileges(work)?;
     let mut sources = Vec::new();
     for (name, socket) in sockets {
         let (interface, geometry) = capture::parse_descriptor_name(&name)?;
         sources.push(Source { ring: Ring::map(socket, geometry)?, interface });
     }
     let handover = start_handover(config)?;
-    sandbox::filter_system_calls(&descriptors)?;
+    sandbox::filter_system_calls(work)?;
     let mut engine = Engine::new(rules, config);
     log::info!(event = "watching"; "watching {} interfaces", sources.len());
     notify::ready(&format!("watching {} interfaces", sources.len()));
@@ -95,9 +97,10 @@ fn watch(config: &Headgate, rules: Rules, sockets: Vec<(String, OwnedFd)>) -> Re
 }
 
 fn read(config: &Headgate, rules: Rules, files: &[PathBuf]) -> Result<(), SensorError> {
-    let stop = give_up_privileges()?;
+    let work = Work::Files(files);
+    let stop = give_up_privileges(work)?;
     let handover = start_handover(config)?;
-    sandbox::filter_system_calls(&[])?;
+    sandbox::filter_system_calls(work)?;
     let mut engine = Engine::new(rules, config);
     notify::ready("reading capture files");
     let stopped = || stop.is_requested();
@@ -122,10 +125,10 @@ fn read(config: &Headgate, rules: Rules, files: &[PathBuf]) -> Result<(), Sensor
 }
 
 /// Before any thread is made, so that all of them are without privileges.
-fn give_up_privileges() -> Result<Stop, SensorError> {
+fn give_up_privileges(work: Work<'_>) -> Result<Stop, SensorError> {
     let step = |step| move |source: io::Error| SensorError::System { step, source };
     lockdown::privileges().map_err(step("give up privileges"))?;
-    sandbox::drop_capabilities()?;
+    sandbox::give_up_rights(work)?;
     Stop::install().map_err(step("watch for signals"))
 }
 
