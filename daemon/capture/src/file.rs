@@ -7,7 +7,7 @@ mod summary;
 mod untag;
 
 use std::fmt::{self, Debug};
-use std::io;
+use std::io::{self, Seek};
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
@@ -29,6 +29,8 @@ pub struct File {
     /// A frame of a record that is not plainly written.
     room: Vec<u8>,
     failure: Option<io::Error>,
+    /// More of it is there without waiting: it is no pipe.
+    is_regular: bool,
 }
 
 impl File {
@@ -75,9 +77,11 @@ impl File {
         // Ends: each round uses a record, or reads on, or is the last.
         summary.ended = loop {
             let (interface, whole, length) = if let Some(plain) = self.section.plain(self.buffer.data()) {
+                let behind = || self.buffer.data().get(plain.length..).unwrap_or_default();
+                let waits = !self.is_regular && self.section.plain(behind()).is_none();
                 let held = self.buffer.data_mut().get_mut(plain.octets).unwrap_or_default();
                 let frame = plain.interface.frame(plain.time_ns, plain.wire_len, held);
-                (plain.interface.as_given(), frame, plain.length)
+                (plain.interface.as_given(waits), frame, plain.length)
             } else {
                 match self.other_record(&mut summary) {
                     Ok(Some(frame)) => frame,
@@ -125,7 +129,11 @@ impl File {
             Ok(Record::Frame { interface, time_ns, wire_len, bytes }) => {
                 self.room.clear();
                 self.room.extend_from_slice(bytes);
-                Ok(Some((interface.as_given(), interface.frame(time_ns, wire_len, &mut self.room), length)))
+                Ok(Some((
+                    interface.as_given(!self.is_regular),
+                    interface.frame(time_ns, wire_len, &mut self.room),
+                    length,
+                )))
             }
             Ok(Record::Description) => {
                 self.buffer.consume(length);
@@ -145,8 +153,12 @@ impl File {
             io::ErrorKind::NotFound => FileError::Missing { path: path.to_owned() },
             _ => FileError::Unreadable { path: path.to_owned(), source },
         };
-        let mut buffer = Buffer::new(std::fs::File::open(path).map_err(unreadable)?);
-        buffer.fill(0).map_err(unreadable)?;
+        let mut file = std::fs::File::open(path).map_err(unreadable)?;
+        // A pipe has no positions.
+        let is_regular = file.stream_position().is_ok();
+        let mut buffer = Buffer::new(file);
+        // Ends: each round reads on, or the file has ended. A pipe may give its first octets one by one.
+        while buffer.data().len() < MAGIC_LEN && buffer.fill(0).map_err(unreadable)? > 0 {}
         let head = buffer.data().get(..MAGIC_LEN).unwrap_or(buffer.data());
         if head.is_empty() {
             return Err(FileError::Empty { path: path.to_owned() });
@@ -172,7 +184,7 @@ impl File {
                 return Err(FileError::Truncated { path: path.to_owned(), offset: 0, summary });
             }
         }
-        Ok(File { path: path.to_owned(), buffer, section, room: Vec::new(), failure: None })
+        Ok(File { path: path.to_owned(), buffer, section, room: Vec::new(), failure: None, is_regular })
     }
 
     /// Gets more of the file into the buffer, or says how the reading ended.

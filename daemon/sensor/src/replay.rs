@@ -82,7 +82,8 @@ fn read(
         },
         |interface, frame| {
             batch.push(interface, &frame);
-            if !batch.is_full() {
+            // What was read of a pipe does not wait for what is yet to be written.
+            if !batch.is_full() && !interface.waits {
                 return ControlFlow::Continue(());
             }
             let full = std::mem::replace(&mut batch, empty.try_recv().unwrap_or_default());

@@ -12,6 +12,8 @@ pub struct FileInterface<'a> {
     pub number: usize,
     /// Its name; without one, the file's without its extension.
     pub name: &'a str,
+    /// No whole frame is at hand behind this one, so that reading on may wait for somebody to write it.
+    pub waits: bool,
 }
 
 /// An interface.
@@ -70,8 +72,8 @@ impl Interface {
     }
 
     #[inline(always)]
-    pub(super) fn as_given(&self) -> FileInterface<'_> {
-        FileInterface { number: self.number, name: &self.name }
+    pub(super) fn as_given(&self, waits: bool) -> FileInterface<'_> {
+        FileInterface { number: self.number, name: &self.name, waits }
     }
 
     /// Most octets captured of a frame.

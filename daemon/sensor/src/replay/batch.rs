@@ -92,7 +92,7 @@ mod tests {
         let frames = [("one", 1, None, &[1u8, 2][..]), ("three", 2, tag, &[]), ("one", 3, None, &[3])];
         for round in 0..2 {
             for (name, time_ns, tag, bytes) in frames {
-                let interface = FileInterface { number: name.len(), name };
+                let interface = FileInterface { number: name.len(), name, waits: false };
                 batch.push(interface, &Frame { time_ns, wire_len: 60, link: Frame::ETHERNET, tag, bytes });
             }
             assert_eq!(batch.interfaces().collect::<Vec<_>>(), ["one", "three"], "{round}");
@@ -109,7 +109,7 @@ mod tests {
             let mut batch = Batch::default();
             for _ in 0..frames {
                 assert!(!batch.is_full());
-                let interface = FileInterface { number: 0, name: "x" };
+                let interface = FileInterface { number: 0, name: "x", waits: false };
                 batch.push(
                     interface,
                     &Frame { time_ns: 1, wire_len: 60, link: Frame::ETHERNET, tag: None, bytes },

@@ -74,6 +74,8 @@ pub(super) fn rules_for_files() -> Result<Rules, BackendError> {
     Ok(Rules::from([
         (libc::SYS_openat, all([(2, flags(NOT_READING), 0)])?.into_iter().collect()),
         (libc::SYS_read, Vec::new()),
+        // Whether it is a pipe.
+        (libc::SYS_lseek, Vec::new()),
         (libc::SYS_clone, all(any_thread)?.into_iter().collect()),
         // Unknown to this kernel, says the other program: then the C library makes a thread by clone(2),
         // whose flags can be looked at.
