@@ -4,7 +4,7 @@
 //! group is the one that a response with its identifier answers, and a result is whose response had its identifier
 //! (RFC 3748, 4.1 and 4.2).
 
-use headgate_record::Mac;
+use headgate_record::{Field, Mac};
 use headgate_wire::eap::Code;
 use headgate_wire::eapol::{Message, PacketType};
 
@@ -68,7 +68,7 @@ impl Authentications {
         let Some(group) = self.group(from) else { return false };
         group.responder = supplicant;
         let request = group.request.take_if(|(identifier, ..)| *identifier == eap.identifier);
-        let keeps_identity = self.keeps_identity;
+        let keeps_identity = self.kept.contains(&Field::AuthenticationIdentity);
         let mut said = Ok(());
         let is_used = self.says(from, supplicant, true, time, out, |a| {
             if let Some((_, asked, method)) = request {
@@ -100,7 +100,7 @@ impl Authentications {
         let Some(mac) = supplicant else { return false };
         let key = (from.vlan, Subject::Supplicant(from.number, mac));
         let new = || Authentication::new(from.number, "eapol", supplicant, time);
-        self.open(key, begins, new, time, out).map(what).is_some()
+        self.eapol.open(key, |_| begins, new, time, out).map(what).is_some()
     }
 
     fn group(&mut self, from: Origin<'_>) -> Option<&mut super::Group> {
@@ -111,6 +111,6 @@ impl Authentications {
     fn responder(&mut self, from: Origin<'_>, identifier: u8) -> Option<Mac> {
         let mac = self.group(from)?.responder?;
         let key = (from.vlan, Subject::Supplicant(from.number, mac));
-        self.table.touch(&key)?.response.filter(|response| *response == identifier).map(|_| mac)
+        self.eapol.table.touch(&key)?.response.filter(|response| *response == identifier).map(|_| mac)
     }
 }
