@@ -141,6 +141,109 @@ fn a_flood_of_stations_leaves_a_full_table_and_is_counted() {
     assert_eq!(sensor.end(Kind::Authentication).len(), 4_096);
 }
 
+/// An hour after it was asked, the request of a group made one authentication two.
+#[test]
+fn a_request_to_the_group_is_forgotten_and_is_not_what_a_later_one_asks() {
+    let one = |sensor: &mut Sensor, messages: &str| {
+        let all = sensor.end(Kind::Authentication);
+        assert_eq!(results(&all), [("00:1b:21:00:00:01".into(), "accepted".into())]);
+        assert_says(&all[0], &[(Field::AuthenticationMessages, messages)]);
+    };
+    for later in [3_600 * SECOND, 59 * SECOND] {
+        let mut sensor = Sensor::new("");
+        sensor.see(&eap(SWITCH, PAE, REQUEST, 1, &[IDENTITY]), START);
+        let frames = [
+            start(LAPTOP),
+            eap(SWITCH, LAPTOP, REQUEST, 1, &[IDENTITY]),
+            eap(LAPTOP, PAE, RESPONSE, 1, b"\x01anna"),
+            eap(SWITCH, LAPTOP, REQUEST, 2, &[TLS]),
+            eap(LAPTOP, PAE, RESPONSE, 2, &[TLS]),
+            eap(SWITCH, LAPTOP, SUCCESS, 2, &[]),
+        ];
+        for (at, frame) in (0..).zip(&frames) {
+            sensor.see(frame, START + later + at * MS);
+        }
+        one(&mut sensor, "6");
+    }
+    // Without a Start, a response may come long after the request to all, but not after any other time.
+    for (later, messages) in [(59, "3"), (61, "2")] {
+        let mut sensor = Sensor::new("");
+        sensor.see(&eap(SWITCH, PAE, REQUEST, 1, &[IDENTITY]), START);
+        sensor.see(&eap(LAPTOP, PAE, RESPONSE, 1, &[TLS]), START + later * SECOND);
+        sensor.see(&eap(SWITCH, LAPTOP, SUCCESS, 1, &[]), START + later * SECOND + MS);
+        one(&mut sensor, messages);
+    }
+}
+
+/// Two ports of a switch on one link: a result went to who had responded last to either of them.
+#[test]
+fn a_result_for_the_group_is_of_who_responded_to_the_same_authenticator() {
+    const PORT2: [u8; 6] = [0x00, 0x1c, 0x73, 0, 0, 2];
+    let see = |frames: &[Vec<u8>]| {
+        let mut sensor = Sensor::new("");
+        for (at, frame) in (0..).zip(frames) {
+            sensor.see(frame, START + at * MS);
+        }
+        let mut all = sensor.end(Kind::Authentication);
+        all.sort_by_key(|r| text(r, Field::AuthenticationMac));
+        results(&all).into_iter().map(|(_, result)| result).collect::<Vec<_>>()
+    };
+    let [ask, ask2] = [SWITCH, PORT2].map(|from| eap(from, PAE, REQUEST, 1, &[TLS]));
+    let [laptop, phone] = [LAPTOP, PHONE].map(|from| eap(from, PAE, RESPONSE, 1, &[TLS]));
+    let [reject, accept] = [eap(SWITCH, PAE, FAILURE, 1, &[]), eap(PORT2, PAE, SUCCESS, 1, &[])];
+    let turns = [&ask, &laptop, &ask2, &phone, &reject, &accept].map(Clone::clone);
+    assert_eq!(see(&turns), ["rejected", "accepted"]);
+    // Who answers whom, nobody can say.
+    let both = [&ask, &ask2, &laptop, &phone, &reject, &accept].map(Clone::clone);
+    assert_eq!(see(&both), ["unanswered", "unanswered"]);
+    // A request or response to one alone names the authenticator.
+    let alone = [eap(SWITCH, LAPTOP, REQUEST, 1, &[TLS]), laptop.clone(), accept.clone(), reject.clone()];
+    assert_eq!(see(&alone), ["rejected"]);
+    assert_eq!(see(&[eap(LAPTOP, SWITCH, RESPONSE, 1, &[TLS]), accept, reject]), ["rejected"]);
+}
+
+#[test]
+fn what_a_supplicant_says_again_after_the_end_is_not_another_authentication() {
+    let mut sensor = Sensor::new("");
+    for at in 0..2 {
+        sensor.see(&eapol(PHONE, PAE, 2, &[]), START + at * MS);
+        sensor.see(&eap(SWITCH, LAPTOP, REQUEST, 2, &[TLS]), START + at * MS);
+        sensor.see(&eap(LAPTOP, PAE, RESPONSE, 2, &[TLS]), START + at * MS);
+        sensor.see(&eap(SWITCH, LAPTOP, SUCCESS, 2, &[]), START + at * MS);
+    }
+    let mut all = sensor.end(Kind::Authentication);
+    all.sort_by_key(|r| text(r, Field::AuthenticationMac));
+    assert_eq!(
+        results(&all),
+        [("00:1b:21:00:00:01".into(), "accepted".into()), ("00:1b:21:00:00:02".into(), "logged-off".into())]
+    );
+    assert_says(&all[0], &[(Field::AuthenticationMessages, "6")]);
+    assert_says(&all[1], &[(Field::AuthenticationMessages, "2")]);
+}
+
+/// One that was pushed out of a full table was once recorded as unanswered.
+#[test]
+fn an_authentication_that_leaves_a_full_table_has_no_result_that_it_had_not() {
+    let mut sensor = Sensor::new("");
+    sensor.see(&start(PHONE), START);
+    sensor.see(&eap(SWITCH, LAPTOP, SUCCESS, 1, &[]), START + 1);
+    // RADIUS has a table of its own.
+    sensor.see(&radius(NAS, false, 1812, 1, 1, &[]), START + 2);
+    for n in 0..4_096_u16 {
+        let [a, b] = n.to_be_bytes();
+        sensor.see(&start([0, 0x1b, 0x21, 1, a, b]), START + 3 + u64::from(n));
+    }
+    sensor.0.account([0; 3]);
+    let left = sensor.0.take().into_iter().filter(|r| r.kind() == Kind::Authentication).collect::<Vec<_>>();
+    assert_eq!(
+        results(&left),
+        [("00:1b:21:00:00:01".into(), "accepted".into()), ("00:1b:21:00:00:02".into(), "evicted".into())]
+    );
+    sensor.see(&radius(NAS, true, 1812, 2, 1, &[]), START + MS);
+    let all = sensor.end(Kind::Authentication);
+    assert_eq!(all.iter().filter(|r| text(r, Field::AuthenticationResult) == "accepted").count(), 1);
+}
+
 #[test]
 fn a_name_goes_on_only_under_the_rule_that_asks_for_it() {
     let identity = eap(LAPTOP, PAE, RESPONSE, 1, b"\x01anna@example.org");

@@ -339,7 +339,7 @@ dictionary! {
     AuthenticationProtocol = 705, "authentication.protocol", Authentication, Text, "headgate.authentication.protocol", "",
         "eapol, radius or radius-acct", No, Keep => Keep, key: true;
     AuthenticationResult = 706, "authentication.result", Authentication, Text, "headgate.authentication.result", "",
-        "accepted, rejected, challenged, unanswered or logged-off (RFC 3748, 4.2; RFC 2865, 4); of accounting acknowledged or unanswered (RFC 2866, 4.2)", No, Keep => Keep, key: false;
+        "accepted, rejected, challenged, unanswered or logged-off (RFC 3748, 4.2; RFC 2865, 4); of accounting acknowledged or unanswered (RFC 2866, 4.2); evicted (from a full table)", No, Keep => Keep, key: false;
     AuthenticationEnded = 707, "authentication.ended", Authentication, Time, "headgate.authentication.ended", "",
         "time of the latest message", No, Keep => Keep, key: false;
     AuthenticationMessages = 708, "authentication.messages", Authentication, Number, "headgate.authentication.messages", "{message}",

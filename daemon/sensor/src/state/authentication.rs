@@ -23,7 +23,8 @@ mod radius;
 
 /// Most authentications under way at once, by EAPOL and by RADIUS each.
 const MAX_AUTHENTICATIONS: usize = 4_096;
-/// Most links (interface and VLAN) of which it is remembered what was asked of all.
+/// Most links (interface and VLAN) of which it is remembered what was asked of all, and most authenticators of which
+/// it is remembered who responded.
 const MAX_LINKS: usize = 1_024;
 /// An authentication of which nothing is heard for so long is over, nanoseconds: twice the time after which
 /// either side repeats itself (IEEE 802.1X-2020, 8.6 and 8.10).
@@ -65,8 +66,10 @@ struct Authentication {
     /// Since when the supplicant or NAS has waited for an answer.
     waits_since: Option<u64>,
     request_to_answer: Option<u64>,
-    /// Identifier of the supplicant's latest response.
-    response: Option<u8>,
+    /// Identifier of the latest request to the supplicant alone, and its authenticator.
+    asked: Option<(u8, Mac)>,
+    /// Identifier of the supplicant's latest response, and the authenticator whose request it answers.
+    response: Option<(u8, Option<Mac>)>,
     method: Option<Method>,
     end: Option<&'static str>,
     /// What attributes say, and who the station says it is: the latest of each.
@@ -82,11 +85,13 @@ struct Asked {
     answer: Option<(wire::Code, u64)>,
 }
 
-/// What was asked of whoever is on a link, and who answered last.
-#[derive(Debug, Default)]
-struct Group {
-    request: Option<(u8, u64, Option<Method>)>,
-    responder: Option<Mac>,
+/// What was asked of whoever is on a link, the latest.
+#[derive(Clone, Copy, Debug)]
+struct GroupRequest {
+    identifier: u8,
+    at: u64,
+    method: Option<Method>,
+    authenticator: Option<Mac>,
 }
 
 #[derive(Debug)]
@@ -94,7 +99,9 @@ pub(crate) struct Authentications {
     eapol: Underway,
     radius: Underway,
     asked: Table<(u16, Ask), Asked>,
-    groups: Table<(InterfaceNumber, u16), Group>,
+    groups: Table<(InterfaceNumber, u16), GroupRequest>,
+    /// By authenticator: who responded last.
+    responders: Table<(InterfaceNumber, u16, Mac), Mac>,
     keeps_attributes: bool,
     /// Of attributes and names only those that the collect gate lets through are ever remembered: frames of a link
     /// that the filter does not cut have more.
@@ -117,6 +124,7 @@ impl Authentications {
             radius: Underway::new(),
             asked: Table::new(MAX_AUTHENTICATIONS),
             groups: Table::new(MAX_LINKS),
+            responders: Table::new(MAX_LINKS),
             keeps_attributes: collect.depth().radius,
             kept: Field::of(Kind::Authentication).filter(keeps).collect(),
         }
@@ -157,10 +165,12 @@ impl Underway {
             self.table.touch(&key).is_some_and(|a| !a.is_over(time) && (a.end.is_none() || !begins(a)));
         if !goes_on {
             self.end(&key, out);
-            if let Some((key, oldest)) = self.table.insert(key, new()) {
+            if let Some((key, mut given_up)) = self.table.make_room(|a| a.end.is_some()) {
                 self.evicted += 1;
-                oldest.emit(&key, out);
+                given_up.ends("evicted");
+                given_up.emit(&key, out);
             }
+            self.table.insert(key, new());
         }
         self.table.touch(&key)
     }
@@ -191,6 +201,7 @@ impl Authentication {
             messages: 0,
             waits_since: None,
             request_to_answer: None,
+            asked: None,
             response: None,
             method: None,
             end: None,
