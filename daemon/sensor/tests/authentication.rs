@@ -4,8 +4,11 @@
 
 mod support;
 
-use headgate_record::{Field, Kind};
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use headgate_record::{Field, Kind, Record, Treatment, Value};
 use proptest::prelude::*;
+use proptest::sample::select;
 use support::access::*;
 use support::{SECOND, START, SWITCH, Sensor, assert_says, text};
 
@@ -279,38 +282,92 @@ fn excluded_protocols_give_no_authentications() {
     assert_says(&records[0], &[(Field::CountersExcludedProtocol, "4"), (Field::CountersFrames, "4")]);
 }
 
-proptest! {
-    #![proptest_config(ProptestConfig::with_cases(2_000))]
+/// A record that cannot be built is no record, and is logged.
+struct Faults;
 
-    /// Whatever is said, it ends, and every record can be built and is no more than was said.
+static FAULTS: AtomicUsize = AtomicUsize::new(0);
+
+impl log::Log for Faults {
+    fn enabled(&self, _: &log::Metadata<'_>) -> bool {
+        true
+    }
+
+    fn log(&self, record: &log::Record<'_>) {
+        if record.level() == log::Level::Error {
+            FAULTS.fetch_add(1, Ordering::SeqCst);
+        }
+    }
+
+    fn flush(&self) {}
+}
+
+/// Kind and value of an attribute that is read: text, a number, octets of any length, a tunnel, an EAP packet.
+fn any_attribute() -> impl Strategy<Value = Vec<u8>> {
+    let octets = |length| prop::collection::vec(any::<u8>(), length);
+    let text = select(vec![1_u8, 11, 25, 32, 87]).prop_flat_map(move |kind| {
+        octets(0..254_usize).prop_map(move |value| attribute(kind, &value[..value.len().min(253)]))
+    });
+    let number = (select(vec![5_u8, 40, 42, 43, 46, 47, 48, 49, 52, 53, 61, 64, 65]), octets(4..5));
+    let tunnel = octets(0..20).prop_map(|value| attribute(81, &value));
+    let said = (1..5_u8, 0..3_u8, octets(0..40))
+        .prop_map(|(code, id, data)| attribute(79, &packet(code, id, &data)));
+    let other = (any::<u8>(), octets(0..20));
+    prop_oneof![
+        3 => text,
+        3 => number.prop_map(|(kind, value)| attribute(kind, &value)),
+        1 => tunnel,
+        2 => said,
+        1 => other.prop_map(|(kind, value)| attribute(if kind == 31 { 32 } else { kind }, &value)),
+    ]
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(500))]
+
+    /// Whatever is said, it ends: every record can be built, and what stations and NAS say is in one of them.
     #[test]
     fn arbitrary_messages_are_followed_to_an_end(
         messages in prop::collection::vec(
-            (any::<bool>(), 0..6u8, 0..3u8, prop::collection::vec(0..90u8, 0..60), 0..100u64),
+            (any::<bool>(), 0..6_u8, select(vec![1_u8, 2, 3, 4, 5, 11, 12]), 0..3_u8,
+             prop::collection::vec(any_attribute(), 0..6), 0..100_u64),
             1..40,
         ),
     ) {
+        if log::set_logger(&Faults).is_ok() {
+            log::set_max_level(log::LevelFilter::Error);
+        }
         let rule = |field: &Field| {
-            let treatment = if field.names_a_user() { "pseudonym" } else { "keep" };
+            let treatment = if Treatment::Keep.fits(*field) { "keep" } else { "pseudonym" };
             format!("{} = {treatment:?}\n", field.short_name())
         };
         let fields: String = Field::of(Kind::Authentication).map(|field| rule(&field)).collect();
         let mut sensor = Sensor::new(&format!("[collect.authentication]\n{fields}"));
         let (mut at, count) = (START, messages.len());
-        for (is_radius, code, who, octets, seconds) in messages {
+        // Whoever asks is known, and so is what an answer belongs to, or else it counts for nothing.
+        let mut asked = 0;
+        for (is_radius, eap_code, code, who, attributes, seconds) in messages {
             at += seconds * SECOND;
+            let octets = attributes.concat();
             if is_radius {
-                let nas = (who, 50_000);
-                sensor.see(&radius(nas, code % 2 == 0, 1812, code, who, &octets), at);
+                let answers = !matches!(code, 1 | 4 | 12);
+                asked += usize::from(matches!(code, 1 | 4));
+                let said = [attribute(31, &[b"00-1B-21-00-00-0", &[b'0' + who][..]].concat()), octets].concat();
+                sensor.see(&radius((1, 50_000), answers, 1812, code, who, &said), at);
             } else {
-                let (from, to) = if code % 2 == 0 { (LAPTOP, PAE) } else { (SWITCH, [PAE, LAPTOP, PHONE][usize::from(who)]) };
-                sensor.see(&eap(from, to, code, who, &octets), at);
+                let answers = eap_code % 2 == 0;
+                asked += usize::from(eap_code == 2);
+                let (from, to) = if answers { (LAPTOP, PAE) } else { (SWITCH, [PAE, LAPTOP, PHONE][usize::from(who)]) };
+                sensor.see(&eap(from, to, eap_code, who, &octets), at);
             }
         }
         let records = sensor.end(Kind::Authentication);
-        prop_assert!(records.len() <= count);
-        for record in &records {
-            prop_assert!(record.get(Field::AuthenticationResult).is_some(), "{record:?}");
-        }
+        let number = |record: &Record| match record.get(Field::AuthenticationMessages) {
+            Some(Value::Number(number)) => usize::try_from(*number).unwrap(),
+            other => panic!("{other:?}"),
+        };
+        let told: usize = records.iter().map(number).sum();
+        prop_assert!((asked..=count).contains(&told), "{asked} asked, {told} of {count} told: {records:?}");
+        prop_assert!(records.iter().all(|r| r.get(Field::AuthenticationMac).is_some()));
+        prop_assert_eq!(FAULTS.load(Ordering::SeqCst), 0);
     }
 }

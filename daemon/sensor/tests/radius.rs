@@ -72,7 +72,7 @@ fn attributes_that_no_filter_has_cut_away_are_used_under_a_rule_only() {
 fn with_attributes_an_authentication_is_a_stations_from_request_to_accept() {
     let mut sensor = Sensor::new(
         "[collect.authentication]\nnas_identifier = \"keep\"\nnas_port = \"keep\"\nnas_port_type = \"keep\"\n\
-         nas_port_id = \"keep\"\nassigned_vlan = \"keep\"\nfilter_ids = \"keep\"\nclass = \"keep\"\n",
+         nas_port_id = \"keep\"\nassigned_vlan = \"keep\"\nfilter_ids = \"keep\"\nclass = \"pseudonym\"\n",
     );
     let asks = |eap: Vec<u8>| {
         let port = [attribute(5, &[0, 0, 0, 17]), attribute(61, &[0, 0, 0, 15]), attribute(87, b"Gi1/0/17")];
