@@ -70,6 +70,17 @@ pub enum Treatment {
     InfrastructureOrPseudonym,
 }
 
+/// What a field is read from, where the kernel hands it over only under a rule that keeps the field.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Payload {
+    /// The attributes of RADIUS (RFC 2865, 5).
+    RadiusAttributes,
+    /// EAP Identity responses (RFC 3748, 5.1).
+    EapIdentity,
+    /// Multicast DNS (RFC 6762).
+    MulticastDns,
+}
+
 /// One row of the dictionary.
 #[derive(Clone, Copy, Debug)]
 pub struct Definition {
@@ -95,6 +106,8 @@ pub struct Definition {
     pub release: Treatment,
     /// Part of what tells the subject from others of its kind.
     pub key: bool,
+    /// What it is read from beyond headers and control protocols.
+    pub payload: Option<Payload>,
 }
 
 impl Kind {
@@ -177,7 +190,17 @@ impl Kind {
             Kind::Flow => Some(Field::FlowMac),
             Kind::Neighbor => Some(Field::NeighborSourceMac),
             Kind::Authentication => Some(Field::AuthenticationMac),
-            Kind::Bridge | Kind::Counters => None,
+            Kind::Bridge => Some(Field::BridgeSourceMac),
+            Kind::Counters => None,
+        }
+    }
+
+    /// Further fields that hold a MAC address by which the record's subject, or another station, names itself.
+    #[must_use]
+    pub fn stations(self) -> &'static [Field] {
+        match self {
+            Kind::Bridge => &[Field::BridgeBridge, Field::BridgeRoot],
+            _ => &[],
         }
     }
 }
@@ -247,7 +270,7 @@ impl Treatment {
         let address = matches!(row.value_type, ValueType::Address | ValueType::Addresses);
         match self {
             Treatment::Drop => true,
-            Treatment::Keep => !field.names_a_user(),
+            Treatment::Keep => !field.names_a_user() && field != Field::AuthenticationClass,
             Treatment::Pseudonym => {
                 text || address || matches!(row.value_type, ValueType::Bytes | ValueType::Mac)
             }
@@ -342,16 +365,13 @@ mod tests {
     fn what_identifies_a_person_never_leaves_as_it_is() {
         for field in Field::ALL {
             let row = field.definition();
-            if row.person == Person::Yes {
-                assert!(
-                    !matches!(
-                        row.release,
-                        Treatment::Keep | Treatment::Infrastructure | Treatment::InfrastructureOrPseudonym
-                    ) || row.kind == Kind::Neighbor,
-                    "{}",
-                    row.name
-                );
-            }
+            let is_of_infrastructure = row.kind == Kind::Neighbor
+                && matches!(row.release, Treatment::Infrastructure | Treatment::InfrastructureOrPseudonym);
+            let ends = matches!(
+                row.release,
+                Treatment::Drop | Treatment::Pseudonym | Treatment::Truncate | Treatment::Class
+            );
+            assert!(row.person != Person::Yes || ends || is_of_infrastructure, "{}", row.name);
         }
     }
 

@@ -73,6 +73,9 @@ pub(crate) const RADIUS_LENGTHS: (u16, u16) = (20, 4096);
 /// First and last of the ranges of RADIUS codes (IANA): authentication and accounting, status, dynamic
 /// authorization.
 pub(crate) const RADIUS_CODES: [(u8, u8); 3] = [(1, 5), (11, 13), (40, 45)];
+/// Those of them that are kept whole where a rule keeps an attribute: requests and answers of authentication and
+/// accounting.
+pub(crate) const RADIUS_WHOLE: [(u8, u8); 2] = [(1, 5), (11, 11)];
 pub(crate) const MDNS_PORT: u16 = 5353;
 /// OPCODE and RCODE: a message with any is to be ignored (RFC 6762, 18.3, 18.11).
 pub(crate) const MDNS_CODES: u16 = 0x780f;

@@ -93,7 +93,7 @@ impl Exclusions {
     }
 
     /// Judges a frame that was read, with all that the kernel filter decides and, beyond it, the
-    /// addresses inside ARP and DHCP.
+    /// addresses inside ARP and DHCP, and the station that RADIUS names, where its attributes are kept.
     #[must_use]
     pub fn judge(&self, packet: &wire::Packet<'_>) -> Option<Exclusion> {
         if packet.tags.iter().any(|tag| self.has_vlan(tag.vid())) {
@@ -125,6 +125,11 @@ impl Exclusions {
             if [dhcp.ciaddr, dhcp.yiaddr].into_iter().any(|a| self.has_address(a.into())) {
                 return Some(Exclusion::Prefix);
             }
+        }
+        if let wire::Application::Radius(radius) = &packet.application
+            && radius.attributes.station().is_some_and(|a| self.has_mac(Mac(a.0)))
+        {
+            return Some(Exclusion::Mac);
         }
         None
     }

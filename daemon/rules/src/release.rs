@@ -56,15 +56,18 @@ impl ReleaseGate {
 /// Why records of devices with a randomised MAC address are withheld.
 pub const RANDOMISED_MAC: &str = "randomised-mac";
 
-/// Whether the record's subject has a locally administered MAC address: one that a person's device has
-/// drawn at random. What infrastructure calls itself is no person's.
+/// Whether the record's subject, or a station that it names as a bridge, has a locally administered MAC address:
+/// one that a person's device has drawn at random. What infrastructure calls itself is no person's, but whoever
+/// speaks spanning tree is not infrastructure for that.
 ///
 /// It is asked of a record as the sensor hands it over, where the address stands even if the collect
 /// gate lets nothing of it be stored. A device record also says so by its flag.
 #[must_use]
 pub fn is_randomised(record: &Record) -> bool {
-    let address = record.kind().subject().and_then(|field| record.get(field));
-    let by_address = matches!(address, Some(Value::Mac(mac)) if mac.is_locally_administered());
+    let stations = record.kind().stations().iter().copied();
+    let mut addresses =
+        record.kind().subject().into_iter().chain(stations).filter_map(|field| record.get(field));
+    let by_address = addresses.any(|value| matches!(value, Value::Mac(mac) if mac.is_locally_administered()));
     let yes = |field| record.get(field) == Some(&Value::Bool(true));
     (by_address && !yes(Field::NeighborInfrastructure)) || yes(Field::DeviceLocallyAdministered)
 }

@@ -104,7 +104,7 @@ fn each(value: &Value, one: &dyn Fn(&Value) -> Option<Value>) -> Option<Value> {
 }
 
 /// The pseudonym is taken over the field's meaning, not its name, so that one MAC address has one
-/// pseudonym in device, lease, exchange, flow and authentication records and one user in EAP and RADIUS, and over
+/// pseudonym in device, lease, exchange, flow, authentication and bridge records and one user in EAP and RADIUS, and over
 /// the text form of an identifier for neighbours, which may hold an address in text.
 fn pseudonym(value: &Value, field: Field, keys: &dyn Pseudonymise, purpose: Purpose) -> Option<Value> {
     each(value, &|v| {

@@ -336,6 +336,12 @@ fn radius_attributes_are_kept_only_where_a_rule_keeps_one() {
     let frame = datagram_v4(50_000, 1812, &datagram, datagram.len());
     assert_eq!(octets(depth, &frame), 14 + 20 + 8 + 26);
     assert_eq!(octets(Depth::default(), &frame), 14 + 20 + 8 + 4);
+    // Status and dynamic authorization are nothing of which an attribute is read.
+    for (code, kept) in [(5, 26), (11, 26), (12, 4), (13, 4), (40, 4), (45, 4)] {
+        let datagram = [&[code][..], &message[1..]].concat();
+        let frame = datagram_v4(50_000, 1812, &datagram, datagram.len());
+        assert_eq!(octets(depth, &frame), 14 + 20 + 8 + kept, "code {code}");
+    }
     for (code, length) in [(0, 26), (7, 26), (255, 26), (1, 19), (1, 4097), (1, 200)] {
         let datagram = [radius(code, length), vec![7; 40]].concat();
         let frame = datagram_v4(50_000, 1812, &datagram, datagram.len());

@@ -70,6 +70,7 @@ fn one_address_has_one_pseudonym_in_all_kinds_of_record() {
         (Kind::Exchange, Field::ExchangeMac),
         (Kind::Flow, Field::FlowMac),
         (Kind::Authentication, Field::AuthenticationMac),
+        (Kind::Bridge, Field::BridgeSourceMac),
     ] {
         let mut record = Record::new(kind);
         record.set(field, mac).unwrap();
@@ -112,6 +113,33 @@ fn a_neighbor_with_a_randomised_address_is_counted_only_unless_it_is_infrastruct
         let mut record = neighbor(infrastructure);
         record.set(Field::NeighborSourceMac, Mac([0x02, 0, 0, 0, 0, 1])).unwrap();
         assert_eq!(is_randomised(&record), randomised);
+    }
+}
+
+/// A telephone that speaks spanning tree was once released with its address.
+#[test]
+fn a_bridge_leaves_with_a_pseudonym_and_a_randomised_one_not_at_all() {
+    let bridge = |field, mac| {
+        let mut record = Record::new(Kind::Bridge);
+        record.set(Field::BridgeSourceMac, Mac([0, 0x1b, 0x21, 1, 2, 3])).unwrap();
+        record.set(Field::BridgeFirstSeen, Value::Time(1)).unwrap();
+        record.set(field, Mac(mac)).unwrap();
+        record
+    };
+    let plain = bridge(Field::BridgeRoot, [0, 0x1c, 0x73, 0, 0, 1]);
+    assert!(matches!(released(&rules(""), &plain).get(Field::BridgeSourceMac), Some(Value::Pseudonym(_))));
+    for field in [Field::BridgeSourceMac, Field::BridgeBridge, Field::BridgeRoot] {
+        let record = bridge(field, [0x06, 0x1b, 0x21, 1, 2, 3]);
+        assert_eq!(rules("").release().release(&record, &Keys), Verdict::Withhold("randomised-mac"));
+    }
+}
+
+/// What the server wants repeated is opaque, and often another for each user.
+#[test]
+fn a_class_is_dropped_or_a_pseudonym() {
+    for treatment in Treatment::ALL {
+        let fits = matches!(treatment, Treatment::Drop | Treatment::Pseudonym);
+        assert_eq!(treatment.fits(Field::AuthenticationClass), fits, "{}", treatment.name());
     }
 }
 

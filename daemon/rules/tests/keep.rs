@@ -86,9 +86,12 @@ fn any_application() -> impl Strategy<Value = ([u8; 2], Vec<u8>)> {
     let cookie = prop_oneof![3 => Just([99u8, 130, 83, 99]), 1 => any::<[u8; 4]>()];
     let dhcpv4 = (octets(&[0, 1, 2, 3], 236..237), cookie, octets(&[53, 255], 0..20))
         .prop_map(|(fixed, cookie, options)| [fixed, cookie.into(), options].concat());
-    let radius =
-        (octets(&[0, 1, 5, 6, 11, 40, 46], 2..3), number(&[4, 19, 20, 4096, 4097]), octets(&[1], 0..60))
-            .prop_map(|(code, length, rest)| [code, length.into(), rest].concat());
+    let radius = (
+        octets(&[0, 1, 5, 6, 11, 12, 13, 40, 46], 2..3),
+        number(&[4, 19, 20, 4096, 4097]),
+        octets(&[1], 0..60),
+    )
+        .prop_map(|(code, length, rest)| [code, length.into(), rest].concat());
     let mdns = (octets(&[0], 2..3), number(&[0, 0x8400, 0x0001, 0x0800]), octets(&[0], 0..40))
         .prop_map(|(id, flags, rest)| [id, flags.into(), rest].concat());
     prop_oneof![

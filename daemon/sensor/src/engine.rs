@@ -300,6 +300,7 @@ impl Engine {
             return Outcome::Malformed;
         }
         if let Some(exclusion) = self.rules.collect().exclusions().judge(&packet) {
+            self.tables.access.excluded(&packet, &mut self.out);
             return Outcome::Excluded(exclusion);
         }
         if !matches!(packet.application, wire::Application::None) {

@@ -123,6 +123,30 @@ fn ports_vlans_and_encapsulations_of_a_bridge_are_told_apart() {
     );
 }
 
+/// Ports that speak only while the topology changes were said to be lost after every change.
+#[test]
+fn a_port_that_need_not_speak_does_not_age() {
+    let states = |frames: &[Vec<u8>]| {
+        let mut sensor = Sensor::new("");
+        frames.iter().for_each(|frame| sensor.see(frame, START));
+        let all = sensor.until(Kind::Bridge, 1).into_iter().chain(sensor.until(Kind::Bridge, 30));
+        all.map(|r| text(&r, Field::BridgeState)).collect::<Vec<_>>()
+    };
+    // A root port's agreement, an alternate port's proposal, a notification.
+    assert_eq!(states(&[bpdu(2, 0x79, 0x8001, ROOT)]), ["present"]);
+    assert_eq!(states(&[bpdu(2, 0x06, 0x8001, ROOT)]), ["present"]);
+    assert_eq!(states(&[notification()]), ["present"]);
+    // Designated ports, of RSTP by their role and of STP by what they send.
+    assert_eq!(states(&[bpdu(2, 0x3c, 0x8001, ROOT)]), ["present", "aged"]);
+    assert_eq!(states(&[bpdu(0, 0, 0x8001, ROOT)]), ["present", "aged"]);
+    // What was not reported yet is reported, however long nothing was seen.
+    let mut sensor = Sensor::new("");
+    sensor.0.tick(START);
+    sensor.see(&bpdu(2, 0x79, 0x8001, ROOT), START + 1);
+    let late = sensor.until(Kind::Bridge, 100);
+    assert_eq!(late.iter().map(|r| text(r, Field::BridgeState)).collect::<Vec<_>>(), ["present"]);
+}
+
 #[test]
 fn a_flood_of_bridges_leaves_a_full_table_and_is_counted() {
     let mut sensor = Sensor::new("");
@@ -150,9 +174,24 @@ fn excluded_spanning_tree_gives_no_bridges() {
     assert_says(&records[0], &[(Field::CountersExcludedProtocol, "3"), (Field::CountersFrames, "3")]);
 }
 
-/// The MAC address of a bridge is no person's, even where it was not assigned by a vendor.
+/// Whoever sends a BPDU was once taken for a bridge, and its address was released in clear.
 #[test]
-fn only_the_station_of_an_authentication_is_a_subject() {
+fn the_sender_of_a_bpdu_is_a_subject_and_a_randomised_one_is_withheld() {
     assert_eq!(Kind::Authentication.subject(), Some(Field::AuthenticationMac));
-    assert_eq!(Kind::Bridge.subject(), None);
+    assert_eq!(Kind::Bridge.subject(), Some(Field::BridgeSourceMac));
+    let randomised = |frame: &[u8]| {
+        let mut sensor = Sensor::new("");
+        sensor.see(frame, START);
+        headgate_rules::is_randomised(&sensor.end(Kind::Bridge)[0])
+    };
+    let frame = bpdu(2, 0x3c, 0x8001, ROOT);
+    assert!(!randomised(&frame));
+    assert!(randomised(&bpdu(2, 0x3c, 0x8001, [0x10, 0, 2, 0x1c, 0x73, 0, 0, 0xaa])));
+    // The first octet of the Ethernet source, and of the bridge identifier's address.
+    for at in [6, 36] {
+        let mut frame = frame.clone();
+        assert_eq!(frame[at..at + 6], SWITCH);
+        frame[at] = 2;
+        assert!(randomised(&frame), "{at}");
+    }
 }

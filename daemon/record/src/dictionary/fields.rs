@@ -1,11 +1,20 @@
 //! The table itself. Order, numbers and names are the contract; see [`super::Definition`].
 
-use super::{Definition, Kind, Person, Treatment};
+use super::{Definition, Kind, Payload, Person, Treatment};
 use crate::ValueType;
+
+macro_rules! payload {
+    () => {
+        None
+    };
+    ($payload:ident) => {
+        Some(Payload::$payload)
+    };
+}
 
 macro_rules! dictionary {
     ($($field:ident = $number:literal, $name:literal, $kind:ident, $type:ident, $attribute:literal,
-       $unit:literal, $source:literal, $person:ident, $collect:ident => $release:ident, key: $key:literal;)*) => {
+       $unit:literal, $source:literal, $person:ident, $collect:ident => $release:ident, key: $key:literal $(, payload: $payload:ident)?;)*) => {
         /// A field of a record. See [`Field::definition`] for what it holds.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
         pub enum Field {
@@ -40,6 +49,7 @@ macro_rules! dictionary {
                         collect: Treatment::$collect,
                         release: Treatment::$release,
                         key: $key,
+                        payload: payload!($($payload)?),
                     }),*
                 }
             }
@@ -83,7 +93,7 @@ dictionary! {
     DeviceRouter = 117, "device.router", Device, Bool, "headgate.device.router", "",
         "Router Advertisement whose lifetime lasts (RFC 4861, 4.2); absent where there was none", No, Keep => Keep, key: false;
     DeviceServiceTypes = 118, "device.service_types", Device, Texts, "headgate.device.service_types", "",
-        "service types of mDNS responses, such as _ipp._tcp (RFC 6763, 7); names never", Weak, Drop => Drop, key: false;
+        "service types of mDNS responses, such as _ipp._tcp (RFC 6763, 7); names never", Weak, Drop => Drop, key: false, payload: MulticastDns;
 
     NeighborInterface = 201, "neighbor.interface", Neighbor, Text, "network.interface.name", "",
         "capture interface", No, Keep => Keep, key: true;
@@ -339,7 +349,7 @@ dictionary! {
     AuthenticationProtocol = 705, "authentication.protocol", Authentication, Text, "headgate.authentication.protocol", "",
         "eapol, radius or radius-acct", No, Keep => Keep, key: true;
     AuthenticationResult = 706, "authentication.result", Authentication, Text, "headgate.authentication.result", "",
-        "accepted, rejected, challenged, unanswered or logged-off (RFC 3748, 4.2; RFC 2865, 4); of accounting acknowledged or unanswered (RFC 2866, 4.2)", No, Keep => Keep, key: false;
+        "accepted, rejected, challenged, unanswered or logged-off (RFC 3748, 4.2; RFC 2865, 4); of accounting acknowledged or unanswered (RFC 2866, 4.2); evicted (from a full table)", No, Keep => Keep, key: false;
     AuthenticationEnded = 707, "authentication.ended", Authentication, Time, "headgate.authentication.ended", "",
         "time of the latest message", No, Keep => Keep, key: false;
     AuthenticationMessages = 708, "authentication.messages", Authentication, Number, "headgate.authentication.messages", "{message}",
@@ -353,44 +363,44 @@ dictionary! {
     AuthenticationServer = 712, "authentication.server", Authentication, Address, "server.address", "",
         "IP destination of a RADIUS request", Weak, Keep => Truncate, key: true;
     AuthenticationIdentity = 713, "authentication.identity", Authentication, Text, "headgate.authentication.identity", "",
-        "EAP Identity (RFC 3748, 5.1)", Yes, Drop => Drop, key: false;
+        "EAP Identity (RFC 3748, 5.1)", Yes, Drop => Drop, key: false, payload: EapIdentity;
     AuthenticationUserName = 714, "authentication.user_name", Authentication, Text, "user.name", "",
-        "RADIUS attribute 1, User-Name (RFC 2865, 5.1)", Yes, Drop => Drop, key: false;
+        "RADIUS attribute 1, User-Name (RFC 2865, 5.1)", Yes, Drop => Drop, key: false, payload: RadiusAttributes;
     AuthenticationNasIdentifier = 715, "authentication.nas_identifier", Authentication, Text, "headgate.nas.identifier", "",
-        "RADIUS attribute 32, NAS-Identifier (RFC 2865, 5.32)", No, Drop => Drop, key: false;
+        "RADIUS attribute 32, NAS-Identifier (RFC 2865, 5.32)", No, Drop => Drop, key: false, payload: RadiusAttributes;
     AuthenticationNasPort = 716, "authentication.nas_port", Authentication, Number, "headgate.nas.port", "",
-        "RADIUS attribute 5, NAS-Port (RFC 2865, 5.5)", Weak, Drop => Drop, key: false;
+        "RADIUS attribute 5, NAS-Port (RFC 2865, 5.5)", Weak, Drop => Drop, key: false, payload: RadiusAttributes;
     AuthenticationNasPortType = 717, "authentication.nas_port_type", Authentication, Text, "headgate.nas.port_type", "",
-        "RADIUS attribute 61, NAS-Port-Type (RFC 2865, 5.41)", No, Drop => Drop, key: false;
+        "RADIUS attribute 61, NAS-Port-Type (RFC 2865, 5.41)", No, Drop => Drop, key: false, payload: RadiusAttributes;
     AuthenticationNasPortId = 718, "authentication.nas_port_id", Authentication, Text, "headgate.nas.port_id", "",
-        "RADIUS attribute 87, NAS-Port-Id (RFC 2869, 5.17)", Weak, Drop => Drop, key: false;
+        "RADIUS attribute 87, NAS-Port-Id (RFC 2869, 5.17)", Weak, Drop => Drop, key: false, payload: RadiusAttributes;
     AuthenticationAssignedVlan = 719, "authentication.assigned_vlan", Authentication, Text, "headgate.authentication.assigned_vlan", "",
-        "RADIUS attribute 81, Tunnel-Private-Group-ID of a VLAN (RFC 3580, 3.31)", Weak, Drop => Drop, key: false;
+        "RADIUS attribute 81, Tunnel-Private-Group-ID of a VLAN (RFC 3580, 3.31)", Weak, Drop => Drop, key: false, payload: RadiusAttributes;
     AuthenticationFilterIds = 720, "authentication.filter_ids", Authentication, Texts, "headgate.authentication.filter_ids", "",
-        "RADIUS attribute 11, Filter-Id (RFC 2865, 5.11)", Weak, Drop => Drop, key: false;
+        "RADIUS attribute 11, Filter-Id (RFC 2865, 5.11)", Weak, Drop => Drop, key: false, payload: RadiusAttributes;
     AuthenticationClass = 721, "authentication.class", Authentication, Bytes, "headgate.authentication.class", "",
-        "RADIUS attribute 25, Class, the first (RFC 2865, 5.25)", Weak, Drop => Drop, key: false;
+        "RADIUS attribute 25, Class, the first (RFC 2865, 5.25)", Yes, Drop => Drop, key: false, payload: RadiusAttributes;
     AuthenticationAcctStatusType = 722, "authentication.acct_status_type", Authentication, Text, "headgate.accounting.status_type", "",
-        "RADIUS attribute 40, Acct-Status-Type (RFC 2866, 5.1)", No, Drop => Drop, key: false;
+        "RADIUS attribute 40, Acct-Status-Type (RFC 2866, 5.1)", No, Drop => Drop, key: false, payload: RadiusAttributes;
     AuthenticationSessionTime = 723, "authentication.session_time", Authentication, Number, "headgate.accounting.session_time", "s",
-        "RADIUS attribute 46, Acct-Session-Time (RFC 2866, 5.7)", No, Drop => Drop, key: false;
+        "RADIUS attribute 46, Acct-Session-Time (RFC 2866, 5.7)", No, Drop => Drop, key: false, payload: RadiusAttributes;
     AuthenticationInputOctets = 724, "authentication.input_octets", Authentication, Number, "headgate.accounting.input_octets", "By",
-        "RADIUS attributes 42 and 52, from the user (RFC 2866, 5.3; RFC 2869, 5.1)", No, Drop => Drop, key: false;
+        "RADIUS attributes 42 and 52, from the user (RFC 2866, 5.3; RFC 2869, 5.1)", No, Drop => Drop, key: false, payload: RadiusAttributes;
     AuthenticationOutputOctets = 725, "authentication.output_octets", Authentication, Number, "headgate.accounting.output_octets", "By",
-        "RADIUS attributes 43 and 53, to the user (RFC 2866, 5.4; RFC 2869, 5.2)", No, Drop => Drop, key: false;
+        "RADIUS attributes 43 and 53, to the user (RFC 2866, 5.4; RFC 2869, 5.2)", No, Drop => Drop, key: false, payload: RadiusAttributes;
     AuthenticationInputPackets = 726, "authentication.input_packets", Authentication, Number, "headgate.accounting.input_packets", "{packet}",
-        "RADIUS attribute 47, from the user (RFC 2866, 5.8)", No, Drop => Drop, key: false;
+        "RADIUS attribute 47, from the user (RFC 2866, 5.8)", No, Drop => Drop, key: false, payload: RadiusAttributes;
     AuthenticationOutputPackets = 727, "authentication.output_packets", Authentication, Number, "headgate.accounting.output_packets", "{packet}",
-        "RADIUS attribute 48, to the user (RFC 2866, 5.9)", No, Drop => Drop, key: false;
+        "RADIUS attribute 48, to the user (RFC 2866, 5.9)", No, Drop => Drop, key: false, payload: RadiusAttributes;
     AuthenticationTerminateCause = 728, "authentication.terminate_cause", Authentication, Text, "headgate.accounting.terminate_cause", "",
-        "RADIUS attribute 49, Acct-Terminate-Cause (RFC 2866, 5.10)", No, Drop => Drop, key: false;
+        "RADIUS attribute 49, Acct-Terminate-Cause (RFC 2866, 5.10)", No, Drop => Drop, key: false, payload: RadiusAttributes;
 
     BridgeInterface = 801, "bridge.interface", Bridge, Text, "network.interface.name", "",
         "capture interface", No, Keep => Keep, key: true;
     BridgeVlan = 802, "bridge.vlan", Bridge, Number, "network.vlan.id", "",
         "IEEE 802.1Q VID, of PVST+ the originating VLAN; absent when untagged", No, Keep => Keep, key: true;
     BridgeSourceMac = 803, "bridge.source_mac", Bridge, Mac, "headgate.bridge.source_mac", "",
-        "Ethernet source: a port of the bridge", No, Keep => Keep, key: true;
+        "Ethernet source: a port of the bridge", Yes, Keep => Pseudonym, key: true;
     BridgePort = 804, "bridge.port", Bridge, Number, "headgate.bridge.port", "",
         "port number (IEEE 802.1Q-2018, 14.2.7); absent where only topology changes were notified", No, Keep => Keep, key: true;
     BridgeProtocol = 805, "bridge.protocol", Bridge, Text, "headgate.bridge.protocol", "",
@@ -428,7 +438,7 @@ dictionary! {
     BridgeRootChanges = 821, "bridge.root_changes", Bridge, Number, "headgate.bridge.root_changes", "{change}",
         "times that another root was named since it was first seen", No, Keep => Keep, key: false;
     BridgeState = 822, "bridge.state", Bridge, Text, "headgate.bridge.state", "",
-        "present, aged (max age passed) or evicted (from a full table)", No, Keep => Keep, key: false;
+        "present, aged (max age passed on a port that speaks at every hello) or evicted (from a full table)", No, Keep => Keep, key: false;
     BridgeFirstSeen = 823, "bridge.first_seen", Bridge, Time, "headgate.first_seen", "",
         "time of the first BPDU", No, Keep => Keep, key: false;
     BridgeLastSeen = 824, "bridge.last_seen", Bridge, Time, "headgate.last_seen", "",

@@ -1,12 +1,12 @@
 //! What is kept beyond headers and control protocols.
 
-use headgate_record::Field;
+use headgate_record::{Field, Payload};
 
 /// What a rule must keep a field of before the kernel hands it over. By default nothing.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Depth {
-    /// RADIUS messages whole: user names and what else is in their attributes cannot be cut apart. Otherwise
-    /// code, identifier and length.
+    /// RADIUS messages of authentication and accounting whole: user names and what else is in their attributes
+    /// cannot be cut apart. Otherwise, and of other messages, code, identifier and length.
     pub radius: bool,
     /// Multicast DNS messages whole. Otherwise nothing of them.
     pub service_types: bool,
@@ -15,22 +15,17 @@ pub struct Depth {
 }
 
 impl Depth {
-    /// What the records' fields that are kept are read from. Those that need more than headers are
-    /// `device.service_types`, `authentication.identity`, and each field of an authentication whose source in
-    /// the dictionary is a `RADIUS attribute`. All of them are off by default. The program can cut a message
-    /// at one place only and attributes come in any order, so that one of them brings all.
+    /// What the records' fields that are kept are read from, by the dictionary. All that need more than headers
+    /// are off by default. The program can cut a message at one place only and attributes come in any order, so
+    /// that one of them brings all.
     pub(crate) fn of(kept: impl Iterator<Item = Field>) -> Depth {
-        kept.map(|field| field.definition())
-            .fold(Depth::default(), |depth, row| depth.with(row.name, row.source))
-    }
-
-    fn with(self, name: &str, source: &str) -> Depth {
-        Depth {
-            radius: self.radius
-                || (name.starts_with("authentication.") && source.starts_with("RADIUS attribute")),
-            service_types: self.service_types || name == "device.service_types",
-            eap_identity: self.eap_identity || name == "authentication.identity",
-        }
+        kept.filter_map(|field| field.definition().payload).fold(Depth::default(), |depth, payload| {
+            match payload {
+                Payload::RadiusAttributes => Depth { radius: true, ..depth },
+                Payload::EapIdentity => Depth { eap_identity: true, ..depth },
+                Payload::MulticastDns => Depth { service_types: true, ..depth },
+            }
+        })
     }
 }
 
@@ -38,19 +33,24 @@ impl Depth {
 mod tests {
     use super::*;
 
+    /// What the documents say of a field's source, and what the filter hands over for it.
     #[test]
-    fn only_the_fields_that_are_read_from_payload_deepen_the_filter() {
-        let none = Depth::default();
-        assert_eq!(none.with("device.hostname", "DHCP option 12 (RFC 2132, 3.14)"), none);
-        assert_eq!(none.with("authentication.outcome", "RADIUS code (RFC 2865, 3)"), none);
+    fn the_source_of_every_field_says_what_it_needs() {
+        for field in Field::ALL {
+            let row = field.definition();
+            let expected = match row.source {
+                source if source.starts_with("RADIUS attribute") => Some(Payload::RadiusAttributes),
+                source if source.starts_with("EAP Identity") => Some(Payload::EapIdentity),
+                source if source.contains("mDNS") => Some(Payload::MulticastDns),
+                _ => None,
+            };
+            assert_eq!(row.payload, expected, "{}", row.name);
+            let depth = Depth::of([*field].into_iter());
+            assert_eq!(depth == Depth::default(), row.payload.is_none(), "{}", row.name);
+        }
         assert_eq!(
-            none.with("authentication.mac", "Calling-Station-Id, where RADIUS attributes are kept"),
-            none
+            Depth::of(Field::ALL.iter().copied()),
+            Depth { radius: true, service_types: true, eap_identity: true }
         );
-        assert!(none.with("authentication.vlan", "RADIUS attribute 81 (RFC 2868, 3.6)").radius);
-        assert!(none.with("authentication.identity", "EAP Identity (RFC 3748, 5.1)").eap_identity);
-        assert!(none.with("device.service_types", "Multicast DNS (RFC 6763, 7)").service_types);
-        let both = none.with("device.service_types", "").with("device.mac", "Ethernet source");
-        assert_eq!(both, Depth { service_types: true, ..none });
     }
 }

@@ -42,6 +42,11 @@ impl Access {
         }
     }
 
+    /// A packet is excluded.
+    pub(crate) fn excluded(&mut self, packet: &Packet<'_>, out: &mut Sink) {
+        self.authentications.excluded(packet.vlan().unwrap_or(0), packet, out);
+    }
+
     pub(crate) fn report(&mut self, now: u64, all: bool, out: &mut Sink) {
         self.authentications.report(now, all, out);
         self.bridges.report(now, all, out);
@@ -50,7 +55,7 @@ impl Access {
     /// What left a full table since the last call.
     pub(crate) fn take_evicted(&mut self) -> [(Field, u64); 2] {
         [
-            (Field::CountersAuthenticationsEvicted, std::mem::take(&mut self.authentications.evicted)),
+            (Field::CountersAuthenticationsEvicted, self.authentications.take_evicted()),
             (Field::CountersBridgesEvicted, std::mem::take(&mut self.bridges.evicted)),
         ]
     }

@@ -4,12 +4,16 @@
 //! address, which the kernel lets through only where a rule keeps an attribute. Without it each request
 //! stands for itself, and one that is answered by a challenge is a step of something that ends later, or
 //! elsewhere, and gives no record.
+//!
+//! An answer is its request's. Where none is known, nobody can say whose it is, whether that is excluded, and
+//! whether an authentication was asked for at all: it gives no record.
 
 use std::net::IpAddr;
 
 use headgate_record::{Error, Field, Kind, Mac, Record, Treatment, Value};
 use headgate_rules::CollectGate;
 use headgate_wire::eap::{self, Code, Expanded, Method};
+use headgate_wire::radius as wire;
 
 use super::table::Table;
 use super::{InterfaceNumber, SECOND, Sink};
@@ -17,9 +21,10 @@ use super::{InterfaceNumber, SECOND, Sink};
 mod eapol;
 mod radius;
 
-/// Most authentications under way at once.
+/// Most authentications under way at once, by EAPOL and by RADIUS each.
 const MAX_AUTHENTICATIONS: usize = 4_096;
-/// Most links (interface and VLAN) of which it is remembered what was asked of all.
+/// Most links (interface and VLAN) of which it is remembered what was asked of all, and most authenticators of which
+/// it is remembered who responded.
 const MAX_LINKS: usize = 1_024;
 /// An authentication of which nothing is heard for so long is over, nanoseconds: twice the time after which
 /// either side repeats itself (IEEE 802.1X-2020, 8.6 and 8.10).
@@ -61,79 +66,127 @@ struct Authentication {
     /// Since when the supplicant or NAS has waited for an answer.
     waits_since: Option<u64>,
     request_to_answer: Option<u64>,
-    /// Identifier of the supplicant's latest response.
-    response: Option<u8>,
+    /// Identifier of the latest request to the supplicant alone, and its authenticator.
+    asked: Option<(u8, Mac)>,
+    /// Identifier of the supplicant's latest response, and the authenticator whose request it answers.
+    response: Option<(u8, Option<Mac>)>,
     method: Option<Method>,
     end: Option<&'static str>,
     /// What attributes say, and who the station says it is: the latest of each.
     said: Record,
 }
 
-/// What was asked of whoever is on a link, and who answered last.
-#[derive(Debug, Default)]
-struct Group {
-    request: Option<(u8, u64, Option<Method>)>,
-    responder: Option<Mac>,
+/// A request of RADIUS. Its answer says neither what was asked nor for whom.
+#[derive(Debug)]
+struct Asked {
+    request: wire::Code,
+    station: Option<Mac>,
+    at: u64,
+    answer: Option<(wire::Code, u64)>,
+}
+
+/// What was asked of whoever is on a link, the latest.
+#[derive(Clone, Copy, Debug)]
+struct GroupRequest {
+    identifier: u8,
+    at: u64,
+    method: Option<Method>,
+    authenticator: Option<Mac>,
 }
 
 #[derive(Debug)]
 pub(crate) struct Authentications {
-    table: Table<Key, Authentication>,
-    /// Whose the requests of RADIUS are; an answer does not say it again.
-    stations: Table<(u16, Ask), Mac>,
-    groups: Table<(InterfaceNumber, u16), Group>,
+    eapol: Underway,
+    radius: Underway,
+    asked: Table<(u16, Ask), Asked>,
+    groups: Table<(InterfaceNumber, u16), GroupRequest>,
+    /// By authenticator: who responded last.
+    responders: Table<(InterfaceNumber, u16, Mac), Mac>,
     keeps_attributes: bool,
-    keeps_identity: bool,
-    keeps_user_name: bool,
-    pub(crate) evicted: u64,
+    /// Of attributes and names only those that the collect gate lets through are ever remembered: frames of a link
+    /// that the filter does not cut have more.
+    kept: Vec<Field>,
+}
+
+/// Authentications under way.
+#[derive(Debug)]
+struct Underway {
+    table: Table<Key, Authentication>,
+    evicted: u64,
 }
 
 impl Authentications {
-    /// Of attributes and names only those that the collect gate lets through are ever remembered: frames of a link
-    /// that the filter does not cut have more.
     pub(crate) fn new(collect: &CollectGate) -> Self {
         let keeps =
-            |field| collect.collects(Kind::Authentication) && collect.treatment(field) != Treatment::Drop;
+            |field: &Field| collect.collects(field.kind()) && collect.treatment(*field) != Treatment::Drop;
         Authentications {
-            table: Table::new(MAX_AUTHENTICATIONS),
-            stations: Table::new(MAX_AUTHENTICATIONS),
+            eapol: Underway::new(),
+            radius: Underway::new(),
+            asked: Table::new(MAX_AUTHENTICATIONS),
             groups: Table::new(MAX_LINKS),
+            responders: Table::new(MAX_LINKS),
             keeps_attributes: collect.depth().radius,
-            keeps_identity: keeps(Field::AuthenticationIdentity),
-            keeps_user_name: keeps(Field::AuthenticationUserName),
-            evicted: 0,
+            kept: Field::of(Kind::Authentication).filter(keeps).collect(),
         }
     }
 
     /// Records authentications that are over, or all.
     pub(crate) fn report(&mut self, now: u64, all: bool, out: &mut Sink) {
-        for (key, over) in self.table.extract_unless(|a| !all && !a.is_over(now)) {
-            over.emit(&key, out);
+        self.asked.extract_unless(|asked| !asked.is_over(now));
+        for underway in [&mut self.eapol, &mut self.radius] {
+            for (key, over) in underway.table.extract_unless(|a| !all && !a.is_over(now)) {
+                over.emit(&key, out);
+            }
         }
     }
 
-    /// The authentication that a message belongs to; a new one where there is none, or where one that has ended
-    /// `begins` again.
+    /// What left a full table since the last call.
+    pub(crate) fn take_evicted(&mut self) -> u64 {
+        std::mem::take(&mut self.eapol.evicted) + std::mem::take(&mut self.radius.evicted)
+    }
+}
+
+impl Underway {
+    fn new() -> Self {
+        Underway { table: Table::new(MAX_AUTHENTICATIONS), evicted: 0 }
+    }
+
+    /// The authentication that a message belongs to; a new one where there is none, or where the message `begins`
+    /// another one than that which has ended.
     fn open(
         &mut self,
         key: Key,
-        begins: bool,
+        begins: impl FnOnce(&Authentication) -> bool,
         new: impl FnOnce() -> Authentication,
         time: u64,
         out: &mut Sink,
     ) -> Option<&mut Authentication> {
-        let is_other = |a: &mut Authentication| (begins && a.end.is_some()) || a.is_over(time);
-        let goes_on = self.table.touch(&key).is_some_and(|a| !is_other(a));
+        let goes_on =
+            self.table.touch(&key).is_some_and(|a| !a.is_over(time) && (a.end.is_none() || !begins(a)));
         if !goes_on {
-            if let Some(old) = self.table.remove(&key) {
-                old.emit(&key, out);
-            }
-            if let Some((key, oldest)) = self.table.insert(key, new()) {
+            self.end(&key, out);
+            if let Some((key, mut given_up)) = self.table.make_room(|a| a.end.is_some()) {
                 self.evicted += 1;
-                oldest.emit(&key, out);
+                given_up.ends("evicted");
+                given_up.emit(&key, out);
             }
+            self.table.insert(key, new());
         }
         self.table.touch(&key)
+    }
+
+    /// Records an authentication that is over, where there is one.
+    fn end(&mut self, key: &Key, out: &mut Sink) {
+        if let Some(over) = self.table.remove(key) {
+            over.emit(key, out);
+        }
+    }
+}
+
+impl Asked {
+    /// Whether what is said now is no longer about this request.
+    fn is_over(&self, now: u64) -> bool {
+        now >= self.answer.map_or(self.at.saturating_add(IDLE), |(_, at)| at.saturating_add(GRACE))
     }
 }
 
@@ -148,6 +201,7 @@ impl Authentication {
             messages: 0,
             waits_since: None,
             request_to_answer: None,
+            asked: None,
             response: None,
             method: None,
             end: None,
@@ -155,10 +209,12 @@ impl Authentication {
         }
     }
 
-    /// The supplicant or NAS says something. The first of what it repeats counts.
+    /// The supplicant or NAS says something. The first of what it repeats counts; after the end nobody waits.
     fn asks(&mut self, time: u64) {
         self.seen(time);
-        self.waits_since.get_or_insert(time);
+        if self.end.is_none() {
+            self.waits_since.get_or_insert(time);
+        }
     }
 
     /// The authenticator or server says something.

@@ -1,7 +1,7 @@
 //! Bridges, by what their ports say in spanning tree (IEEE 802.1Q-2018, 13 and 14).
 
 use headgate_record::{Error, Field, Kind, Mac, Record, Value};
-use headgate_wire::bpdu::{BpduType, BridgeId, Message, PVST_DESTINATION, TIME_UNITS, Version};
+use headgate_wire::bpdu::{BpduType, BridgeId, Message, PVST_DESTINATION, PortRole, TIME_UNITS, Version};
 
 use super::announcement::Origin;
 use super::table::Table;
@@ -27,6 +27,9 @@ struct Bridge {
     is_changing: bool,
     topology_changes: u64,
     root_changes: u64,
+    /// Whether it says so at every hello: designated ports do, and others while the topology changes
+    /// (IEEE 802.1D-2004, 17.8 and 17.28).
+    repeats: bool,
     max_age: u64,
     first_seen: u64,
     last_seen: u64,
@@ -81,6 +84,8 @@ impl Bridges {
         bridge.last_seen = bridge.last_seen.max(time);
         if let Some(configuration) = configuration {
             let units = u64::from(configuration.max_age).saturating_mul(SECOND);
+            bridge.repeats = message.kind == BpduType::Configuration
+                || configuration.flags.port_role == PortRole::Designated;
             bridge.max_age = (units / u64::from(TIME_UNITS)).max(LEAST_MAX_AGE * SECOND);
             if bridge.root.is_some_and(|root| root != configuration.root) {
                 bridge.root_changes += 1;
@@ -98,10 +103,15 @@ impl Bridges {
         true
     }
 
-    /// Reports what is new, and what was not heard for its max age; all that was heard since at the end.
+    /// Reports what is new, and what was not heard for its max age though it should have been; all that was heard
+    /// since at the end.
     pub(crate) fn report(&mut self, now: u64, all: bool, out: &mut Sink) {
         for (_, aged) in self.table.extract_unless(|b| now <= b.last_seen.saturating_add(b.max_age)) {
-            out.push(aged.record("aged"));
+            match (aged.repeats, aged.changed) {
+                (true, _) => out.push(aged.record("aged")),
+                (false, true) => out.push(aged.record("present")),
+                (false, false) => {}
+            }
         }
         for (_, bridge) in self.table.values_mut() {
             if bridge.changed || (all && bridge.last_seen > bridge.reported) {
@@ -121,6 +131,7 @@ impl Bridge {
             is_changing: false,
             topology_changes: 0,
             root_changes: 0,
+            repeats: false,
             max_age: DEFAULT_MAX_AGE * SECOND,
             first_seen: time,
             last_seen: time,

@@ -46,17 +46,6 @@ impl<K: Clone + Eq + Hash, V> Table<K, V> {
         self.slots.get_mut(at)?.entry.as_mut().map(|(_, value)| value)
     }
 
-    /// The entry of `key`, made the most recent; where there is none, an empty one. A full table forgets its oldest.
-    pub(crate) fn touch_or_insert(&mut self, key: K) -> Option<&mut V>
-    where
-        V: Default,
-    {
-        if !self.index.contains_key(&key) {
-            self.insert(key.clone(), V::default());
-        }
-        self.touch(&key)
-    }
-
     /// Adds an entry as the most recent. A full table gives up its oldest.
     pub(crate) fn insert(&mut self, key: K, value: V) -> Option<(K, V)> {
         let evicted = if let Some(at) = self.index.get(&key).copied() {
@@ -82,6 +71,24 @@ impl<K: Clone + Eq + Hash, V> Table<K, V> {
         self.index.insert(key, at);
         self.link_newest(at);
         evicted
+    }
+
+    /// What a full table gives up for a new entry: of the [`LOOKED_AT`] that were used least recently the first that
+    /// `may_go`, or else the oldest.
+    pub(crate) fn make_room(&mut self, may_go: impl Fn(&V) -> bool) -> Option<(K, V)> {
+        if self.index.len() < self.capacity {
+            return None;
+        }
+        let (mut at, mut chosen) = (self.oldest, self.oldest);
+        for _ in 0..LOOKED_AT {
+            let Some(slot) = self.slots.get(at) else { break };
+            if slot.entry.as_ref().is_some_and(|(_, value)| may_go(value)) {
+                chosen = at;
+                break;
+            }
+            at = slot.newer;
+        }
+        self.take(chosen)
     }
 
     pub(crate) fn remove(&mut self, key: &K) -> Option<V> {
@@ -140,6 +147,8 @@ impl<K: Clone + Eq + Hash, V> Table<K, V> {
 }
 
 const NONE: usize = usize::MAX;
+/// Entries that a full table looks at for one to give up.
+const LOOKED_AT: usize = 32;
 
 #[cfg(test)]
 mod tests {
@@ -179,5 +188,16 @@ mod tests {
                 prop_assert_eq!(table.values_mut().count(), model.len());
             }
         }
+    }
+    #[test]
+    fn room_is_made_by_what_may_go_or_else_by_the_oldest() {
+        let mut table = Table::new(40);
+        (0..40_u8).for_each(|n| assert_eq!(table.insert(n, n), None));
+        assert_eq!(table.make_room(|n| *n >= 31), Some((31, 31)));
+        assert_eq!(table.make_room(|_| true), None);
+        table.insert(40, 40);
+        // Too far from the oldest to be looked at.
+        assert_eq!(table.make_room(|n| *n == 39), Some((0, 0)));
+        assert_eq!(Table::<u8, u8>::new(1).make_room(|_| true), None);
     }
 }

@@ -8,6 +8,8 @@ use headgate_rules::Rules;
 use headgate_sensor::Engine;
 use headgate_service::config::Headgate;
 
+pub mod access;
+
 pub const SECOND: u64 = 1_000_000_000;
 pub const START: u64 = 1_700_000_000 * SECOND;
 pub const SWITCH: [u8; 6] = [0x00, 0x1c, 0x73, 0, 0, 1];

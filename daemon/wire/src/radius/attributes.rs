@@ -10,7 +10,7 @@ use super::{
     MAX_INSTANCES, MAX_OTHER_ATTRIBUTES, MAX_TUNNELS, MAX_VENDOR_SPECIFIC, NasPortType, ServiceType, Tagging,
     TunnelMediumType, TunnelType, VendorSpecific,
 };
-use crate::{Octets, Text, eap};
+use crate::{Octets, Text, eap, ethernet};
 
 /// The attributes of a message. Of those that may occur once, the first one counts.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
@@ -162,6 +162,28 @@ pub struct Attributes<'a> {
     /// How many entries found no room in one of the bounded lists.
     pub omitted: u32,
 }
+
+impl Attributes<'_> {
+    /// The station of Calling-Station-Id, where that is the MAC address of one, in any of the forms that are in use
+    /// (RFC 3580, 3.21): twelve hexadecimal digits, with marks between them or without.
+    #[must_use]
+    pub fn station(&self) -> Option<ethernet::Address> {
+        let id = self.calling_station_id?.0;
+        let mut octets = [0; 6];
+        let mut digits = 0_usize;
+        for character in id.iter().take(MAX_STATION_ID).filter(|c| !b"-:.".contains(c)) {
+            let digit = u8::try_from(char::from(*character).to_digit(16)?).ok()?;
+            let octet = octets.get_mut(digits / 2)?;
+            *octet = *octet << 4 | digit;
+            digits += 1;
+        }
+        let is_whole = digits == 12 && id.len() <= MAX_STATION_ID;
+        is_whole.then_some(ethernet::Address(octets)).filter(|station| !station.is_multicast())
+    }
+}
+
+/// Octets of the longest form of a MAC address, with a mark after each octet but the last.
+const MAX_STATION_ID: usize = 17;
 
 /// Which attributes are there of which neither value nor length is read: they hold secrets, what proves the
 /// knowledge of one, or what follows a person.

@@ -5,7 +5,7 @@ use std::net::{Ipv4Addr, Ipv6Addr};
 use proptest::prelude::*;
 
 use super::*;
-use crate::{Layer, Text, eap};
+use crate::{Layer, Text, eap, ethernet};
 
 fn attribute(attribute_type: u8, value: &[u8]) -> Vec<u8> {
     [&[attribute_type, u8::try_from(value.len() + 2).unwrap()], value].concat()
@@ -211,6 +211,18 @@ fn an_attribute_of_wrong_length_does_not_hide_the_next() {
         message(1, &[attribute(4, b"abc"), attribute(1, b""), attribute(126, b"1"), attribute(32, b"ap")]);
     assert_eq!(faults(&bytes), [(20, Kind::Length), (25, Kind::Length), (27, Kind::Length)]);
     assert_eq!(read(&bytes).attributes.nas_identifier, Some(Text(b"ap")));
+}
+
+#[test]
+fn a_station_is_known_by_every_form_of_its_mac_address() {
+    let station = |id: &str| read(&message(1, &[attribute(31, id.as_bytes())])).attributes.station();
+    let expected = Some(ethernet::Address([0x00, 0x1b, 0x21, 0xab, 0xcd, 0xef]));
+    for id in ["00-1B-21-AB-CD-EF", "00:1b:21:ab:cd:ef", "001b.21ab.cdef", "001B21ABCDEF"] {
+        assert_eq!(station(id), expected, "{id}");
+    }
+    for id in ["", "00-1B-21-AB-CD", "00-1B-21-AB-CD-EF-01", "01-80-C2-00-00-03", "+43 1 5550100", "anna"] {
+        assert_eq!(station(id), None, "{id}");
+    }
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use super::{Compiler, END, LAYER_4};
 use crate::control::{
     DHCPV4_COOKIE, DHCPV4_PORTS, DHCPV6_LAST_TYPE, DHCPV6_PORTS, MDNS_CODES, MDNS_PORT, RADIUS_CODES,
-    RADIUS_LENGTHS, RADIUS_PORTS,
+    RADIUS_LENGTHS, RADIUS_PORTS, RADIUS_WHOLE,
 };
 use crate::exclude::IpVersion;
 use crate::filter::assemble::{Assembler, Label};
@@ -48,7 +48,8 @@ impl Compiler<'_> {
         }
     }
 
-    /// RADIUS (RFC 2865): code, identifier and length; all that the length says where the rules keep more.
+    /// RADIUS (RFC 2865): code, identifier and length; of authentication and accounting all that the length says where
+    /// the rules keep more.
     fn radius(&self, a: &mut Assembler) {
         let [header, length, message] = [a.label(), a.label(), a.label()];
         let (least, most) = RADIUS_LENGTHS;
@@ -64,11 +65,17 @@ impl Compiler<'_> {
         a.op(op::ADD_K, UDP).op(op::ST, END).op(op::LD_H_IND, 4).op(op::LDX_MEM, END);
         a.when(op::JGE_X, 0, message);
         a.place(not_radius).op(op::LDX_MEM, LAYER_4).keep_x(UDP);
-        a.place(message);
+        a.place(message).op(op::LDX_MEM, LAYER_4);
         if self.depth.radius {
-            a.op(op::LD_MEM, LAYER_4).op(op::ADD_X, 0).keep_a();
+            let [cut, whole] = [a.label(), a.label()];
+            a.op(op::LD_B_IND, UDP);
+            for (first, last) in RADIUS_WHOLE {
+                a.unless(op::JGE_K, first.into(), cut).unless(op::JGT_K, last.into(), whole);
+            }
+            a.place(cut).keep_x(UDP + RADIUS);
+            a.place(whole).op(op::LD_MEM, END).op(op::ADD_X, 0).keep_a();
         } else {
-            a.op(op::LDX_MEM, LAYER_4).keep_x(UDP + RADIUS);
+            a.keep_x(UDP + RADIUS);
         }
     }
 }

@@ -3,7 +3,7 @@
 use super::{Decision, Keep};
 use crate::control::{
     DHCPV4_COOKIE, DHCPV4_PORTS, DHCPV6_LAST_TYPE, DHCPV6_PORTS, MDNS_CODES, MDNS_PORT, RADIUS_CODES,
-    RADIUS_LENGTHS, RADIUS_PORTS,
+    RADIUS_LENGTHS, RADIUS_PORTS, RADIUS_WHOLE,
 };
 use crate::exclude::IpVersion;
 
@@ -54,11 +54,10 @@ impl Keep {
         let length = u16::from_be_bytes([*l0, *l1]);
         let (least, most) = RADIUS_LENGTHS;
         let whole = UDP + usize::from(length);
-        let is_radius = RADIUS_CODES.iter().any(|(first, last)| (first..=last).contains(&code))
-            && (least..=most).contains(&length)
-            && whole <= datagram;
+        let is_of = |codes: &[(u8, u8)]| codes.iter().any(|(first, last)| (first..=last).contains(&code));
+        let is_radius = is_of(&RADIUS_CODES) && (least..=most).contains(&length) && whole <= datagram;
         match is_radius {
-            true if self.depth.radius => whole,
+            true if self.depth.radius && is_of(&RADIUS_WHOLE) => whole,
             true => UDP + RADIUS,
             false => UDP,
         }

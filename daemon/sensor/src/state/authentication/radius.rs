@@ -2,13 +2,16 @@
 
 use headgate_record::{Error, Field, Mac, Record, Value};
 use headgate_wire::radius::{Attributes, Code, Message, TunnelType};
-use headgate_wire::{Packet, Transport};
+use headgate_wire::{Application, Packet, Text, Transport};
 
-use super::{Ask, Authentication, Authentications, Key, Sink, Subject};
+use super::{Ask, Asked, Authentication, Authentications, Sink, Subject};
 use crate::state::announcement::Origin;
 
+/// Whose a message is, and whether it was said before.
+type Known = (Option<Mac>, bool);
+
 impl Authentications {
-    /// A RADIUS message was seen. Returns whether it is one of authentication or accounting.
+    /// A RADIUS message was seen. Returns whether it is one of an authentication or of accounting.
     pub(crate) fn radius(
         &mut self,
         from: Origin<'_>,
@@ -17,46 +20,60 @@ impl Authentications {
         time: u64,
         out: &mut Sink,
     ) -> bool {
-        let (Some((source, destination)), Transport::Udp(udp)) = (packet.addresses(), &packet.transport)
-        else {
-            return false;
-        };
-        let asks = matches!(message.code, Code::AccessRequest | Code::AccountingRequest);
-        let (from_end, to_end) = ((source, udp.source), (destination, udp.destination));
-        let (nas, server) = if asks { (from_end, to_end) } else { (to_end, from_end) };
-        let ask = Ask { nas, server, identifier: message.identifier };
+        let Some(ask) = ask(packet, message) else { return false };
         let (end, protocol) = match message.code {
             Code::AccessRequest | Code::AccessChallenge => (None, "radius"),
             Code::AccessAccept => (Some("accepted"), "radius"),
             Code::AccessReject => (Some("rejected"), "radius"),
             Code::AccountingRequest => (None, "radius-acct"),
             Code::AccountingResponse => (Some("acknowledged"), "radius-acct"),
+            // The answer is an Access-Accept or Accounting-Response (RFC 5997, 3), and to none of these.
+            Code::StatusServer => {
+                self.forget(from.vlan, ask, out);
+                return false;
+            }
             _ => return false,
         };
         let attributes = Some(&message.attributes).filter(|_| self.keeps_attributes);
-        let station = attributes.and_then(|a| a.calling_station_id).and_then(|id| mac(id.0));
-        let key = self.key(from.vlan, ask, message.code, station);
-        if message.code == Code::AccessChallenge && matches!(key.1, Subject::Request(_)) {
-            self.table.remove(&key);
+        let asks = is_request(message.code);
+        let known = if asks {
+            let station = attributes.and_then(Attributes::station).map(|mac| Mac(mac.0));
+            Some(self.asks((from.vlan, ask), message.code, station, time))
+        } else {
+            self.answers((from.vlan, ask), message.code, time)
+        };
+        let Some((station, is_repeated)) = known else { return false };
+        // Each report of accounting stands for itself.
+        let subject = match station {
+            Some(mac) if protocol == "radius" => Subject::Station(ask.nas.0, ask.server.0, mac),
+            _ => Subject::Request(ask),
+        };
+        let key = (from.vlan, subject);
+        if is_repeated {
+            if let Some(a) = self.radius.table.touch(&key) {
+                a.seen(time);
+            }
             return true;
         }
-        let (keeps_identity, keeps_user_name) = (self.keeps_identity, self.keeps_user_name);
+        if message.code == Code::AccessChallenge && matches!(subject, Subject::Request(_)) {
+            self.radius.table.remove(&key);
+            return true;
+        }
         let new = || Authentication::new(from.number, protocol, station, time);
-        let Some(a) = self.open(key, asks, new, time, out) else { return false };
+        let Some(a) = self.radius.open(key, |_| asks, new, time, out) else { return false };
         if asks {
             a.asks(time)
         } else {
             a.answers(time)
         }
-        a.mac = a.mac.or(station);
         if let Some(end) = end {
             a.ends(end);
         }
         let Some(attributes) = attributes else { return true };
-        let mut said = say(&mut a.said, attributes, keeps_user_name);
+        let mut said = say(&mut a.said, attributes, &self.kept);
         if let Some(eap) = &attributes.eap {
             a.negotiates(eap.code, eap.method, eap.expanded);
-            if keeps_identity {
+            if self.kept.contains(&Field::AuthenticationIdentity) {
                 said = said.and(a.identifies(eap));
             }
         }
@@ -66,83 +83,93 @@ impl Authentications {
         true
     }
 
-    /// What a message belongs to. Each report of accounting stands for itself.
-    fn key(&mut self, vlan: u16, ask: Ask, code: Code, station: Option<Mac>) -> Key {
-        let of = |mac| (vlan, Subject::Station(ask.nas.0, ask.server.0, mac));
-        let station = match code {
-            Code::AccountingRequest | Code::AccountingResponse => None,
-            Code::AccessRequest => {
-                // An identifier that is used again may be another station's.
-                self.stations.remove(&(vlan, ask));
-                if let Some(mac) = station {
-                    self.stations.insert((vlan, ask), mac);
-                }
-                station
-            }
-            _ => self.stations.touch(&(vlan, ask)).copied(),
-        };
-        station.map_or((vlan, Subject::Request(ask)), of)
-    }
-}
-
-/// Sets what attributes say; an attribute that is not named here goes no further.
-fn say(r: &mut Record, attributes: &Attributes<'_>, keeps_user_name: bool) -> Result<(), Error> {
-    let text = |text: headgate_wire::Text<'_>| text.to_string();
-    if keeps_user_name {
-        r.set_some(Field::AuthenticationUserName, attributes.user_name.map(text))?;
-    }
-    r.set_some(Field::AuthenticationNasIdentifier, attributes.nas_identifier.map(text))?;
-    r.set_some(Field::AuthenticationNasPort, attributes.nas_port)?;
-    r.set_some(Field::AuthenticationNasPortType, attributes.nas_port_type.map(|t| t.name()))?;
-    r.set_some(Field::AuthenticationNasPortId, attributes.nas_port_id.map(text))?;
-    let is_vlan = |kind: Option<TunnelType>| kind.is_none_or(|kind| kind == TunnelType::Vlan);
-    let mut tunnels = attributes.tunnels.iter().filter(|tunnel| is_vlan(tunnel.tunnel_type));
-    let group = tunnels.find_map(|tunnel| tunnel.private_group_id);
-    r.set_some(Field::AuthenticationAssignedVlan, group.map(text))?;
-    if !attributes.filter_ids.is_empty() {
-        let filters = attributes.filter_ids.iter().map(ToString::to_string);
-        r.set(Field::AuthenticationFilterIds, filters.collect::<Value>())?;
-    }
-    r.set_some(Field::AuthenticationClass, attributes.classes.first().map(|class| class.0))?;
-    r.set_some(Field::AuthenticationAcctStatusType, attributes.acct_status_type.map(|t| t.name()))?;
-    r.set_some(Field::AuthenticationSessionTime, attributes.acct_session_time)?;
-    r.set_some(Field::AuthenticationInputOctets, attributes.acct_input_octets)?;
-    r.set_some(Field::AuthenticationOutputOctets, attributes.acct_output_octets)?;
-    r.set_some(Field::AuthenticationInputPackets, attributes.acct_input_packets)?;
-    r.set_some(Field::AuthenticationOutputPackets, attributes.acct_output_packets)?;
-    r.set_some(Field::AuthenticationTerminateCause, attributes.acct_terminate_cause.map(|c| c.name()))
-}
-
-/// The MAC address of a Calling-Station-Id, in any of the forms that are in use (RFC 3580, 3.21): twelve
-/// hexadecimal digits, with marks between them or without.
-fn mac(id: &[u8]) -> Option<Mac> {
-    let mut octets = [0; 6];
-    let mut digits = 0_usize;
-    for character in id.iter().take(MAX_STATION_ID).filter(|c| !b"-:.".contains(c)) {
-        let digit = u8::try_from(char::from(*character).to_digit(16)?).ok()?;
-        let octet = octets.get_mut(digits / 2)?;
-        *octet = *octet << 4 | digit;
-        digits += 1;
-    }
-    (digits == 12 && id.len() <= MAX_STATION_ID).then_some(Mac(octets)).filter(|mac| !mac.is_group())
-}
-
-/// Octets of the longest form, with a mark after each octet but the last.
-const MAX_STATION_ID: usize = 17;
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_station_is_known_by_every_form_of_its_mac_address() {
-        let expected = Some(Mac([0x00, 0x1b, 0x21, 0xab, 0xcd, 0xef]));
-        for id in ["00-1B-21-AB-CD-EF", "00:1b:21:ab:cd:ef", "001b.21ab.cdef", "001B21ABCDEF"] {
-            assert_eq!(mac(id.as_bytes()), expected, "{id}");
-        }
-        for id in ["", "00-1B-21-AB-CD", "00-1B-21-AB-CD-EF-01", "01-80-C2-00-00-03", "+43 1 5550100", "anna"]
+    /// A packet is excluded. Its answer, which does not say so, is not taken for another's.
+    pub(crate) fn excluded(&mut self, vlan: u16, packet: &Packet<'_>, out: &mut Sink) {
+        if let Application::Radius(message) = &packet.application
+            && is_request(message.code)
+            && let Some(ask) = ask(packet, message)
         {
-            assert_eq!(mac(id.as_bytes()), None, "{id}");
+            self.forget(vlan, ask, out);
         }
+    }
+
+    /// The request's identifier is used for something else.
+    fn forget(&mut self, vlan: u16, ask: Ask, out: &mut Sink) {
+        self.asked.remove(&(vlan, ask));
+        self.radius.end(&(vlan, Subject::Request(ask)), out);
+    }
+
+    /// A request: what comes again soon after its answer is the same one. Before it, the latest counts.
+    fn asks(&mut self, key: (u16, Ask), request: Code, station: Option<Mac>, time: u64) -> Known {
+        let is_same = |asked: &mut Asked| {
+            (asked.request, asked.station) == (request, station)
+                && asked.answer.is_some()
+                && !asked.is_over(time)
+        };
+        let is_repeated = self.asked.touch(&key).is_some_and(is_same);
+        if !is_repeated {
+            self.asked.insert(key, Asked { request, station, at: time, answer: None });
+        }
+        (station, is_repeated)
+    }
+
+    /// An answer: one that comes again is the same one, and there is no other to the same request.
+    fn answers(&mut self, key: (u16, Ask), code: Code, time: u64) -> Option<Known> {
+        let request =
+            if code == Code::AccountingResponse { Code::AccountingRequest } else { Code::AccessRequest };
+        let asked =
+            self.asked.touch(&key).filter(|asked| asked.request == request && !asked.is_over(time))?;
+        let is_repeated = asked.answer.is_some();
+        let (first, _) = *asked.answer.get_or_insert((code, time));
+        (first == code).then_some((asked.station, is_repeated))
+    }
+}
+
+fn is_request(code: Code) -> bool {
+    matches!(code, Code::AccessRequest | Code::AccountingRequest | Code::StatusServer)
+}
+
+fn ask(packet: &Packet<'_>, message: &Message<'_>) -> Option<Ask> {
+    let ((source, destination), Transport::Udp(udp)) = (packet.addresses()?, &packet.transport) else {
+        return None;
+    };
+    let (from, to) = ((source, udp.source), (destination, udp.destination));
+    let (nas, server) = if is_request(message.code) { (from, to) } else { (to, from) };
+    Some(Ask { nas, server, identifier: message.identifier })
+}
+
+/// Sets what attributes say; an attribute that no rule keeps goes no further.
+fn say(r: &mut Record, attributes: &Attributes<'_>, kept: &[Field]) -> Result<(), Error> {
+    kept.iter().try_for_each(|field| r.set_some(*field, value(*field, attributes)))
+}
+
+fn value(field: Field, attributes: &Attributes<'_>) -> Option<Value> {
+    let text = |text: Text<'_>| Value::from(text.to_string());
+    match field {
+        Field::AuthenticationUserName => attributes.user_name.map(text),
+        Field::AuthenticationNasIdentifier => attributes.nas_identifier.map(text),
+        Field::AuthenticationNasPort => attributes.nas_port.map(Value::from),
+        Field::AuthenticationNasPortType => attributes.nas_port_type.map(|kind| kind.name().into()),
+        Field::AuthenticationNasPortId => attributes.nas_port_id.map(text),
+        Field::AuthenticationAssignedVlan => {
+            let is_vlan = |kind: Option<TunnelType>| kind.is_none_or(|kind| kind == TunnelType::Vlan);
+            let mut tunnels = attributes.tunnels.iter().filter(|tunnel| is_vlan(tunnel.tunnel_type));
+            tunnels.find_map(|tunnel| tunnel.private_group_id).map(text)
+        }
+        Field::AuthenticationFilterIds => {
+            let filters = &attributes.filter_ids;
+            (!filters.is_empty()).then(|| filters.iter().map(ToString::to_string).collect())
+        }
+        Field::AuthenticationClass => attributes.classes.first().map(|class| class.0.into()),
+        Field::AuthenticationAcctStatusType => attributes.acct_status_type.map(|kind| kind.name().into()),
+        Field::AuthenticationSessionTime => attributes.acct_session_time.map(Value::from),
+        Field::AuthenticationInputOctets => attributes.acct_input_octets.map(Value::from),
+        Field::AuthenticationOutputOctets => attributes.acct_output_octets.map(Value::from),
+        Field::AuthenticationInputPackets => attributes.acct_input_packets.map(Value::from),
+        Field::AuthenticationOutputPackets => attributes.acct_output_packets.map(Value::from),
+        Field::AuthenticationTerminateCause => {
+            attributes.acct_terminate_cause.map(|cause| cause.name().into())
+        }
+        _ => None,
     }
 }
