@@ -7,7 +7,7 @@ use super::support::pcap::{self, Packet};
 
 mod wireless;
 
-/// Writes captures of Ethernet frames, and one of frames behind a PPI header.
+/// Writes captures of Ethernet frames, and one of each other link type that no capture has.
 pub fn captures(directory: &Path) -> Vec<PathBuf> {
     let ethernet = [links(), hosts(), errors(), tunnels(), wireless::tunnels(), access()].concat();
     let ppi = vec![wireless::ppi(false), wireless::ppi(true)];
@@ -16,6 +16,10 @@ pub fn captures(directory: &Path) -> Vec<PathBuf> {
         ("arp-made.pcap", 1, arp()),
         ("made-ppi.pcap", 192, ppi),
         ("made-wlan.pcap", 105, wireless::frames()),
+        ("made-raw-12.pcap", 12, vec![inner()]),
+        ("made-raw-14.pcap", 14, vec![inner()]),
+        ("made-loop.pcap", 108, vec![join(&[&[0, 0, 0, 2], &inner()])]),
+        ("made-cooked-2.pcap", 276, vec![join(&[&COOKED_2, &inner()])]),
     ]
     .map(|(name, link, frames)| {
         let packet = |(at, bytes): (u64, Vec<u8>)| Packet {
@@ -32,6 +36,9 @@ pub fn captures(directory: &Path) -> Vec<PathBuf> {
     })
     .into()
 }
+
+/// Type, reserved, interface, hardware, packet type, and an address with its length.
+const COOKED_2: [u8; 20] = [8, 0, 0, 0, 0, 0, 0, 3, 0, 1, 4, 6, 2, 0, 0, 0, 0, 1, 0, 0];
 
 fn join(parts: &[&[u8]]) -> Vec<u8> {
     parts.concat()

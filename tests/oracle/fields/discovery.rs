@@ -1,6 +1,6 @@
 //! What bridges and stations announce on their link.
 
-use super::super::compare::{Check, Layer, Which};
+use super::super::check::{Check, Layer, Which};
 use super::super::form::Form;
 use super::{check, ip, layer, number, octets, raw, text};
 
@@ -145,7 +145,8 @@ const CDP: &[Check] = &[
     text("cdp.deviceid", "device_id"),
     text("cdp.platform", "platform"),
     text("cdp.software_version", "software_version").of(Which::Lines),
-    ip("cdp.ip_prefix", "prefixes[].network"),
+    check("cdp.ip_prefix", "prefixes[].network", Form::IpOctets),
+    check("cdp.ip_prefix", "prefixes[].length", Form::Octet(4)),
     text("cdp.portid", "port_id"),
     number("cdp.capabilities", "capabilities"),
     number("cdp.number_of_addresses", "addresses.count|management_addresses.count"),

@@ -1,6 +1,6 @@
 //! Frames, links, networks and transports.
 
-use super::super::compare::{Check, Layer, Which};
+use super::super::check::{Check, Layer, Which};
 use super::super::form::Form;
 use super::{check, ip, layer, number, octets, part, raw};
 
@@ -37,6 +37,7 @@ const LINUX_COOKED: &[Check] = &[
     number("sll.hatype", "hardware.code"),
     number("sll.halen", "address_len"),
     octets("sll.src.eth", "address"),
+    number("sll.ifindex", "interface_index"),
 ];
 
 const VLAN: &[Check] = &[
