@@ -58,6 +58,18 @@ impl Layer {
 }
 
 impl Check {
+    /// Our places and tshark's fields that have a value there.
+    pub fn occurring(&self, layer: &Value, protocols: &[&Protocol]) -> impl Iterator<Item = &'static str> {
+        let has =
+            |name: &&str| protocols.iter().flat_map(|protocol| &protocol.fields).any(|f| f.name == *name);
+        let places = self.places().filter(|place| find(layer, place).iter().any(|value| !value.is_null()));
+        places.chain(self.names().filter(has))
+    }
+
+    pub fn places(&self) -> impl Iterator<Item = &'static str> {
+        self.ours.split('|')
+    }
+
     pub fn names(&self) -> impl Iterator<Item = &'static str> {
         self.theirs.split('|')
     }
@@ -86,7 +98,7 @@ impl Check {
 
     pub fn ours(&self, layer: &Value) -> Vec<String> {
         let mut values: Vec<String> = Vec::new();
-        for path in self.ours.split('|') {
+        for path in self.places() {
             if matches!(self.which, Which::Either) && !values.is_empty() {
                 break;
             }

@@ -35,8 +35,8 @@ pub struct Finding {
 #[derive(Default)]
 pub struct Compared {
     pub values: u64,
-    /// The numbers of the checks that compared any.
-    pub checks: BTreeSet<usize>,
+    /// Headgate's places and tshark's fields that had a value, each with its check's number.
+    pub seen: BTreeSet<(usize, &'static str)>,
     /// Packets within a tunnel.
     pub inner: u64,
     /// Layers, and ends of lists of values, that are absent where one of both is malformed or cut.
@@ -171,7 +171,8 @@ impl Comparison<'_> {
             let (one, other) = (check.ours(ours), check.theirs(theirs));
             let equal = one.iter().zip(&other).take_while(|(one, other)| other.contains(*one)).count();
             if equal > 0 {
-                self.compared.checks.insert(number);
+                let occurring = check.occurring(ours, theirs);
+                self.compared.seen.extend(occurring.map(|name| (number, name)));
                 self.compared.values += equal as u64;
             }
             let misses = [one.len() < other.len(), one.len() > other.len()];

@@ -5,17 +5,20 @@ use std::path::{Path, PathBuf};
 
 use super::support::pcap::{self, Packet};
 
+mod rare;
 mod wireless;
 
 /// Writes captures of Ethernet frames, and one of each other link type that no capture has.
 pub fn captures(directory: &Path) -> Vec<PathBuf> {
-    let ethernet = [links(), hosts(), errors(), tunnels(), wireless::tunnels(), access()].concat();
+    let ethernet =
+        [links(), hosts(), errors(), tunnels(), wireless::tunnels(), access(), rare::frames()].concat();
     let ppi = vec![wireless::ppi(false), wireless::ppi(true)];
     [
         ("made.pcap", 1_u32, ethernet),
         ("arp-made.pcap", 1, arp()),
         ("made-ppi.pcap", 192, ppi),
         ("made-wlan.pcap", 105, wireless::frames()),
+        ("made-radiotap.pcap", 127, vec![rare::radiotap()]),
         ("made-raw-12.pcap", 12, vec![inner()]),
         ("made-raw-14.pcap", 14, vec![inner()]),
         ("made-loop.pcap", 108, vec![join(&[&[0, 0, 0, 2], &inner()])]),

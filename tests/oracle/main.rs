@@ -46,7 +46,8 @@ fn every_field_is_as_tshark_reads_it() {
         refused.len()
     );
     println!("{frames} frames: {empty} without an octet, {malformed} malformed or cut for one of both");
-    println!("{} fields, {} values compared", compared.checks.len(), compared.values);
+    let fields: BTreeSet<_> = compared.seen.iter().map(|(number, _)| number).collect();
+    println!("{} fields, {} values compared", fields.len(), compared.values);
     println!("{} packets within tunnels compared", compared.inner);
     println!("{} layers or ends of lists missing where one of both is malformed or cut", compared.missing);
     let has_corpus = list.len() > 100;
@@ -102,10 +103,13 @@ fn report(findings: &[Finding], has_corpus: bool) -> Vec<String> {
 
 /// What is looked for in vain: checks, and link types that are not read.
 fn vain(tables: &[Layer], compared: &Compared) -> Vec<String> {
-    let checks = tables.iter().flat_map(|layer| layer.checks.iter().map(|check| (layer.ours, check.theirs)));
-    let vain = checks.enumerate().filter(|(number, _)| !compared.checks.contains(number));
+    let checks = tables.iter().flat_map(|layer| layer.checks.iter().map(|check| (layer.ours, check)));
+    let names = checks.enumerate().flat_map(|(number, (layer, check))| {
+        check.places().chain(check.names()).map(move |name| (number, layer, name))
+    });
+    let vain = names.filter(|(number, _, name)| !compared.seen.contains(&(*number, name)));
     let unread = UNREAD_LINKS.iter().filter(|link| !compared.unread.contains(link));
-    vain.map(|(_, (layer, field))| format!("{layer}: {field} is never compared"))
+    vain.map(|(_, layer, name)| format!("{layer}: {name} is never compared"))
         .chain(unread.map(|link| format!("link type {link} does not occur")))
         .collect()
 }

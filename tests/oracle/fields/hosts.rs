@@ -35,6 +35,7 @@ const NDP: &[Check] = &[
         "icmpv6.nd.ns.target_address|icmpv6.nd.na.target_address|icmpv6.nd.rd.target_address",
         "body.*.target",
     ),
+    ip("icmpv6.rd.na.destination_address", "body.redirect.destination"),
     number("icmpv6.nd.na.flag.r", "body.neighbor-advertisement.router"),
     number("icmpv6.nd.na.flag.s", "body.neighbor-advertisement.solicited"),
     number("icmpv6.nd.na.flag.o", "body.neighbor-advertisement.override"),
