@@ -1,140 +1,32 @@
 //! The comparison of one frame as both programs read it.
 
-use std::collections::HashSet;
+use std::collections::BTreeSet;
+use std::fmt;
 use std::ops::Range;
 
 use serde_json::Value;
 
-use super::form::Form;
+use super::check::Layer;
 use super::packets::{is_opened, packets};
-use super::pdml::{Field, Frame, Protocol};
+use super::pdml::{Frame, Protocol};
 
-/// What both programs say of one field.
-pub struct Check {
-    /// tshark's field; alternatives are separated by `|`.
-    pub theirs: &'static str,
-    /// Where Headgate has it within the layer: names with `.` between them, `[]` for each entry of a list,
-    /// `*` for any one name; the values of several places, separated by `|`, stand one behind another.
-    pub ours: &'static str,
-    pub form: Form,
-    pub which: Which,
+/// A frame of a capture, by its number from 1.
+#[derive(Clone)]
+pub struct Place {
+    pub capture: String,
+    pub frame: u64,
 }
 
-/// Which occurrences count.
-#[derive(Clone, Copy)]
-pub enum Which {
-    All,
-    First,
-    Last,
-    /// Those of tshark that are not one of these values.
-    Without(&'static [&'static str]),
-    /// All, where Headgate says any.
-    Listed,
-    /// All, in no order.
-    Sorted,
-    /// All, where each line of a text is one for tshark.
-    Lines,
-    /// All, where Headgate says one of these numbers at this place.
-    When(&'static str, &'static [u64]),
-}
-
-/// A layer: Headgate's name, those of tshark, and its fields.
-pub struct Layer {
-    pub ours: &'static str,
-    pub theirs: &'static [&'static str],
-    /// One says that it is there when the other does. What is a layer to one of them only has its fields
-    /// where the other has them.
-    pub is_mutual: bool,
-    pub checks: &'static [Check],
-}
-
-impl Layer {
-    fn is_ours(&self, layer: &Value) -> bool {
-        layer["layer"] == self.ours
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} frame {}", self.capture, self.frame)
     }
-
-    fn is_theirs(&self, protocol: &Protocol) -> bool {
-        self.theirs.contains(&protocol.name.as_str())
-    }
-}
-
-impl Check {
-    pub fn names(&self) -> impl Iterator<Item = &'static str> {
-        self.theirs.split('|')
-    }
-
-    fn theirs(&self, protocols: &[&Protocol]) -> Vec<Vec<String>> {
-        let fields = protocols.iter().flat_map(|protocol| &protocol.fields);
-        let mut fields: Vec<&Field> =
-            fields.filter(|field| self.names().any(|name| name == field.name)).collect();
-        match self.which {
-            Which::First => fields.truncate(1),
-            Which::Last => fields = fields.pop().into_iter().collect(),
-            _ => {}
-        }
-        let mut values: Vec<_> = fields.into_iter().map(|field| self.form.theirs(field)).collect();
-        values.retain(|readings| readings.iter().any(|reading| !reading.is_empty()));
-        match self.which {
-            Which::Without(others) => values.retain(|value| !others.contains(&value[0].as_str())),
-            Which::Sorted => values.sort(),
-            Which::Lines => values.iter_mut().flatten().for_each(|line| {
-                line.truncate(line.trim_end_matches("\\n").len());
-            }),
-            _ => {}
-        }
-        values
-    }
-
-    fn ours(&self, layer: &Value) -> Vec<String> {
-        let mut values: Vec<String> = Vec::new();
-        for path in self.ours.split('|') {
-            let found = find(layer, path).into_iter().filter(|value| !value.is_null());
-            values.extend(found.map(|value| self.form.ours(value)).filter(|value| !value.is_empty()));
-        }
-        match self.which {
-            Which::First => values.truncate(1),
-            Which::Last => values = values.pop().into_iter().collect(),
-            Which::Sorted => values.sort(),
-            Which::Lines => {
-                values = values.iter().flat_map(|text| text.split("\\n")).map(str::to_owned).collect();
-            }
-            _ => {}
-        }
-        values
-    }
-
-    fn applies(&self, layer: &Value) -> bool {
-        match self.which {
-            Which::When(place, codes) => {
-                let code = |value: &Value| value.as_bool().map(u64::from).or(value.as_u64());
-                find(layer, place).into_iter().filter_map(code).any(|code| codes.contains(&code))
-            }
-            Which::Listed => !self.ours(layer).is_empty(),
-            _ => true,
-        }
-    }
-}
-
-/// The values at a place.
-pub fn find<'v>(value: &'v Value, path: &str) -> Vec<&'v Value> {
-    let mut values = vec![value];
-    for part in path.split('.') {
-        let (name, is_list) = part.strip_suffix("[]").map_or((part, false), |name| (name, true));
-        values = match name {
-            "*" => values.iter().filter_map(|v| v.as_object()).flat_map(|o| o.values()).collect(),
-            _ => values.iter().filter_map(|v| v.get(name)).collect(),
-        };
-        if is_list {
-            values = values.iter().filter_map(|v| v.as_array()).flatten().collect();
-        }
-    }
-    values
 }
 
 /// A difference: the field, and what both say.
 pub struct Finding {
     pub field: String,
-    pub place: String,
+    pub place: Place,
     pub ours: Vec<String>,
     pub theirs: Vec<String>,
 }
@@ -143,16 +35,23 @@ pub struct Finding {
 #[derive(Default)]
 pub struct Compared {
     pub values: u64,
-    pub fields: HashSet<&'static str>,
+    /// Headgate's places and tshark's fields that had a value, each with its check's number.
+    pub seen: BTreeSet<(usize, &'static str)>,
     /// Packets within a tunnel.
     pub inner: u64,
     /// Layers, and ends of lists of values, that are absent where one of both is malformed or cut.
     pub missing: u64,
+    /// The link types that are not read.
+    pub unread: BTreeSet<u64>,
 }
+
+/// The link types that are knowingly not read, by number (tcpdump.org, LINKTYPE_).
+pub const UNREAD_LINKS: [u64; 18] =
+    [8, 9, 50, 104, 106, 107, 123, 129, 137, 149, 160, 178, 195, 226, 239, 242, 258, 271];
 
 /// Compares a frame: its outermost packet, and the one within its tunnel.
 pub fn frame(
-    place: String,
+    place: Place,
     frame: &Value,
     theirs: &Frame,
     tables: &[Layer],
@@ -164,8 +63,12 @@ pub fn frame(
     let mut comparison =
         Comparison { place, layers, protocols: &theirs.protocols, faults, compared, findings: Vec::new() };
     comparison.values(frame_fields, frame, &[&theirs.protocols[1]], [false; 2]);
-    // Of a link type that is not read there is nothing more.
     if frame["link"].is_null() {
+        let link_type = frame["link_type"].as_u64().unwrap();
+        if !UNREAD_LINKS.contains(&link_type) {
+            comparison.find("link".to_owned(), Vec::new(), vec![link_type.to_string()]);
+        }
+        comparison.compared.unread.insert(link_type);
         return comparison.findings;
     }
     let ours = packets(layers.iter().map(|layer| layer["layer"].as_str().unwrap()));
@@ -183,7 +86,7 @@ pub fn frame(
 }
 
 struct Comparison<'a> {
-    place: String,
+    place: Place,
     layers: &'a [Value],
     protocols: &'a [Protocol],
     /// Where a layer of ours, and a protocol of theirs, is malformed or cut.
@@ -254,19 +157,22 @@ impl Comparison<'_> {
 
     fn layer(&mut self, table: &Layer, ours: usize, theirs: &[usize]) {
         let (layers, protocols) = (self.layers, self.protocols);
-        // A bounded list ends before what it is a list of.
-        let omits = layers[ours]["omitted"].as_u64().is_some_and(|entries| entries > 0);
-        let may_miss = [omits || self.may_miss(0, ours), self.may_miss(1, theirs[theirs.len() - 1])];
+        let may_miss = [self.may_miss(0, ours), self.may_miss(1, theirs[theirs.len() - 1])];
         let theirs: Vec<_> = theirs.iter().map(|at| &protocols[*at]).collect();
         self.values(table, &layers[ours], &theirs, may_miss);
     }
 
     fn values(&mut self, table: &Layer, ours: &Value, theirs: &[&Protocol], may_miss: [bool; 2]) {
-        for check in table.checks.iter().filter(|check| check.applies(ours)) {
+        // A bounded list ends before what it is a list of.
+        let omits = ours["omitted"].as_u64().is_some_and(|entries| entries > 0);
+        let checks = (table.first..).zip(table.checks);
+        for (number, check) in checks.filter(|(_, check)| check.applies(ours)) {
+            let may_miss = [may_miss[0] || (omits && check.ours.contains("[]")), may_miss[1]];
             let (one, other) = (check.ours(ours), check.theirs(theirs));
             let equal = one.iter().zip(&other).take_while(|(one, other)| other.contains(*one)).count();
             if equal > 0 {
-                self.compared.fields.insert(check.theirs);
+                let occurring = check.occurring(ours, theirs);
+                self.compared.seen.extend(occurring.map(|name| (number, name)));
                 self.compared.values += equal as u64;
             }
             let misses = [one.len() < other.len(), one.len() > other.len()];

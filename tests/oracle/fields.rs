@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use super::compare::{Check, Layer, Which};
+use super::check::{Check, Layer, Which};
 use super::form::Form;
 
 mod discovery;
@@ -46,27 +46,23 @@ impl Check {
 }
 
 const fn layer(ours: &'static str, theirs: &'static [&'static str], checks: &'static [Check]) -> Layer {
-    Layer { ours, theirs, is_mutual: true, checks }
+    Layer { ours, theirs, is_mutual: true, checks, first: 0 }
 }
 
 /// A layer of Headgate that is a part of one of tshark, or the other way round.
 const fn part(ours: &'static str, theirs: &'static [&'static str], checks: &'static [Check]) -> Layer {
-    Layer { ours, theirs, is_mutual: false, checks }
+    Layer { ours, theirs, is_mutual: false, checks, first: 0 }
 }
 
 /// All layers; the first is the frame itself.
 pub fn tables() -> Vec<Layer> {
-    [packets::LAYERS, tunnels::LAYERS, discovery::LAYERS, hosts::LAYERS]
-        .into_iter()
-        .flatten()
-        .map(Layer::again)
-        .collect()
-}
-
-impl Layer {
-    fn again(&self) -> Layer {
-        Layer { ours: self.ours, theirs: self.theirs, is_mutual: self.is_mutual, checks: self.checks }
-    }
+    let layers = [packets::LAYERS, tunnels::LAYERS, discovery::LAYERS, hosts::LAYERS].concat();
+    let numbered = layers.into_iter().scan(0, |checks, layer| {
+        let first = *checks;
+        *checks += layer.checks.len();
+        Some(Layer { first, ..layer })
+    });
+    numbered.collect()
 }
 
 /// The fields of tshark that are looked at.

@@ -1,6 +1,6 @@
 //! How a value of Headgate and one of tshark are brought into one form.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr};
 
 use serde_json::Value;
 
@@ -15,10 +15,12 @@ pub enum Form {
     Times(u64),
     /// The number that the octets are, where tshark shows another unit or a relative value.
     Raw,
-    /// The first octet, as a number.
-    FirstOctet,
+    /// The octet at this place, as a number.
+    Octet(usize),
     /// An IP address.
     Ip,
+    /// An IPv4 address, from the first octets.
+    IpOctets,
     /// Octets, or a MAC address.
     Octets,
     /// Text, from its octets.
@@ -57,11 +59,17 @@ impl Form {
             Form::Raw => {
                 u64::from_str_radix(&field.value, 16).map_or_else(|_| field.value.clone(), |n| n.to_string())
             }
-            Form::FirstOctet => {
-                let octet = field.value.get(..2).and_then(|digits| u8::from_str_radix(digits, 16).ok());
+            Form::Octet(at) => {
+                let digits = field.value.get(2 * at..2 * at + 2);
+                let octet = digits.and_then(|digits| u8::from_str_radix(digits, 16).ok());
                 octet.map_or_else(|| field.value.clone(), |octet| octet.to_string())
             }
             Form::Ip => ip(&field.show),
+            Form::IpOctets => {
+                let digits = field.value.get(..8);
+                let address = digits.and_then(|digits| u32::from_str_radix(digits, 16).ok());
+                address.map_or_else(|| field.show.clone(), |address| Ipv4Addr::from(address).to_string())
+            }
             Form::Octets => field.value.to_lowercase(),
             Form::Text => text(&field.value),
             Form::Name => field.show.strip_suffix('.').unwrap_or(&field.show).to_owned(),

@@ -5,17 +5,24 @@ use std::path::{Path, PathBuf};
 
 use super::support::pcap::{self, Packet};
 
+mod rare;
 mod wireless;
 
-/// Writes captures of Ethernet frames, and one of frames behind a PPI header.
+/// Writes captures of Ethernet frames, and one of each other link type that no capture has.
 pub fn captures(directory: &Path) -> Vec<PathBuf> {
-    let ethernet = [links(), hosts(), errors(), tunnels(), wireless::tunnels(), access()].concat();
+    let ethernet =
+        [links(), hosts(), errors(), tunnels(), wireless::tunnels(), access(), rare::frames()].concat();
     let ppi = vec![wireless::ppi(false), wireless::ppi(true)];
     [
         ("made.pcap", 1_u32, ethernet),
         ("arp-made.pcap", 1, arp()),
         ("made-ppi.pcap", 192, ppi),
         ("made-wlan.pcap", 105, wireless::frames()),
+        ("made-radiotap.pcap", 127, vec![rare::radiotap()]),
+        ("made-raw-12.pcap", 12, vec![inner()]),
+        ("made-raw-14.pcap", 14, vec![inner()]),
+        ("made-loop.pcap", 108, vec![join(&[&[0, 0, 0, 2], &inner()])]),
+        ("made-cooked-2.pcap", 276, vec![join(&[&COOKED_2, &inner()])]),
     ]
     .map(|(name, link, frames)| {
         let packet = |(at, bytes): (u64, Vec<u8>)| Packet {
@@ -32,6 +39,9 @@ pub fn captures(directory: &Path) -> Vec<PathBuf> {
     })
     .into()
 }
+
+/// Type, reserved, interface, hardware, packet type, and an address with its length.
+const COOKED_2: [u8; 20] = [8, 0, 0, 0, 0, 0, 0, 3, 0, 1, 4, 6, 2, 0, 0, 0, 0, 1, 0, 0];
 
 fn join(parts: &[&[u8]]) -> Vec<u8> {
     parts.concat()

@@ -6,6 +6,7 @@
 mod support;
 
 mod captures;
+mod check;
 mod compare;
 mod conversations;
 mod differences;
@@ -15,9 +16,10 @@ mod made;
 mod packets;
 mod pdml;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use compare::{Compared, Finding};
+use check::Layer;
+use compare::{Compared, Finding, Place, UNREAD_LINKS};
 use differences::DIFFERENCES;
 
 #[test]
@@ -25,14 +27,17 @@ fn every_field_is_as_tshark_reads_it() {
     let directory = tempfile::tempdir().unwrap();
     let list = [captures::all(), made::captures(directory.path())].concat();
     let tables = fields::tables();
+    let wanted = fields::wanted(&tables);
+    let missing: Vec<_> = wanted.difference(&pdml::names()).cloned().collect();
+    assert!(missing.is_empty(), "no fields of tshark: {missing:?}");
     let (mut frames, mut empty, mut malformed) = (0_u64, 0_u64, 0_u64);
     let (mut compared, mut findings) = (Compared::default(), Vec::new());
-    let refused = captures::pairs(&list, &fields::wanted(&tables), |pair| {
+    let refused = captures::pairs(&list, &wanted, |pair| {
         frames += 1;
         let ours = &pair.ours;
         empty += u64::from(ours["captured_length"] == 0);
         malformed += u64::from(!pair.theirs.faults.is_empty() || !ours["malformed"].is_null());
-        let place = format!("{} frame {}", captures::name(&list[pair.capture]), pair.number);
+        let place = Place { capture: captures::name(&list[pair.capture]).to_owned(), frame: pair.number };
         findings.extend(compare::frame(place, ours, &pair.theirs, &tables, &mut compared));
     });
     println!(
@@ -41,11 +46,15 @@ fn every_field_is_as_tshark_reads_it() {
         refused.len()
     );
     println!("{frames} frames: {empty} without an octet, {malformed} malformed or cut for one of both");
-    println!("{} fields, {} values compared", compared.fields.len(), compared.values);
+    let fields: BTreeSet<_> = compared.seen.iter().map(|(number, _)| number).collect();
+    println!("{} fields, {} values compared", fields.len(), compared.values);
     println!("{} packets within tunnels compared", compared.inner);
     println!("{} layers or ends of lists missing where one of both is malformed or cut", compared.missing);
-    let unknown = report(&findings, list.len() > 100);
+    let has_corpus = list.len() > 100;
+    let unknown = report(&findings, has_corpus);
     assert!(unknown.is_empty(), "{} differences that are not listed:\n{}", unknown.len(), unknown.join("\n"));
+    let vain = vain(&tables, &compared);
+    assert!(!has_corpus || vain.is_empty(), "{}", vain.join("\n"));
 }
 
 /// Over the captures without what Headgate and tshark count in different ways; see [`captures::is_plain`].
@@ -73,27 +82,34 @@ fn flows_have_the_packets_and_octets_that_tshark_counts() {
 /// Prints how often each listed difference occurs, and gives what is not listed or no longer occurs.
 fn report(findings: &[Finding], has_corpus: bool) -> Vec<String> {
     let mut unknown = Vec::new();
-    let mut known: BTreeMap<usize, u64> = BTreeMap::new();
+    let mut known: BTreeMap<usize, BTreeSet<_>> = BTreeMap::new();
     for finding in findings {
-        let listed = DIFFERENCES.iter().position(|difference| difference.explains(finding));
-        match listed {
-            Some(index) => *known.entry(index).or_default() += 1,
-            None => unknown.push(format!(
-                "{}: {}: ours {:?}, theirs {:?}",
-                finding.place, finding.field, finding.ours, finding.theirs
-            )),
+        let Finding { field, place, ours, theirs } = finding;
+        match DIFFERENCES.iter().position(|difference| difference.explains(finding)) {
+            Some(index) => _ = known.entry(index).or_default().insert((&place.capture, place.frame)),
+            None => unknown.push(format!("{place}: {field}: ours {ours:?}, theirs {theirs:?}")),
         }
     }
     for (index, difference) in DIFFERENCES.iter().enumerate() {
-        match known.get(&index) {
-            Some(times) => {
-                println!("{times} times {} {}: {}", difference.field, difference.capture, difference.reason);
-            }
-            None if has_corpus => {
-                unknown.push(format!("{} {} no longer occurs", difference.field, difference.capture));
-            }
-            None => {}
+        let places = known.remove(&index).unwrap_or_default();
+        println!("{} times {} {}: {}", places.len(), difference.field, difference.capture, difference.reason);
+        if has_corpus && places.len() < difference.frames.len().max(1) {
+            unknown
+                .push(format!("{} {} no longer occurs in each frame", difference.field, difference.capture));
         }
     }
     unknown
+}
+
+/// What is looked for in vain: checks, and link types that are not read.
+fn vain(tables: &[Layer], compared: &Compared) -> Vec<String> {
+    let checks = tables.iter().flat_map(|layer| layer.checks.iter().map(|check| (layer.ours, check)));
+    let names = checks.enumerate().flat_map(|(number, (layer, check))| {
+        check.places().chain(check.names()).map(move |name| (number, layer, name))
+    });
+    let vain = names.filter(|(number, _, name)| !compared.seen.contains(&(*number, name)));
+    let unread = UNREAD_LINKS.iter().filter(|link| !compared.unread.contains(link));
+    vain.map(|(_, layer, name)| format!("{layer}: {name} is never compared"))
+        .chain(unread.map(|link| format!("link type {link} does not occur")))
+        .collect()
 }

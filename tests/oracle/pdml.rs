@@ -28,6 +28,14 @@ pub struct Field {
     pub value: String,
 }
 
+/// The names of all protocols and fields.
+pub fn names() -> HashSet<String> {
+    let output = Command::new("tshark").args(["-G", "fields"]).output().expect("tshark (package tshark)");
+    let text = String::from_utf8_lossy(&output.stdout);
+    // A protocol or field, its name for people, its name.
+    text.lines().filter_map(|line| line.split('\t').nth(2)).map(str::to_owned).collect()
+}
+
 /// Dissects each frame by itself: nothing is put together from several, and no name is looked up.
 pub fn dissect(capture: &Path, wanted: &HashSet<String>, mut each: impl FnMut(Frame)) {
     let mut command = Command::new("tshark");

@@ -178,9 +178,6 @@ impl Header {
                 (false, false) => Namespace::Undefined,
             };
         }
-        if let [_] = self.antennas.as_slice() {
-            self.antennas.clear();
-        }
         Ok(())
     }
 
@@ -291,6 +288,10 @@ pub fn parse(cursor: &mut Cursor<'_>) -> Result<Header, Malformed> {
     header.note(fields.limit(length.into()));
     let result = header.read(Fields { length: fields.wire_remaining(), cursor: fields });
     header.note(result);
+    // What is said once is no list, wherever the reading ended.
+    if let [_] = header.antennas.as_slice() {
+        header.antennas.clear();
+    }
     *cursor = start;
     header.note(skip(cursor, length.into()));
     if header.has_fcs() && header.has_frame() {

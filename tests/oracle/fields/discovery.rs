@@ -1,6 +1,6 @@
 //! What bridges and stations announce on their link.
 
-use super::super::compare::{Check, Layer, Which};
+use super::super::check::{Check, Layer, Which};
 use super::super::form::Form;
 use super::{check, ip, layer, number, octets, raw, text};
 
@@ -17,15 +17,11 @@ const LLDP: &[Check] = &[
     number("lldp.chassis.subtype", "chassis_id.subtype.code"),
     check(
         "lldp.chassis.id|lldp.chassis.id.mac|lldp.chassis.id.ip4|lldp.chassis.id.ip6",
-        "chassis_id.value|chassis_id.value.address",
+        "chassis_id.value",
         Form::Any,
     ),
     number("lldp.port.subtype", "port_id.subtype.code"),
-    check(
-        "lldp.port.id|lldp.port.id.mac|lldp.port.id.ip4|lldp.port.id.ip6",
-        "port_id.value|port_id.value.address",
-        Form::Any,
-    ),
+    check("lldp.port.id|lldp.port.id.mac|lldp.port.id.ip4|lldp.port.id.ip6", "port_id.value", Form::Any),
     number("lldp.time_to_live", "ttl"),
     text("lldp.port.desc", "port_description"),
     text("lldp.tlv.system.name", "system_name"),
@@ -57,6 +53,9 @@ const LLDP: &[Check] = &[
     number("lldp.dcbx.ieee.app.prio", "dot1.application_priorities[].priority"),
     number("lldp.dcbx.iee.app.sf", "dot1.application_priorities[].selector.code"),
     number("lldp.dcbx.feature.app.proto", "dot1.application_priorities[].protocol"),
+    number("lldp.ieee.802_1.aggregation_status.cap", "dot1.link_aggregation.capable"),
+    number("lldp.ieee.802_1.aggregation_status.enabled", "dot1.link_aggregation.enabled"),
+    number("lldp.ieee.802_1.aggregated_port_id", "dot1.link_aggregation.port_id"),
     // IEEE 802.3
     number("lldp.ieee.802_3.mac_phy_auto_neg_status.supported", "dot3.mac_phy.autonegotiation_supported"),
     number("lldp.ieee.802_3.mac_phy_auto_neg_status.enabled", "dot3.mac_phy.autonegotiation_enabled"),
@@ -96,18 +95,9 @@ const LLDP: &[Check] = &[
     number("lldp.ieee.802_3.bt_autoclass_request", "dot3.power.type34.autoclass_requested"),
     number("lldp.ieee.802_3.bt_power_down_request", "dot3.power.type34.power_down_request"),
     number("lldp.ieee.802_3.bt_power_down_time", "dot3.power.type34.power_down_time"),
-    number(
-        "lldp.ieee.802_3.aggregation_status.cap",
-        "dot3.link_aggregation.capable|dot1.link_aggregation.capable",
-    ),
-    number(
-        "lldp.ieee.802_3.aggregation_status.enabled",
-        "dot3.link_aggregation.enabled|dot1.link_aggregation.enabled",
-    ),
-    number(
-        "lldp.ieee.802_3.aggregated_port_id",
-        "dot3.link_aggregation.port_id|dot1.link_aggregation.port_id",
-    ),
+    number("lldp.ieee.802_3.aggregation_status.cap", "dot3.link_aggregation.capable"),
+    number("lldp.ieee.802_3.aggregation_status.enabled", "dot3.link_aggregation.enabled"),
+    number("lldp.ieee.802_3.aggregated_port_id", "dot3.link_aggregation.port_id"),
     number("lldp.ieee.802_3.max_frame_size", "dot3.max_frame_size"),
     // LLDP-MED
     number("lldp.media.subtype.caps", "med.capabilities.supported"),
@@ -145,7 +135,8 @@ const CDP: &[Check] = &[
     text("cdp.deviceid", "device_id"),
     text("cdp.platform", "platform"),
     text("cdp.software_version", "software_version").of(Which::Lines),
-    ip("cdp.ip_prefix", "prefixes[].network"),
+    check("cdp.ip_prefix", "prefixes[].network", Form::IpOctets),
+    check("cdp.ip_prefix", "prefixes[].length", Form::Octet(4)),
     text("cdp.portid", "port_id"),
     number("cdp.capabilities", "capabilities"),
     number("cdp.number_of_addresses", "addresses.count|management_addresses.count"),

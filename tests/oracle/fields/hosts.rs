@@ -1,6 +1,6 @@
 //! How hosts find addresses, groups and access.
 
-use super::super::compare::{Check, Layer, Which};
+use super::super::check::{Check, Layer, Which};
 use super::super::form::Form;
 use super::{check, ip, layer, name, number, octets, part, raw, text};
 
@@ -32,9 +32,10 @@ const MDNS: &[Check] = &[
 
 const NDP: &[Check] = &[
     ip(
-        "icmpv6.nd.ns.target_address|icmpv6.nd.na.target_address|icmpv6.rd.na.target_address",
+        "icmpv6.nd.ns.target_address|icmpv6.nd.na.target_address|icmpv6.nd.rd.target_address",
         "body.*.target",
     ),
+    ip("icmpv6.rd.na.destination_address", "body.redirect.destination"),
     number("icmpv6.nd.na.flag.r", "body.neighbor-advertisement.router"),
     number("icmpv6.nd.na.flag.s", "body.neighbor-advertisement.solicited"),
     number("icmpv6.nd.na.flag.o", "body.neighbor-advertisement.override"),

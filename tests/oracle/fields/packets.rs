@@ -1,6 +1,6 @@
 //! Frames, links, networks and transports.
 
-use super::super::compare::{Check, Layer, Which};
+use super::super::check::{Check, Layer, Which};
 use super::super::form::Form;
 use super::{check, ip, layer, number, octets, part, raw};
 
@@ -37,6 +37,7 @@ const LINUX_COOKED: &[Check] = &[
     number("sll.hatype", "hardware.code"),
     number("sll.halen", "address_len"),
     octets("sll.src.eth", "address"),
+    number("sll.ifindex", "interface_index"),
 ];
 
 const VLAN: &[Check] = &[
@@ -71,10 +72,10 @@ const ARP: &[Check] = &[
     number("arp.hw.size", "hardware_length"),
     number("arp.proto.size", "protocol_length"),
     number("arp.opcode", "operation.code"),
-    octets("arp.src.hw_mac|arp.src.hw", "sender_hardware"),
-    check("arp.src.proto_ipv4|arp.src.proto", "sender_protocol", Form::Any),
-    octets("arp.dst.hw_mac|arp.dst.hw", "target_hardware"),
-    check("arp.dst.proto_ipv4|arp.dst.proto", "target_protocol", Form::Any),
+    octets("arp.src.hw_mac", "sender_hardware"),
+    ip("arp.src.proto_ipv4", "sender_protocol"),
+    octets("arp.dst.hw_mac", "target_hardware"),
+    ip("arp.dst.proto_ipv4", "target_protocol"),
 ];
 
 const IPV4: &[Check] = &[

@@ -1,6 +1,6 @@
 //! Headers that carry a packet or a frame of another kind.
 
-use super::super::compare::{Check, Layer, Which};
+use super::super::check::{Check, Layer, Which};
 use super::super::form::Form;
 use super::{check, layer, number, octets, part, raw, text};
 
@@ -47,12 +47,15 @@ const ERSPAN: &[Check] = &[
     number("erspan.gra", "extension.granularity"),
 ];
 
+/// The group policy extension is in use (draft-smith-vxlan-group-policy-05, 2.1: bit G), beside bit I.
+const POLICY: Which = Which::When("flags", &[0x88]);
+
 const VXLAN: &[Check] = &[
-    check("vxlan.flags", "flags", Form::FirstOctet),
+    check("vxlan.flags", "flags", Form::Octet(0)),
     number("vxlan.vni", "vni"),
-    number("vxlan.gbp", "policy.group").of(Which::Listed),
-    number("vxlan.flag_d", "policy.dont_learn").of(Which::Listed),
-    number("vxlan.flag_a", "policy.applied").of(Which::Listed),
+    number("vxlan.gbp", "policy.group").of(POLICY),
+    number("vxlan.flag_d", "policy.dont_learn").of(POLICY),
+    number("vxlan.flag_a", "policy.applied").of(POLICY),
     number("vxlan.next_proto", "next_protocol.code"),
 ];
 
@@ -129,15 +132,12 @@ const RADIOTAP: &[Check] = &[
     number("radiotap.present.word", "present[]"),
     number("radiotap.mactime", "timestamp"),
     number("radiotap.flags", "flags").of(Which::First),
-    raw("radiotap.datarate", "rate").of(Which::Listed),
+    raw("radiotap.datarate", "rate"),
     number("radiotap.channel.freq", "channel.frequency").of(Which::First),
     number("radiotap.channel.flags", "channel.flags").of(Which::First),
-    number("radiotap.antenna", "antenna").of(Which::First),
-    number("radiotap.antenna", "antennas[].antenna").of(Which::Listed),
-    number("radiotap.dbm_antsignal", "antenna_signal").of(Which::First),
-    number("radiotap.dbm_antsignal", "antennas[].signal").of(Which::Listed),
-    number("radiotap.dbm_antnoise", "antenna_noise").of(Which::First),
-    number("radiotap.dbm_antnoise", "antennas[].noise").of(Which::Listed),
+    number("radiotap.antenna", "antennas[].antenna|antenna").of(Which::Either),
+    number("radiotap.dbm_antsignal", "antennas[].signal|antenna_signal").of(Which::Either),
+    number("radiotap.dbm_antnoise", "antennas[].noise|antenna_noise").of(Which::Either),
     number("radiotap.mcs.known", "mcs.known"),
     number("radiotap.mcs.index", "mcs.index"),
 ];

@@ -3,7 +3,7 @@
 use super::{datagram, inner, ip, join};
 
 /// An IEEE 802.11 data frame from an access point, with an IPv4 packet.
-fn data_frame() -> Vec<u8> {
+pub fn data_frame() -> Vec<u8> {
     let head = [0x08, 0x42, 0x2c, 0, 2, 0, 0, 0, 0, 2, 2, 0, 0, 0, 0, 3, 2, 0, 0, 0, 0, 1, 0x30, 0x01];
     join(&[&head, &[0xaa, 0xaa, 3, 0, 0, 0, 8, 0], &inner()])
 }

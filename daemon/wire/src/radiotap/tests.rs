@@ -81,6 +81,14 @@ fn what_each_antenna_received_is_kept() {
 }
 
 #[test]
+fn a_single_antenna_before_bits_that_are_not_defined_is_no_list() {
+    let (header, _) = read(&write(&[0x8000_0020, 0x0000_0001], &[0xc0], FRAME));
+    assert_eq!((header.antenna_signal, header.antennas.len()), (Some(-64), 0));
+    let (header, _) = read(&write(&[0xa000_0020, 0x0000_0001], &[0xc0], &[]));
+    assert_eq!((header.antenna_signal, header.antennas.len()), (Some(-64), 0));
+}
+
+#[test]
 fn the_fields_of_a_vendor_are_stepped_over() {
     // Flags, a vendor's word of all bits, then the standard's again with a rate.
     let present = [0xc000_0002, 0xbfff_ffff, 0x0000_0004];
