@@ -132,4 +132,16 @@ pub(crate) enum RulesCommand {
     Check,
     /// The effective rules
     Show,
+    /// What the rules do with the frames of a capture file, or with a field, and where that was said
+    Explain {
+        /// pcap or pcapng file
+        #[arg(value_name = "FILE", required_unless_present = "field", conflicts_with = "field")]
+        file: Option<PathBuf>,
+        /// Frames by number, as dissect gives it; without any, all
+        #[arg(value_name = "NUMBER")]
+        numbers: Vec<u64>,
+        /// Instead of frames: a field such as device.hostname, or all fields of a kind of record
+        #[arg(long, value_name = "FIELD")]
+        field: Vec<String>,
+    },
 }

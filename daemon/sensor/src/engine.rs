@@ -16,12 +16,16 @@ use crate::state::counters::{Counters, Outcome};
 use crate::state::neighbor::Neighbors;
 use crate::state::{InterfaceNumber, REPORT_INTERVAL, SECOND, Sink};
 
+pub(crate) use self::contribution::Contribution;
+
+mod contribution;
 mod tables;
 
 /// Most interfaces of one sensor; frames of further ones are counted under the last.
 pub const MAX_INTERFACES: usize = 64;
 
 /// The sensor's state and its way through a frame.
+#[derive(Clone)]
 pub struct Engine {
     rules: Rules,
     config: config::Headgate,
@@ -34,6 +38,7 @@ pub struct Engine {
     account_from: u64,
 }
 
+#[derive(Clone)]
 struct Interface {
     name: String,
     number: InterfaceNumber,
@@ -91,6 +96,12 @@ impl Engine {
 
     /// A frame, already cut by the filter. One without a time came just now.
     pub fn frame(&mut self, interface: usize, frame: &Frame<'_>) {
+        self.see(interface, frame);
+    }
+
+    /// As [`Engine::frame`]; says how the frame ended.
+    #[inline]
+    fn see(&mut self, interface: usize, frame: &Frame<'_>) -> Outcome {
         let frame = &Frame { time_ns: if frame.time_ns == 0 { self.now } else { frame.time_ns }, ..*frame };
         self.tick(frame.time_ns);
         let tag_octets = if frame.tag.is_some() { TAG_OCTETS } else { 0 };
@@ -101,6 +112,7 @@ impl Engine {
         if let Some(interface) = self.interfaces.get_mut(interface) {
             interface.counters.count(outcome, bytes, kept);
         }
+        outcome
     }
 
     /// Frames that the kernel had no room for.

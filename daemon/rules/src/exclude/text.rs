@@ -102,6 +102,10 @@ pub(crate) fn show_mac(set: &MacSet) -> String {
     }
 }
 
+pub(crate) fn show_prefix((network, length): &(IpAddr, u8)) -> String {
+    format!("{network}/{length}")
+}
+
 pub(crate) fn show_protocol(protocol: &Protocol) -> String {
     match protocol {
         Protocol::Ip(number) => format!("ip/{number}"),

@@ -50,7 +50,7 @@ struct Ask {
     identifier: u8,
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Authentication {
     interface: InterfaceNumber,
     protocol: &'static str,
@@ -70,13 +70,13 @@ struct Authentication {
 }
 
 /// What was asked of whoever is on a link, and who answered last.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 struct Group {
     request: Option<(u8, u64, Option<Method>)>,
     responder: Option<Mac>,
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Authentications {
     table: Table<Key, Authentication>,
     /// Whose the requests of RADIUS are; an answer does not say it again.
