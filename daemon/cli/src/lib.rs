@@ -20,6 +20,7 @@ mod explain;
 mod programs;
 mod replay;
 mod rules;
+mod schema;
 mod show;
 mod trial;
 
@@ -70,6 +71,7 @@ fn run(args: Args) -> Result<(), CliError> {
         Command::Rules { command: args::RulesCommand::Explain { file: None, field, .. } } => {
             explain::fields(&config, &field, json)
         }
+        Command::Schema { file } => schema::print(file),
         Command::Dictionary => dictionary::print(json),
         Command::Replay { files } => replay::replay(&config, &files, json),
         Command::Dissect { files } => dissect::dissect(&config, &files, json),

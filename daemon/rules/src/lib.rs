@@ -26,7 +26,8 @@ mod treat;
 
 pub use collect::CollectGate;
 pub use error::RuleError;
-pub use exclude::{Exclusion, Exclusions, Match};
+pub use exclude::text::{ExclusionKey, exclusion_keys};
+pub use exclude::{Exclusion, Exclusions, MAX_EXCLUSIONS, Match};
 pub use file::Rules;
 pub use places::{Gate, Origin, Place, Places};
 pub use release::{KIND, RANDOMISED_MAC, ReleaseGate, Verdict, is_randomised};
