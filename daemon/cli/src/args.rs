@@ -5,6 +5,8 @@ use std::path::PathBuf;
 use clap::{Parser, Subcommand};
 use headgate_service::config::DEFAULT_PATH;
 
+use crate::schema::File;
+
 /// Headgate passes headers, never payload: see what it sees, keeps and sends.
 ///
 /// Exit codes: 0 done; 1 the answer is no; 2 wrong usage; 65 damaged input; 66 no input; 69 a process does
@@ -95,6 +97,12 @@ pub(crate) enum Command {
     },
     /// Every element that can be stored or sent, with its source and defaults
     Dictionary,
+    /// JSON Schema (draft 2020-12) of a configuration file, for editors
+    Schema {
+        /// Which file
+        #[arg(value_name = "FILE")]
+        file: File,
+    },
     /// Read capture files through the same rules, without any daemon
     Replay {
         /// pcap or pcapng files, in the order in which they were captured
@@ -132,4 +140,16 @@ pub(crate) enum RulesCommand {
     Check,
     /// The effective rules
     Show,
+    /// What the rules do with the frames of a capture file, or with a field, and where that was said
+    Explain {
+        /// pcap or pcapng file
+        #[arg(value_name = "FILE", required_unless_present = "field", conflicts_with = "field")]
+        file: Option<PathBuf>,
+        /// Frames by number, as dissect gives it; without any, all
+        #[arg(value_name = "NUMBER")]
+        numbers: Vec<u64>,
+        /// Instead of frames: a field such as device.hostname, or all fields of a kind of record
+        #[arg(long, value_name = "FIELD")]
+        field: Vec<String>,
+    },
 }

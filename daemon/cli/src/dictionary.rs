@@ -35,7 +35,8 @@ pub(crate) fn print(as_json: bool) -> Result<(), CliError> {
     show::table(header, rows.collect())
 }
 
-fn person(person: Person) -> &'static str {
+/// Whether an element tells of a person, in a word.
+pub(crate) fn person(person: Person) -> &'static str {
     match person {
         Person::No => "no",
         Person::Weak => "weak",

@@ -1,14 +1,14 @@
 //! `headgate`, the administrator's command.
 //!
 //! **What it does.** Asks the running processes and shows their answers (`ask`, `show`), checks rule
-//! files, reads capture files through the sensor's own rooms (`replay`), makes keys and requests by
+//! files and explains what they do, reads capture files through the sensor's own rooms (`replay`), makes keys and requests by
 //! calling the programs that own them (`enroll`), and runs the whole chain once in a throw-away
 //! site (`trial`).
 //!
 //! **What it never does.** It holds no key and opens no database: what only a process knows, only that
 //! process is asked.
 //!
-//! **Who uses it.** The administrator. It imports `sensor` (for `replay`), `rules` and `record`.
+//! **Who uses it.** The administrator. It imports `sensor` (for `replay`, `dissect` and `rules explain`), `rules` and `record`.
 
 mod args;
 mod ask;
@@ -16,9 +16,11 @@ mod dictionary;
 mod dissect;
 mod enroll;
 mod error;
+mod explain;
 mod programs;
 mod replay;
 mod rules;
+mod schema;
 mod show;
 mod trial;
 
@@ -63,6 +65,13 @@ fn run(args: Args) -> Result<(), CliError> {
         Command::Ledger { limit } => show::ledger(&ask::ledger(&config, limit)?, json),
         Command::Rules { command: args::RulesCommand::Check } => rules::check(&config, json),
         Command::Rules { command: args::RulesCommand::Show } => rules::show(&config, json),
+        Command::Rules { command: args::RulesCommand::Explain { file: Some(file), numbers, .. } } => {
+            explain::frames(&config, &file, &numbers, json)
+        }
+        Command::Rules { command: args::RulesCommand::Explain { file: None, field, .. } } => {
+            explain::fields(&config, &field, json)
+        }
+        Command::Schema { file } => schema::print(file),
         Command::Dictionary => dictionary::print(json),
         Command::Replay { files } => replay::replay(&config, &files, json),
         Command::Dissect { files } => dissect::dissect(&config, &files, json),

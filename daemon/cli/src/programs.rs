@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use headgate_rules::Rules;
+use headgate_rules::{Places, Rules};
 use headgate_sensor::SensorError;
 
 use crate::error::CliError;
@@ -12,9 +12,9 @@ use crate::error::CliError;
 pub(crate) const RULES: &str = include_str!("../../../config/rules.toml");
 
 /// The shipped rules, read.
-pub(crate) fn shipped_rules() -> Result<Rules, CliError> {
+pub(crate) fn shipped_rules() -> Result<(Rules, Places), CliError> {
     let files = [("config/rules.toml".to_owned(), RULES.to_owned())];
-    Ok(Rules::parse(&files).map_err(SensorError::from)?)
+    Ok(Rules::parse_with_places(&files).map_err(SensorError::from)?)
 }
 
 /// Where the other programs are.

@@ -5,7 +5,7 @@ use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
 use headgate_record::{Class, Kind, Record};
-use headgate_rules::Rules;
+use headgate_rules::{Places, Rules};
 use headgate_sensor::Engine;
 use headgate_service::config::{self, DEFAULT_PATH, Headgate};
 
@@ -39,12 +39,19 @@ pub(crate) fn replay(config_file: &Path, files: &[PathBuf], as_json: bool) -> Re
 
 /// The configuration and the rules of this machine, or the shipped defaults where it has none.
 pub(crate) fn settings(config_file: &Path) -> Result<(Headgate, Rules), CliError> {
+    settings_with_places(config_file).map(|(settings, rules, _)| (settings, rules))
+}
+
+/// As [`settings`], with the places where the rules were said.
+pub(crate) fn settings_with_places(config_file: &Path) -> Result<(Headgate, Rules, Places), CliError> {
     let installed = config_file.exists() || config_file != Path::new(DEFAULT_PATH);
-    Ok(if installed {
-        (config::load(config_file)?, headgate_sensor::read_rules(config_file)?)
-    } else {
-        (Headgate::default(), shipped_rules()?)
-    })
+    if installed {
+        let settings = config::load(config_file)?;
+        let (rules, places) = headgate_sensor::read_rules_with_places(config_file)?;
+        return Ok((settings, rules, places));
+    }
+    let (rules, places) = shipped_rules()?;
+    Ok((Headgate::default(), rules, places))
 }
 
 struct Printer {

@@ -60,4 +60,16 @@ impl CollectGate {
     pub fn treatment(&self, field: Field) -> Treatment {
         self.treatments.of(field)
     }
+
+    /// How a field of a record is treated once it is written: what depends on the record is decided.
+    #[must_use]
+    pub fn treats(&self, field: Field, record: &Record) -> Treatment {
+        self.treatments.of_record(field, record)
+    }
+
+    /// Lengths of the networks that [`Treatment::Truncate`] leaves: of IPv4, then of IPv6.
+    #[must_use]
+    pub fn lengths(&self) -> [u8; 2] {
+        [self.lengths.v4, self.lengths.v6]
+    }
 }

@@ -1,5 +1,7 @@
 //! Why a rule file cannot be used.
 
+use crate::places::Place;
+
 /// The first problem of a rule file: which file, where in it, what is wrong and what is allowed.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{file}:{line}:{column}: {what}")]
@@ -17,12 +19,7 @@ pub struct RuleError {
 impl RuleError {
     /// The problem `what` at octet `at` of `text`.
     pub(crate) fn at(file: &str, text: &str, at: usize, what: impl Into<String>) -> Self {
-        let before = text.get(..at).unwrap_or_default();
-        RuleError {
-            file: file.to_owned(),
-            line: before.matches('\n').count() + 1,
-            column: before.rsplit('\n').next().unwrap_or_default().chars().count() + 1,
-            what: what.into().replace('\n', " "),
-        }
+        let Place { file, line, column } = Place::at(file, text, at);
+        RuleError { file, line, column, what: what.into().replace('\n', " ") }
     }
 }

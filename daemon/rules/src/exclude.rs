@@ -65,6 +65,17 @@ pub(crate) enum Protocol {
     Udp(Option<u16>),
 }
 
+/// What excludes a frame.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Match {
+    /// Why it is counted as excluded.
+    pub exclusion: Exclusion,
+    /// Which of the entries of that sort, from 0.
+    pub entry: usize,
+    /// The part of the frame that the entry matches, in words.
+    pub part: &'static str,
+}
+
 /// Which frames are excluded. A frame that several exclusions match is counted under the first of:
 /// interface, VLAN, MAC address, protocol above Ethernet, prefix, IP protocol or port.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -89,132 +100,197 @@ impl Exclusions {
     /// Whether all frames of an interface are excluded. Such an interface is not opened.
     #[must_use]
     pub fn excludes_interface(&self, name: &str) -> bool {
-        self.interfaces.iter().any(|i| i == name)
+        self.find_interface(name).is_some()
+    }
+
+    /// The entry that excludes all frames of an interface.
+    #[must_use]
+    pub fn find_interface(&self, name: &str) -> Option<Match> {
+        let entry = self.interfaces.iter().position(|i| i == name)?;
+        Some(Match { exclusion: Exclusion::Interface, entry, part: "the interface it came from" })
     }
 
     /// Judges a frame that was read, with all that the kernel filter decides and, beyond it, the
     /// addresses inside ARP and DHCP, and the station that RADIUS names, where its attributes are kept.
     #[must_use]
     pub fn judge(&self, packet: &wire::Packet<'_>) -> Option<Exclusion> {
-        if packet.tags.iter().any(|tag| self.has_vlan(tag.vid())) {
-            return Some(Exclusion::Vlan);
-        }
-        if [packet.source(), packet.destination()].into_iter().flatten().any(|a| self.has_mac(Mac(a.0))) {
-            return Some(Exclusion::Mac);
-        }
-        if self.has_ethertype(packet.ethertype) || self.has_llc(packet) {
-            return Some(Exclusion::Protocol);
-        }
-        if let Some((source, destination)) = packet.addresses()
-            && (self.has_address(source) || self.has_address(destination))
-        {
-            return Some(Exclusion::Prefix);
-        }
-        if self.has_transport(packet) {
-            return Some(Exclusion::Protocol);
-        }
-        if let wire::Network::Arp(wire::arp::Packet { addresses: Some(arp), .. }) = &packet.network
-            && [arp.sender_hardware, arp.target_hardware].into_iter().any(|a| self.has_mac(Mac(a.0)))
-        {
-            return Some(Exclusion::Mac);
-        }
-        if let wire::Application::Dhcpv4(dhcp) = &packet.application {
-            if dhcp.mac().is_some_and(|a| self.has_mac(Mac(a.0))) {
-                return Some(Exclusion::Mac);
+        self.find(packet).map(|found| found.exclusion)
+    }
+
+    /// The first entry that excludes a frame, in the order of [`Exclusions::judge`], which is this decision.
+    #[must_use]
+    pub fn find(&self, packet: &wire::Packet<'_>) -> Option<Match> {
+        let of = |exclusion, part| move |entry| Match { exclusion, entry, part };
+        let vlan = || packet.tags.iter().find_map(|tag| self.vlan(tag.vid()));
+        let mac = |a: wire::ethernet::Address| self.mac(Mac(a.0));
+        let ends = || [packet.source(), packet.destination()].into_iter().flatten().find_map(mac);
+        let link = || self.ethertype(packet.ethertype).or_else(|| self.llc(packet));
+        let address =
+            || packet.addresses().and_then(|(from, to)| self.address(from).or_else(|| self.address(to)));
+        let arp = || match &packet.network {
+            wire::Network::Arp(wire::arp::Packet { addresses: Some(arp), .. }) => {
+                [arp.sender_hardware, arp.target_hardware].into_iter().find_map(mac)
             }
-            if [dhcp.ciaddr, dhcp.yiaddr].into_iter().any(|a| self.has_address(a.into())) {
-                return Some(Exclusion::Prefix);
-            }
-        }
-        if let wire::Application::Radius(radius) = &packet.application
-            && radius.attributes.station().is_some_and(|a| self.has_mac(Mac(a.0)))
-        {
-            return Some(Exclusion::Mac);
-        }
-        None
+            _ => None,
+        };
+        let dhcp = match &packet.application {
+            wire::Application::Dhcpv4(message) => Some(message),
+            _ => None,
+        };
+        let client = || dhcp.and_then(|message| message.mac()).and_then(mac);
+        let lent =
+            || dhcp.and_then(|m| [m.ciaddr, m.yiaddr].into_iter().find_map(|a| self.address(a.into())));
+        let station = || match &packet.application {
+            wire::Application::Radius(radius) => radius.attributes.station().and_then(mac),
+            _ => None,
+        };
+        vlan()
+            .map(of(Exclusion::Vlan, "a VLAN tag"))
+            .or_else(|| ends().map(of(Exclusion::Mac, "the source or destination address of the frame")))
+            .or_else(|| link().map(of(Exclusion::Protocol, "the protocol above Ethernet")))
+            .or_else(|| address().map(of(Exclusion::Prefix, "the IP source or destination address")))
+            .or_else(|| self.transport(packet))
+            .or_else(|| arp().map(of(Exclusion::Mac, "a hardware address in ARP")))
+            .or_else(|| client().map(of(Exclusion::Mac, "the client hardware address in DHCP")))
+            .or_else(|| lent().map(of(Exclusion::Prefix, "a client's IP address in DHCP")))
+            .or_else(|| station().map(of(Exclusion::Mac, "the station that RADIUS names")))
+    }
+
+    /// An entry as it is written in a rule file.
+    #[must_use]
+    pub fn show(&self, found: &Match) -> String {
+        let at = found.entry;
+        let shown = match found.exclusion {
+            Exclusion::Interface => self.interfaces.get(at).cloned(),
+            Exclusion::Vlan => self.vlans.get(at).map(text::show_vlans),
+            Exclusion::Mac => self.macs.get(at).map(text::show_mac),
+            Exclusion::Prefix => self.prefixes.get(at).map(text::show_prefix),
+            Exclusion::Protocol => self.protocols.get(at).map(text::show_protocol),
+        };
+        shown.unwrap_or_default()
+    }
+
+    fn vlan(&self, id: u16) -> Option<usize> {
+        self.vlans.iter().position(|(first, last)| (*first..=*last).contains(&id))
     }
 
     pub(crate) fn has_vlan(&self, id: u16) -> bool {
-        self.vlans.iter().any(|(first, last)| (*first..=*last).contains(&id))
+        self.vlan(id).is_some()
     }
 
-    pub(crate) fn has_mac(&self, mac: Mac) -> bool {
-        self.macs.iter().any(|set| match set {
+    fn mac(&self, mac: Mac) -> Option<usize> {
+        self.macs.iter().position(|set| match set {
             MacSet::Exact(one) => *one == mac,
             MacSet::Oui(oui) => mac.0.starts_with(oui),
             MacSet::LocallyAdministered => mac.is_locally_administered() && !mac.is_group(),
         })
     }
 
-    pub(crate) fn has_address(&self, address: IpAddr) -> bool {
-        self.prefixes.iter().any(|(network, length)| match (network, address) {
+    pub(crate) fn has_mac(&self, mac: Mac) -> bool {
+        self.mac(mac).is_some()
+    }
+
+    fn address(&self, address: IpAddr) -> Option<usize> {
+        self.prefixes.iter().position(|(network, length)| match (network, address) {
             (IpAddr::V4(n), IpAddr::V4(a)) => n.to_bits() == a.to_bits() & mask_v4(*length),
             (IpAddr::V6(n), IpAddr::V6(a)) => n.to_bits() == a.to_bits() & mask_v6(*length),
             _ => false,
         })
     }
 
+    pub(crate) fn has_address(&self, address: IpAddr) -> bool {
+        self.address(address).is_some()
+    }
+
+    fn protocol(&self, is_it: impl Fn(&Protocol) -> bool) -> Option<usize> {
+        self.protocols.iter().position(is_it)
+    }
+
     pub(crate) fn has(&self, protocol: Protocol) -> bool {
         self.protocols.contains(&protocol)
     }
 
+    fn ethertype(&self, ethertype: u16) -> Option<usize> {
+        let excluded = match ethertype {
+            ETHERTYPE_ARP => Protocol::Arp,
+            ETHERTYPE_EAPOL => Protocol::Eapol,
+            ETHERTYPE_LLDP => Protocol::Lldp,
+            _ => return None,
+        };
+        self.protocol(|p| *p == excluded)
+    }
+
     pub(crate) fn has_ethertype(&self, ethertype: u16) -> bool {
-        match ethertype {
-            ETHERTYPE_ARP => self.has(Protocol::Arp),
-            ETHERTYPE_EAPOL => self.has(Protocol::Eapol),
-            ETHERTYPE_LLDP => self.has(Protocol::Lldp),
-            _ => false,
+        self.ethertype(ethertype).is_some()
+    }
+
+    fn llc(&self, packet: &wire::Packet<'_>) -> Option<usize> {
+        match packet.encapsulation.as_ref().and_then(|e| e.llc)?.content() {
+            wire::llc::Content::Ethertype(ethertype) => self.ethertype(ethertype),
+            wire::llc::Content::Service(wire::llc::Lsap::Bpdu) => self.protocol(|p| *p == Protocol::Stp),
+            wire::llc::Content::Organisation(snap) => {
+                let (_, known) = SNAP.iter().find(|(known, _)| *known == (snap.oui.0, snap.protocol))?;
+                self.protocol(|p| p == known)
+            }
+            _ => None,
         }
     }
 
-    fn has_llc(&self, packet: &wire::Packet<'_>) -> bool {
-        let Some(header) = packet.encapsulation.as_ref().and_then(|e| e.llc) else { return false };
-        match header.content() {
-            wire::llc::Content::Ethertype(ethertype) => self.has_ethertype(ethertype),
-            wire::llc::Content::Service(wire::llc::Lsap::Bpdu) => self.has(Protocol::Stp),
-            wire::llc::Content::Organisation(snap) => {
-                let known = SNAP.iter().find(|(known, _)| *known == (snap.oui.0, snap.protocol));
-                known.is_some_and(|(_, protocol)| self.has(*protocol))
-            }
-            _ => false,
-        }
+    fn ip_protocol(&self, number: u8) -> Option<usize> {
+        self.protocol(|p| p.ip_number() == Some(number))
     }
 
     pub(crate) fn has_ip_protocol(&self, number: u8) -> bool {
-        self.protocols.iter().any(|p| p.ip_number() == Some(number))
+        self.ip_protocol(number).is_some()
+    }
+
+    fn tcp_port(&self, ends: [u16; 2]) -> Option<usize> {
+        self.protocol(|p| ends.iter().any(|end| p.tcp_ports().contains(end)))
     }
 
     pub(crate) fn has_tcp_port(&self, ends: [u16; 2]) -> bool {
-        self.protocols.iter().any(|p| ends.iter().any(|end| p.tcp_ports().contains(end)))
+        self.tcp_port(ends).is_some()
+    }
+
+    fn udp_port(&self, ends: [u16; 2], version: IpVersion) -> Option<usize> {
+        self.protocol(|p| ends.iter().any(|end| p.udp_ports(version).contains(end)))
     }
 
     pub(crate) fn has_udp_port(&self, ends: [u16; 2], version: IpVersion) -> bool {
-        self.protocols.iter().any(|p| ends.iter().any(|end| p.udp_ports(version).contains(end)))
+        self.udp_port(ends, version).is_some()
     }
 
-    /// Whether any exclusion looks at the IP protocol, or at a port behind it.
+    /// The first exclusion that looks at the IP protocol, or at a port behind it.
+    fn by_ip_protocol(&self) -> Option<usize> {
+        self.protocol(Protocol::is_above_ip)
+    }
+
     pub(crate) fn is_by_ip_protocol(&self) -> bool {
-        self.protocols.iter().any(|p| p.is_above_ip())
+        self.by_ip_protocol().is_some()
     }
 
-    fn has_transport(&self, packet: &wire::Packet<'_>) -> bool {
+    fn transport(&self, packet: &wire::Packet<'_>) -> Option<Match> {
+        let found = |part| move |entry| Match { exclusion: Exclusion::Protocol, entry, part };
         let (version, number) = match &packet.network {
             wire::Network::Ipv4(header) => (IpVersion::V4, header.protocol),
             // What is behind extension headers that are not read may be what is excluded.
             wire::Network::Ipv6(header)
                 if self.is_by_ip_protocol() && IPV6_EXTENSIONS.contains(&header.protocol) =>
             {
-                return true;
+                return self
+                    .by_ip_protocol()
+                    .map(found("extension headers of IPv6 behind which that may be what is excluded"));
             }
             wire::Network::Ipv6(header) => (IpVersion::V6, header.protocol),
-            _ => return false,
+            _ => return None,
         };
-        self.has_ip_protocol(number)
-            || match &packet.transport {
-                wire::Transport::Tcp(tcp) => self.has_tcp_port([tcp.source, tcp.destination]),
-                wire::Transport::Udp(udp) => self.has_udp_port([udp.source, udp.destination], version),
-                _ => false,
-            }
+        let port = || match &packet.transport {
+            wire::Transport::Tcp(tcp) => self.tcp_port([tcp.source, tcp.destination]),
+            wire::Transport::Udp(udp) => self.udp_port([udp.source, udp.destination], version),
+            _ => None,
+        };
+        let number = self.ip_protocol(number).map(found("the IP protocol"));
+        number.or_else(|| port().map(found("a port of TCP or UDP")))
     }
 }
 

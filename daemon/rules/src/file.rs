@@ -15,9 +15,10 @@ use toml::Spanned;
 
 use crate::collect::CollectGate;
 use crate::error::RuleError;
-use crate::exclude::{Exclusions, MAX_EXCLUSIONS, text};
+use crate::exclude::{Exclusion, Exclusions, MAX_EXCLUSIONS, text};
 use crate::filter::{Keep, Program, compile};
 use crate::fingerprint::Fingerprints;
+use crate::places::{GatePlaces, Origin, Place, Places};
 use crate::release::ReleaseGate;
 use crate::treat::{PrefixLengths, Treatments};
 
@@ -37,6 +38,14 @@ impl Rules {
     /// # Errors
     /// The first problem found.
     pub fn parse(files: &[(String, String)]) -> Result<Rules, RuleError> {
+        Rules::parse_with_places(files).map(|(rules, _)| rules)
+    }
+
+    /// As [`Rules::parse`], with the places where the rules were said.
+    ///
+    /// # Errors
+    /// The first problem found.
+    pub fn parse_with_places(files: &[(String, String)]) -> Result<(Rules, Places), RuleError> {
         let mut draft = Draft::default();
         for (name, text) in files {
             let source = Source { name, text };
@@ -100,7 +109,7 @@ impl Rules {
         let _ = writeln!(text, "interfaces = {}", list(&exclusions.interfaces, Clone::clone));
         let _ = writeln!(text, "vlans = {}", list(&exclusions.vlans, text::show_vlans));
         let _ = writeln!(text, "macs = {}", list(&exclusions.macs, text::show_mac));
-        let _ = writeln!(text, "prefixes = {}", list(&exclusions.prefixes, |(n, l)| format!("{n}/{l}")));
+        let _ = writeln!(text, "prefixes = {}", list(&exclusions.prefixes, text::show_prefix));
         let _ = writeln!(text, "protocols = {}", list(&exclusions.protocols, text::show_protocol));
         let gates = [
             ("collect", &self.collect.kinds, &self.collect.treatments, self.collect.lengths),
@@ -149,7 +158,7 @@ type FieldTable = BTreeMap<Spanned<String>, Spanned<String>>;
 #[derive(Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 struct GateTable {
-    kinds: Option<Vec<Spanned<String>>>,
+    kinds: Option<Spanned<Vec<Spanned<String>>>>,
     ipv4_prefix: Option<Spanned<u8>>,
     ipv6_prefix: Option<Spanned<u8>>,
     /// At the release gate only.
@@ -174,6 +183,10 @@ impl Source<'_> {
     fn error<T>(&self, at: &Spanned<T>, what: String) -> RuleError {
         RuleError::at(self.name, self.text, at.span().start, what)
     }
+
+    fn place<T>(&self, at: &Spanned<T>) -> Place {
+        Place::at(self.name, self.text, at.span().start)
+    }
 }
 
 /// What a file says of a field, and where: the octet of its text.
@@ -183,44 +196,59 @@ struct Said<'a> {
     at: usize,
 }
 
+impl Said<'_> {
+    fn origin(&self) -> Origin {
+        Origin::Said(Place::at(self.source.name, self.source.text, self.at))
+    }
+}
+
 /// One gate, as far as the files have said.
 #[derive(Default)]
 struct GateDraft<'a> {
     kinds: Option<Vec<Kind>>,
     v4: Option<u8>,
     v6: Option<u8>,
+    places: GatePlaces,
     fields: BTreeMap<Field, Said<'a>>,
+}
+
+/// Which gate a treatment at the release gate comes from.
+enum Ground {
+    Collect,
+    Release,
 }
 
 #[derive(Default)]
 struct Draft<'a> {
     exclusions: Exclusions,
+    places: [Vec<Place>; Exclusion::ALL.len()],
     collect: GateDraft<'a>,
     release: GateDraft<'a>,
-    randomised_macs: bool,
+    randomised_macs: (bool, Option<Place>),
 }
 
 impl<'a> Draft<'a> {
     fn add(&mut self, source: &Source<'a>, file: File) -> Result<(), RuleError> {
         let File { exclude, collect, release } = file;
         let into = &mut self.exclusions;
-        extend(source, &mut into.interfaces, exclude.interfaces, |t| text::interface(t))?;
-        extend(source, &mut into.vlans, exclude.vlans, text::vlans)?;
-        extend(source, &mut into.macs, exclude.macs, |t| text::mac(t))?;
-        extend(source, &mut into.prefixes, exclude.prefixes, |t| text::prefix(t))?;
-        extend(source, &mut into.protocols, exclude.protocols, |t| text::protocol(t))?;
+        let [interfaces, vlans, macs, prefixes, protocols] = &mut self.places;
+        extend(source, (&mut into.interfaces, interfaces), exclude.interfaces, |t| text::interface(t))?;
+        extend(source, (&mut into.vlans, vlans), exclude.vlans, text::vlans)?;
+        extend(source, (&mut into.macs, macs), exclude.macs, |t| text::mac(t))?;
+        extend(source, (&mut into.prefixes, prefixes), exclude.prefixes, |t| text::prefix(t))?;
+        extend(source, (&mut into.protocols, protocols), exclude.protocols, |t| text::protocol(t))?;
         if let Some(said) = &collect.randomised_macs {
             return Err(source.error(said, "randomised_macs belongs under [release]".into()));
         }
         if let Some(released) = &release.randomised_macs {
-            self.randomised_macs = *released.get_ref();
+            self.randomised_macs = (*released.get_ref(), Some(source.place(released)));
         }
         self.collect.add(source, collect)?;
         self.release.add(source, release)?;
         Ok(())
     }
 
-    fn finish(self) -> Result<Rules, RuleError> {
+    fn finish(self) -> Result<(Rules, Places), RuleError> {
         let whole_file = |what: String| RuleError { file: "rules".into(), line: 1, column: 1, what };
         let collected = Treatments::new(|f| {
             self.collect.fields.get(&f).map_or(f.definition().collect, |said| said.treatment)
@@ -242,15 +270,32 @@ impl<'a> Draft<'a> {
                 return Err(RuleError::at(source.name, source.text, *at, what));
             }
         }
-        let released = Treatments::new(|f| {
+        let release = |f: Field| {
             let (default, collect) = (f.definition().release, collected.of(f));
             match asked(f) {
-                Some(said) => said.treatment,
-                None if default.is_within(collect) => default,
-                None if collect.is_within(default) => collect,
-                None => Treatment::Drop,
+                Some(said) => (said.treatment, Ground::Release),
+                None if default.is_within(collect) => (default, Ground::Release),
+                None if collect.is_within(default) => (collect, Ground::Collect),
+                None => (Treatment::Drop, Ground::Collect),
             }
-        });
+        };
+        let released = Treatments::new(|f| release(f).0);
+        let (mut at_collect, mut at_release) = (self.collect.places, self.release.places);
+        for field in Field::ALL {
+            let origin = self.collect.fields.get(field).map(Said::origin);
+            at_release.fields.extend(match (release(*field).1, origin.clone()) {
+                (Ground::Collect, Some(Origin::Said(place))) => Some((*field, Origin::Collected(place))),
+                _ => self.release.fields.get(field).map(|said| (*field, said.origin())),
+            });
+            at_collect.fields.extend(origin.map(|origin| (*field, origin)));
+        }
+        let (randomised_macs, at_randomised_macs) = self.randomised_macs;
+        let places = Places {
+            exclusions: self.places,
+            collect: at_collect,
+            release: at_release,
+            randomised_macs: at_randomised_macs,
+        };
         let kinds = self.collect.kinds.unwrap_or_else(|| Kind::ALL.to_vec());
         // What is not collected cannot leave.
         let mut release_kinds = self.release.kinds.unwrap_or_else(|| Kind::ALL.to_vec());
@@ -266,18 +311,14 @@ impl<'a> Draft<'a> {
         };
         let depth = collect.depth();
         let filter = compile(&collect.exclusions, depth).map_err(|e| whole_file(e.to_string()))?;
-        Ok(Rules {
+        let rules = Rules {
             keep: Keep::new(&collect.exclusions, depth),
             collect,
-            release: ReleaseGate {
-                kinds: release_kinds,
-                treatments: released,
-                lengths,
-                randomised_macs: self.randomised_macs,
-            },
+            release: ReleaseGate { kinds: release_kinds, treatments: released, lengths, randomised_macs },
             filter,
             fingerprints: Arc::new(Fingerprints::shipped()),
-        })
+        };
+        Ok((rules, places))
     }
 }
 
@@ -298,14 +339,19 @@ impl<'a> GateDraft<'a> {
             ..
         } = table;
         if let Some(names) = kinds {
+            self.places.kinds = Some(source.place(&names));
+            let names = names.into_inner();
             self.kinds = Some(names.iter().map(|name| kind(source, name)).collect::<Result<_, _>>()?);
         }
-        for (length, most, into) in [(ipv4_prefix, 32, &mut self.v4), (ipv6_prefix, 128, &mut self.v6)] {
+        let [at_v4, at_v6] = &mut self.places.lengths;
+        let lengths = [(ipv4_prefix, 32, &mut self.v4, at_v4), (ipv6_prefix, 128, &mut self.v6, at_v6)];
+        for (length, most, into, place) in lengths {
             if let Some(length) = length {
                 if *length.get_ref() > most {
                     return Err(source.error(&length, format!("a prefix length is 0 to {most}")));
                 }
                 *into = Some(*length.get_ref());
+                *place = Some(source.place(&length));
             }
         }
         let fields = [device, neighbor, lease, exchange, flow, counters, authentication, bridge];
@@ -335,7 +381,7 @@ impl<'a> GateDraft<'a> {
 
 fn extend<T, U: PartialEq>(
     source: &Source<'_>,
-    into: &mut Vec<U>,
+    (into, places): (&mut Vec<U>, &mut Vec<Place>),
     texts: Vec<Spanned<T>>,
     read: impl Fn(&T) -> Result<U, String>,
 ) -> Result<(), RuleError> {
@@ -348,6 +394,7 @@ fn extend<T, U: PartialEq>(
             return Err(source.error(&text, format!("there can be {MAX_EXCLUSIONS} exclusions of one sort")));
         }
         into.push(value);
+        places.push(source.place(&text));
     }
     Ok(())
 }

@@ -20,12 +20,15 @@ mod exclude;
 mod file;
 pub mod filter;
 pub mod fingerprint;
+mod places;
 mod release;
 mod treat;
 
 pub use collect::CollectGate;
 pub use error::RuleError;
-pub use exclude::{Exclusion, Exclusions};
+pub use exclude::text::{ExclusionKey, exclusion_keys};
+pub use exclude::{Exclusion, Exclusions, MAX_EXCLUSIONS, Match};
 pub use file::Rules;
-pub use release::{RANDOMISED_MAC, ReleaseGate, Verdict, is_randomised};
+pub use places::{Gate, Origin, Place, Places};
+pub use release::{KIND, RANDOMISED_MAC, ReleaseGate, Verdict, is_randomised};
 pub use treat::{Pseudonymise, Purpose};

@@ -26,11 +26,8 @@ impl ReleaseGate {
     /// Builds what of a stored record leaves.
     #[must_use]
     pub fn release(&self, record: &Record, pseudonyms: &dyn Pseudonymise) -> Verdict {
-        if !self.kinds.contains(&record.kind()) {
-            return Verdict::Withhold("kind");
-        }
-        if !self.randomised_macs && is_randomised(record) {
-            return Verdict::Withhold(RANDOMISED_MAC);
+        if let Some(reason) = self.withholds(record) {
+            return Verdict::Withhold(reason);
         }
         Verdict::Release(build(
             record.clone(),
@@ -40,10 +37,37 @@ impl ReleaseGate {
         ))
     }
 
+    /// Why nothing of a record leaves, where that is so.
+    #[must_use]
+    pub fn withholds(&self, record: &Record) -> Option<&'static str> {
+        if !self.releases(record.kind()) {
+            return Some(KIND);
+        }
+        (!self.randomised_macs && is_randomised(record)).then_some(RANDOMISED_MAC)
+    }
+
+    /// Whether records of a kind may leave.
+    #[must_use]
+    pub fn releases(&self, kind: Kind) -> bool {
+        self.kinds.contains(&kind)
+    }
+
+    /// How a field of a record is treated: what depends on the record is decided.
+    #[must_use]
+    pub fn treats(&self, field: Field, record: &Record) -> Treatment {
+        self.treatments.of_record(field, record)
+    }
+
     /// Whether records of devices with a randomised (locally administered) MAC address may leave.
     #[must_use]
     pub fn releases_randomised_macs(&self) -> bool {
         self.randomised_macs
+    }
+
+    /// Lengths of the networks that [`Treatment::Truncate`] leaves: of IPv4, then of IPv6.
+    #[must_use]
+    pub fn lengths(&self) -> [u8; 2] {
+        [self.lengths.v4, self.lengths.v6]
     }
 
     /// How a field is treated.
@@ -53,6 +77,8 @@ impl ReleaseGate {
     }
 }
 
+/// Why records of a kind that may not leave are withheld.
+pub const KIND: &str = "kind";
 /// Why records of devices with a randomised MAC address are withheld.
 pub const RANDOMISED_MAC: &str = "randomised-mac";
 

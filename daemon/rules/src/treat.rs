@@ -42,6 +42,11 @@ impl Treatments {
         self.0.get(field.position()).filter(|row| row.0 == field).map_or(Treatment::Drop, |row| row.1)
     }
 
+    /// How a field of `record` is treated: what depends on the record is decided.
+    pub(crate) fn of_record(&self, field: Field, record: &Record) -> Treatment {
+        applied(self.of(field), is_infrastructure(record))
+    }
+
     pub(crate) fn iter(&self) -> impl Iterator<Item = (Field, Treatment)> + '_ {
         self.0.iter().copied()
     }
@@ -59,16 +64,10 @@ pub(crate) fn build(
     lengths: PrefixLengths,
     pseudonyms: Option<(&dyn Pseudonymise, Purpose)>,
 ) -> Record {
-    let infrastructure = record.get(Field::NeighborInfrastructure) == Some(&Value::Bool(true));
+    let infrastructure = is_infrastructure(&record);
     let subject = record.kind().subject();
     record.change_each(|field, value| {
-        let treatment = match treatments.of(field) {
-            Treatment::Infrastructure if infrastructure => Treatment::Keep,
-            Treatment::Infrastructure => Treatment::Drop,
-            Treatment::InfrastructureOrPseudonym if infrastructure => Treatment::Keep,
-            Treatment::InfrastructureOrPseudonym => Treatment::Pseudonym,
-            other => other,
-        };
+        let treatment = applied(treatments.of(field), infrastructure);
         match treatment {
             Treatment::Drop if pseudonyms.is_none() && subject == Some(field) => Change::Keep,
             Treatment::Keep => Change::Keep,
@@ -82,6 +81,21 @@ pub(crate) fn build(
         }
     });
     record
+}
+
+fn is_infrastructure(record: &Record) -> bool {
+    record.get(Field::NeighborInfrastructure) == Some(&Value::Bool(true))
+}
+
+/// What a treatment comes to for a record of infrastructure, or of another.
+fn applied(treatment: Treatment, infrastructure: bool) -> Treatment {
+    match treatment {
+        Treatment::Infrastructure if infrastructure => Treatment::Keep,
+        Treatment::Infrastructure => Treatment::Drop,
+        Treatment::InfrastructureOrPseudonym if infrastructure => Treatment::Keep,
+        Treatment::InfrastructureOrPseudonym => Treatment::Pseudonym,
+        other => other,
+    }
 }
 
 fn replaced(value: Option<Value>) -> Change {

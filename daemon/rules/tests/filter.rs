@@ -202,6 +202,16 @@ proptest! {
         let packet = wire::parse(wire::Link::Ethernet, &bytes, stripped, bytes.len() as u32).unwrap();
         let expected = rules.collect().exclusions().judge(&packet);
         prop_assert_eq!(exclusion(kept, bytes.len()), expected);
+        // The entry that is named excludes the frame by itself.
+        if let Some(found) = rules.collect().exclusions().find(&packet) {
+            let entry = rules.collect().exclusions().show(&found);
+            let sort = match found.exclusion {
+                Exclusion::Prefix => "prefixes".to_owned(),
+                other => format!("{}s", other.name()),
+            };
+            let alone = self::rules(&format!("[exclude]\n{sort} = [{entry:?}]\n"));
+            prop_assert_eq!(alone.collect().exclusions().judge(&packet), expected, "{}", entry);
+        }
         if expected.is_none() {
             prop_assert_eq!(kept, headers - (frame.len() - bytes.len()));
         }

@@ -16,12 +16,16 @@ use crate::state::counters::{Counters, Outcome};
 use crate::state::neighbor::Neighbors;
 use crate::state::{InterfaceNumber, REPORT_INTERVAL, SECOND, Sink};
 
+pub(crate) use self::contribution::Contribution;
+
+mod contribution;
 mod tables;
 
 /// Most interfaces of one sensor; further ones are counted together ([`Engine::interface`]).
 pub const MAX_INTERFACES: usize = 64;
 
 /// The sensor's state and its way through a frame.
+#[derive(Clone)]
 pub struct Engine {
     rules: Rules,
     config: config::Headgate,
@@ -34,6 +38,7 @@ pub struct Engine {
     account_from: u64,
 }
 
+#[derive(Clone)]
 struct Interface {
     name: String,
     number: InterfaceNumber,
@@ -104,6 +109,12 @@ impl Engine {
 
     /// A frame, already cut by the filter. One without a time came just now.
     pub fn frame(&mut self, interface: usize, frame: &Frame<'_>) {
+        self.see(interface, frame);
+    }
+
+    /// As [`Engine::frame`]; says how the frame ended.
+    #[inline]
+    fn see(&mut self, interface: usize, frame: &Frame<'_>) -> Outcome {
         let frame = &Frame { time_ns: if frame.time_ns == 0 { self.now } else { frame.time_ns }, ..*frame };
         // By the clock of its own interface: those of others may have waited in their rings.
         let latest = self.interfaces.get(interface).map_or(0, |interface| interface.latest);
@@ -122,6 +133,7 @@ impl Engine {
         if let Some(interface) = self.interfaces.get_mut(interface) {
             interface.counters.count(outcome, bytes, kept);
         }
+        outcome
     }
 
     /// Frames that the kernel had no room for.

@@ -1,20 +1,22 @@
 //! The process that sees: frames to records.
 //!
 //! **What it does.** Reads frames of a wire that the kernel filter has already cut, or capture files
-//! through the same filter ([`replay()`], or [`dissect()`] to look at them), keeps devices, neighbours, leases, exchanges and flows in
+//! through the same filter ([`replay()`]; [`dissect()`] to look at them, [`explain()`] to look at what the rules do), keeps devices, neighbours, leases, exchanges and flows in
 //! tables of fixed size ([`Engine`]), and hands records to the store ([`Handover`]). A short privileged
 //! step of the same program opens the capture sockets before it starts.
 //!
 //! **What it never does.** It has no network, writes no file, holds no key, and while it reads frames
 //! has no capability, makes no system call but those it needs, and cannot send on its capture sockets.
 //!
-//! **Who uses it.** `headgate-sensor`, and the administrator's command for `replay` and `dissect`. It imports
+//! **Who uses it.** `headgate-sensor`, and the administrator's command for `replay`, `dissect` and `rules
+//! explain`. It imports
 //! `capture`, `wire`, `rules` and `record`.
 
 mod args;
 mod dissect;
 mod engine;
 mod error;
+mod explain;
 mod handover;
 mod identify;
 mod live;
@@ -32,10 +34,11 @@ use headgate_service::exit;
 pub use dissect::{Dissection, dissect};
 pub use engine::{Engine, MAX_INTERFACES, MAX_STEP_BACK};
 pub use error::SensorError;
+pub use explain::{Excluded, Explanation, Fate, FieldFate, Network, Share, explain, fate};
 pub use handover::{Handover, MAX_QUEUE};
 pub use replay::replay;
 pub use sandbox::SandboxError;
-pub use start::read_rules;
+pub use start::{read_rules, read_rules_with_places};
 pub use state::counters::{Counters, Outcome};
 pub use state::link::LinkCounts;
 

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::sync::mpsc::{self, Receiver, SyncSender};
 use std::thread;
 
-use headgate_capture::{self as capture, File, FileError, FileSummary};
+use headgate_capture::{self as capture, File, FileError, FileSummary, Frame};
 use headgate_record::Record;
 use headgate_rules::filter::{Keep, MAX_REASON, VlanTag};
 use headgate_service::config::InterfaceName;
@@ -69,17 +69,7 @@ fn read(
 ) -> Result<FileSummary, FileError> {
     let mut batch = Batch::default();
     let result = file.read(
-        |frame| {
-            match (Link::from_linktype(frame.link)?, frame.bytes.len()) {
-                // Kept as they are, so few octets of a longer frame would say that a rule excluded it.
-                (_, held @ 1..=MAX_REASON) => (frame.wire_len == u32::try_from(held).ok()?).then_some(held),
-                (Link::Ethernet, _) => Some(keep.octets(frame.bytes, frame.tag.map(|t| VlanTag(t.control)))),
-                // The kernel's program is for Ethernet. Of other links the collect gate alone decides.
-                (_, whole) => Some(whole),
-            }
-            // More than any wire carries would be memory that the batches keep.
-            .map(|octets| octets.min(File::MAX_FRAME_BYTES))
-        },
+        |frame| kept(keep, frame),
         |interface, frame| {
             batch.push(interface, &frame);
             // What was read of a pipe does not wait for what is yet to be written.
@@ -92,6 +82,20 @@ fn read(
     );
     let _ = send.send(batch);
     result
+}
+
+/// How many octets of a frame are used, or `None` where it is not read at all.
+#[inline]
+pub(crate) fn kept(keep: &Keep, frame: &Frame<'_>) -> Option<usize> {
+    match (Link::from_linktype(frame.link)?, frame.bytes.len()) {
+        // Kept as they are, so few octets of a longer frame would say that a rule excluded it.
+        (_, held @ 1..=MAX_REASON) => (frame.wire_len == u32::try_from(held).ok()?).then_some(held),
+        (Link::Ethernet, _) => Some(keep.octets(frame.bytes, frame.tag.map(|t| VlanTag(t.control)))),
+        // The kernel's program is for Ethernet. Of other links the collect gate alone decides.
+        (_, whole) => Some(whole),
+    }
+    // More than any wire carries would be memory that the batches keep.
+    .map(|octets| octets.min(File::MAX_FRAME_BYTES))
 }
 
 fn use_batch(
@@ -113,7 +117,7 @@ fn use_batch(
 
 /// The interface of a frame as records name it. What a file is called, and what stands in it that no
 /// interface can be called, is nobody else's business.
-fn name<'a>(interface: &'a str, stem: &str) -> &'a str {
+pub(crate) fn name<'a>(interface: &'a str, stem: &str) -> &'a str {
     let possible = interface != stem && interface.parse::<InterfaceName>().is_ok();
     if possible { interface } else { UNNAMED }
 }

@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use headgate_capture::{self as capture, Ring};
 use headgate_record::Record;
-use headgate_rules::Rules;
 use headgate_rules::fingerprint::Fingerprints;
+use headgate_rules::{Places, Rules};
 use headgate_service::config::{self, Headgate};
 use headgate_service::stop::Stop;
 use headgate_service::{lockdown, notify};
@@ -28,14 +28,22 @@ use crate::{opener, replay};
 /// # Errors
 /// [`SensorError::Config`] when a file cannot be read, [`SensorError::Rules`] when it is wrong.
 pub fn read_rules(config: &Path) -> Result<Rules, SensorError> {
-    let rules = Rules::parse(&read_named(&config.with_file_name("rules.toml"))?)?;
+    read_rules_with_places(config).map(|(rules, _)| rules)
+}
+
+/// As [`read_rules`], with the places where the rules were said.
+///
+/// # Errors
+/// As [`read_rules`].
+pub fn read_rules_with_places(config: &Path) -> Result<(Rules, Places), SensorError> {
+    let (rules, places) = Rules::parse_with_places(&read_named(&config.with_file_name("rules.toml"))?)?;
     let fingerprints = config.with_file_name("fingerprints.toml");
     let missing = |e: &io::Error| e.kind() == io::ErrorKind::NotFound;
     // Only a file that is not there is no file: one that cannot be read is not passed over.
     if std::fs::symlink_metadata(&fingerprints).as_ref().is_err_and(missing) {
-        return Ok(rules);
+        return Ok((rules, places));
     }
-    Ok(rules.with_fingerprints(Fingerprints::parse(&read_named(&fingerprints)?)?))
+    Ok((rules.with_fingerprints(Fingerprints::parse(&read_named(&fingerprints)?)?), places))
 }
 
 /// A file and its drop-ins, with the names that errors show.

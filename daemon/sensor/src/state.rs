@@ -27,7 +27,7 @@ pub(crate) const SECOND: u64 = 1_000_000_000;
 pub(crate) struct InterfaceNumber(pub(crate) u8);
 
 /// Records on their way out of the tables, and the names that they give interfaces.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Sink {
     records: Vec<Record>,
     interfaces: Vec<String>,

@@ -5,178 +5,127 @@
 
 use std::path::PathBuf;
 
-use serde::Deserialize;
-
+#[macro_use]
+mod describe;
 mod read;
 mod types;
 
+pub use describe::{Described, Key, Shape};
 pub use read::{ConfigError, MAX_DROP_INS, MAX_FILE_BYTES, load, parse, read_file, read_with_drop_ins};
 pub use types::{ApplianceId, Bounded, Endpoint, InterfaceName};
 
 /// Where the file lies on an installed appliance.
 pub const DEFAULT_PATH: &str = "/etc/headgate/headgate.toml";
 
-/// The whole file. Every key has a default; an unknown key is an error.
-#[derive(Clone, Debug, Default, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct Headgate {
-    /// Who this appliance is.
-    pub appliance: Appliance,
-    /// What it listens on.
-    pub capture: Capture,
-    /// How many of each it remembers while it watches.
-    pub tables: Tables,
-    /// When a flow ends.
-    pub flows: Flows,
-    /// Where records are kept.
-    pub store: Store,
-    /// Where its processes meet.
-    pub sockets: Sockets,
-    /// Where records are sent.
-    pub uplink: Uplink,
-    /// Where keys and certificates lie.
-    pub credentials: Credentials,
-}
-
-/// `[appliance]`
-#[derive(Clone, Debug, Default, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct Appliance {
-    /// Identifier, as in the appliance's certificate.
-    pub id: ApplianceId,
-}
-
-/// `[capture]`
-#[derive(Clone, Debug, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct Capture {
-    /// Interfaces to listen on.
-    pub interfaces: Vec<InterfaceName>,
-    /// Whether to receive frames for other stations.
-    pub promiscuous: bool,
-    /// Size of the ring of each interface, MiB.
-    pub ring_mib: Bounded<1, 1024>,
-}
-
-/// `[tables]`: entries; the oldest leaves a full table and is counted.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct Tables {
-    /// Devices.
-    pub devices: Bounded<1, 1_000_000>,
-    /// LLDP neighbours of each interface.
-    pub neighbors: Bounded<1, 1_024>,
-    /// DHCP leases.
-    pub leases: Bounded<1, 1_000_000>,
-    /// DHCP exchanges under way.
-    pub exchanges: Bounded<1, 100_000>,
-    /// Flows under way.
-    pub flows: Bounded<1, 4_000_000>,
-}
-
-/// `[flows]`
-#[derive(Clone, Debug, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct Flows {
-    /// A flow without a packet for so long has ended, seconds.
-    pub idle_timeout: Bounded<1, 3_600>,
-    /// A flow that goes on is recorded so often, seconds.
-    pub active_timeout: Bounded<1, 86_400>,
-}
-
-/// `[store]`
-#[derive(Clone, Debug, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct Store {
-    /// Directory of the encrypted buffer.
-    pub directory: PathBuf,
-    /// Most that the buffer may take, MiB.
-    pub max_mib: Bounded<16, 1_048_576>,
-    /// Most records of one batch.
-    pub batch_records: Bounded<1, 4_096>,
-    /// Records wait at most so long for others before they leave, seconds.
-    pub batch_delay: Bounded<0, 3_600>,
-}
-
-/// `[sockets]`
-#[derive(Clone, Debug, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct Sockets {
-    /// Directory that holds the sockets of the appliance's own processes.
-    pub directory: PathBuf,
-}
-
-/// `[uplink]`
-#[derive(Clone, Debug, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct Uplink {
-    /// The receiver, or nothing: then all stays on the appliance.
-    pub receiver: Option<Endpoint>,
-    /// First wait after a failure, seconds; it doubles with each further failure.
-    pub retry_min: Bounded<1, 3_600>,
-    /// Longest wait after a failure, seconds.
-    pub retry_max: Bounded<1, 86_400>,
-    /// A receiver that does not answer for so long has failed, seconds.
-    pub timeout: Bounded<1, 600>,
-}
-
-/// `[credentials]`
-#[derive(Clone, Debug, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct Credentials {
-    /// Directory used where the service manager hands over none.
-    pub directory: PathBuf,
-}
-
-impl Default for Capture {
-    fn default() -> Self {
-        Capture { interfaces: Vec::new(), promiscuous: true, ring_mib: Bounded::of(8) }
+described! {
+    /// How this appliance runs. Every key has a default; an unknown key is an error.
+    Headgate {
+        /// Who this appliance is.
+        appliance: Appliance = Appliance::default();
+        /// What it listens on.
+        capture: Capture = Capture::default();
+        /// How many of each it remembers while it watches; the oldest leaves a full table and is counted.
+        tables: Tables = Tables::default();
+        /// When a flow ends.
+        flows: Flows = Flows::default();
+        /// Where records are kept.
+        store: Store = Store::default();
+        /// Where its processes meet.
+        sockets: Sockets = Sockets::default();
+        /// Where records are sent.
+        uplink: Uplink = Uplink::default();
+        /// Where keys and certificates lie.
+        credentials: Credentials = Credentials::default();
     }
 }
-impl Default for Tables {
-    fn default() -> Self {
-        Tables {
-            devices: Bounded::of(16_384),
-            neighbors: Bounded::of(32),
-            leases: Bounded::of(16_384),
-            exchanges: Bounded::of(4_096),
-            flows: Bounded::of(65_536),
-        }
+
+described! {
+    /// `[appliance]`
+    Appliance {
+        /// Identifier, as in the appliance's certificate.
+        id: ApplianceId = ApplianceId::default();
     }
 }
-impl Default for Flows {
-    fn default() -> Self {
-        Flows { idle_timeout: Bounded::of(15), active_timeout: Bounded::of(300) }
+
+described! {
+    /// `[capture]`
+    Capture {
+        /// Interfaces to listen on.
+        interfaces: Vec<InterfaceName> = Vec::new();
+        /// Whether to receive frames for other stations.
+        promiscuous: bool = true;
+        /// Size of the ring of each interface, MiB.
+        ring_mib: Bounded<1, 1024> = Bounded::of(8);
     }
 }
-impl Default for Store {
-    fn default() -> Self {
-        Store {
-            directory: "/var/lib/headgate".into(),
-            max_mib: Bounded::of(512),
-            batch_records: Bounded::of(1_000),
-            batch_delay: Bounded::of(5),
-        }
+
+described! {
+    /// `[tables]`: entries; the oldest leaves a full table and is counted.
+    Tables {
+        /// Devices.
+        devices: Bounded<1, 1_000_000> = Bounded::of(16_384);
+        /// Neighbours of each interface.
+        neighbors: Bounded<1, 1_024> = Bounded::of(32);
+        /// DHCP leases.
+        leases: Bounded<1, 1_000_000> = Bounded::of(16_384);
+        /// DHCP exchanges under way.
+        exchanges: Bounded<1, 100_000> = Bounded::of(4_096);
+        /// Flows under way.
+        flows: Bounded<1, 4_000_000> = Bounded::of(65_536);
     }
 }
-impl Default for Sockets {
-    fn default() -> Self {
-        Sockets { directory: "/run/headgate".into() }
+
+described! {
+    /// `[flows]`
+    Flows {
+        /// A flow without a packet for so long has ended, seconds.
+        idle_timeout: Bounded<1, 3_600> = Bounded::of(15);
+        /// A flow that goes on is recorded so often, seconds.
+        active_timeout: Bounded<1, 86_400> = Bounded::of(300);
     }
 }
-impl Default for Uplink {
-    fn default() -> Self {
-        Uplink {
-            receiver: None,
-            retry_min: Bounded::of(1),
-            retry_max: Bounded::of(300),
-            timeout: Bounded::of(30),
-        }
+
+described! {
+    /// `[store]`
+    Store {
+        /// Directory of the encrypted buffer.
+        directory: PathBuf = "/var/lib/headgate".into();
+        /// Most that the buffer may take, MiB.
+        max_mib: Bounded<16, 1_048_576> = Bounded::of(512);
+        /// Most records of one batch.
+        batch_records: Bounded<1, 4_096> = Bounded::of(1_000);
+        /// Records wait at most so long for others before they leave, seconds.
+        batch_delay: Bounded<0, 3_600> = Bounded::of(5);
     }
 }
-impl Default for Credentials {
-    fn default() -> Self {
-        Credentials { directory: "/etc/headgate/credentials".into() }
+
+described! {
+    /// `[sockets]`
+    Sockets {
+        /// Directory that holds the sockets of the appliance's own processes.
+        directory: PathBuf = "/run/headgate".into();
+    }
+}
+
+described! {
+    /// `[uplink]`
+    Uplink {
+        /// The receiver, host:port, or nothing: then all stays on the appliance.
+        receiver: Option<Endpoint> = None;
+        /// First wait after a failure, seconds; it doubles with each further failure.
+        retry_min: Bounded<1, 3_600> = Bounded::of(1);
+        /// Longest wait after a failure, seconds.
+        retry_max: Bounded<1, 86_400> = Bounded::of(300);
+        /// A receiver that does not answer for so long has failed, seconds.
+        timeout: Bounded<1, 600> = Bounded::of(30);
+    }
+}
+
+described! {
+    /// `[credentials]`
+    Credentials {
+        /// Directory used where the service manager hands over none.
+        directory: PathBuf = "/etc/headgate/credentials".into();
     }
 }
 

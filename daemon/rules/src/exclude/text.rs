@@ -15,6 +15,44 @@ pub(crate) enum VlanText {
     Range(String),
 }
 
+/// A sort of exclusions, as `[exclude]` lists it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ExclusionKey {
+    /// The key.
+    pub name: &'static str,
+    /// What is excluded, and how it is written.
+    pub meaning: &'static str,
+    /// The regular expression (ECMA-262) that an entry matches. It refuses nothing that is allowed; it does not find all
+    /// that is wrong.
+    pub pattern: String,
+}
+
+/// The sorts of exclusions. A VLAN may also be written as a number.
+#[must_use]
+pub fn exclusion_keys() -> [ExclusionKey; 5] {
+    let key = |name, meaning, pattern: &str| ExclusionKey { name, meaning, pattern: pattern.into() };
+    let names = NAMED.map(|(name, _)| name).join("|");
+    [
+        key("interfaces", "Interfaces that are not opened", "^[!-.0-~]{1,15}$"),
+        key("vlans", "VLANs: 20, or a range such as \"100-199\"", r"^\s*[+]?[0-9]+\s*(-\s*[+]?[0-9]+\s*)?$"),
+        key(
+            "macs",
+            "Stations: \"00:1b:21:00:00:01\", the OUI \"00:1b:21\", or \"locally-administered\" (randomised addresses)",
+            "^(locally-administered|[0-9A-Fa-f+]{2}([:-][0-9A-Fa-f+]{2}){2}(([:-][0-9A-Fa-f+]{2}){3})?)$",
+        ),
+        key(
+            "prefixes",
+            "Networks at either end: \"192.0.2.0/24\", \"2001:db8::/48\", or a single address",
+            "^[0-9A-Fa-f:.]+(/[+]?[0-9]+)?$",
+        ),
+        key(
+            "protocols",
+            "Protocols, ports at either end as \"tcp/22\" or \"udp/53\", IP protocols as \"ip/47\"",
+            &format!("^({names}|(tcp|udp)(/[+]?[0-9]+)?|ip/[+]?[0-9]+)$"),
+        ),
+    ]
+}
+
 pub(crate) fn interface(text: &str) -> Result<String, String> {
     let fits = (1..16).contains(&text.len()) && text.chars().all(|c| c.is_ascii_graphic() && c != '/');
     fits.then(|| text.to_owned()).ok_or_else(|| format!("{text:?} is not an interface name"))
@@ -100,6 +138,10 @@ pub(crate) fn show_mac(set: &MacSet) -> String {
         MacSet::Oui([a, b, c]) => format!("{a:02x}:{b:02x}:{c:02x}"),
         MacSet::LocallyAdministered => "locally-administered".into(),
     }
+}
+
+pub(crate) fn show_prefix((network, length): &(IpAddr, u8)) -> String {
+    format!("{network}/{length}")
 }
 
 pub(crate) fn show_protocol(protocol: &Protocol) -> String {

@@ -15,6 +15,7 @@ use crate::state::neighbor::{self, Neighbors};
 use crate::state::{InterfaceNumber, Sink};
 
 /// The tables that all interfaces share.
+#[derive(Clone)]
 pub(super) struct Tables {
     pub(super) access: Access,
     pub(super) devices: Devices,

@@ -10,7 +10,7 @@ use super::authentication::Authentications;
 use super::bridge::Bridges;
 
 /// The tables of authentications and of bridges.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Access {
     authentications: Authentications,
     bridges: Bridges,

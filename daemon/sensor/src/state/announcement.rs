@@ -14,7 +14,7 @@ use super::InterfaceNumber;
 pub(crate) type NeighborKey = (&'static str, &'static str, String, &'static str, String);
 
 /// An announcement that names its neighbour.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Announcement {
     pub(crate) key: NeighborKey,
     /// For how many seconds it holds; 0 says goodbye.

@@ -55,7 +55,7 @@ struct Ask {
     identifier: u8,
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Authentication {
     interface: InterfaceNumber,
     protocol: &'static str,
@@ -77,7 +77,7 @@ struct Authentication {
 }
 
 /// A request of RADIUS. Its answer says neither what was asked nor for whom.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Asked {
     request: wire::Code,
     station: Option<Mac>,
@@ -94,7 +94,7 @@ struct GroupRequest {
     authenticator: Option<Mac>,
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Authentications {
     eapol: Underway,
     radius: Underway,
@@ -109,7 +109,7 @@ pub(crate) struct Authentications {
 }
 
 /// Authentications under way.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Underway {
     table: Table<Key, Authentication>,
     evicted: u64,

@@ -18,7 +18,7 @@ const DEFAULT_MAX_AGE: u64 = 20;
 /// topology change notification has none.
 type Key = (InterfaceNumber, u16, bool, Mac, Option<u16>);
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Bridge {
     /// What the latest BPDU said.
     said: Record,
@@ -37,7 +37,7 @@ struct Bridge {
     changed: bool,
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Bridges {
     table: Table<Key, Bridge>,
     pub(crate) evicted: u64,

@@ -23,7 +23,7 @@ const MAX_SERVICES: usize = 32;
 pub(crate) type DeviceKey = (u16, Mac);
 
 /// What every frame asks for stands together; the rest elsewhere.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Device {
     key: DeviceKey,
     interface: InterfaceNumber,
@@ -44,7 +44,7 @@ pub(crate) struct Device {
 }
 
 /// What a device says of itself.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 struct About {
     addresses: Vec<IpAddr>,
     names: Names,
@@ -65,7 +65,7 @@ pub(crate) struct Names {
 
 /// The devices, at most `capacity`. A full table gives up the one seen least recently of a few in turn
 /// ([`Entries::oldest`]).
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Devices {
     entries: Entries<Device>,
     /// Where a station with such a MAC address was lately. A few stations send most frames.

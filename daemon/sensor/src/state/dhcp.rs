@@ -27,7 +27,7 @@ pub(super) type LeaseKey = (u16, Mac, IpAddr, Option<u8>);
 /// VLAN, client, transaction.
 pub(super) type ExchangeKey = (u16, Mac, u32);
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Lease {
     pub(super) interface: String,
     pub(super) server: Option<IpAddr>,
@@ -39,7 +39,7 @@ pub(super) struct Lease {
     pub(super) granted: u64,
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Exchange {
     interface: String,
     protocol: &'static str,
@@ -58,7 +58,7 @@ pub(super) struct Exchange {
     pub(super) remote_id: Option<Vec<u8>>,
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Dhcp {
     leases: Table<LeaseKey, Lease>,
     exchanges: Table<ExchangeKey, Exchange>,

@@ -19,7 +19,7 @@ use super::dhcp::{Dhcp, EXCHANGE_LIFE, Exchange, Lease};
 use super::table::Table;
 
 /// The exchange of a client that is under way.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Open {
     /// The first and the latest transaction number.
     pub(super) first: u32,
@@ -30,7 +30,7 @@ pub(super) struct Open {
 /// Who speaks, by VLAN and DUID: a server's answer names its client by nothing else. The MAC address is
 /// that of the client's frame and not the one in the DUID, which may be another interface's, and which a
 /// client with a randomised address may carry from network to network.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Clients(Table<(u16, Vec<u8>), Mac>);
 
 impl Clients {

@@ -25,7 +25,7 @@ pub(crate) trait Entry {
 }
 
 /// Entries, close together in memory and without gaps; where one is changes when another is removed.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Entries<E> {
     /// Places of entries. Several tables, because one of them is at worst as large again as it need be.
     index: Vec<HashTable<u32>>,

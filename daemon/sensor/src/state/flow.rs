@@ -37,7 +37,7 @@ pub(crate) struct Segment {
 
 /// The flows under way, at most `capacity` of both families. A full table gives up the oldest of a few in turn
 /// ([`Entries::oldest`]).
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Flows {
     v4: Family<u32>,
     v6: Family<[u32; 4]>,
@@ -56,7 +56,7 @@ struct Timeouts {
 }
 
 /// The flows between addresses of one family.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Family<A> {
     entries: Entries<Flow<A>>,
     /// Counts that their flows have no room for.

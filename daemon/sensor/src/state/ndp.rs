@@ -20,7 +20,7 @@ const DETECTION: u64 = SECOND;
 /// What a message of this link has; another came through a router (RFC 4861, 6.1 and 7.1).
 const HOP_LIMIT: u8 = 255;
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Ndp {
     /// By VLAN and address: who asks for it, and when.
     tentative: Table<(u16, Ipv6Addr), (Mac, u64)>,

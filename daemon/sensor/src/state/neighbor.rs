@@ -8,7 +8,7 @@ use super::announcement::{self, Announcement, NeighborKey, Origin};
 use super::table::Table;
 use super::{REPORT_INTERVAL, SECOND, Sink};
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Neighbor {
     /// What the latest announcement said. Nothing of an earlier one is carried over.
     said: Record,
@@ -19,7 +19,7 @@ struct Neighbor {
     changed: bool,
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Neighbors {
     table: Table<NeighborKey, Neighbor>,
     pub(crate) evicted: u64,

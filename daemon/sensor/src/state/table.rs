@@ -6,7 +6,7 @@ use std::hash::Hash;
 use foldhash::fast::RandomState;
 
 /// At most `capacity` entries in order of their last use. All operations take constant time.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Table<K, V> {
     index: HashMap<K, usize, RandomState>,
     slots: Vec<Slot<K, V>>,
@@ -17,7 +17,7 @@ pub(crate) struct Table<K, V> {
     capacity: usize,
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Slot<K, V> {
     entry: Option<(K, V)>,
     newer: usize,

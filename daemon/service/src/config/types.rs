@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use serde::{Deserialize, Deserializer, de};
 
+use super::{Described, Shape};
+
 /// A whole number from `MIN` to `MAX`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Bounded<const MIN: u32, const MAX: u32>(u32);
@@ -51,8 +53,19 @@ impl<'de, const MIN: u32, const MAX: u32> Deserialize<'de> for Bounded<MIN, MAX>
     }
 }
 
+impl<const MIN: u32, const MAX: u32> Described for Bounded<MIN, MAX> {
+    fn shape() -> Shape {
+        Shape::Number(MIN, MAX)
+    }
+
+    fn written(&self) -> Option<toml::Value> {
+        Some(i64::from(self.0).into())
+    }
+}
+
+/// `$pattern` refuses nothing that `$check` allows; an editor need not find all that is wrong.
 macro_rules! text_type {
-    ($(#[$doc:meta])* $name:ident, $check:expr, $allowed:literal) => {
+    ($(#[$doc:meta])* $name:ident, $check:expr, $pattern:literal, $allowed:literal) => {
         $(#[$doc])*
         #[derive(Clone, Debug, PartialEq, Eq, Hash)]
         pub struct $name(String);
@@ -74,6 +87,16 @@ macro_rules! text_type {
             }
         }
 
+        impl Described for $name {
+            fn shape() -> Shape {
+                Shape::Text(Some($pattern))
+            }
+
+            fn written(&self) -> Option<toml::Value> {
+                Some(self.0.clone().into())
+            }
+        }
+
         impl<'de> Deserialize<'de> for $name {
             fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
                 String::deserialize(deserializer)?.parse().map_err(de::Error::custom)
@@ -90,6 +113,7 @@ text_type!(
         && t != "."
         && t != ".."
         && t.chars().all(|c| c.is_ascii_graphic() && c != '/' && c != ':'),
+    "^[!-.0-9;-~]{1,15}$",
     "an interface name: 1 to 15 printable characters without / and :"
 );
 text_type!(
@@ -98,6 +122,7 @@ text_type!(
     |t| !t.is_empty()
         && t.len() <= 64
         && t.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-' || c == '.'),
+    "^[a-z0-9.-]{1,64}$",
     "an appliance identifier: 1 to 64 of a-z 0-9 - ."
 );
 text_type!(
@@ -108,6 +133,7 @@ text_type!(
         let host_ok = bare.map_or(!host.contains(':'), |h| h.parse::<std::net::Ipv6Addr>().is_ok());
         host_ok && !host.is_empty() && port.parse::<u16>().is_ok_and(|p| p != 0)
     }),
+    r"^(\[[0-9A-Fa-f:.]+\]|[^:]+):[0-9]+$",
     "a receiver: write it as host:port"
 );
 

@@ -79,7 +79,7 @@ impl<A: Address> Key<A> {
 }
 
 /// A flow, or its part since the last record. Times of 48 bits are those near a reference ([`near`]).
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Flow<A> {
     low: A,
     high: A,

@@ -1,0 +1,274 @@
+//! `headgate schema`: JSON Schema (draft 2020-12) of the configuration files, for editors.
+//!
+//! Made from what reads the files: the dictionary, the sorts of exclusions, and the declaration of `headgate.toml`.
+
+use clap::ValueEnum;
+use headgate_record::{Field, Kind, Treatment};
+use headgate_rules::{MAX_EXCLUSIONS, Rules, exclusion_keys};
+use headgate_sensor::SensorError;
+use headgate_service::config::{Described, Headgate, Key, Shape};
+use serde_json::{Map, Value, json};
+
+use crate::dictionary::person;
+use crate::error::CliError;
+use crate::show;
+
+/// A configuration file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum File {
+    /// headgate.toml
+    Headgate,
+    /// rules.toml
+    Rules,
+}
+
+/// Prints the schema of a file.
+pub(crate) fn print(file: File) -> Result<(), CliError> {
+    show::json(&match file {
+        File::Headgate => headgate(),
+        File::Rules => rules()?,
+    })
+}
+
+fn headgate() -> Value {
+    document("headgate.toml of Headgate: how an appliance runs", of(&Headgate::shape()))
+}
+
+fn of(shape: &Shape) -> Value {
+    match shape {
+        Shape::Bool => json!({ "type": "boolean" }),
+        Shape::List(one) => json!({ "type": "array", "items": of(one) }),
+        Shape::Number(least, most) => json!({ "type": "integer", "minimum": least, "maximum": most }),
+        Shape::Table(keys) => table(keys.iter().map(|key| (key.name, of_key(key)))),
+        Shape::Text(None) => json!({ "type": "string" }),
+        Shape::Text(Some(pattern)) => json!({ "type": "string", "pattern": pattern }),
+    }
+}
+
+fn of_key(key: &Key) -> Value {
+    let default = key.default.as_ref().and_then(|value| serde_json::to_value(value).ok());
+    described(of(&key.shape), &key.meaning, default)
+}
+
+fn rules() -> Result<Value, CliError> {
+    let defaults = Rules::parse(&[]).map_err(SensorError::from)?;
+    let exclusions = exclusion_keys().map(|key| {
+        let text = json!({ "type": "string", "pattern": key.pattern });
+        let entry = match key.name {
+            "vlans" => json!({ "anyOf": [{ "type": "integer", "minimum": 0, "maximum": 4094 }, text] }),
+            _ => text,
+        };
+        let meaning = format!("{}. At most {MAX_EXCLUSIONS}, with those of all drop-ins.", key.meaning);
+        (key.name, described(json!({ "type": "array", "items": entry }), &meaning, Some(json!([]))))
+    });
+    let collect = gate("kept on this appliance", defaults.collect().lengths(), |f| f.definition().collect);
+    let mut release = gate("leave the site", defaults.release().lengths(), |f| f.definition().release);
+    release.push((
+        "randomised_macs",
+        described(
+            json!({ "type": "boolean" }),
+            "Whether records of devices with a randomised MAC address may leave; otherwise only their number does.",
+            Some(defaults.release().releases_randomised_macs().into()),
+        ),
+    ));
+    let tables = [
+        ("exclude", table(exclusions), "Frames that are never looked at, only counted."),
+        ("collect", table(collect), "What of a record is kept in the encrypted buffer on this appliance."),
+        ("release", table(release), "What of a kept record may leave; never wider than what is collected."),
+    ];
+    let tables = tables.map(|(name, table, meaning)| (name, described(table, meaning, None)));
+    Ok(document("rules.toml of Headgate: what may be collected on a site and leave it", table(tables)))
+}
+
+fn gate(what: &str, [v4, v6]: [u8; 2], default: impl Fn(Field) -> Treatment) -> Vec<(&'static str, Value)> {
+    let names = Kind::ALL.map(Kind::name);
+    let kinds = json!({ "type": "array", "items": { "enum": names } });
+    let length = |most: u8, default: u8, version: &str| {
+        let number = json!({ "type": "integer", "minimum": 0, "maximum": most });
+        let meaning = format!("Length of the {version} networks that \"truncate\" leaves.");
+        described(number, &meaning, Some(default.into()))
+    };
+    let mut keys = vec![
+        ("kinds", described(kinds, &format!("Kinds of record that are {what}."), Some(json!(names)))),
+        ("ipv4_prefix", length(32, v4, "IPv4")),
+        ("ipv6_prefix", length(128, v6, "IPv6")),
+    ];
+    for kind in Kind::ALL {
+        let fields = Field::of(kind).map(|field| {
+            let row = field.definition();
+            let fitting: Vec<&str> =
+                Treatment::ALL.into_iter().filter(|t| t.fits(field)).map(Treatment::name).collect();
+            let meaning = format!("{}. Tells of a person: {}.", row.source, person(row.person));
+            let value = json!({ "enum": fitting });
+            (field.short_name(), described(value, &meaning, Some(default(field).name().into())))
+        });
+        let meaning = format!("The fields of {} records.", kind.name());
+        keys.push((kind.name(), described(table(fields), &meaning, None)));
+    }
+    keys
+}
+
+fn table<'a>(keys: impl IntoIterator<Item = (&'a str, Value)>) -> Value {
+    let properties: Map<String, Value> =
+        keys.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
+    json!({ "type": "object", "properties": properties, "additionalProperties": false })
+}
+
+fn described(mut schema: Value, meaning: &str, default: Option<Value>) -> Value {
+    if let Some(object) = schema.as_object_mut() {
+        object.insert("description".into(), meaning.into());
+        object.extend(default.map(|default| ("default".to_owned(), default)));
+    }
+    schema
+}
+
+fn document(title: &str, mut schema: Value) -> Value {
+    if let Some(object) = schema.as_object_mut() {
+        object.insert("$schema".into(), "https://json-schema.org/draft/2020-12/schema".into());
+        object.insert("title".into(), title.into());
+    }
+    schema
+}
+
+#[cfg(test)]
+mod tests {
+    use headgate_service::config;
+
+    use super::*;
+
+    const SHIPPED: [(File, &str, &str); 2] = [
+        (
+            File::Headgate,
+            include_str!("../../../config/headgate.schema.json"),
+            include_str!("../../../config/headgate.toml"),
+        ),
+        (
+            File::Rules,
+            include_str!("../../../config/rules.schema.json"),
+            include_str!("../../../config/rules.toml"),
+        ),
+    ];
+
+    fn generated(file: File) -> Value {
+        match file {
+            File::Headgate => headgate(),
+            File::Rules => rules().unwrap(),
+        }
+    }
+
+    /// Whether the schema accepts a file, and whether its reader does.
+    fn accepted(file: File, text: &str) -> (bool, bool) {
+        let schema = jsonschema::draft202012::new(&generated(file)).unwrap();
+        let value: toml::Value = toml::from_str(text).unwrap();
+        let read = match file {
+            File::Headgate => config::parse::<Headgate>("x".as_ref(), text).is_ok(),
+            File::Rules => Rules::parse(&[("x".into(), text.into())]).is_ok(),
+        };
+        (schema.is_valid(&serde_json::to_value(value).unwrap()), read)
+    }
+
+    #[test]
+    fn the_shipped_schemas_are_those_that_are_generated() {
+        for (file, schema, _) in SHIPPED {
+            assert_eq!(
+                schema,
+                format!("{:#}\n", generated(file)),
+                "write it again: headgate schema {} > config/{0}.schema.json",
+                if file == File::Rules { "rules" } else { "headgate" },
+            );
+            assert!(jsonschema::meta::is_valid(&generated(file)));
+        }
+    }
+
+    #[test]
+    fn the_shipped_files_hold_to_their_schemas() {
+        for (file, _, shipped) in SHIPPED {
+            assert_eq!(accepted(file, shipped), (true, true));
+        }
+    }
+
+    #[test]
+    fn every_key_of_the_shipped_file_has_its_default_in_the_schema() {
+        for (file, _, shipped) in SHIPPED {
+            let shipped: toml::Table = toml::from_str(shipped).unwrap();
+            let schema = generated(file);
+            for (name, section) in &shipped {
+                for (key, value) in section.as_table().unwrap() {
+                    let of = |key: &str, at: &Value| at["properties"][key].clone();
+                    let described = of(key, &of(name, &schema));
+                    match value.as_table() {
+                        Some(fields) => fields.iter().for_each(|(field, value)| {
+                            assert_eq!(
+                                of(field, &described)["default"],
+                                json!(value),
+                                "{name}.{key}.{field}"
+                            );
+                        }),
+                        None => assert_eq!(described["default"], json!(value), "{name}.{key}"),
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn what_the_schema_refuses_is_refused_by_the_reader() {
+        for (file, wrong) in [
+            (File::Headgate, "[store]\nmax_mb = 5"),
+            (File::Headgate, "[stores]"),
+            (File::Headgate, "[flows]\nidle_timeout = 0"),
+            (File::Headgate, "[flows]\nidle_timeout = 3601"),
+            (File::Headgate, "[flows]\nidle_timeout = \"15\""),
+            (File::Headgate, "[capture]\ninterfaces = [\"../x\"]"),
+            (File::Headgate, "[capture]\npromiscuous = 1"),
+            (File::Headgate, "[appliance]\nid = \"Über\""),
+            (File::Headgate, "[uplink]\nreceiver = \"example.org\""),
+            (File::Rules, "[exclude]\nvlan = [20]"),
+            (File::Rules, "[exclude]\nvlans = [5000]"),
+            (File::Rules, "[exclude]\nvlans = [\"x\"]"),
+            (File::Rules, "[exclude]\nmacs = [\"00:1b\"]"),
+            (File::Rules, "[exclude]\nprefixes = [\"host\"]"),
+            (File::Rules, "[exclude]\nprotocols = [\"http\"]"),
+            (File::Rules, "[exclude]\ninterfaces = [\"a/b\"]"),
+            (File::Rules, "[collect]\nkinds = [\"devices\"]"),
+            (File::Rules, "[collect]\nrandomised_macs = true"),
+            (File::Rules, "[release]\nipv4_prefix = 33"),
+            (File::Rules, "[collect.device]\nhost = \"drop\""),
+            (File::Rules, "[release.flow]\npackets = \"truncate\""),
+            (File::Rules, "[collect.authentication]\nuser_name = \"keep\""),
+        ] {
+            assert_eq!(accepted(file, wrong), (false, false), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn what_the_reader_allows_is_allowed_by_the_schema() {
+        for (file, text) in [
+            (File::Headgate, "[capture]\ninterfaces = [\"eth0.20\", \"wlp2s0-x\"]"),
+            (File::Headgate, "[uplink]\nreceiver = \"[::1]:8443\""),
+            (File::Rules, "[exclude]\nvlans = [20, \"20\", \"100-199\", \" 3 - 4 \"]"),
+            (
+                File::Rules,
+                "[exclude]\nmacs = [\"00-1B-21\", \"00:1b:21:00:00:01\", \"locally-administered\"]",
+            ),
+            (File::Rules, "[exclude]\nprefixes = [\"192.0.2.0/24\", \"2001:db8::/48\", \"::ffff:1.2.3.4\"]"),
+            (File::Rules, "[exclude]\nprotocols = [\"tcp/22\", \"udp\", \"ip/47\", \"icmpv6\"]"),
+            (File::Rules, "[release]\nrandomised_macs = true"),
+        ] {
+            assert_eq!(accepted(file, text), (true, true), "{text}");
+        }
+    }
+
+    /// Every treatment of every field, at both gates: the schema offers those that the reader takes.
+    #[test]
+    fn each_field_offers_the_treatments_that_fit_it() {
+        let schema = jsonschema::draft202012::new(&rules().unwrap()).unwrap();
+        for field in Field::ALL {
+            for treatment in Treatment::ALL {
+                let (kind, name) = (field.kind().name(), field.short_name());
+                let value = json!({ "collect": { kind: { name: treatment.name() } } });
+                assert_eq!(schema.is_valid(&value), treatment.fits(*field), "{}", field.name());
+            }
+        }
+    }
+}
