@@ -131,17 +131,20 @@ fn write_text(out: &mut impl io::Write, frame: &Explanation<'_>) -> Result<(), C
         }
         None => text.push_str("  No rule excludes it.\n"),
     }
-    let _ = match (frame.handed_over, frame.excluded.is_some()) {
-        (Some(octets), true) => {
-            writeln!(text, "  The kernel hands over {octets} octets: the reason, nothing of the frame.")
-        }
-        (Some(octets), false) => {
-            writeln!(
-                text,
-                "  The kernel hands over {octets} of {} octets: {}.",
-                frame.wire_length,
-                frame.layers.join(", ")
-            )
+    let _ = match (frame.handed_over, frame.excluded.as_ref().map(|e| e.decided_in)) {
+        (_, Some("nobody")) => Ok(()),
+        (Some(octets), Some("the kernel")) => writeln!(
+            text,
+            "  The kernel hands over {octets} octets of its destination address: their number is the reason."
+        ),
+        (Some(octets), Some(_)) => writeln!(
+            text,
+            "  The kernel hands over {octets} of {} octets; the collect gate ends them.",
+            frame.wire_length
+        ),
+        (Some(octets), None) => {
+            let layers = frame.layers.join(", ");
+            writeln!(text, "  The kernel hands over {octets} of {} octets: {layers}.", frame.wire_length)
         }
         (None, _) if frame.counted_as.is_none() => {
             writeln!(text, "  Its link type is not read; nothing of it is used.")
