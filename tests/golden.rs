@@ -184,7 +184,9 @@ fn a_name_enters_user_space_only_under_a_rule_that_needs_what_it_stands_in() {
     let asks_for_a_name = ["identity", "user_name"];
     for field in headgate_record::Field::of(headgate_record::Kind::Authentication) {
         let (name, source) = (field.short_name(), field.definition().source);
-        let treatment = if asks_for_a_name.contains(&name) { "pseudonym" } else { "keep" };
+        let may_be_kept = headgate_record::Treatment::Keep.fits(field);
+        assert_eq!(may_be_kept, !asks_for_a_name.contains(&name) && name != "class", "{name}");
+        let treatment = if may_be_kept { "keep" } else { "pseudonym" };
         let expected = [name == "identity", source.starts_with("RADIUS attribute")];
         assert_eq!(handed_over(name, treatment), expected, "{name}");
         assert_eq!(handed_over(name, "drop"), [false, false], "{name}");

@@ -168,17 +168,16 @@ impl Attributes<'_> {
     /// (RFC 3580, 3.21): twelve hexadecimal digits, with marks between them or without.
     #[must_use]
     pub fn station(&self) -> Option<ethernet::Address> {
-        let id = self.calling_station_id?.0;
-        let mut octets = [0; 6];
-        let mut digits = 0_usize;
-        for character in id.iter().take(MAX_STATION_ID).filter(|c| !b"-:.".contains(c)) {
-            let digit = u8::try_from(char::from(*character).to_digit(16)?).ok()?;
-            let octet = octets.get_mut(digits / 2)?;
-            *octet = *octet << 4 | digit;
-            digits += 1;
+        let id = self.calling_station_id.map(|id| id.0).filter(|id| id.len() <= MAX_STATION_ID)?;
+        let mut digits = ArrayVec::<u8, 12>::new();
+        for character in id.iter().filter(|c| !b"-:.".contains(c)) {
+            digits.try_push(u8::try_from(char::from(*character).to_digit(16)?).ok()?).ok()?;
         }
-        let is_whole = digits == 12 && id.len() <= MAX_STATION_ID;
-        is_whole.then_some(ethernet::Address(octets)).filter(|station| !station.is_multicast())
+        let mut octets = [0; 6];
+        for (octet, pair) in octets.iter_mut().zip(digits.into_inner().ok()?.chunks_exact(2)) {
+            *octet = pair.iter().fold(0, |octet, digit| octet << 4 | digit);
+        }
+        Some(ethernet::Address(octets)).filter(|station| !station.is_multicast())
     }
 }
 
