@@ -117,12 +117,12 @@ impl Engine {
     fn see(&mut self, interface: usize, frame: &Frame<'_>) -> Outcome {
         let frame = &Frame { time_ns: if frame.time_ns == 0 { self.now } else { frame.time_ns }, ..*frame };
         // By the clock of its own interface: those of others may have waited in their rings.
-        let latest = self.interfaces.get(interface).map_or(0, |interface| interface.latest);
-        if frame.time_ns.saturating_add(MAX_STEP_BACK) < latest {
-            self.begin_anew(frame.time_ns);
-        }
         if let Some(interface) = self.interfaces.get_mut(interface) {
-            interface.latest = interface.latest.max(frame.time_ns);
+            let latest = interface.latest;
+            interface.latest = latest.max(frame.time_ns);
+            if frame.time_ns.saturating_add(MAX_STEP_BACK) < latest {
+                self.begin_anew(frame.time_ns);
+            }
         }
         self.advance(frame.time_ns);
         let tag_octets = if frame.tag.is_some() { TAG_OCTETS } else { 0 };

@@ -1,9 +1,13 @@
-//! Lists of options as both IPv4 (RFC 791, 3.1) and TCP (RFC 9293, 3.1) frame them.
+//! Lists of options as IPv4 (RFC 791, 3.1) and TCP (RFC 9293, 3.1) frame them, and as IPv6 does (RFC 8200, 4.2).
 
-/// End of the list; what follows is padding.
-pub(crate) const END: u8 = 0;
-/// No operation: one octet between options.
-pub(crate) const NO_OPERATION: u8 = 1;
+/// How a list is framed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Layout {
+    /// A length counts the whole option. 0 ends the list, what follows is padding; 1 is an octet between options.
+    Ipv4,
+    /// A length counts what is behind it. 0 is an octet between options.
+    Ipv6,
+}
 
 /// One option as it is framed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -11,23 +15,24 @@ pub(crate) struct Framed<'a> {
     /// Octets of the list before it.
     pub(crate) offset: usize,
     pub(crate) kind: u8,
-    /// Octets of the whole option, as it says; 1 for the two kinds without a length.
+    /// What the option says, as its layout counts; of an octet alone, what it would say.
     pub(crate) length: u8,
-    /// The octets behind the length; `None` where the length is below 2 or leads out of the list.
+    /// The octets behind the length; `None` where the length is below the least or leads out of the list.
     pub(crate) value: Option<&'a [u8]>,
 }
 
-/// Goes through a list, to its end or to the first option that cannot be stepped over. Each step takes
-/// an octet or more off a list of at most 40.
+/// Goes through a list, to its end or to the first option that cannot be stepped over. Each step takes an octet or more
+/// off it.
 #[derive(Clone)]
 pub(crate) struct Walk<'a> {
+    layout: Layout,
     length: usize,
     rest: &'a [u8],
 }
 
 impl<'a> Walk<'a> {
-    pub(crate) fn new(list: &'a [u8]) -> Self {
-        Walk { length: list.len(), rest: list }
+    pub(crate) fn new(list: &'a [u8], layout: Layout) -> Self {
+        Walk { layout, length: list.len(), rest: list }
     }
 }
 
@@ -38,12 +43,19 @@ impl<'a> Iterator for Walk<'a> {
         let offset = self.length.saturating_sub(self.rest.len());
         let (kind, behind) = self.rest.split_first()?;
         let kind = *kind;
-        if kind == END || kind == NO_OPERATION {
-            self.rest = if kind == END { &[] } else { behind };
-            return Some(Framed { offset, kind, length: 1, value: Some(&[]) });
+        let (alone, before) = match self.layout {
+            Layout::Ipv4 => (matches!(kind, 0 | 1).then_some(1), 2),
+            Layout::Ipv6 => ((kind == 0).then_some(0), 0),
+        };
+        if let Some(length) = alone {
+            self.rest = if self.layout == Layout::Ipv4 && kind == 0 { &[] } else { behind };
+            return Some(Framed { offset, kind, length, value: Some(&[]) });
         }
-        let (length, behind) = behind.split_first().map_or((0, behind), |(length, behind)| (*length, behind));
-        let parts = usize::from(length).checked_sub(2).and_then(|length| behind.split_at_checked(length));
+        let said = behind.split_first();
+        let length = said.map_or(0, |(length, _)| *length);
+        let parts = said.and_then(|(length, behind)| {
+            usize::from(*length).checked_sub(before).and_then(|length| behind.split_at_checked(length))
+        });
         self.rest = parts.map_or(&[], |(_, rest)| rest);
         Some(Framed { offset, kind, length, value: parts.map(|(value, _)| value) })
     }
@@ -52,7 +64,7 @@ impl<'a> Iterator for Walk<'a> {
 /// The whole options of a list that the capture cut.
 #[cold]
 pub(crate) fn whole(captured: &[u8]) -> &[u8] {
-    let cut = Walk::new(captured).find(|option| option.value.is_none());
+    let cut = Walk::new(captured, Layout::Ipv4).find(|option| option.value.is_none());
     cut.and_then(|option| captured.get(..option.offset)).unwrap_or(captured)
 }
 
@@ -61,7 +73,9 @@ mod tests {
     use super::*;
 
     fn kinds(list: &[u8]) -> Vec<(usize, u8, Option<usize>)> {
-        Walk::new(list).map(|option| (option.offset, option.kind, option.value.map(<[u8]>::len))).collect()
+        Walk::new(list, Layout::Ipv4)
+            .map(|option| (option.offset, option.kind, option.value.map(<[u8]>::len)))
+            .collect()
     }
 
     #[test]

@@ -11,8 +11,8 @@ use std::cell::RefCell;
 use std::sync::LazyLock;
 use std::time::Duration;
 
-use headgate_wire::tcp::Flags;
-use headgate_wire::{Application, Cursor, Kind, Link, Malformed, Network, Packet, Plain, Transport, vlan};
+use headgate_wire::udp::PROTOCOL as UDP;
+use headgate_wire::{Application, Cursor, Ends, Kind, Link, Malformed, Network, Packet, Transport, vlan};
 use rustix::time::{ClockId, clock_gettime};
 use serde::Serialize;
 
@@ -52,35 +52,29 @@ pub fn frame(octets: &[u8], effort: Effort) {
     protocol(read, octets, effort);
 }
 
-/// What a packet with one tag beside it, or none, says of its ends, where it says nothing else.
-fn ends((packet, fault): &(Packet<'_>, Option<Malformed>)) -> Option<Plain> {
-    let protocol = match &packet.network {
-        Network::Ipv4(header) if !header.has_options() && !header.is_fragment() => header.protocol,
-        Network::Ipv6(header) if !header.has_extensions() => header.protocol,
-        _ => return None,
+/// Whether a packet says nothing but its ends, but perhaps for a tag.
+fn is_bare((packet, fault): &(Packet<'_>, Option<Malformed>)) -> bool {
+    let is_plain_ip = match &packet.network {
+        Network::Ipv4(header) => !header.has_options() && !header.is_fragment(),
+        Network::Ipv6(header) => !header.has_extensions(),
+        _ => false,
     };
-    let (ports, flags) = match &packet.transport {
-        Transport::Tcp(header) => ((header.source, header.destination), header.flags),
-        Transport::Udp(header) => ((header.source, header.destination), Flags::default()),
-        _ => return None,
-    };
-    let is_bare = fault.is_none()
+    is_plain_ip
+        && fault.is_none()
         && packet.tags.len() <= 1
+        && matches!(packet.transport, Transport::Tcp(_) | Transport::Udp(_))
         && packet.application == Application::None
         && packet.tunnel.is_none()
-        && packet.encapsulation.is_none();
-    let (source_mac, destination_mac, addresses) =
-        (packet.source()?, packet.destination()?, packet.addresses()?);
-    is_bare.then_some(Plain { source_mac, destination_mac, addresses, protocol, ports, flags })
+        && packet.encapsulation.is_none()
 }
 
-fn agree(plain: Option<Plain>, packet: Option<&(Packet<'_>, Option<Malformed>)>) {
-    let ends = packet.and_then(ends);
+fn agree(plain: Option<Ends>, packet: Option<&(Packet<'_>, Option<Malformed>)>) {
+    let ends = packet.filter(|read| is_bare(read)).and_then(|(packet, _)| packet.ends());
     match (plain, ends) {
         (Some(_), _) => assert_eq!(plain, ends),
         // Ports of the other family's applications, and a tag in the frame, are left to the packet.
         (None, Some(ends)) => assert!(
-            ends.protocol == 17 || packet.is_some_and(|(packet, _)| !packet.tags.is_empty()),
+            ends.protocol == UDP || packet.is_some_and(|(packet, _)| !packet.tags.is_empty()),
             "a bare segment is not plain: {packet:?}"
         ),
         (None, None) => {}

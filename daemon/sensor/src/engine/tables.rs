@@ -48,24 +48,12 @@ impl Tables {
 
     /// A frame that says nothing beyond its ends. `vlan` is 0 when untagged.
     #[inline(always)]
-    pub(super) fn plain(&mut self, seen: Seen, plain: &wire::Plain, vlan: u16, out: &mut Sink) {
-        let (source_mac, destination_mac) = (Mac(plain.source_mac.0), Mac(plain.destination_mac.0));
-        if !source_mac.is_group() {
-            self.devices.frame((vlan, source_mac), seen.number, seen.time, seen.bytes, out);
+    pub(super) fn plain(&mut self, seen: Seen, ends: &wire::Ends, vlan: u16, out: &mut Sink) {
+        let source = Mac(ends.source_mac.0);
+        if !source.is_group() {
+            self.devices.frame((vlan, source), seen.number, seen.time, seen.bytes, out);
         }
-        let segment = Segment {
-            interface: seen.number,
-            vlan,
-            source_mac,
-            destination_mac,
-            source: (plain.addresses.0, plain.ports.0),
-            destination: (plain.addresses.1, plain.ports.1),
-            protocol: plain.protocol,
-            flags: plain.flags.0,
-            time: seen.time,
-            bytes: seen.bytes,
-        };
-        self.flows.packet(&segment, out);
+        self.segment(seen, ends, vlan, out);
     }
 
     /// Any other frame that was read. `interface` is the name of its interface, and the neighbours there. Returns
@@ -112,13 +100,10 @@ impl Tables {
                 }
                 arp.addresses.is_some()
             }
-            wire::Network::Ipv4(header) => {
-                self.segment(seen, packet, from, header.protocol, out);
-                self.application(seen, packet, from, collect, out);
-                true
-            }
-            wire::Network::Ipv6(header) => {
-                self.segment(seen, packet, from, header.protocol, out);
+            wire::Network::Ipv4(_) | wire::Network::Ipv6(_) => {
+                if let Some(ends) = packet.ends() {
+                    self.segment(seen, &ends, vlan, out);
+                }
                 self.application(seen, packet, from, collect, out);
                 true
             }
@@ -127,29 +112,17 @@ impl Tables {
     }
 
     /// A packet is part of a flow.
-    fn segment(
-        &mut self,
-        seen: Seen,
-        packet: &wire::Packet<'_>,
-        from: Origin<'_>,
-        protocol: u8,
-        out: &mut Sink,
-    ) {
-        let Some((source, destination)) = packet.addresses() else { return };
-        let (ports, flags) = match &packet.transport {
-            wire::Transport::Tcp(tcp) => ((tcp.source, tcp.destination), tcp.flags.0),
-            wire::Transport::Udp(udp) => ((udp.source, udp.destination), 0),
-            _ => ((0, 0), 0),
-        };
+    #[inline(always)]
+    fn segment(&mut self, seen: Seen, ends: &wire::Ends, vlan: u16, out: &mut Sink) {
         let segment = Segment {
             interface: seen.number,
-            vlan: from.vlan,
-            source_mac: from.source,
-            destination_mac: Mac(packet.destination().unwrap_or_default().0),
-            source: (source, ports.0),
-            destination: (destination, ports.1),
-            protocol,
-            flags,
+            vlan,
+            source_mac: Mac(ends.source_mac.0),
+            destination_mac: Mac(ends.destination_mac.0),
+            source: (ends.addresses.0, ends.ports.0),
+            destination: (ends.addresses.1, ends.ports.1),
+            protocol: ends.protocol,
+            flags: ends.flags.0,
             time: seen.time,
             bytes: seen.bytes,
         };

@@ -8,7 +8,7 @@ use serde::{Serialize, Serializer};
 use crate::{
     Kind, Malformed, Octets,
     cursor::Cursor,
-    options::{Framed, Walk},
+    options::{Framed, Layout, Walk},
     registry::registry,
 };
 
@@ -176,12 +176,12 @@ impl<'a> Options<'a> {
 
     /// The options in their order, up to the end of the list or to one that leads nowhere.
     pub fn iter(&self) -> impl Iterator<Item = OptionFact<'a>> + use<'a> {
-        Walk::new(self.0).map(read)
+        Walk::new(self.0, Layout::Ipv4).map(read)
     }
 
     /// The first fault of the options, which begin at `start`.
     pub(super) fn check(&self, start: Cursor<'_>) -> Result<(), Malformed> {
-        for framed in Walk::new(self.0) {
+        for framed in Walk::new(self.0, Layout::Ipv4) {
             if let Value::Malformed(kind) = read(framed).value {
                 let mut at = start;
                 at.take(framed.offset)?;

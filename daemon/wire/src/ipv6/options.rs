@@ -4,7 +4,11 @@ use std::{fmt, net::Ipv6Addr};
 
 use serde::{Serialize, Serializer};
 
-use crate::{Kind, registry::registry};
+use crate::{
+    Kind,
+    options::{Framed, Layout, Walk},
+    registry::registry,
+};
 
 /// Most options of one extension header that are read.
 pub const MAX_OPTIONS: usize = 64;
@@ -162,7 +166,7 @@ impl<'a> Options<'a> {
     }
 
     fn walk(&self) -> impl Iterator<Item = (usize, OptionFact)> + use<'a> {
-        Walk::new(self.0).map(|framed| (framed.offset, read(framed)))
+        Walk::new(self.0, Layout::Ipv6).map(|framed| (framed.offset, read(framed)))
     }
 }
 
@@ -181,47 +185,6 @@ impl fmt::Debug for Options<'_> {
 impl Serialize for Options<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_seq(self.iter())
-    }
-}
-
-/// One option, or one TLV of a segment routing header, as it is framed.
-#[derive(Clone, Copy)]
-pub(super) struct Framed<'a> {
-    pub(super) offset: usize,
-    pub(super) kind: u8,
-    pub(super) length: u8,
-    /// `None` where the length leads out of the list.
-    pub(super) value: Option<&'a [u8]>,
-}
-
-/// Goes through a list, to its end or to the first entry that cannot be stepped over.
-#[derive(Clone)]
-pub(super) struct Walk<'a> {
-    length: usize,
-    rest: &'a [u8],
-}
-
-impl<'a> Walk<'a> {
-    pub(super) fn new(list: &'a [u8]) -> Self {
-        Walk { length: list.len(), rest: list }
-    }
-}
-
-impl<'a> Iterator for Walk<'a> {
-    type Item = Framed<'a>;
-
-    fn next(&mut self) -> Option<Framed<'a>> {
-        let offset = self.length.saturating_sub(self.rest.len());
-        let (kind, behind) = self.rest.split_first()?;
-        if *kind == PAD1 {
-            self.rest = behind;
-            return Some(Framed { offset, kind: PAD1, length: 0, value: Some(&[]) });
-        }
-        let parts = behind.split_first();
-        let length = parts.map_or(0, |(length, _)| *length);
-        let parts = parts.and_then(|(length, behind)| behind.split_at_checked(usize::from(*length)));
-        self.rest = parts.map_or(&[], |(_, rest)| rest);
-        Some(Framed { offset, kind: *kind, length, value: parts.map(|(value, _)| value) })
     }
 }
 
@@ -272,8 +235,6 @@ fn read_value(kind: OptionKind, value: &[u8]) -> Option<Value> {
         _ => Value::None,
     })
 }
-
-pub(super) const PAD1: u8 = 0;
 
 #[cfg(test)]
 mod tests {

@@ -4,8 +4,12 @@ use std::{fmt, net::Ipv6Addr};
 
 use serde::{Serialize, Serializer};
 
-use super::options::{Framed, MAX_OPTIONS, Walk};
-use crate::{Kind, registry::registry};
+use super::options::MAX_OPTIONS;
+use crate::{
+    Kind,
+    options::{Framed, Layout, Walk},
+    registry::registry,
+};
 
 /// A Routing header.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -219,11 +223,11 @@ impl SegmentTlvs<'_> {
             };
             SegmentTlv { kind, length: framed.length, key_id }
         };
-        Walk::new(self.0).take(MAX_OPTIONS).map(read)
+        Walk::new(self.0, Layout::Ipv6).take(MAX_OPTIONS).map(read)
     }
 
     fn check(&self) -> Result<(), Kind> {
-        for (position, framed) in Walk::new(self.0).enumerate() {
+        for (position, framed) in Walk::new(self.0, Layout::Ipv6).enumerate() {
             match framed.value {
                 _ if position == MAX_OPTIONS => return Err(Kind::Limit),
                 None => return Err(Kind::Length),

@@ -8,7 +8,7 @@ use serde::{Serialize, Serializer};
 use crate::{
     Kind, Malformed,
     cursor::Cursor,
-    options::{Framed, Walk},
+    options::{Framed, Layout, Walk},
     registry::registry,
 };
 
@@ -216,7 +216,7 @@ impl<'a> Options<'a> {
 
     /// The options in their order, up to the end of the list or to one that leads nowhere.
     pub fn iter(&self) -> impl Iterator<Item = OptionFact> + use<'a> {
-        Walk::new(self.0).map(read)
+        Walk::new(self.0, Layout::Ipv4).map(read)
     }
 
     /// Maximum segment size, in octets (3.7.1).
@@ -235,7 +235,7 @@ impl<'a> Options<'a> {
     #[must_use]
     pub fn sack_permitted(&self) -> bool {
         let is_it = |o: Framed<'_>| o.kind == OptionKind::SackPermitted.code() && o.value == Some(&[]);
-        Walk::new(self.0).any(is_it)
+        Walk::new(self.0, Layout::Ipv4).any(is_it)
     }
 
     /// Timestamps (RFC 7323, 3).
@@ -257,7 +257,7 @@ impl<'a> Options<'a> {
 
     #[inline(never)]
     fn check_all(&self) -> bool {
-        Walk::new(self.0).all(|framed| !matches!(read(framed).value, Value::Malformed(_)))
+        Walk::new(self.0, Layout::Ipv4).all(|framed| !matches!(read(framed).value, Value::Malformed(_)))
     }
 
     /// Whether they are laid out as in RFC 7323, appendix A.
@@ -272,7 +272,7 @@ impl<'a> Options<'a> {
 
     /// The first fault of the options, which begin at `start`.
     pub(super) fn check(&self, start: Cursor<'_>) -> Result<(), Malformed> {
-        for framed in Walk::new(self.0) {
+        for framed in Walk::new(self.0, Layout::Ipv4) {
             if let Value::Malformed(kind) = read(framed).value {
                 let mut at = start;
                 at.take(framed.offset)?;
