@@ -4,7 +4,9 @@
 
 use clap::ValueEnum;
 use headgate_record::{Field, Kind, Treatment};
-use headgate_rules::{MAX_EXCLUSIONS, Rules, exclusion_keys};
+use headgate_rules::{
+    MAX_EXCLUSIONS, MAX_OPT_OUT_LISTS, MAX_OPT_OUTS, OPT_OUT_LIST_PATTERN, Rules, exclusion_keys,
+};
 use headgate_sensor::SensorError;
 use headgate_service::config::{Described, Headgate, Key, Shape};
 use serde_json::{Map, Value, json};
@@ -61,6 +63,15 @@ fn rules() -> Result<Value, CliError> {
         let meaning = format!("{}. At most {MAX_EXCLUSIONS}, with those of all drop-ins.", key.meaning);
         (key.name, described(json!({ "type": "array", "items": entry }), &meaning, Some(json!([]))))
     });
+    let opt_outs = described(
+        json!({ "type": "array", "items": { "type": "string", "pattern": OPT_OUT_LIST_PATTERN } }),
+        &format!(
+            "Files beside this one with the MAC addresses of stations of which nothing is collected, one a line. At most \
+             {MAX_OPT_OUT_LISTS} files with {MAX_OPT_OUTS} addresses, with those of all drop-ins."
+        ),
+        Some(json!([])),
+    );
+    let exclusions = exclusions.into_iter().chain([("opt_out_lists", opt_outs)]);
     let collect = gate("kept on this appliance", defaults.collect().lengths(), |f| f.definition().collect);
     let mut release = gate("leave the site", defaults.release().lengths(), |f| f.definition().release);
     release.push((
@@ -162,7 +173,10 @@ mod tests {
         let value: toml::Value = toml::from_str(text).unwrap();
         let read = match file {
             File::Headgate => config::parse::<Headgate>("x".as_ref(), text).is_ok(),
-            File::Rules => Rules::parse(&[("x".into(), text.into())]).is_ok(),
+            File::Rules => {
+                let list = |_: &str| Ok(("list".into(), String::new()));
+                Rules::parse_with_lists(&[("x".into(), text.into())], &list).is_ok()
+            }
         };
         (schema.is_valid(&serde_json::to_value(value).unwrap()), read)
     }
@@ -230,6 +244,7 @@ mod tests {
             (File::Rules, "[exclude]\nprefixes = [\"host\"]"),
             (File::Rules, "[exclude]\nprotocols = [\"http\"]"),
             (File::Rules, "[exclude]\ninterfaces = [\"a/b\"]"),
+            (File::Rules, "[exclude]\nopt_out_lists = [\"../x\"]"),
             (File::Rules, "[collect]\nkinds = [\"devices\"]"),
             (File::Rules, "[collect]\nrandomised_macs = true"),
             (File::Rules, "[release]\nipv4_prefix = 33"),
@@ -253,6 +268,7 @@ mod tests {
             ),
             (File::Rules, "[exclude]\nprefixes = [\"192.0.2.0/24\", \"2001:db8::/48\", \"::ffff:1.2.3.4\"]"),
             (File::Rules, "[exclude]\nprotocols = [\"tcp/22\", \"udp\", \"ip/47\", \"icmpv6\"]"),
+            (File::Rules, "[exclude]\nopt_out_lists = [\"opt-out.txt\", \"besucher 2026\"]"),
             (File::Rules, "[release]\nrandomised_macs = true"),
         ] {
             assert_eq!(accepted(file, text), (true, true), "{text}");

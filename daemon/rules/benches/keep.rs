@@ -1,10 +1,12 @@
-//! How long the filter's decision takes in Rust, and by the interpreter.
+//! How long the filter's decision takes in Rust, and by the interpreter; and how long it takes to know that neither end of
+//! a frame has opted out.
 // A benchmark that cannot run fails by panicking.
 #![allow(clippy::unwrap_used)]
 
 use std::hint::black_box;
 
 use criterion::Criterion;
+use headgate_record::Mac;
 use headgate_rules::Rules;
 
 fn main() {
@@ -17,6 +19,22 @@ fn main() {
             group.bench_function("program", |b| b.iter(|| rules.1.filter().run(black_box(&frame), None)));
             group.finish();
         }
+    }
+    for count in [10_000, 100_000] {
+        let list: String = (0..count).map(|n| format!("{:012x}\n", 0x001b_2100_0000_u64 + 977 * n)).collect();
+        let files = [("rules.toml".to_owned(), "[exclude]\nopt_out_lists = [\"x\"]".to_owned())];
+        let rules = Rules::parse_with_lists(&files, &|name| Ok((name.into(), list.clone()))).unwrap().0;
+        let mut n = 0u32;
+        let mut ends = move || {
+            n = n.wrapping_add(0x9e37_79b9);
+            let [a, b, c, d] = n.to_be_bytes();
+            [Mac([0, 0x1b, 0x22, a, b, c]), Mac([0, 0x1c, 0x73, b, c, d])]
+        };
+        let mut group = criterion.benchmark_group(format!("two ends, {count} opted out"));
+        group.bench_function("made", |b| b.iter(|| black_box(ends())));
+        let exclusions = rules.collect().exclusions();
+        group.bench_function("made and looked up", |b| b.iter(|| exclusions.opts_out(black_box(ends()))));
+        group.finish();
     }
     criterion.final_summary();
 }

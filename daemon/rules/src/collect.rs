@@ -4,6 +4,7 @@ use headgate_record::{Field, Kind, Record, Treatment};
 
 use crate::exclude::Exclusions;
 use crate::filter::Depth;
+use crate::release::{KIND, stations};
 use crate::treat::{PrefixLengths, Pseudonymise, Purpose, Treatments, build};
 
 /// What may be collected.
@@ -35,12 +36,21 @@ impl CollectGate {
         self.collects(record.kind()).then(|| build(record, &self.treatments, self.lengths, None))
     }
 
-    /// The store's side: what of a record is written, or `None` where its kind is not collected. All
-    /// that [`CollectGate::narrow`] does is done again, so that the store need not trust the sensor.
-    #[must_use]
-    pub fn admit(&self, record: &Record, pseudonyms: &dyn Pseudonymise) -> Option<Record> {
+    /// The store's side: what of a record is written, or why nothing of it is: its kind is not collected, or its station
+    /// has opted out. All that [`CollectGate::narrow`] does is done again, so that the store need not trust the sensor.
+    ///
+    /// # Errors
+    /// The reason under which the record is counted.
+    pub fn admit(&self, record: &Record, pseudonyms: &dyn Pseudonymise) -> Result<Record, &'static str> {
+        if !self.collects(record.kind()) {
+            return Err(KIND);
+        }
+        let opt_outs = &self.exclusions.opt_outs;
+        if !opt_outs.is_empty() && stations(record).any(|mac| opt_outs.find(mac).is_some()) {
+            return Err(OPTED_OUT);
+        }
         let keys = Some((pseudonyms, Purpose::Collect));
-        self.collects(record.kind()).then(|| build(record.clone(), &self.treatments, self.lengths, keys))
+        Ok(build(record.clone(), &self.treatments, self.lengths, keys))
     }
 
     /// What the kernel keeps beyond headers and control protocols: what the fields that these rules keep, in
@@ -73,3 +83,6 @@ impl CollectGate {
         [self.lengths.v4, self.lengths.v6]
     }
 }
+
+/// Why nothing is written of a station that is on an opt-out list.
+pub const OPTED_OUT: &str = "opted-out";

@@ -2,6 +2,7 @@
 
 use std::net::IpAddr;
 use std::slice;
+use std::sync::Arc;
 
 use headgate_record::Mac;
 use headgate_wire as wire;
@@ -12,6 +13,10 @@ use crate::control::{
 };
 use crate::treat::{mask_v4, mask_v6};
 
+use opt_out::{Line, OptOuts};
+
+pub(crate) mod opt_out;
+mod stations;
 pub(crate) mod text;
 
 /// Most exclusions of each sort.
@@ -70,14 +75,23 @@ pub(crate) enum Protocol {
 pub struct Match {
     /// Why it is counted as excluded.
     pub exclusion: Exclusion,
-    /// Which of the entries of that sort, from 0.
-    pub entry: usize,
+    /// What says so.
+    pub(crate) entry: Entry,
     /// The part of the frame that the entry matches, in words.
     pub part: &'static str,
 }
 
+/// What of the rules excludes a frame.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Entry {
+    /// One of the entries of its sort, from 0.
+    Rule(usize),
+    /// A line of an opt-out list.
+    OptOut(Line),
+}
+
 /// Which frames are excluded. A frame that several exclusions match is counted under the first of:
-/// interface, VLAN, MAC address, protocol above Ethernet, prefix, IP protocol or port.
+/// interface, VLAN, MAC address, protocol above Ethernet, prefix, IP protocol or port, opt-out list.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Exclusions {
     pub(crate) interfaces: Vec<String>,
@@ -87,10 +101,12 @@ pub struct Exclusions {
     /// Network address and prefix length, host bits zero.
     pub(crate) prefixes: Vec<(IpAddr, u8)>,
     pub(crate) protocols: Vec<Protocol>,
+    /// Of any number of stations, and so looked up in the collect gate and not in the kernel.
+    pub(crate) opt_outs: Arc<OptOuts>,
 }
 
 impl Exclusions {
-    /// Whether no frame is excluded, but perhaps by its interface.
+    /// Whether no frame is excluded, but perhaps by its interface or because a station has opted out.
     #[inline]
     #[must_use]
     pub fn is_empty(&self) -> bool {
@@ -107,11 +123,25 @@ impl Exclusions {
     #[must_use]
     pub fn find_interface(&self, name: &str) -> Option<Match> {
         let entry = self.interfaces.iter().position(|i| i == name)?;
+        let entry = Entry::Rule(entry);
         Some(Match { exclusion: Exclusion::Interface, entry, part: "the interface it came from" })
     }
 
-    /// Judges a frame that was read, with all that the kernel filter decides and, beyond it, the
-    /// addresses inside ARP and DHCP, and the station that RADIUS names, where its attributes are kept.
+    /// Whether one of the two ends of a frame has opted out.
+    #[inline(always)]
+    #[must_use]
+    pub fn opts_out(&self, ends: [Mac; 2]) -> bool {
+        !self.opt_outs.is_empty() && ends.into_iter().any(|mac| self.opt_outs.find(mac).is_some())
+    }
+
+    /// How many stations have opted out.
+    #[must_use]
+    pub fn opted_out(&self) -> usize {
+        self.opt_outs.len()
+    }
+
+    /// Judges a frame that was read, with all that the kernel filter decides and, beyond it, the stations and
+    /// addresses inside ARP, DHCP, Neighbor Discovery and, where its attributes are kept, RADIUS, and opt-out lists.
     #[must_use]
     pub fn judge(&self, packet: &wire::Packet<'_>) -> Option<Exclusion> {
         self.find(packet).map(|found| found.exclusion)
@@ -120,46 +150,54 @@ impl Exclusions {
     /// The first entry that excludes a frame, in the order of [`Exclusions::judge`], which is this decision.
     #[must_use]
     pub fn find(&self, packet: &wire::Packet<'_>) -> Option<Match> {
-        let of = |exclusion, part| move |entry| Match { exclusion, entry, part };
+        let of = |exclusion, part| move |entry| Match { exclusion, entry: Entry::Rule(entry), part };
         let vlan = || packet.tags.iter().find_map(|tag| self.vlan(tag.vid()));
-        let mac = |a: wire::ethernet::Address| self.mac(Mac(a.0));
-        let ends = || [packet.source(), packet.destination()].into_iter().flatten().find_map(mac);
+        let ends = || ends(packet).find_map(|mac| self.mac(mac));
         let link = || self.ethertype(packet.ethertype).or_else(|| self.llc(packet));
         let address =
             || packet.addresses().and_then(|(from, to)| self.address(from).or_else(|| self.address(to)));
-        let arp = || match &packet.network {
-            wire::Network::Arp(wire::arp::Packet { addresses: Some(arp), .. }) => {
-                [arp.sender_hardware, arp.target_hardware].into_iter().find_map(mac)
+        let named = || {
+            let (entry, part) = stations::find_named(packet, |mac| self.mac(mac))?;
+            Some(of(Exclusion::Mac, part)(entry))
+        };
+        let lent = || match &packet.application {
+            wire::Application::Dhcpv4(m) => {
+                [m.ciaddr, m.yiaddr].into_iter().find_map(|a| self.address(a.into()))
             }
-            _ => None,
-        };
-        let dhcp = match &packet.application {
-            wire::Application::Dhcpv4(message) => Some(message),
-            _ => None,
-        };
-        let client = || dhcp.and_then(|message| message.mac()).and_then(mac);
-        let lent =
-            || dhcp.and_then(|m| [m.ciaddr, m.yiaddr].into_iter().find_map(|a| self.address(a.into())));
-        let station = || match &packet.application {
-            wire::Application::Radius(radius) => radius.attributes.station().and_then(mac),
             _ => None,
         };
         vlan()
             .map(of(Exclusion::Vlan, "a VLAN tag"))
-            .or_else(|| ends().map(of(Exclusion::Mac, "the source or destination address of the frame")))
+            .or_else(|| ends().map(of(Exclusion::Mac, ENDS)))
             .or_else(|| link().map(of(Exclusion::Protocol, "the protocol above Ethernet")))
             .or_else(|| address().map(of(Exclusion::Prefix, "the IP source or destination address")))
             .or_else(|| self.transport(packet))
-            .or_else(|| arp().map(of(Exclusion::Mac, "a hardware address in ARP")))
-            .or_else(|| client().map(of(Exclusion::Mac, "the client hardware address in DHCP")))
+            .or_else(named)
             .or_else(|| lent().map(of(Exclusion::Prefix, "a client's IP address in DHCP")))
-            .or_else(|| station().map(of(Exclusion::Mac, "the station that RADIUS names")))
+            .or_else(|| self.find_opt_out(packet))
+    }
+
+    /// The line of an opt-out list that excludes a frame, or the packet in its tunnel.
+    fn find_opt_out(&self, packet: &wire::Packet<'_>) -> Option<Match> {
+        if self.opt_outs.is_empty() {
+            return None;
+        }
+        let find = |mac| self.opt_outs.find(mac);
+        let end = ends(packet).find_map(find).map(|line| (line, ENDS));
+        let found = end.or_else(|| stations::find_named(packet, find));
+        let of = |(line, part)| Match { exclusion: Exclusion::Mac, entry: Entry::OptOut(line), part };
+        // A packet within has no tunnel that is opened: this ends.
+        let inner = || packet.tunnel.as_ref().and_then(|tunnel| self.find_opt_out(tunnel.inner.as_ref()?));
+        found.map(of).or_else(inner)
     }
 
     /// An entry as it is written in a rule file.
     #[must_use]
     pub fn show(&self, found: &Match) -> String {
-        let at = found.entry;
+        let at = match found.entry {
+            Entry::Rule(at) => at,
+            Entry::OptOut(line) => return self.opt_outs.name(line).unwrap_or_default().to_owned(),
+        };
         let shown = match found.exclusion {
             Exclusion::Interface => self.interfaces.get(at).cloned(),
             Exclusion::Vlan => self.vlans.get(at).map(text::show_vlans),
@@ -270,7 +308,8 @@ impl Exclusions {
     }
 
     fn transport(&self, packet: &wire::Packet<'_>) -> Option<Match> {
-        let found = |part| move |entry| Match { exclusion: Exclusion::Protocol, entry, part };
+        let found =
+            |part| move |entry| Match { exclusion: Exclusion::Protocol, entry: Entry::Rule(entry), part };
         let (version, number) = match &packet.network {
             wire::Network::Ipv4(header) => (IpVersion::V4, header.protocol),
             // What is behind extension headers that are not read may be what is excluded.
@@ -292,6 +331,11 @@ impl Exclusions {
         let number = self.ip_protocol(number).map(found("the IP protocol"));
         number.or_else(|| port().map(found("a port of TCP or UDP")))
     }
+}
+
+/// The source and destination of a frame.
+fn ends(packet: &wire::Packet<'_>) -> impl Iterator<Item = Mac> {
+    [packet.source(), packet.destination()].into_iter().flatten().map(|address| Mac(address.0))
 }
 
 /// Which IP a datagram came by.
@@ -373,3 +417,5 @@ impl Exclusion {
         }
     }
 }
+
+const ENDS: &str = "the source or destination address of the frame";

@@ -5,16 +5,15 @@
 //! used of a set of files with an error.
 
 use std::collections::BTreeMap;
-use std::fmt::Write;
 use std::sync::Arc;
 
 use headgate_record::{Field, Kind, Treatment};
 use serde::Deserialize;
-use sha2::{Digest, Sha256};
 use toml::Spanned;
 
 use crate::collect::CollectGate;
 use crate::error::RuleError;
+use crate::exclude::opt_out::{self, MAX_OPT_OUT_LISTS, OptOuts};
 use crate::exclude::{Exclusion, Exclusions, MAX_EXCLUSIONS, text};
 use crate::filter::{Keep, Program, compile};
 use crate::fingerprint::Fingerprints;
@@ -22,11 +21,14 @@ use crate::places::{GatePlaces, Origin, Place, Places};
 use crate::release::ReleaseGate;
 use crate::treat::{PrefixLengths, Treatments};
 
+/// Reads a list that a rule file names: see [`Rules::parse_with_lists`].
+pub type ReadList<'a> = dyn Fn(&str) -> Result<(String, String), String> + 'a;
+
 /// The effective rules of a site: both gates, the kernel filter, and how devices are told apart.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Rules {
-    collect: CollectGate,
-    release: ReleaseGate,
+    pub(crate) collect: CollectGate,
+    pub(crate) release: ReleaseGate,
     filter: Program,
     keep: Keep,
     fingerprints: Arc<Fingerprints>,
@@ -46,12 +48,24 @@ impl Rules {
     /// # Errors
     /// The first problem found.
     pub fn parse_with_places(files: &[(String, String)]) -> Result<(Rules, Places), RuleError> {
+        Rules::parse_with_lists(files, &|_| Err("no list is read here".into()))
+    }
+
+    /// As [`Rules::parse_with_places`], with opt-out lists: `read` is given the name of a list and gives the name of
+    /// its file, as messages show it, and its text, or why it cannot be read.
+    ///
+    /// # Errors
+    /// The first problem found.
+    pub fn parse_with_lists(
+        files: &[(String, String)],
+        read: &ReadList<'_>,
+    ) -> Result<(Rules, Places), RuleError> {
         let mut draft = Draft::default();
         for (name, text) in files {
             let source = Source { name, text };
             let file: File = toml::from_str(text)
                 .map_err(|e| RuleError::at(name, text, e.span().map_or(0, |s| s.start), e.message()))?;
-            draft.add(&source, file)?;
+            draft.add(&source, file, read)?;
         }
         draft.finish()
     }
@@ -92,44 +106,6 @@ impl Rules {
     pub fn with_fingerprints(self, fingerprints: Fingerprints) -> Rules {
         Rules { fingerprints: Arc::new(fingerprints), ..self }
     }
-
-    /// SHA-256 of the effective rules, whatever files and comments they came from.
-    #[must_use]
-    pub fn digest(&self) -> [u8; 32] {
-        Sha256::digest(self.show()).into()
-    }
-
-    /// The effective rules in the form of a rule file.
-    #[must_use]
-    pub fn show(&self) -> String {
-        let mut text = String::new();
-        let exclusions = self.collect.exclusions();
-        // Writing to a string cannot fail.
-        let _ = writeln!(text, "[exclude]");
-        let _ = writeln!(text, "interfaces = {}", list(&exclusions.interfaces, Clone::clone));
-        let _ = writeln!(text, "vlans = {}", list(&exclusions.vlans, text::show_vlans));
-        let _ = writeln!(text, "macs = {}", list(&exclusions.macs, text::show_mac));
-        let _ = writeln!(text, "prefixes = {}", list(&exclusions.prefixes, text::show_prefix));
-        let _ = writeln!(text, "protocols = {}", list(&exclusions.protocols, text::show_protocol));
-        let gates = [
-            ("collect", &self.collect.kinds, &self.collect.treatments, self.collect.lengths),
-            ("release", &self.release.kinds, &self.release.treatments, self.release.lengths),
-        ];
-        for (name, kinds, treatments, lengths) in gates {
-            let _ = writeln!(text, "\n[{name}]\nkinds = {}", list(kinds, |k| k.name().to_owned()));
-            let _ = writeln!(text, "ipv4_prefix = {}\nipv6_prefix = {}", lengths.v4, lengths.v6);
-            if name == "release" {
-                let _ = writeln!(text, "randomised_macs = {}", self.release.randomised_macs);
-            }
-            for kind in Kind::ALL {
-                let _ = writeln!(text, "\n[{name}.{}]", kind.name());
-                for (field, treatment) in treatments.iter().filter(|(f, _)| f.kind() == kind) {
-                    let _ = writeln!(text, "{} = \"{}\"", field.short_name(), treatment.name());
-                }
-            }
-        }
-        text
-    }
 }
 
 #[derive(Deserialize)]
@@ -151,6 +127,7 @@ struct ExcludeTable {
     macs: Vec<Spanned<String>>,
     prefixes: Vec<Spanned<String>>,
     protocols: Vec<Spanned<String>>,
+    opt_out_lists: Vec<Spanned<String>>,
 }
 
 type FieldTable = BTreeMap<Spanned<String>, Spanned<String>>;
@@ -221,6 +198,7 @@ enum Ground {
 #[derive(Default)]
 struct Draft<'a> {
     exclusions: Exclusions,
+    opt_outs: OptOuts,
     places: [Vec<Place>; Exclusion::ALL.len()],
     collect: GateDraft<'a>,
     release: GateDraft<'a>,
@@ -228,7 +206,7 @@ struct Draft<'a> {
 }
 
 impl<'a> Draft<'a> {
-    fn add(&mut self, source: &Source<'a>, file: File) -> Result<(), RuleError> {
+    fn add(&mut self, source: &Source<'a>, file: File, read: &ReadList<'_>) -> Result<(), RuleError> {
         let File { exclude, collect, release } = file;
         let into = &mut self.exclusions;
         let [interfaces, vlans, macs, prefixes, protocols] = &mut self.places;
@@ -237,6 +215,19 @@ impl<'a> Draft<'a> {
         extend(source, (&mut into.macs, macs), exclude.macs, |t| text::mac(t))?;
         extend(source, (&mut into.prefixes, prefixes), exclude.prefixes, |t| text::prefix(t))?;
         extend(source, (&mut into.protocols, protocols), exclude.protocols, |t| text::protocol(t))?;
+        for said in exclude.opt_out_lists {
+            let name = opt_out::name(said.get_ref()).map_err(|what| source.error(&said, what))?;
+            if self.opt_outs.names().any(|known| known == name) {
+                continue;
+            }
+            if self.opt_outs.names().count() >= MAX_OPT_OUT_LISTS {
+                return Err(source.error(&said, format!("there can be {MAX_OPT_OUT_LISTS} opt-out lists")));
+            }
+            let unread =
+                |why| source.error(&said, format!("the opt-out list {name:?} cannot be read: {why}"));
+            let (file, text) = read(name).map_err(unread)?;
+            self.opt_outs.add(name, &file, &text)?;
+        }
         if let Some(said) = &collect.randomised_macs {
             return Err(source.error(said, "randomised_macs belongs under [release]".into()));
         }
@@ -290,8 +281,10 @@ impl<'a> Draft<'a> {
             at_collect.fields.extend(origin.map(|origin| (*field, origin)));
         }
         let (randomised_macs, at_randomised_macs) = self.randomised_macs;
+        let opt_outs = Arc::new(self.opt_outs);
         let places = Places {
             exclusions: self.places,
+            opt_outs: opt_outs.clone(),
             collect: at_collect,
             release: at_release,
             randomised_macs: at_randomised_macs,
@@ -304,7 +297,7 @@ impl<'a> Draft<'a> {
             PrefixLengths { v4: self.collect.v4.unwrap_or(24), v6: self.collect.v6.unwrap_or(48) };
         let lengths = PrefixLengths { v4: self.release.v4.unwrap_or(24), v6: self.release.v6.unwrap_or(48) };
         let collect = CollectGate {
-            exclusions: self.exclusions,
+            exclusions: Exclusions { opt_outs, ..self.exclusions },
             kinds,
             treatments: collected,
             lengths: collect_lengths,
@@ -404,8 +397,4 @@ fn kind(source: &Source<'_>, name: &Spanned<String>) -> Result<Kind, RuleError> 
         let known = Kind::ALL.map(Kind::name).join(", ");
         source.error(name, format!("{:?} is not a kind of record; the kinds are {known}", name.get_ref()))
     })
-}
-
-fn list<T>(items: &[T], show: impl Fn(&T) -> String) -> String {
-    format!("[{}]", items.iter().map(|i| format!("\"{}\"", show(i))).collect::<Vec<_>>().join(", "))
 }

@@ -22,13 +22,15 @@ pub mod filter;
 pub mod fingerprint;
 mod places;
 mod release;
+mod show;
 mod treat;
 
-pub use collect::CollectGate;
+pub use collect::{CollectGate, OPTED_OUT};
 pub use error::RuleError;
+pub use exclude::opt_out::{MAX_OPT_OUT_LINES, MAX_OPT_OUT_LISTS, MAX_OPT_OUTS, OPT_OUT_LIST_PATTERN};
 pub use exclude::text::{ExclusionKey, exclusion_keys};
 pub use exclude::{Exclusion, Exclusions, MAX_EXCLUSIONS, Match};
-pub use file::Rules;
+pub use file::{ReadList, Rules};
 pub use places::{Gate, Origin, Place, Places};
 pub use release::{KIND, RANDOMISED_MAC, ReleaseGate, Verdict, is_randomised};
 pub use treat::{Pseudonymise, Purpose};

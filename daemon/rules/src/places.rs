@@ -2,10 +2,12 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::sync::Arc;
 
 use headgate_record::Field;
 
-use crate::exclude::{Exclusion, Match};
+use crate::exclude::opt_out::OptOuts;
+use crate::exclude::{Entry, Exclusion, Match};
 
 /// A place in a rule file.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -44,6 +46,7 @@ pub enum Origin {
 pub struct Places {
     /// By sort, in the order of [`Exclusion::ALL`], then by entry.
     pub(crate) exclusions: [Vec<Place>; Exclusion::ALL.len()],
+    pub(crate) opt_outs: Arc<OptOuts>,
     pub(crate) collect: GatePlaces,
     pub(crate) release: GatePlaces,
     pub(crate) randomised_macs: Option<Place>,
@@ -74,9 +77,14 @@ impl Place {
 impl Places {
     /// Where the entry stands that excludes a frame.
     #[must_use]
-    pub fn exclusion(&self, found: &Match) -> Option<&Place> {
-        let sort = Exclusion::ALL.iter().position(|e| *e == found.exclusion)?;
-        self.exclusions.get(sort)?.get(found.entry)
+    pub fn exclusion(&self, found: &Match) -> Option<Place> {
+        match found.entry {
+            Entry::Rule(at) => {
+                let sort = Exclusion::ALL.iter().position(|e| *e == found.exclusion)?;
+                self.exclusions.get(sort)?.get(at).cloned()
+            }
+            Entry::OptOut(line) => self.opt_outs.place(line),
+        }
     }
 
     /// What the treatment of a field comes from.

@@ -1,6 +1,6 @@
 //! The release gate: what leaves the site.
 
-use headgate_record::{Field, Kind, Record, Treatment, Value};
+use headgate_record::{Field, Kind, Mac, Record, Treatment, Value};
 
 use crate::treat::{PrefixLengths, Pseudonymise, Purpose, Treatments, build};
 
@@ -90,10 +90,16 @@ pub const RANDOMISED_MAC: &str = "randomised-mac";
 /// gate lets nothing of it be stored. A device record also says so by its flag.
 #[must_use]
 pub fn is_randomised(record: &Record) -> bool {
-    let stations = record.kind().stations().iter().copied();
-    let mut addresses =
-        record.kind().subject().into_iter().chain(stations).filter_map(|field| record.get(field));
-    let by_address = addresses.any(|value| matches!(value, Value::Mac(mac) if mac.is_locally_administered()));
+    let by_address = stations(record).any(Mac::is_locally_administered);
     let yes = |field| record.get(field) == Some(&Value::Bool(true));
     (by_address && !yes(Field::NeighborInfrastructure)) || yes(Field::DeviceLocallyAdministered)
+}
+
+/// The MAC address of a record's subject, and those of stations that it names as a bridge.
+pub(crate) fn stations(record: &Record) -> impl Iterator<Item = Mac> + '_ {
+    let fields = record.kind().subject().into_iter().chain(record.kind().stations().iter().copied());
+    fields.filter_map(|field| match record.get(field) {
+        Some(Value::Mac(mac)) => Some(*mac),
+        _ => None,
+    })
 }

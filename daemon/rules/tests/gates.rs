@@ -184,7 +184,7 @@ fn a_kind_that_is_not_collected_goes_no_further() {
     let rules = rules("[collect]\nkinds = [\"flow\"]\n");
     let record = device([0, 0x1b, 0x21, 1, 2, 3]);
     assert_eq!(rules.collect().narrow(record.clone()), None);
-    assert_eq!(rules.collect().admit(&record, &Keys), None);
+    assert_eq!(rules.collect().admit(&record, &Keys), Err("kind"));
     assert_eq!(rules.release().release(&record, &Keys), Verdict::Withhold("kind"));
 }
 
@@ -208,4 +208,15 @@ fn no_default_releases_an_element_that_identifies_a_person() {
         };
         assert!(allowed.contains(&treatment), "{}: {treatment}", field.name());
     }
+}
+
+/// Rules are read by the store at once and by the sensor at its next start: what comes in between is not kept.
+#[test]
+fn a_record_of_a_station_that_has_opted_out_is_not_admitted() {
+    let files = [("rules.toml".to_owned(), "[exclude]\nopt_out_lists = [\"x\"]".to_owned())];
+    let list = |name: &str| Ok((name.to_owned(), "00:1b:21:01:02:03".to_owned()));
+    let rules = Rules::parse_with_lists(&files, &list).unwrap().0;
+    let admit = |mac| rules.collect().admit(&device(mac), &Keys);
+    assert_eq!(admit([0, 0x1b, 0x21, 1, 2, 3]), Err("opted-out"));
+    assert!(admit([0, 0x1b, 0x21, 1, 2, 4]).is_ok());
 }

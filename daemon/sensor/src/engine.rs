@@ -6,7 +6,7 @@
 use std::ops::ControlFlow;
 
 use headgate_capture::Frame;
-use headgate_record::{Class, Field, Record};
+use headgate_record::{Class, Field, Mac, Record};
 use headgate_rules::{Exclusion, Rules, filter};
 use headgate_service::config;
 use headgate_wire as wire;
@@ -303,6 +303,10 @@ impl Engine {
             && self.rules.collect().exclusions().is_empty()
             && let Some(plain) = wire::plain(frame.bytes, frame.wire_len)
         {
+            let ends = [plain.source_mac, plain.destination_mac].map(|mac| Mac(mac.0));
+            if self.rules.collect().exclusions().opts_out(ends) {
+                return Outcome::Excluded(Exclusion::Mac);
+            }
             self.tables.plain(seen, &plain, stripped.map_or(0, wire::vlan::Tag::vid), &mut self.out);
             return Outcome::Used;
         }

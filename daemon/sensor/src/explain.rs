@@ -235,7 +235,7 @@ impl Excluded {
             by: reason.name(),
             entry: found.map(|found| exclusions.show(&found)),
             part: found.map(|found| found.part),
-            at: found.and_then(|found| places.exclusion(&found)).map(ToString::to_string),
+            at: found.and_then(|found| places.exclusion(&found)).map(|place| place.to_string()),
             decided_in: match reason {
                 Exclusion::Interface => "nobody",
                 _ if by_kernel => "the kernel",

@@ -22,7 +22,7 @@ use crate::live::{self, Source};
 use crate::sandbox::{self, Work};
 use crate::{opener, replay};
 
-/// Reads the rules that lie beside a configuration file: `rules.toml` and its drop-ins, and where it is
+/// Reads the rules that lie beside a configuration file: `rules.toml`, its drop-ins and opt-out lists, and where it is
 /// there, `fingerprints.toml` and its drop-ins instead of the shipped set.
 ///
 /// # Errors
@@ -36,7 +36,9 @@ pub fn read_rules(config: &Path) -> Result<Rules, SensorError> {
 /// # Errors
 /// As [`read_rules`].
 pub fn read_rules_with_places(config: &Path) -> Result<(Rules, Places), SensorError> {
-    let (rules, places) = Rules::parse_with_places(&read_named(&config.with_file_name("rules.toml"))?)?;
+    let file = config.with_file_name("rules.toml");
+    let (rules, places) =
+        Rules::parse_with_lists(&read_named(&file)?, &|name| config::read_list(&file, name))?;
     let fingerprints = config.with_file_name("fingerprints.toml");
     let missing = |e: &io::Error| e.kind() == io::ErrorKind::NotFound;
     // Only a file that is not there is no file: one that cannot be read is not passed over.

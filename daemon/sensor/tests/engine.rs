@@ -308,3 +308,29 @@ fn a_first_frame_without_a_time_does_not_stop_the_counting() {
     assert_eq!(number(counters, Field::CountersFrames), 3);
     assert_eq!(counters.get(Field::CountersFrom), Some(&Value::Time(START)));
 }
+
+/// Most frames are read for their ends alone: those of a station that has opted out were once to pass there.
+#[test]
+fn nothing_is_recorded_of_a_station_that_has_opted_out() {
+    let files = [("rules.toml".to_owned(), "[exclude]\nopt_out_lists = [\"x\"]".to_owned())];
+    let list = |name: &str| Ok((name.to_owned(), "00:1b:21:00:00:07".to_owned()));
+    let rules = Rules::parse_with_lists(&files, &list).unwrap().0;
+    let mut engine = Engine::new(rules, &Headgate::default());
+    let mut segment = vec![0x45, 0, 0, 40, 0, 0, 0x40, 0, 64, 6, 0, 0, 10, 0, 0, 1, 10, 0, 0, 2];
+    segment.extend([0xc0, 1, 1, 0xbb, 0, 0, 0, 1, 0, 0, 0, 2, 0x50, 0x10, 1, 0, 0, 0, 0, 0]);
+    let station = |last| [0, 0x1b, 0x21, 0, 0, last];
+    for (from, to) in [(7, 1), (1, 7), (1, 2)] {
+        let frame = [&station(to)[..], &station(from), &[8, 0], &segment].concat();
+        see(&mut engine, &frame, START);
+    }
+    see(&mut engine, &arp(station(7), [10, 0, 0, 7]), START);
+    engine.finish();
+    engine.account([0; 3]);
+    let records = engine.take();
+    let [device] = of(&records, Kind::Device)[..] else { panic!("{records:?}") };
+    assert_eq!(text(device, Field::DeviceMac), "00:1b:21:00:00:01");
+    assert_eq!(number(of(&records, Kind::Flow)[0], Field::FlowPackets), 1);
+    let counters = of(&records, Kind::Counters)[0];
+    let counts = [Field::CountersExcludedMac, Field::CountersUsed].map(|field| number(counters, field));
+    assert_eq!(counts, [3, 1]);
+}

@@ -11,7 +11,10 @@ mod read;
 mod types;
 
 pub use describe::{Described, Key, Shape};
-pub use read::{ConfigError, MAX_DROP_INS, MAX_FILE_BYTES, load, parse, read_file, read_with_drop_ins};
+pub use read::{
+    ConfigError, MAX_DROP_INS, MAX_FILE_BYTES, MAX_LIST_BYTES, load, parse, read_file, read_list,
+    read_with_drop_ins,
+};
 pub use types::{ApplianceId, Bounded, Endpoint, InterfaceName};
 
 /// Where the file lies on an installed appliance.

@@ -94,9 +94,12 @@ pub(crate) fn hand_over(
                     continue;
                 }
             };
-            let Some(admitted) = rules.collect().admit(&record, keys) else {
-                account::add(db, End::NotCollected(record.kind()), "kind", 1)?;
-                continue;
+            let admitted = match rules.collect().admit(&record, keys) {
+                Ok(admitted) => admitted,
+                Err(reason) => {
+                    account::add(db, End::NotCollected(record.kind()), reason, 1)?;
+                    continue;
+                }
             };
             let key = if is_randomised(&record) { KeyRef::Session(session) } else { keys.present() };
             groups.entry((record.kind().class(), key)).or_default().push(admitted);

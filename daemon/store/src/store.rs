@@ -238,7 +238,7 @@ fn read_rules(path: &Path) -> Result<Rules, OpenError> {
         .into_iter()
         .map(|(file, text)| (file.display().to_string(), text))
         .collect();
-    Ok(Rules::parse(&files)?)
+    Ok(Rules::parse_with_lists(&files, &|name| files::read_list(path, name))?.0)
 }
 
 /// Locks the store for this process; the lock ends with it.

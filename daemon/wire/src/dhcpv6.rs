@@ -13,7 +13,7 @@ use std::net::Ipv6Addr;
 use arrayvec::ArrayVec;
 use serde::Serialize;
 
-use crate::{Faults, Kind, Malformed, cursor::Cursor, registry::registry};
+use crate::{Faults, Kind, Malformed, cursor::Cursor, ethernet, registry::registry};
 
 mod association;
 mod duid;
@@ -192,6 +192,20 @@ impl Message<'_> {
     #[must_use]
     pub fn client_address(&self) -> Option<Ipv6Addr> {
         self.relays.last().map(|relay| relay.peer_address)
+    }
+
+    /// The MAC address of the client that relay agents saw: what they say themselves (RFC 6939), else that in the
+    /// client's link-local address (RFC 4291, appendix A).
+    #[must_use]
+    pub fn client_mac(&self) -> Option<ethernet::Address> {
+        let by_agent = self.relays.iter().rev().find_map(|relay| relay.client_link_layer.as_ref()?.mac);
+        by_agent.or_else(|| {
+            let address = self.client_address().filter(Ipv6Addr::is_unicast_link_local)?;
+            let [_, _, _, _, _, _, _, _, a, b, c, 0xff, 0xfe, d, e, f] = address.octets() else {
+                return None;
+            };
+            Some(ethernet::Address([a ^ 0x02, b, c, d, e, f]))
+        })
     }
 }
 

@@ -45,12 +45,8 @@ impl Clients {
             return Some(*mac);
         }
         let one = |mac: &Mac| !mac.is_group() && *mac != Mac::default();
-        let relayed = || {
-            let by_agent = message.relays.iter().rev().find_map(|r| r.client_link_layer.as_ref()?.mac);
-            by_agent.map(|mac| Mac(mac.0)).or_else(|| interface_identifier(message))
-        };
         let by_frame = match message.is_relayed() {
-            true => relayed(),
+            true => message.client_mac().map(|mac| Mac(mac.0)),
             false if sent => Some(from.source),
             false => to,
         };
@@ -213,13 +209,6 @@ fn leased(message: &Message<'_>) -> impl Iterator<Item = (IpAddr, Option<u8>, u3
 fn network(prefix: Ipv6Addr, length: u8) -> IpAddr {
     let behind = u128::MAX.checked_shr(length.into()).unwrap_or(0);
     Ipv6Addr::from_bits(prefix.to_bits() & !behind).into()
-}
-
-/// The MAC address in a client's link-local address (RFC 4291, appendix A), as its relay agent saw it.
-fn interface_identifier(message: &Message<'_>) -> Option<Mac> {
-    let address = message.client_address().filter(Ipv6Addr::is_unicast_link_local)?;
-    let [_, _, _, _, _, _, _, _, a, b, c, 0xff, 0xfe, d, e, f] = address.octets() else { return None };
-    Some(Mac([a ^ 0x02, b, c, d, e, f]))
 }
 
 fn names(message: &Message<'_>) -> Names {

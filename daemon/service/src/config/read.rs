@@ -9,6 +9,8 @@ use super::Headgate;
 
 /// Largest configuration file that is read, in octets.
 pub const MAX_FILE_BYTES: u64 = 1 << 20;
+/// Largest list of addresses that is read, in octets.
+pub const MAX_LIST_BYTES: u64 = 8 << 20;
 /// Most drop-ins that are read.
 pub const MAX_DROP_INS: usize = 64;
 
@@ -106,9 +108,26 @@ pub fn read_with_drop_ins(path: &Path) -> Result<Vec<(PathBuf, String)>, ConfigE
 /// # Errors
 /// When it cannot be read, or is larger than [`MAX_FILE_BYTES`].
 pub fn read_file(file: &Path) -> Result<String, ConfigError> {
+    read_at_most(file, MAX_FILE_BYTES)
+}
+
+/// The name and the text of a list that the configuration file `path` names: it lies beside that.
+///
+/// # Errors
+/// Why it cannot be read, for a message that names it: it is no file, or is larger than [`MAX_LIST_BYTES`].
+pub fn read_list(path: &Path, name: &str) -> Result<(String, String), String> {
+    let file = path.with_file_name(name);
+    match read_at_most(&file, MAX_LIST_BYTES) {
+        Ok(text) => Ok((file.display().to_string(), text)),
+        Err(ConfigError::Read { source, .. }) => Err(format!("{}: {source}", file.display())),
+        Err(error) => Err(error.to_string()),
+    }
+}
+
+fn read_at_most(file: &Path, limit: u64) -> Result<String, ConfigError> {
     let read = |source| ConfigError::Read { file: file.to_path_buf(), source };
-    if std::fs::metadata(file).map_err(read)?.len() > MAX_FILE_BYTES {
-        return Err(ConfigError::TooLarge { file: file.to_path_buf(), limit: MAX_FILE_BYTES });
+    if std::fs::metadata(file).map_err(read)?.len() > limit {
+        return Err(ConfigError::TooLarge { file: file.to_path_buf(), limit });
     }
     std::fs::read_to_string(file).map_err(read)
 }

@@ -134,6 +134,29 @@ fn rules_that_do_not_parse_stop_a_start_but_not_a_running_store() {
 }
 
 #[test]
+fn opt_out_lists_are_read_again_with_the_rules() {
+    let site = Site::new("");
+    std::fs::write(site.path("rules.toml"), "[exclude]\nopt_out_lists = [\"opt-out.txt\"]\n").unwrap();
+    let (status, text) = site.run("run");
+    assert_eq!(status.code(), Some(78), "{text}");
+    assert!(text.contains("rules.toml:2:18: the opt-out list \"opt-out.txt\" cannot be read"), "{text}");
+    std::fs::write(site.path("opt-out.txt"), "# nobody\n").unwrap();
+    let running = site.start();
+    let rules = running.status()["rules"].clone();
+    std::fs::write(site.path("opt-out.txt"), "somebody\n").unwrap();
+    running.signal(rustix::process::Signal::HUP);
+    let status = running.until(|s| !s["rules_refused"].is_null());
+    assert!(status["rules_refused"].as_str().unwrap().contains("opt-out.txt:1:1: this is not"), "{status}");
+    std::fs::write(site.path("opt-out.txt"), "00:10:20:00:00:01\n").unwrap();
+    running.signal(rustix::process::Signal::HUP);
+    assert_ne!(running.until(|s| s["rules_refused"].is_null())["rules"], rules);
+    assert_eq!(running.sensor(1).hand_over(vec![device(1), device(2)]), Some(2));
+    let status = running.status();
+    assert_eq!(status["records"]["device"], 1, "{status}");
+    assert_eq!(status["not_collected"][0]["reason"], "opted-out", "{status}");
+}
+
+#[test]
 fn the_epoch_lives_as_long_as_the_database() {
     let site = Site::new("");
     let first = site.start().status()["epoch"].as_u64().unwrap();
