@@ -15,6 +15,7 @@ pub(crate) fn check(config_file: &Path, as_json: bool) -> Result<(), CliError> {
     let rules = read_rules(config_file)?;
     let digest: String = rules.digest().iter().map(|octet| format!("{octet:02x}")).collect();
     let instructions = rules.filter().instructions().len();
+    let profile = rules.release().profile().name();
     let opted_out = rules.collect().exclusions().opted_out();
     let fingerprints = rules.fingerprints().len();
     let depth = rules.collect().depth();
@@ -30,13 +31,14 @@ pub(crate) fn check(config_file: &Path, as_json: bool) -> Result<(), CliError> {
         return show::json(&json!({
             "digest": digest,
             "filter_instructions": instructions,
+            "profile": profile,
             "opted_out": opted_out,
             "fingerprints": fingerprints,
             "whole_beyond_default": whole,
         }));
     }
     show::line(&format!(
-        "{} and the rules beside it are good.\nThe kernel filter has {instructions} instructions; the rules' digest is {digest}.\n{opted_out} stations have opted out.\nThere are {fingerprints} fingerprints of DHCP clients.\nBeyond the default the kernel hands over whole: {}.",
+        "{} and the rules beside it are good.\nThe kernel filter has {instructions} instructions; the rules' digest is {digest}.\nThe profile of what leaves is {profile}. {opted_out} stations have opted out.\nThere are {fingerprints} fingerprints of DHCP clients.\nBeyond the default the kernel hands over whole: {}.",
         config_file.display(),
         if whole.is_empty() { "nothing".to_owned() } else { whole.join(", ") },
     ))

@@ -5,7 +5,7 @@
 use clap::ValueEnum;
 use headgate_record::{Field, Kind, Treatment};
 use headgate_rules::{
-    MAX_EXCLUSIONS, MAX_OPT_OUT_LISTS, MAX_OPT_OUTS, OPT_OUT_LIST_PATTERN, Rules, exclusion_keys,
+    MAX_EXCLUSIONS, MAX_OPT_OUT_LISTS, MAX_OPT_OUTS, OPT_OUT_LIST_PATTERN, Profile, Rules, exclusion_keys,
 };
 use headgate_sensor::SensorError;
 use headgate_service::config::{Described, Headgate, Key, Shape};
@@ -74,6 +74,14 @@ fn rules() -> Result<Value, CliError> {
     let exclusions = exclusions.into_iter().chain([("opt_out_lists", opt_outs)]);
     let collect = gate("kept on this appliance", defaults.collect().lengths(), |f| f.definition().collect);
     let mut release = gate("leave the site", defaults.release().lengths(), |f| f.definition().release);
+    release.push((
+        "profile",
+        described(
+            json!({ "enum": Profile::ALL.map(Profile::name) }),
+            "What leaves where nothing else is said here; the defaults that are shown are those of pseudonymous.",
+            Some(Profile::default().name().into()),
+        ),
+    ));
     release.push((
         "randomised_macs",
         described(
@@ -247,6 +255,8 @@ mod tests {
             (File::Rules, "[exclude]\nopt_out_lists = [\"../x\"]"),
             (File::Rules, "[collect]\nkinds = [\"devices\"]"),
             (File::Rules, "[collect]\nrandomised_macs = true"),
+            (File::Rules, "[collect]\nprofile = \"aggregates\""),
+            (File::Rules, "[release]\nprofile = \"anonymous\""),
             (File::Rules, "[release]\nipv4_prefix = 33"),
             (File::Rules, "[collect.device]\nhost = \"drop\""),
             (File::Rules, "[release.flow]\npackets = \"truncate\""),
@@ -270,6 +280,7 @@ mod tests {
             (File::Rules, "[exclude]\nprotocols = [\"tcp/22\", \"udp\", \"ip/47\", \"icmpv6\"]"),
             (File::Rules, "[exclude]\nopt_out_lists = [\"opt-out.txt\", \"besucher 2026\"]"),
             (File::Rules, "[release]\nrandomised_macs = true"),
+            (File::Rules, "[release]\nprofile = \"identified\""),
         ] {
             assert_eq!(accepted(file, text), (true, true), "{text}");
         }

@@ -18,6 +18,7 @@ use crate::exclude::{Exclusion, Exclusions, MAX_EXCLUSIONS, text};
 use crate::filter::{Keep, Program, compile};
 use crate::fingerprint::Fingerprints;
 use crate::places::{GatePlaces, Origin, Place, Places};
+use crate::profile::Profile;
 use crate::release::ReleaseGate;
 use crate::treat::{PrefixLengths, Treatments};
 
@@ -138,7 +139,8 @@ struct GateTable {
     kinds: Option<Spanned<Vec<Spanned<String>>>>,
     ipv4_prefix: Option<Spanned<u8>>,
     ipv6_prefix: Option<Spanned<u8>>,
-    /// At the release gate only.
+    /// These two at the release gate only.
+    profile: Option<Spanned<String>>,
     randomised_macs: Option<Spanned<bool>>,
     device: FieldTable,
     neighbor: FieldTable,
@@ -202,6 +204,7 @@ struct Draft<'a> {
     places: [Vec<Place>; Exclusion::ALL.len()],
     collect: GateDraft<'a>,
     release: GateDraft<'a>,
+    profile: Profile,
     randomised_macs: (bool, Option<Place>),
 }
 
@@ -231,6 +234,13 @@ impl<'a> Draft<'a> {
         if let Some(said) = &collect.randomised_macs {
             return Err(source.error(said, "randomised_macs belongs under [release]".into()));
         }
+        if let Some(said) = &collect.profile {
+            return Err(source.error(said, "profile belongs under [release]".into()));
+        }
+        if let Some(said) = &release.profile {
+            self.profile = profile(source, said)?;
+            self.release.places.profile = Some(source.place(said));
+        }
         if let Some(released) = &release.randomised_macs {
             self.randomised_macs = (*released.get_ref(), Some(source.place(released)));
         }
@@ -244,10 +254,11 @@ impl<'a> Draft<'a> {
         let collected = Treatments::new(|f| {
             self.collect.fields.get(&f).map_or(f.definition().collect, |said| said.treatment)
         });
-        // What a file asks of the release gate beyond the default must not be wider than what is
-        // collected; the default itself narrows with the collect gate.
+        // What a file asks of the release gate beyond its profile must not be wider than what is
+        // collected; the profile itself narrows with the collect gate.
+        let profile = self.profile;
         let asked =
-            |f: Field| self.release.fields.get(&f).filter(|said| said.treatment != f.definition().release);
+            |f: Field| self.release.fields.get(&f).filter(|said| said.treatment != profile.treatment(f));
         for field in Field::ALL {
             let collect = collected.of(*field);
             let Some(Said { treatment, source, at }) = asked(*field) else { continue };
@@ -262,7 +273,7 @@ impl<'a> Draft<'a> {
             }
         }
         let release = |f: Field| {
-            let (default, collect) = (f.definition().release, collected.of(f));
+            let (default, collect) = (profile.treatment(f), collected.of(f));
             match asked(f) {
                 Some(said) => (said.treatment, Ground::Release),
                 None if default.is_within(collect) => (default, Ground::Release),
@@ -291,7 +302,7 @@ impl<'a> Draft<'a> {
         };
         let kinds = self.collect.kinds.unwrap_or_else(|| Kind::ALL.to_vec());
         // What is not collected cannot leave.
-        let mut release_kinds = self.release.kinds.unwrap_or_else(|| Kind::ALL.to_vec());
+        let mut release_kinds = self.release.kinds.unwrap_or_else(|| profile.kinds().to_vec());
         release_kinds.retain(|k| kinds.contains(k));
         let collect_lengths =
             PrefixLengths { v4: self.collect.v4.unwrap_or(24), v6: self.collect.v6.unwrap_or(48) };
@@ -307,7 +318,13 @@ impl<'a> Draft<'a> {
         let rules = Rules {
             keep: Keep::new(&collect.exclusions, depth),
             collect,
-            release: ReleaseGate { kinds: release_kinds, treatments: released, lengths, randomised_macs },
+            release: ReleaseGate {
+                profile,
+                kinds: release_kinds,
+                treatments: released,
+                lengths,
+                randomised_macs,
+            },
             filter,
             fingerprints: Arc::new(Fingerprints::shipped()),
         };
@@ -390,6 +407,13 @@ fn extend<T, U: PartialEq>(
         places.push(source.place(&text));
     }
     Ok(())
+}
+
+fn profile(source: &Source<'_>, name: &Spanned<String>) -> Result<Profile, RuleError> {
+    Profile::ALL.into_iter().find(|profile| profile.name() == name.get_ref()).ok_or_else(|| {
+        let known = Profile::ALL.map(Profile::name).join(", ");
+        source.error(name, format!("{:?} is no profile; the profiles are {known}", name.get_ref()))
+    })
 }
 
 fn kind(source: &Source<'_>, name: &Spanned<String>) -> Result<Kind, RuleError> {

@@ -39,6 +39,8 @@ pub enum Origin {
     Said(Place),
     /// No file says it of the release gate, and its default is narrowed to what is collected, which a file says.
     Collected(Place),
+    /// No file says it of the release gate but by the name of a profile.
+    Profile(Place),
 }
 
 /// Where the entries and settings of [`crate::Rules`] were said.
@@ -55,6 +57,8 @@ pub struct Places {
 /// Where a gate was told what to do.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct GatePlaces {
+    /// At the release gate only.
+    pub profile: Option<Place>,
     pub kinds: Option<Place>,
     /// Length of the networks of IPv4, then of IPv6.
     pub lengths: [Option<Place>; 2],
@@ -90,13 +94,15 @@ impl Places {
     /// What the treatment of a field comes from.
     #[must_use]
     pub fn field(&self, gate: Gate, field: Field) -> Origin {
-        self.gate(gate).fields.get(&field).cloned().unwrap_or_default()
+        let gate = self.gate(gate);
+        gate.fields.get(&field).cloned().unwrap_or_else(|| gate.otherwise())
     }
 
     /// What the kinds of record that pass come from.
     #[must_use]
     pub fn kinds(&self, gate: Gate) -> Origin {
-        said(&self.gate(gate).kinds)
+        let gate = self.gate(gate);
+        gate.kinds.clone().map_or_else(|| gate.otherwise(), Origin::Said)
     }
 
     /// What the lengths of networks come from: of IPv4, then of IPv6.
@@ -119,6 +125,13 @@ impl Places {
     }
 }
 
+impl GatePlaces {
+    /// What is in force where no file says it.
+    fn otherwise(&self) -> Origin {
+        self.profile.clone().map_or(Origin::Default, Origin::Profile)
+    }
+}
+
 fn said(place: &Option<Place>) -> Origin {
     place.clone().map_or(Origin::Default, Origin::Said)
 }
@@ -135,6 +148,7 @@ impl fmt::Display for Origin {
             Origin::Default => f.write_str("default"),
             Origin::Said(place) => place.fmt(f),
             Origin::Collected(place) => write!(f, "as it is collected, {place}"),
+            Origin::Profile(place) => write!(f, "profile, {place}"),
         }
     }
 }

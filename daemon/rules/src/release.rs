@@ -2,11 +2,13 @@
 
 use headgate_record::{Field, Kind, Mac, Record, Treatment, Value};
 
+use crate::profile::Profile;
 use crate::treat::{PrefixLengths, Pseudonymise, Purpose, Treatments, build};
 
 /// What may leave.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ReleaseGate {
+    pub(crate) profile: Profile,
     pub(crate) kinds: Vec<Kind>,
     pub(crate) treatments: Treatments,
     pub(crate) lengths: PrefixLengths,
@@ -56,6 +58,12 @@ impl ReleaseGate {
     #[must_use]
     pub fn treats(&self, field: Field, record: &Record) -> Treatment {
         self.treatments.of_record(field, record)
+    }
+
+    /// The profile that the rules begin with.
+    #[must_use]
+    pub fn profile(&self) -> Profile {
+        self.profile
     }
 
     /// Whether records of devices with a randomised (locally administered) MAC address may leave.

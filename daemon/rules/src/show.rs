@@ -58,6 +58,9 @@ impl Rules {
         for (name, kinds, treatments, lengths) in gates {
             let _ = writeln!(text, "\n[{name}]\nkinds = {}", list(kinds, |k| k.name().to_owned()));
             let _ = writeln!(text, "ipv4_prefix = {}\nipv6_prefix = {}", lengths.v4, lengths.v6);
+            if name == "release" && shown {
+                let _ = writeln!(text, "profile = \"{}\"", self.release.profile.name());
+            }
             if name == "release" {
                 let _ = writeln!(text, "randomised_macs = {}", self.release.randomised_macs);
             }
