@@ -274,7 +274,7 @@ mod tests {
             (File::Rules, "[exclude]\nvlans = [20, \"20\", \"100-199\", \" 3 - 4 \"]"),
             (
                 File::Rules,
-                "[exclude]\nmacs = [\"00-1B-21\", \"00:1b:21:00:00:01\", \"locally-administered\"]",
+                "[exclude]\nmacs = [\"00-1B-21\", \"00:1b:21:00:00:01\", \"locally-administered\", \"group\"]",
             ),
             (File::Rules, "[exclude]\nprefixes = [\"192.0.2.0/24\", \"2001:db8::/48\", \"::ffff:1.2.3.4\"]"),
             (File::Rules, "[exclude]\nprotocols = [\"tcp/22\", \"udp\", \"ip/47\", \"icmpv6\"]"),

@@ -43,6 +43,7 @@ pub(crate) enum MacSet {
     Exact(Mac),
     Oui([u8; 3]),
     LocallyAdministered,
+    Group,
 }
 
 /// A protocol, or one port of it at either end.
@@ -221,6 +222,7 @@ impl Exclusions {
             MacSet::Exact(one) => *one == mac,
             MacSet::Oui(oui) => mac.0.starts_with(oui),
             MacSet::LocallyAdministered => mac.is_locally_administered() && !mac.is_group(),
+            MacSet::Group => mac.is_group(),
         })
     }
 

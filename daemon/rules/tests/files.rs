@@ -47,7 +47,7 @@ fn what_is_shown_is_the_same_rules_again() {
         [exclude]
         interfaces = ["eth9"]
         vlans = [20, "100-199"]
-        macs = ["00:1b:21:00:00:01", "00-1b-22", "locally-administered"]
+        macs = ["00:1b:21:00:00:01", "00-1b-22", "locally-administered", "group"]
         prefixes = ["192.0.2.0/24", "2001:db8::/48", "198.51.100.7"]
         protocols = ["arp", "tcp/22", "udp", "ip/47", "icmpv6"]
         [collect]

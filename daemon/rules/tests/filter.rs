@@ -169,7 +169,7 @@ fn any_exclusions() -> impl Strategy<Value = String> {
         |all: &'static [&'static str]| prop::sample::subsequence(all, 0..=2).prop_map(|v| v.join(", "));
     (
         pick(&["20", "\"100-199\"", "4094"]),
-        pick(&["\"00:1b:21:00:00:02\"", "\"00:1c:73\"", "\"locally-administered\""]),
+        pick(&["\"00:1b:21:00:00:02\"", "\"00:1c:73\"", "\"locally-administered\"", "\"group\""]),
         pick(&["\"10.0.1.0/24\"", "\"10.0.2.1\"", "\"2001:db8:3::/48\"", "\"2001:db8:1::1\""]),
         pick(&["\"icmp\"", "\"icmpv6\"", "\"tcp\"", "\"tcp/22\"", "\"udp/53\"", "\"ip/47\""]),
     )

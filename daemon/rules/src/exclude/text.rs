@@ -37,8 +37,8 @@ pub fn exclusion_keys() -> [ExclusionKey; 5] {
         key("vlans", "VLANs: 20, or a range such as \"100-199\"", r"^\s*[+]?[0-9]+\s*(-\s*[+]?[0-9]+\s*)?$"),
         key(
             "macs",
-            "Stations: \"00:1b:21:00:00:01\", the OUI \"00:1b:21\", or \"locally-administered\" (randomised addresses)",
-            "^(locally-administered|[0-9A-Fa-f+]{2}([:-][0-9A-Fa-f+]{2}){2}(([:-][0-9A-Fa-f+]{2}){3})?)$",
+            "MAC addresses at either end: \"00:1b:21:00:00:01\", the OUI \"00:1b:21\", \"locally-administered\" (randomised addresses), or \"group\" (multicast and broadcast)",
+            "^(locally-administered|group|[0-9A-Fa-f+]{2}([:-][0-9A-Fa-f+]{2}){2}(([:-][0-9A-Fa-f+]{2}){3})?)$",
         ),
         key(
             "prefixes",
@@ -74,8 +74,10 @@ pub(crate) fn vlans(text: &VlanText) -> Result<(u16, u16), String> {
 }
 
 pub(crate) fn mac(text: &str) -> Result<MacSet, String> {
-    if text == "locally-administered" {
-        return Ok(MacSet::LocallyAdministered);
+    match text {
+        "locally-administered" => return Ok(MacSet::LocallyAdministered),
+        "group" => return Ok(MacSet::Group),
+        _ => {}
     }
     let octets: Option<Vec<u8>> = text
         .split([':', '-'])
@@ -85,7 +87,7 @@ pub(crate) fn mac(text: &str) -> Result<MacSet, String> {
         Some(&[a, b, c]) => Ok(MacSet::Oui([a, b, c])),
         Some(&[a, b, c, d, e, f]) => Ok(MacSet::Exact(Mac([a, b, c, d, e, f]))),
         _ => Err(format!(
-            "{text:?} is not a set of MAC addresses: write 00:1b:21:00:00:01, the OUI 00:1b:21, or locally-administered"
+            "{text:?} is not a set of MAC addresses: write 00:1b:21:00:00:01, the OUI 00:1b:21, locally-administered or group"
         )),
     }
 }
@@ -137,6 +139,7 @@ pub(crate) fn show_mac(set: &MacSet) -> String {
         MacSet::Exact(mac) => mac.to_string(),
         MacSet::Oui([a, b, c]) => format!("{a:02x}:{b:02x}:{c:02x}"),
         MacSet::LocallyAdministered => "locally-administered".into(),
+        MacSet::Group => "group".into(),
     }
 }
 

@@ -143,6 +143,9 @@ impl Compiler<'_> {
                     MacSet::LocallyAdministered => {
                         a.op(op::LD_B_ABS, at).op(op::AND_K, 0x03).when(op::JEQ_K, 0x02, self.excluded.mac);
                     }
+                    MacSet::Group => {
+                        a.op(op::LD_B_ABS, at).when(op::JSET_K, 0x01, self.excluded.mac);
+                    }
                 }
                 a.place(next);
             }
