@@ -131,6 +131,17 @@ fn write_text(out: &mut impl io::Write, frame: &Explanation<'_>) -> Result<(), C
         }
         None => text.push_str("  No rule excludes it.\n"),
     }
+    if let Some(limit) = &frame.headers_only {
+        let _ = writeln!(
+            text,
+            "  No more than its headers is read, by {} {:?} ({}): it matches {}. Decided in {}.",
+            limit.by,
+            limit.entry.as_deref().unwrap_or_default(),
+            limit.at.as_deref().unwrap_or_default(),
+            limit.part.unwrap_or_default(),
+            limit.decided_in
+        );
+    }
     let _ = match (frame.handed_over, frame.excluded.as_ref().map(|e| e.decided_in)) {
         (_, Some("nobody")) => Ok(()),
         (Some(octets), Some("the kernel")) => writeln!(

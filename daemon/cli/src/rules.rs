@@ -38,7 +38,7 @@ pub(crate) fn check(config_file: &Path, as_json: bool) -> Result<(), CliError> {
         }));
     }
     show::line(&format!(
-        "{} and the rules beside it are good.\nThe kernel filter has {instructions} instructions; the rules' digest is {digest}.\nThe profile of what leaves is {profile}. {opted_out} stations have opted out.\nThere are {fingerprints} fingerprints of DHCP clients.\nBeyond the default the kernel hands over whole: {}.",
+        "{} and the rules beside it are good.\nThe kernel filter has {instructions} instructions; the rules' digest is {digest}.\nThe profile of what leaves is {profile}. Stations that have opted out: {opted_out}.\nThere are {fingerprints} fingerprints of DHCP clients.\nBeyond the default the kernel hands over whole: {}.",
         config_file.display(),
         if whole.is_empty() { "nothing".to_owned() } else { whole.join(", ") },
     ))

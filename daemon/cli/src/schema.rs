@@ -54,15 +54,6 @@ fn of_key(key: &Key) -> Value {
 
 fn rules() -> Result<Value, CliError> {
     let defaults = Rules::parse(&[]).map_err(SensorError::from)?;
-    let exclusions = exclusion_keys().map(|key| {
-        let text = json!({ "type": "string", "pattern": key.pattern });
-        let entry = match key.name {
-            "vlans" => json!({ "anyOf": [{ "type": "integer", "minimum": 0, "maximum": 4094 }, text] }),
-            _ => text,
-        };
-        let meaning = format!("{}. At most {MAX_EXCLUSIONS}, with those of all drop-ins.", key.meaning);
-        (key.name, described(json!({ "type": "array", "items": entry }), &meaning, Some(json!([]))))
-    });
     let opt_outs = described(
         json!({ "type": "array", "items": { "type": "string", "pattern": OPT_OUT_LIST_PATTERN } }),
         &format!(
@@ -71,7 +62,7 @@ fn rules() -> Result<Value, CliError> {
         ),
         Some(json!([])),
     );
-    let exclusions = exclusions.into_iter().chain([("opt_out_lists", opt_outs)]);
+    let exclusions = choice().into_iter().chain([("opt_out_lists", opt_outs)]);
     let collect = gate("kept on this appliance", defaults.collect().lengths(), |f| f.definition().collect);
     let mut release = gate("leave the site", defaults.release().lengths(), |f| f.definition().release);
     release.push((
@@ -92,11 +83,29 @@ fn rules() -> Result<Value, CliError> {
     ));
     let tables = [
         ("exclude", table(exclusions), "Frames that are never looked at, only counted."),
+        (
+            "headers_only",
+            table(choice()),
+            "Frames of which no more than headers is read: what ARP, LLDP, DHCP and the like say in them is not used.",
+        ),
         ("collect", table(collect), "What of a record is kept in the encrypted buffer on this appliance."),
         ("release", table(release), "What of a kept record may leave; never wider than what is collected."),
     ];
     let tables = tables.map(|(name, table, meaning)| (name, described(table, meaning, None)));
     Ok(document("rules.toml of Headgate: what may be collected on a site and leave it", table(tables)))
+}
+
+/// The keys that choose frames.
+fn choice() -> [(&'static str, Value); 5] {
+    exclusion_keys().map(|key| {
+        let text = json!({ "type": "string", "pattern": key.pattern });
+        let entry = match key.name {
+            "vlans" => json!({ "anyOf": [{ "type": "integer", "minimum": 0, "maximum": 4094 }, text] }),
+            _ => text,
+        };
+        let meaning = format!("{}. At most {MAX_EXCLUSIONS}, with those of all drop-ins.", key.meaning);
+        (key.name, described(json!({ "type": "array", "items": entry }), &meaning, Some(json!([]))))
+    })
 }
 
 fn gate(what: &str, [v4, v6]: [u8; 2], default: impl Fn(Field) -> Treatment) -> Vec<(&'static str, Value)> {
@@ -253,6 +262,8 @@ mod tests {
             (File::Rules, "[exclude]\nprotocols = [\"http\"]"),
             (File::Rules, "[exclude]\ninterfaces = [\"a/b\"]"),
             (File::Rules, "[exclude]\nopt_out_lists = [\"../x\"]"),
+            (File::Rules, "[headers_only]\nvlans = [5000]"),
+            (File::Rules, "[headers_only]\nopt_out_lists = [\"x\"]"),
             (File::Rules, "[collect]\nkinds = [\"devices\"]"),
             (File::Rules, "[collect]\nrandomised_macs = true"),
             (File::Rules, "[collect]\nprofile = \"aggregates\""),

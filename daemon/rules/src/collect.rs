@@ -11,6 +11,7 @@ use crate::treat::{PrefixLengths, Pseudonymise, Purpose, Treatments, build};
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CollectGate {
     pub(crate) exclusions: Exclusions,
+    pub(crate) headers_only: Exclusions,
     pub(crate) kinds: Vec<Kind>,
     pub(crate) treatments: Treatments,
     pub(crate) lengths: PrefixLengths,
@@ -21,6 +22,12 @@ impl CollectGate {
     #[must_use]
     pub fn exclusions(&self) -> &Exclusions {
         &self.exclusions
+    }
+
+    /// Of which frames no more than headers is read: what control protocols say in them is not used.
+    #[must_use]
+    pub fn headers_only(&self) -> &Exclusions {
+        &self.headers_only
     }
 
     /// Whether records of a kind are collected.

@@ -91,7 +91,7 @@ pub(crate) enum Entry {
     OptOut(Line),
 }
 
-/// Which frames are excluded. A frame that several exclusions match is counted under the first of:
+/// A choice of frames: those that are excluded, or those of which no more than headers is read. A frame that several exclusions match is counted under the first of:
 /// interface, VLAN, MAC address, protocol above Ethernet, prefix, IP protocol or port, opt-out list.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Exclusions {
@@ -420,4 +420,4 @@ impl Exclusion {
     }
 }
 
-const ENDS: &str = "the source or destination address of the frame";
+pub(crate) const ENDS: &str = "the source or destination address of the frame";

@@ -14,10 +14,11 @@ use toml::Spanned;
 use crate::collect::CollectGate;
 use crate::error::RuleError;
 use crate::exclude::opt_out::{self, MAX_OPT_OUT_LISTS, OptOuts};
-use crate::exclude::{Exclusion, Exclusions, MAX_EXCLUSIONS, text};
-use crate::filter::{Keep, Program, compile};
+use crate::exclude::{ENDS, Exclusion, Exclusions, MAX_EXCLUSIONS, Match, text};
+use crate::filter::{Keep, Program};
 use crate::fingerprint::Fingerprints;
-use crate::places::{GatePlaces, Origin, Place, Places};
+use crate::kernel::Kernel;
+use crate::places::{ChoicePlaces, GatePlaces, Origin, Place, Places};
 use crate::profile::Profile;
 use crate::release::ReleaseGate;
 use crate::treat::{PrefixLengths, Treatments};
@@ -30,8 +31,7 @@ pub type ReadList<'a> = dyn Fn(&str) -> Result<(String, String), String> + 'a;
 pub struct Rules {
     pub(crate) collect: CollectGate,
     pub(crate) release: ReleaseGate,
-    filter: Program,
-    keep: Keep,
+    pub(crate) kernel: Kernel,
     fingerprints: Arc<Fingerprints>,
 }
 
@@ -86,13 +86,25 @@ impl Rules {
     /// The kernel filter.
     #[must_use]
     pub fn filter(&self) -> &Program {
-        &self.filter
+        &self.kernel.program
     }
 
     /// The decision of [`Rules::filter`], made without running it.
     #[must_use]
     pub fn keep(&self) -> &Keep {
-        &self.keep
+        &self.kernel.keep
+    }
+
+    /// Whether the kernel, and not the collect gate alone, limits a frame to its headers because of what
+    /// [`CollectGate::headers_only`] found in it.
+    #[must_use]
+    pub fn limits_in_kernel(&self, found: &Match) -> bool {
+        self.kernel.limits
+            && match found.exclusion {
+                Exclusion::Vlan | Exclusion::Protocol => true,
+                Exclusion::Mac => found.part == ENDS,
+                Exclusion::Interface | Exclusion::Prefix => false,
+            }
     }
 
     /// How devices are told apart by their DHCP requests: the shipped set, unless it was replaced. It lets
@@ -115,6 +127,8 @@ struct File {
     #[serde(default)]
     exclude: ExcludeTable,
     #[serde(default)]
+    headers_only: ExcludeTable,
+    #[serde(default)]
     collect: GateTable,
     #[serde(default)]
     release: GateTable,
@@ -128,6 +142,7 @@ struct ExcludeTable {
     macs: Vec<Spanned<String>>,
     prefixes: Vec<Spanned<String>>,
     protocols: Vec<Spanned<String>>,
+    /// Under `[exclude]` only.
     opt_out_lists: Vec<Spanned<String>>,
 }
 
@@ -201,7 +216,8 @@ enum Ground {
 struct Draft<'a> {
     exclusions: Exclusions,
     opt_outs: OptOuts,
-    places: [Vec<Place>; Exclusion::ALL.len()],
+    headers_only: Exclusions,
+    places: [ChoicePlaces; 2],
     collect: GateDraft<'a>,
     release: GateDraft<'a>,
     profile: Profile,
@@ -210,14 +226,13 @@ struct Draft<'a> {
 
 impl<'a> Draft<'a> {
     fn add(&mut self, source: &Source<'a>, file: File, read: &ReadList<'_>) -> Result<(), RuleError> {
-        let File { exclude, collect, release } = file;
-        let into = &mut self.exclusions;
-        let [interfaces, vlans, macs, prefixes, protocols] = &mut self.places;
-        extend(source, (&mut into.interfaces, interfaces), exclude.interfaces, |t| text::interface(t))?;
-        extend(source, (&mut into.vlans, vlans), exclude.vlans, text::vlans)?;
-        extend(source, (&mut into.macs, macs), exclude.macs, |t| text::mac(t))?;
-        extend(source, (&mut into.prefixes, prefixes), exclude.prefixes, |t| text::prefix(t))?;
-        extend(source, (&mut into.protocols, protocols), exclude.protocols, |t| text::protocol(t))?;
+        let File { exclude, headers_only, collect, release } = file;
+        if let Some(said) = headers_only.opt_out_lists.first() {
+            return Err(source.error(said, "opt_out_lists belongs under [exclude]".into()));
+        }
+        let [excluded, limited] = &mut self.places;
+        choose(source, &exclude, (&mut self.exclusions, excluded))?;
+        choose(source, &headers_only, (&mut self.headers_only, limited))?;
         for said in exclude.opt_out_lists {
             let name = opt_out::name(said.get_ref()).map_err(|what| source.error(&said, what))?;
             if self.opt_outs.names().any(|known| known == name) {
@@ -293,8 +308,10 @@ impl<'a> Draft<'a> {
         }
         let (randomised_macs, at_randomised_macs) = self.randomised_macs;
         let opt_outs = Arc::new(self.opt_outs);
+        let [excluded, limited] = self.places;
         let places = Places {
-            exclusions: self.places,
+            exclusions: excluded,
+            headers_only: limited,
             opt_outs: opt_outs.clone(),
             collect: at_collect,
             release: at_release,
@@ -309,14 +326,14 @@ impl<'a> Draft<'a> {
         let lengths = PrefixLengths { v4: self.release.v4.unwrap_or(24), v6: self.release.v6.unwrap_or(48) };
         let collect = CollectGate {
             exclusions: Exclusions { opt_outs, ..self.exclusions },
+            headers_only: self.headers_only,
             kinds,
             treatments: collected,
             lengths: collect_lengths,
         };
-        let depth = collect.depth();
-        let filter = compile(&collect.exclusions, depth).map_err(|e| whole_file(e.to_string()))?;
+        let kernel = Kernel::new(&collect.exclusions, &collect.headers_only, collect.depth())
+            .map_err(|e| whole_file(e.to_string()))?;
         let rules = Rules {
-            keep: Keep::new(&collect.exclusions, depth),
             collect,
             release: ReleaseGate {
                 profile,
@@ -325,7 +342,7 @@ impl<'a> Draft<'a> {
                 lengths,
                 randomised_macs,
             },
-            filter,
+            kernel,
             fingerprints: Arc::new(Fingerprints::shipped()),
         };
         Ok((rules, places))
@@ -389,22 +406,36 @@ impl<'a> GateDraft<'a> {
     }
 }
 
+/// Adds what a file says of a choice of frames.
+fn choose(
+    source: &Source<'_>,
+    said: &ExcludeTable,
+    (into, places): (&mut Exclusions, &mut ChoicePlaces),
+) -> Result<(), RuleError> {
+    let [interfaces, vlans, macs, prefixes, protocols] = places;
+    extend(source, (&mut into.interfaces, interfaces), &said.interfaces, |t| text::interface(t))?;
+    extend(source, (&mut into.vlans, vlans), &said.vlans, text::vlans)?;
+    extend(source, (&mut into.macs, macs), &said.macs, |t| text::mac(t))?;
+    extend(source, (&mut into.prefixes, prefixes), &said.prefixes, |t| text::prefix(t))?;
+    extend(source, (&mut into.protocols, protocols), &said.protocols, |t| text::protocol(t))
+}
+
 fn extend<T, U: PartialEq>(
     source: &Source<'_>,
     (into, places): (&mut Vec<U>, &mut Vec<Place>),
-    texts: Vec<Spanned<T>>,
+    texts: &[Spanned<T>],
     read: impl Fn(&T) -> Result<U, String>,
 ) -> Result<(), RuleError> {
     for text in texts {
-        let value = read(text.get_ref()).map_err(|what| source.error(&text, what))?;
+        let value = read(text.get_ref()).map_err(|what| source.error(text, what))?;
         if into.contains(&value) {
             continue;
         }
         if into.len() >= MAX_EXCLUSIONS {
-            return Err(source.error(&text, format!("there can be {MAX_EXCLUSIONS} exclusions of one sort")));
+            return Err(source.error(text, format!("there can be {MAX_EXCLUSIONS} entries of one sort")));
         }
         into.push(value);
-        places.push(source.place(&text));
+        places.push(source.place(text));
     }
     Ok(())
 }

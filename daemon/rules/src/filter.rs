@@ -20,7 +20,7 @@ mod keep;
 mod program;
 mod reason;
 
-pub use compile::{TooLarge, compile};
+pub use compile::{TooLarge, compile, compile_limited};
 pub use depth::Depth;
 pub use keep::Keep;
 pub use program::{Instruction, MAX_INSTRUCTIONS, Program, VlanTag};

@@ -20,6 +20,7 @@ mod exclude;
 mod file;
 pub mod filter;
 pub mod fingerprint;
+mod kernel;
 mod places;
 mod profile;
 mod release;

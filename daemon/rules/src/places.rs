@@ -46,13 +46,16 @@ pub enum Origin {
 /// Where the entries and settings of [`crate::Rules`] were said.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Places {
-    /// By sort, in the order of [`Exclusion::ALL`], then by entry.
-    pub(crate) exclusions: [Vec<Place>; Exclusion::ALL.len()],
+    pub(crate) exclusions: ChoicePlaces,
+    pub(crate) headers_only: ChoicePlaces,
     pub(crate) opt_outs: Arc<OptOuts>,
     pub(crate) collect: GatePlaces,
     pub(crate) release: GatePlaces,
     pub(crate) randomised_macs: Option<Place>,
 }
+
+/// Where the entries of a choice of frames stand: by sort, in the order of [`Exclusion::ALL`], then by entry.
+pub(crate) type ChoicePlaces = [Vec<Place>; Exclusion::ALL.len()];
 
 /// Where a gate was told what to do.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -83,11 +86,17 @@ impl Places {
     #[must_use]
     pub fn exclusion(&self, found: &Match) -> Option<Place> {
         match found.entry {
-            Entry::Rule(at) => {
-                let sort = Exclusion::ALL.iter().position(|e| *e == found.exclusion)?;
-                self.exclusions.get(sort)?.get(at).cloned()
-            }
+            Entry::Rule(at) => chosen(&self.exclusions, found, at),
             Entry::OptOut(line) => self.opt_outs.place(line),
+        }
+    }
+
+    /// Where the entry stands that limits a frame to its headers.
+    #[must_use]
+    pub fn headers_only(&self, found: &Match) -> Option<Place> {
+        match found.entry {
+            Entry::Rule(at) => chosen(&self.headers_only, found, at),
+            Entry::OptOut(_) => None,
         }
     }
 
@@ -130,6 +139,11 @@ impl GatePlaces {
     fn otherwise(&self) -> Origin {
         self.profile.clone().map_or(Origin::Default, Origin::Profile)
     }
+}
+
+fn chosen(places: &ChoicePlaces, found: &Match, at: usize) -> Option<Place> {
+    let sort = Exclusion::ALL.iter().position(|e| *e == found.exclusion)?;
+    places.get(sort)?.get(at).cloned()
 }
 
 fn said(place: &Option<Place>) -> Origin {

@@ -5,7 +5,7 @@ use std::fmt::Write;
 use headgate_record::Kind;
 use sha2::{Digest, Sha256};
 
-use crate::exclude::text;
+use crate::exclude::{Exclusions, text};
 use crate::file::Rules;
 
 impl Rules {
@@ -31,26 +31,33 @@ impl Rules {
         // Writing to a string cannot fail.
         let _ = writeln!(text, "[exclude]");
         if shown {
-            let _ = writeln!(
-                text,
-                "# Interfaces are not opened; the other exclusions are decided in the kernel."
-            );
+            let left = match self.kernel.left[..] {
+                [] => String::new(),
+                _ => format!(" but for {}, for which its program has no room", self.kernel.left.join(", ")),
+            };
+            let _ =
+                writeln!(text, "# Interfaces are not opened. The others are decided in the kernel{left}.");
         }
-        let _ = writeln!(text, "interfaces = {}", list(&exclusions.interfaces, Clone::clone));
-        let _ = writeln!(text, "vlans = {}", list(&exclusions.vlans, text::show_vlans));
-        let _ = writeln!(text, "macs = {}", list(&exclusions.macs, text::show_mac));
-        let _ = writeln!(text, "prefixes = {}", list(&exclusions.prefixes, text::show_prefix));
-        let _ = writeln!(text, "protocols = {}", list(&exclusions.protocols, text::show_protocol));
+        choice(&mut text, exclusions);
         if shown {
             let opt_outs = &exclusions.opt_outs;
             let names: Vec<&str> = opt_outs.names().collect();
             let stations = opt_outs.len();
             let _ = writeln!(
                 text,
-                "# {stations} stations, looked up in the collect gate: the kernel takes no such list."
+                "# Stations in these lists: {stations}. They are looked up in the collect gate: the kernel takes no such list."
             );
             let _ = writeln!(text, "opt_out_lists = {}", list(&names, |name| (*name).to_owned()));
         }
+        let _ = writeln!(text, "\n[headers_only]");
+        if shown {
+            let by = match self.kernel.limits {
+                true => "VLANs, MAC addresses and protocols are decided in the kernel, the others",
+                false => "There is no room in the kernel's program. All are decided",
+            };
+            let _ = writeln!(text, "# {by} in the collect gate.");
+        }
+        choice(&mut text, self.collect.headers_only());
         let gates = [
             ("collect", &self.collect.kinds, &self.collect.treatments, self.collect.lengths),
             ("release", &self.release.kinds, &self.release.treatments, self.release.lengths),
@@ -73,6 +80,15 @@ impl Rules {
         }
         text
     }
+}
+
+fn choice(text: &mut String, frames: &Exclusions) {
+    // Writing to a string cannot fail.
+    let _ = writeln!(text, "interfaces = {}", list(&frames.interfaces, Clone::clone));
+    let _ = writeln!(text, "vlans = {}", list(&frames.vlans, text::show_vlans));
+    let _ = writeln!(text, "macs = {}", list(&frames.macs, text::show_mac));
+    let _ = writeln!(text, "prefixes = {}", list(&frames.prefixes, text::show_prefix));
+    let _ = writeln!(text, "protocols = {}", list(&frames.protocols, text::show_protocol));
 }
 
 fn list<T>(items: &[T], show: impl Fn(&T) -> String) -> String {

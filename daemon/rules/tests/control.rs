@@ -309,6 +309,54 @@ proptest! {
     }
 }
 
+/// Octets of the headers of a control frame without tags.
+fn headers(control: &Control) -> usize {
+    match control.what {
+        "BPDU" => 14 + 3,
+        "PVST+" | "CDP" | "EDP" | "FDP" | "SONMP" => 14 + 8,
+        what if what.starts_with("EAP") => 14,
+        "IGMPv3 report" | "IGMPv2 leave" => 14 + 24 + 8,
+        "neighbour solicitation" | "router advertisement" | "redirect" => 14 + 40 + 8,
+        "MLDv2 report" | "MLDv1 query" => 14 + 48 + 8,
+        "DHCPv4" | "Access-Request" | "Disconnect-Request" => 14 + 20 + 8,
+        "DHCPv6" | "DHCPv6 relayed" | "Access-Accept" => 14 + 40 + 8,
+        _ => control.kept.len(),
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(2_000))]
+
+    /// The program keeps the headers of what the rules choose, and of everything else what it keeps without rules.
+    #[test]
+    fn no_more_than_headers_is_kept_of_what_is_chosen(
+        control in select(all()),
+        tags in prop::collection::vec(select(vec![10u16, 20]), 0..=5),
+        words in subsequence([AT_ETHERNET, ABOVE_IP].concat(), 0..4),
+        (by_vlan, by_mac) in any::<(bool, bool)>(),
+    ) {
+        let text = format!(
+            "[headers_only]\nvlans = {}\nmacs = {}\nprotocols = {words:?}\n",
+            if by_vlan { "[20]" } else { "[]" },
+            if by_mac { "[\"00:1b:21\"]" } else { "[]" },
+        );
+        let by_word = words.iter().any(|word| control.words.contains(word));
+        let is_chosen = by_word || by_mac || by_vlan && tags.contains(&20);
+        let rules = rules(&text);
+        let (inner, beside) = (tags.get(1..).unwrap_or_default(), tags.first().map(|vid| VlanTag(*vid)));
+        let frame = control.frame(inner);
+        let kept = rules.filter().run(&frame, beside);
+        let expected = if is_chosen { headers(&control) } else { control.kept.len() };
+        prop_assert_eq!(kept, expected + 4 * inner.len(), "{}", control.what);
+        prop_assert_eq!(rules.keep().octets(&frame, beside), kept, "{}", control.what);
+        let stripped = beside.map(|t| wire::vlan::Tag { tpid: 0x8100, tci: t.0 });
+        let packet = wire::parse(wire::Link::Ethernet, &frame, stripped, frame.len() as u32).unwrap();
+        let found = rules.collect().headers_only().find(&packet);
+        prop_assert_eq!(found.is_some(), is_chosen, "{}", control.what);
+        prop_assert!(found.is_none_or(|found| rules.limits_in_kernel(&found)), "{}", control.what);
+    }
+}
+
 fn octets(depth: Depth, frame: &[u8]) -> usize {
     compile(&Exclusions::default(), depth).unwrap().run(frame, None)
 }

@@ -50,6 +50,12 @@ fn what_is_shown_is_the_same_rules_again() {
         macs = ["00:1b:21:00:00:01", "00-1b-22", "locally-administered", "group"]
         prefixes = ["192.0.2.0/24", "2001:db8::/48", "198.51.100.7"]
         protocols = ["arp", "tcp/22", "udp", "ip/47", "icmpv6"]
+        [headers_only]
+        interfaces = ["eth2"]
+        vlans = ["30-39"]
+        macs = ["00:1b:23"]
+        prefixes = ["203.0.113.0/24"]
+        protocols = ["dhcp"]
         [collect]
         kinds = ["device", "flow", "counters"]
         [collect.device]
@@ -133,6 +139,8 @@ fn exclusions_that_make_no_sense_are_refused_at_their_column() {
         ("[exclude]\nprotocols = [\"tcp/0\"]", "2:14"),
         ("[exclude]\nprotocols = [\"http\"]", "2:14"),
         ("[exclude]\ninterfaces = [\"a/b\"]", "2:15"),
+        ("[headers_only]\nmacs = [\"00:1b\"]", "2:9"),
+        ("[headers_only]\nopt_out_lists = [\"x\"]", "2:18"),
         ("[release]\nipv4_prefix = 33", "2:15"),
         ("[collect]\nkinds = [\"devices\"]", "2:10"),
         ("[release]\nrandomised_macs = \"yes\"", "2:19"),
@@ -169,5 +177,5 @@ fn drop_ins_add_exclusions_and_replace_treatments() {
 fn more_than_the_kernel_takes_is_refused_not_cut() {
     let many: Vec<String> = (0..65).map(|n| format!("\"10.0.{n}.0/24\"")).collect();
     let error = refusal(&format!("[exclude]\nprefixes = [{}]", many.join(", ")));
-    assert!(error.contains("there can be 64 exclusions of one sort"), "{error}");
+    assert!(error.contains("there can be 64 entries of one sort"), "{error}");
 }

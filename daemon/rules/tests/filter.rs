@@ -301,6 +301,35 @@ fn the_whole_rule_language_fits_the_kernel() {
         list((0..64).map(|n| format!("tcp/{}", n + 1)).collect()),
     );
     assert!(rules(&text).filter().instructions().len() <= 4_096);
+    assert!(
+        rules(&text).show().contains("# Interfaces are not opened. The others are decided in the kernel.\n")
+    );
+}
+
+/// Everything that a file may say, in the longest way: what has no room is decided in the collect gate, and said.
+#[test]
+fn what_does_not_fit_the_kernel_is_left_to_the_collect_gate() {
+    let list = |items: Vec<String>| items.iter().map(|i| format!("\"{i}\"")).collect::<Vec<_>>().join(", ");
+    let choice = |name: &str| {
+        format!(
+            "[{name}]\nvlans = [{}]\nmacs = [{}]\nprefixes = [{}]\nprotocols = [{}]\n",
+            list((0..64).map(|n| format!("{}-{}", n * 3, n * 3 + 1)).collect()),
+            list((0..64).map(|n| format!("00:1b:21:00:01:{n:02x}")).collect()),
+            list((0..64).map(|n| format!("2001:db8:{n}::/128")).collect()),
+            list((0..64).map(|n| format!("udp/{}", n + 1)).collect()),
+        )
+    };
+    let rules = rules(&[choice("exclude"), choice("headers_only")].concat());
+    assert!(rules.filter().instructions().len() <= 4_096);
+    assert!(
+        rules
+            .show()
+            .contains("\n# There is no room in the kernel's program. All are decided in the collect gate.\n")
+    );
+    let (frame, _) = Shape { tags: vec![1], ..Shape::plain() }.build();
+    let packet = wire::parse(wire::Link::Ethernet, &frame, None, frame.len() as u32).unwrap();
+    let found = rules.collect().headers_only().find(&packet).unwrap();
+    assert!(found.exclusion == Exclusion::Vlan && !rules.limits_in_kernel(&found));
 }
 
 #[test]

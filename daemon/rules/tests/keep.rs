@@ -4,7 +4,7 @@
 
 use std::path::{Path, PathBuf};
 
-use headgate_rules::filter::{Depth, Keep, Program, VlanTag, compile};
+use headgate_rules::filter::{Depth, Keep, Program, VlanTag, compile, compile_limited};
 use headgate_rules::{Exclusions, Rules};
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -17,6 +17,10 @@ fn exclusions(text: &str) -> Exclusions {
 
 fn both(exclusions: &Exclusions, depth: Depth) -> (Program, Keep) {
     (compile(exclusions, depth).unwrap(), Keep::new(exclusions, depth))
+}
+
+fn both_limited(exclusions: &Exclusions, headers: &Exclusions, depth: Depth) -> (Program, Keep) {
+    (compile_limited(exclusions, headers, depth).unwrap(), Keep::limited(exclusions, headers, depth))
 }
 
 fn any_depth() -> impl Strategy<Value = Depth> {
@@ -251,6 +255,22 @@ proptest! {
 
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(4_000))]
+
+    /// What is kept of a frame of which only headers are to be kept is never more than otherwise, and never other
+    /// than the program says.
+    #[test]
+    fn both_keep_the_same_where_only_headers_are_kept(
+        (frame, tag) in any_frame(),
+        text in any_exclusions(),
+        headers in any_exclusions(),
+        depth in any_depth(),
+    ) {
+        let excluding = exclusions(&text);
+        let (program, keep) = both_limited(&excluding, &exclusions(&headers), depth);
+        let kept = keep.octets(&frame, tag);
+        prop_assert_eq!(kept, program.run(&frame, tag));
+        prop_assert!(kept <= compile(&excluding, depth).unwrap().run(&frame, tag));
+    }
 
     /// Most frames, which are decided without looking at rules: everything that makes them others.
     #[test]

@@ -159,7 +159,8 @@ fn what_is_shown_names_the_lists_and_not_the_stations() {
     let (rules, _) = read(RULES, "00:1b:21:00:00:07\n").unwrap();
     let shown = rules.show();
     assert!(
-        shown.contains("# 1 stations, looked up in the collect gate") && !shown.contains("00:07"),
+        shown.contains("# Stations in these lists: 1. They are looked up in the collect gate")
+            && !shown.contains("00:07"),
         "{shown}"
     );
     assert_eq!(read(&shown, "00:1b:21:00:00:07\n").unwrap().0, rules);

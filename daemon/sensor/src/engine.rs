@@ -43,6 +43,7 @@ struct Interface {
     name: String,
     number: InterfaceNumber,
     excluded: bool,
+    headers_only: bool,
     neighbors: Neighbors,
     /// The latest time of its frames.
     latest: u64,
@@ -93,6 +94,7 @@ impl Engine {
             name: name.to_owned(),
             number: InterfaceNumber(u8::try_from(self.interfaces.len()).unwrap_or(u8::MAX)),
             excluded,
+            headers_only: self.rules.collect().headers_only().excludes_interface(name),
             neighbors: Neighbors::new(self.config.tables.neighbors.count()),
             latest: 0,
             counters: Counters::default(),
@@ -319,6 +321,11 @@ impl Engine {
             self.tables.access.excluded(&packet, &mut self.out);
             return Outcome::Excluded(exclusion);
         }
+        // What is plain, above, says nothing beyond its headers.
+        let headers_only = self.rules.collect().headers_only();
+        if interface.headers_only || !headers_only.is_empty() && headers_only.judge(&packet).is_some() {
+            leave_headers(&mut packet);
+        }
         if !matches!(packet.application, wire::Application::None) {
             interface.counters.link.count(&packet.application);
         }
@@ -332,6 +339,14 @@ impl Engine {
             (false, None) => Outcome::Unread,
             (false, Some(_)) => Outcome::Malformed,
         }
+    }
+}
+
+/// Forgets what control protocols say.
+fn leave_headers(packet: &mut wire::Packet<'_>) {
+    packet.application = wire::Application::None;
+    if !matches!(packet.network, wire::Network::Ipv4(_) | wire::Network::Ipv6(_)) {
+        packet.network = wire::Network::Other;
     }
 }
 

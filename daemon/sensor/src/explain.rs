@@ -40,6 +40,9 @@ pub struct Explanation<'a> {
     /// What excludes it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub excluded: Option<Excluded>,
+    /// What leaves no more than its headers to be read.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub headers_only: Option<Excluded>,
     /// The field of the counters record that counts it; absent where the frame is not read at all.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub counted_as: Option<&'static str>,
@@ -47,7 +50,7 @@ pub struct Explanation<'a> {
     pub records: Vec<Share>,
 }
 
-/// Why a frame becomes part of no record.
+/// Why a frame becomes part of no record, or no more of one than its headers say.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Excluded {
     /// The sort of exclusion: interface, vlan, mac, prefix or protocol.
@@ -207,6 +210,10 @@ impl<'a> Explanation<'a> {
             wire_length: frame.wire_len,
             handed_over: cut.as_ref().filter(|_| is_ethernet).map(|cut| cut.bytes.len()),
             layers: cut.as_ref().filter(|_| excluded.is_none()).map(layers).unwrap_or_default(),
+            headers_only: cut
+                .as_ref()
+                .filter(|_| excluded.is_none())
+                .and_then(|_| Excluded::limit((rules, places), interface, frame)),
             excluded,
             counted_as: outcome.map(|outcome| outcome.field().name()),
             records: contributions.iter().map(|c| Share::new((rules, places), c)).collect(),
@@ -238,10 +245,24 @@ impl Excluded {
             at: found.and_then(|found| places.exclusion(&found)).map(|place| place.to_string()),
             decided_in: match reason {
                 Exclusion::Interface => "nobody",
-                _ if by_kernel => "the kernel",
-                _ => "the collect gate",
+                _ if by_kernel => KERNEL,
+                _ => COLLECT_GATE,
             },
         }
+    }
+}
+
+impl Excluded {
+    fn limit((rules, places): (&Rules, &Places), interface: &str, whole: &Frame<'_>) -> Option<Self> {
+        let limits = rules.collect().headers_only();
+        let found = limits.find_interface(interface).or_else(|| limits.find(&packet(whole)?))?;
+        Some(Excluded {
+            by: found.exclusion.name(),
+            entry: Some(limits.show(&found)),
+            part: Some(found.part),
+            at: places.headers_only(&found).map(|place| place.to_string()),
+            decided_in: if rules.limits_in_kernel(&found) { KERNEL } else { COLLECT_GATE },
+        })
     }
 }
 
@@ -281,6 +302,9 @@ fn packet<'a>(frame: &Frame<'a>) -> Option<Packet<'a>> {
     let stripped = frame.tag.map(|tag| wire::vlan::Tag { tpid: tag.protocol, tci: tag.control });
     wire::parse(Link::from_linktype(frame.link)?, frame.bytes, stripped, frame.wire_len).ok()
 }
+
+const KERNEL: &str = "the kernel";
+const COLLECT_GATE: &str = "the collect gate";
 
 fn text<S: Serializer>(origin: &Origin, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.collect_str(origin)

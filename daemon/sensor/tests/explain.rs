@@ -196,3 +196,26 @@ fn every_sort_of_exclusion_is_explained_with_its_entry_and_its_place() {
     let first = beyond.iter().find(|frame| frame["interface"] == "file").map(|frame| &frame["excluded"]);
     assert!(first.is_none_or(|e| e["by"] == "interface" && e["at"] == "rules.toml:3:15"), "{first:?}");
 }
+
+#[test]
+fn a_frame_of_which_only_headers_are_read_is_explained_with_its_entry_and_its_place() {
+    let [file] = ["site.pcapng"].map(|name| golden().into_iter().find(|f| f.ends_with(name)).unwrap());
+    for (choice, entry, decided_in) in [
+        ("protocols = [\"dhcp\"]", "dhcp", "the kernel"),
+        ("prefixes = [\"0.0.0.0/0\"]", "0.0.0.0/0", "the collect gate"),
+    ] {
+        let frames = explained(&format!("[headers_only]\n{choice}\n"), &file);
+        let limits: Vec<&Json> = frames.iter().filter_map(|frame| frame.get("headers_only")).collect();
+        assert!(!limits.is_empty(), "{choice}");
+        let place = format!("rules.toml:2:{}", choice.find('"').unwrap() + 1);
+        assert!(limits.iter().all(|l| l["entry"] == entry && l["at"] == place), "{limits:?}");
+        assert!(limits.iter().all(|l| l["decided_in"] == decided_in), "{limits:?}");
+        let shares = frames.iter().filter(|frame| frame.get("headers_only").is_some());
+        let kinds = shares.flat_map(|frame| frame["records"].as_array().unwrap()).map(|share| &share["kind"]);
+        assert!(
+            kinds.clone().all(|kind| kind == "device" || kind == "flow"),
+            "{:?}",
+            kinds.collect::<Vec<_>>()
+        );
+    }
+}

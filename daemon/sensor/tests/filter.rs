@@ -34,6 +34,10 @@ const RULES: &[(&str, &[Exclusion])] = &[
         "vlans = [20]\nmacs = [\"3c:2a:f4\"]\nprefixes = [\"ff02::/16\"]\nprotocols = [\"tcp/8080\"]",
         &[Exclusion::Vlan, Exclusion::Mac, Exclusion::Prefix, Exclusion::Protocol],
     ),
+    (
+        "protocols = [\"stp\"]\n[headers_only]\nvlans = [\"1-4094\"]\nmacs = [\"01:80:c2\"]\nprotocols = [\"arp\", \"dhcp\", \"igmp\"]",
+        &[Exclusion::Protocol],
+    ),
 ];
 
 #[test]

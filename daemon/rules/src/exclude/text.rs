@@ -33,7 +33,7 @@ pub fn exclusion_keys() -> [ExclusionKey; 5] {
     let key = |name, meaning, pattern: &str| ExclusionKey { name, meaning, pattern: pattern.into() };
     let names = NAMED.map(|(name, _)| name).join("|");
     [
-        key("interfaces", "Interfaces that are not opened", "^[!-.0-~]{1,15}$"),
+        key("interfaces", "Interfaces; one that is excluded is not opened", "^[!-.0-~]{1,15}$"),
         key("vlans", "VLANs: 20, or a range such as \"100-199\"", r"^\s*[+]?[0-9]+\s*(-\s*[+]?[0-9]+\s*)?$"),
         key(
             "macs",

@@ -23,9 +23,26 @@ pub struct TooLarge;
 /// # Errors
 /// [`TooLarge`].
 pub fn compile(exclusions: &Exclusions, depth: Depth) -> Result<Program, TooLarge> {
+    compile_limited(exclusions, &Exclusions::default(), depth)
+}
+
+/// Compiles the filter with what `headers` says of VLANs, MAC addresses and protocols: of frames that it finds no more
+/// than headers are kept. What it says of others is not for the kernel.
+///
+/// # Errors
+/// [`TooLarge`].
+pub fn compile_limited(
+    exclusions: &Exclusions,
+    headers: &Exclusions,
+    depth: Depth,
+) -> Result<Program, TooLarge> {
     let mut a = Assembler::default();
+    let by_link = !headers.vlans.is_empty() || !headers.macs.is_empty();
     let compiler = Compiler {
         exclusions,
+        headers,
+        limited: by_link.then(|| a.label()),
+        is_limited: false,
         depth,
         excluded: Excluded::new(&mut a),
         keep_all: a.label(),
@@ -35,8 +52,14 @@ pub fn compile(exclusions: &Exclusions, depth: Depth) -> Result<Program, TooLarg
     a.finish().ok_or(TooLarge)
 }
 
+#[derive(Clone, Copy)]
 struct Compiler<'a> {
     exclusions: &'a Exclusions,
+    headers: &'a Exclusions,
+    /// Where those frames are read of which no more than headers is kept.
+    limited: Option<Label>,
+    /// Whether only those are read here.
+    is_limited: bool,
     depth: Depth,
     excluded: Excluded,
     keep_all: Label,
@@ -44,6 +67,7 @@ struct Compiler<'a> {
     keep_x: Label,
 }
 
+#[derive(Clone, Copy)]
 struct Excluded {
     mac: Label,
     prefix: Label,
@@ -62,6 +86,9 @@ impl Compiler<'_> {
         let [whole_headers, layer_3] = [a.label(), a.label()];
         // The kernel wants every scratch word written before it is read, on every path and even past a return.
         a.op(op::LDX_IMM, 0).op(op::STX, LAYER_4).op(op::STX, ETHERTYPE);
+        if self.limited.is_some() {
+            a.op(op::STX, LIMITED);
+        }
         a.need(ETHERNET, whole_headers);
         self.beside_tag(a);
         // VLANs of all tags come before addresses, as in Exclusions::judge.
@@ -84,13 +111,21 @@ impl Compiler<'_> {
         a.place(whole_headers).keep(ETHERNET);
 
         a.place(layer_3);
-        self.macs(a);
+        macs(a, &self.exclusions.macs, self.excluded.mac);
+        if let Some(limited) = self.limited {
+            macs(a, &self.headers.macs, limited);
+            a.op(op::LD_MEM, LIMITED).when(op::JEQ_K, 1, limited);
+        }
         self.layer_3(a);
+        if let Some(limited) = self.limited {
+            a.place(limited);
+            Compiler { is_limited: true, ..*self }.layer_3(a);
+        }
         self.ends(a);
     }
 
     fn beside_tag(&self, a: &mut Assembler) {
-        if self.exclusions.vlans.is_empty() {
+        if self.exclusions.vlans.is_empty() && self.headers.vlans.is_empty() {
             return;
         }
         let none = a.label();
@@ -102,54 +137,23 @@ impl Compiler<'_> {
     }
 
     fn vlans(&self, a: &mut Assembler, load: impl Fn(&mut Assembler)) {
-        if self.exclusions.vlans.is_empty() {
+        if self.exclusions.vlans.is_empty() && self.headers.vlans.is_empty() {
             return;
         }
         load(a);
         a.op(op::AND_K, 0x0fff);
-        // The end is near, so that no jump to it is long: this stands in the program once for each tag.
-        let [excluded, other] = [a.label(), a.label()];
-        for (first, last) in &self.exclusions.vlans {
-            if first == last {
-                a.when(op::JEQ_K, (*first).into(), excluded);
-                continue;
-            }
-            let next = a.label();
-            a.unless(op::JGE_K, (*first).into(), next).unless(op::JGT_K, (*last).into(), excluded);
-            a.place(next);
+        // The ends are near, so that no jump to them is long: this stands in the program once for each tag.
+        let [excluded, limited, other] = [a.label(), a.label(), a.label()];
+        vlans(a, &self.exclusions.vlans, excluded);
+        vlans(a, &self.headers.vlans, limited);
+        a.jump(other);
+        if !self.exclusions.vlans.is_empty() {
+            a.place(excluded).keep(reason(Exclusion::Vlan));
         }
-        a.jump(other).place(excluded).keep(reason(Exclusion::Vlan)).place(other);
-    }
-
-    fn macs(&self, a: &mut Assembler) {
-        for set in &self.exclusions.macs {
-            // Destination, then source.
-            for at in [0, 6] {
-                let next = a.label();
-                match set {
-                    MacSet::Exact(mac) => {
-                        let [b0, b1, b2, b3, b4, b5] = mac.0;
-                        a.op(op::LD_W_ABS, at).unless(op::JEQ_K, u32::from_be_bytes([b0, b1, b2, b3]), next);
-                        a.op(op::LD_H_ABS, at + 4).when(
-                            op::JEQ_K,
-                            u32::from_be_bytes([0, 0, b4, b5]),
-                            self.excluded.mac,
-                        );
-                    }
-                    MacSet::Oui([b0, b1, b2]) => {
-                        a.op(op::LD_W_ABS, at).op(op::RSH_K, 8);
-                        a.when(op::JEQ_K, u32::from_be_bytes([0, *b0, *b1, *b2]), self.excluded.mac);
-                    }
-                    MacSet::LocallyAdministered => {
-                        a.op(op::LD_B_ABS, at).op(op::AND_K, 0x03).when(op::JEQ_K, 0x02, self.excluded.mac);
-                    }
-                    MacSet::Group => {
-                        a.op(op::LD_B_ABS, at).when(op::JSET_K, 0x01, self.excluded.mac);
-                    }
-                }
-                a.place(next);
-            }
+        if !self.headers.vlans.is_empty() {
+            a.place(limited).op(op::AND_K, 0).op(op::ADD_K, 1).op(op::ST, LIMITED);
         }
+        a.place(other);
     }
 
     /// X is the offset behind the link headers.
@@ -157,16 +161,19 @@ impl Compiler<'_> {
         let [arp, eapol, ipv4, ipv6] = [a.label(), a.label(), a.label(), a.label()];
         a.op(op::LD_MEM, ETHERTYPE);
         a.when(op::JEQ_K, ETHERTYPE_IPV4.into(), ipv4).when(op::JEQ_K, ETHERTYPE_IPV6.into(), ipv6);
-        for (ethertype, read) in
-            [(ETHERTYPE_ARP, arp), (ETHERTYPE_LLDP, self.keep_all), (ETHERTYPE_EAPOL, eapol)]
-        {
-            let excluded = self.exclusions.has_ethertype(ethertype);
-            a.when(op::JEQ_K, ethertype.into(), if excluded { self.excluded.protocol } else { read });
+        for (ethertype, protocol, read) in [
+            (ETHERTYPE_ARP, Protocol::Arp, arp),
+            (ETHERTYPE_LLDP, Protocol::Lldp, self.unless_limited(Protocol::Lldp, self.keep_all, self.keep_x)),
+            (ETHERTYPE_EAPOL, Protocol::Eapol, self.unless_limited(Protocol::Eapol, eapol, self.keep_x)),
+        ] {
+            a.when(op::JEQ_K, ethertype.into(), self.unless_excluded(protocol, read));
         }
         a.when(op::JGT_K, MAX_LLC.into(), self.keep_x);
         self.llc(a);
-        a.place(eapol);
-        self.eapol(a);
+        if !self.limits(Protocol::Eapol) {
+            a.place(eapol);
+            self.eapol(a);
+        }
         a.place(arp);
         self.arp(a);
         a.place(ipv4);
@@ -180,12 +187,65 @@ impl Compiler<'_> {
         if self.exclusions.has(protocol) { self.excluded.protocol } else { read }
     }
 
+    /// Whether no more than headers is kept of a protocol.
+    fn limits(&self, protocol: Protocol) -> bool {
+        self.is_limited || self.headers.has(protocol)
+    }
+
+    fn limits_ip_protocol(&self, number: u8) -> bool {
+        self.is_limited || self.headers.has_ip_protocol(number)
+    }
+
+    fn unless_limited(&self, protocol: Protocol, whole: Label, header: Label) -> Label {
+        if self.limits(protocol) { header } else { whole }
+    }
+
     fn ends(&self, a: &mut Assembler) {
         a.place(self.keep_x).keep_x(0);
         a.place(self.keep_all).keep(WHOLE_FRAME);
         a.place(self.excluded.mac).keep(reason(Exclusion::Mac));
         a.place(self.excluded.prefix).keep(reason(Exclusion::Prefix));
         a.place(self.excluded.protocol).keep(reason(Exclusion::Protocol));
+    }
+}
+
+/// Goes to `target` with a VLAN, in A, that is in one of the ranges.
+fn vlans(a: &mut Assembler, ranges: &[(u16, u16)], target: Label) {
+    for (first, last) in ranges {
+        if first == last {
+            a.when(op::JEQ_K, (*first).into(), target);
+            continue;
+        }
+        let next = a.label();
+        a.unless(op::JGE_K, (*first).into(), next).unless(op::JGT_K, (*last).into(), target);
+        a.place(next);
+    }
+}
+
+/// Goes to `target` with a frame whose destination or source is in one of the sets.
+fn macs(a: &mut Assembler, sets: &[MacSet], target: Label) {
+    for set in sets {
+        for at in [0, 6] {
+            let next = a.label();
+            match set {
+                MacSet::Exact(mac) => {
+                    let [b0, b1, b2, b3, b4, b5] = mac.0;
+                    a.op(op::LD_W_ABS, at).unless(op::JEQ_K, u32::from_be_bytes([b0, b1, b2, b3]), next);
+                    a.op(op::LD_H_ABS, at + 4).when(op::JEQ_K, u32::from_be_bytes([0, 0, b4, b5]), target);
+                }
+                MacSet::Oui([b0, b1, b2]) => {
+                    a.op(op::LD_W_ABS, at).op(op::RSH_K, 8);
+                    a.when(op::JEQ_K, u32::from_be_bytes([0, *b0, *b1, *b2]), target);
+                }
+                MacSet::LocallyAdministered => {
+                    a.op(op::LD_B_ABS, at).op(op::AND_K, 0x03).when(op::JEQ_K, 0x02, target);
+                }
+                MacSet::Group => {
+                    a.op(op::LD_B_ABS, at).when(op::JSET_K, 0x01, target);
+                }
+            }
+            a.place(next);
+        }
     }
 }
 
@@ -205,5 +265,7 @@ const WHOLE_FRAME: u32 = u32::MAX;
 const LAYER_4: u32 = 0;
 /// Scratch word: type field behind the tags.
 const ETHERTYPE: u32 = 1;
+/// Scratch word: 1 where no more than headers is kept of a frame because of its VLAN.
+const LIMITED: u32 = 3;
 /// Scratch word: where something ends. Written in the branch that reads it.
 const END: u32 = 2;

@@ -15,16 +15,20 @@ use crate::control::{
     ICMPV6_WHOLE, IGMP_WHOLE, IP_AUTHENTICATION, IP_ICMP, IP_ICMPV6, IP_IGMP, IP_TCP, IP_UDP,
     IPV6_EXTENSIONS, IPV6_FRAGMENT, MAX_LLC, TAGS,
 };
-use crate::exclude::{Exclusion, Exclusions, IpVersion};
+use crate::exclude::{Exclusion, Exclusions, IpVersion, Protocol};
 
 mod application;
 mod link;
 
-/// The decision of the program that [`super::compile`] makes of the same exclusions and depth, for every frame.
+/// The decision of the program that [`super::compile_limited`] makes of the same rules and depth, for every frame.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Keep {
     exclusions: Exclusions,
     excludes: bool,
+    headers: Exclusions,
+    /// For those frames of which no more than headers is kept because of their VLAN or MAC address.
+    limited: Option<Box<Keep>>,
+    is_limited: bool,
     depth: Depth,
 }
 
@@ -35,7 +39,18 @@ impl Keep {
     /// Prepares the decision.
     #[must_use]
     pub fn new(exclusions: &Exclusions, depth: Depth) -> Keep {
-        Keep { exclusions: exclusions.clone(), excludes: !exclusions.is_empty(), depth }
+        Keep::limited(exclusions, &Exclusions::default(), depth)
+    }
+
+    /// As [`Keep::new`], for [`super::compile_limited`].
+    #[must_use]
+    pub fn limited(exclusions: &Exclusions, headers: &Exclusions, depth: Depth) -> Keep {
+        let excludes = !exclusions.is_empty();
+        let (exclusions, headers) = (exclusions.clone(), headers.clone());
+        let by_link = !headers.vlans.is_empty() || !headers.macs.is_empty();
+        let keep = Keep { exclusions, excludes, headers, limited: None, is_limited: false, depth };
+        let limited = by_link.then(|| Box::new(Keep { is_limited: true, ..keep.clone() }));
+        Keep { limited, ..keep }
     }
 
     /// How many octets of a frame to keep, at most its length. `tag` is the VLAN tag beside it.
@@ -60,9 +75,12 @@ impl Keep {
         let macs = [[d0, d1, d2, d3, d4, d5], [s0, s1, s2, s3, s4, s5]];
         let mut ethertype = u16::from_be_bytes([e0, e1]);
         let mut kept = ETHERNET;
+        let mut is_limited =
+            self.limited.is_some() && macs.into_iter().any(|mac| self.headers.has_mac(Mac(mac)));
         // VLANs of all tags come before addresses.
         if let Some(tag) = tag {
             self.vlan(tag.0)?;
+            is_limited |= self.limits_vlan(tag.0);
         }
         for _ in 0..MAX_TAGS {
             if !TAGS.contains(&ethertype) {
@@ -73,12 +91,14 @@ impl Keep {
                 return Ok(kept);
             };
             self.vlan(u16::from_be_bytes([*t0, *t1]))?;
+            is_limited |= self.limits_vlan(u16::from_be_bytes([*t0, *t1]));
             ethertype = u16::from_be_bytes([*e0, *e1]);
             kept += TAG;
             rest = behind;
         }
         macs.into_iter().try_for_each(|mac| self.mac(mac))?;
-        Ok(kept.saturating_add(self.layer_3(ethertype, rest)?))
+        let keep = self.limited.as_deref().filter(|_| is_limited).unwrap_or(self);
+        Ok(kept.saturating_add(keep.layer_3(ethertype, rest)?))
     }
 
     #[inline]
@@ -88,7 +108,9 @@ impl Keep {
             ETHERTYPE_IPV6 => self.ipv6(rest),
             _ if self.exclusions.has_ethertype(ethertype) => Err(Exclusion::Protocol),
             ETHERTYPE_ARP => self.arp(rest),
+            ETHERTYPE_LLDP if self.limits(Protocol::Lldp) => Ok(0),
             ETHERTYPE_LLDP => Ok(rest.len()),
+            ETHERTYPE_EAPOL if self.limits(Protocol::Eapol) => Ok(0),
             ETHERTYPE_EAPOL => Ok(self.eapol(rest)),
             length if length <= MAX_LLC => self.llc(length.into(), rest),
             _ => Ok(0),
@@ -119,6 +141,7 @@ impl Keep {
                 IP_TCP => self.tcp(rest)?,
                 IP_UDP => self.udp(rest, IpVersion::V4)?,
                 IP_ICMP => ICMP,
+                IP_IGMP if self.limits_ip_protocol(IP_IGMP) => ICMP,
                 IP_IGMP => message(rest, whole, |kind| IGMP_WHOLE.contains(&kind)),
                 _ => 0,
             })
@@ -167,6 +190,7 @@ impl Keep {
             + match protocol {
                 IP_TCP => self.tcp(rest)?,
                 IP_UDP => self.udp(rest, IpVersion::V6)?,
+                IP_ICMPV6 if self.limits_ip_protocol(IP_ICMPV6) => ICMP,
                 IP_ICMPV6 => message(rest, whole, is_whole),
                 _ => 0,
             })
@@ -195,6 +219,22 @@ impl Keep {
     fn vlan(&self, control: u16) -> Result<(), Exclusion> {
         let sets = &self.exclusions.vlans;
         excluded(!sets.is_empty() && self.exclusions.has_vlan(control & 0x0fff), Exclusion::Vlan)
+    }
+
+    /// Whether no more than headers is kept of a protocol.
+    #[inline]
+    fn limits(&self, protocol: Protocol) -> bool {
+        self.is_limited || self.headers.has(protocol)
+    }
+
+    #[inline]
+    fn limits_ip_protocol(&self, number: u8) -> bool {
+        self.is_limited || self.headers.has_ip_protocol(number)
+    }
+
+    #[inline]
+    fn limits_vlan(&self, control: u16) -> bool {
+        !self.headers.vlans.is_empty() && self.headers.has_vlan(control & 0x0fff)
     }
 
     #[inline]

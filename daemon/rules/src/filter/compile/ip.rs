@@ -32,8 +32,12 @@ impl Compiler<'_> {
         a.when(op::JEQ_K, IP_TCP.into(), tcp).when(op::JEQ_K, IP_UDP.into(), udp);
         a.when(op::JEQ_K, IP_ICMP.into(), icmp).when(op::JEQ_K, IP_IGMP.into(), igmp);
         a.place(header_only).op(op::LD_MEM, LAYER_4).keep_a();
-        a.place(igmp).op(op::LD_H_IND, 2).op(op::ADD_X, 0).op(op::ST, END).op(op::LDX_MEM, LAYER_4);
-        membership(a);
+        if self.limits_ip_protocol(IP_IGMP) {
+            a.place(igmp);
+        } else {
+            a.place(igmp).op(op::LD_H_IND, 2).op(op::ADD_X, 0).op(op::ST, END).op(op::LDX_MEM, LAYER_4);
+            membership(a);
+        }
         a.place(icmp).op(op::LDX_MEM, LAYER_4).keep_x(ICMP);
         a.place(tcp).op(op::LDX_MEM, LAYER_4);
         self.tcp(a);
@@ -82,7 +86,11 @@ impl Compiler<'_> {
         a.when(op::JEQ_K, IP_ICMPV6.into(), icmp);
         a.op(op::LD_MEM, LAYER_4).keep_a();
         a.place(icmp);
-        neighbor_and_listener_discovery(a);
+        if self.limits_ip_protocol(IP_ICMPV6) {
+            a.keep_x(ICMP);
+        } else {
+            neighbor_and_listener_discovery(a);
+        }
         a.place(tcp);
         self.tcp(a);
         a.place(udp);

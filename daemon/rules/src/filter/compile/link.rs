@@ -20,7 +20,7 @@ impl Compiler<'_> {
         a.op(op::LD_MEM, ETHERTYPE).keep_behind(0, LLC + 1);
         a.place(unnumbered).op(op::LD_B_IND, 2).op(op::AND_K, LLC_WITHOUT_POLL.into());
         a.unless(op::JEQ_K, LLC_UI.into(), other).op(op::LD_H_IND, 0);
-        let bpdu = self.unless_excluded(Protocol::Stp, whole);
+        let bpdu = self.unless_excluded(Protocol::Stp, self.unless_limited(Protocol::Stp, whole, other));
         a.when(op::JEQ_K, u16::from_be_bytes(LLC_BPDU).into(), bpdu);
         a.when(op::JEQ_K, u16::from_be_bytes(LLC_SNAP).into(), snap);
         a.place(other).op(op::LD_MEM, ETHERTYPE).keep_behind(0, LLC);
@@ -32,7 +32,8 @@ impl Compiler<'_> {
             let next = a.label();
             a.op(op::LD_W_IND, 2).op(op::AND_K, 0x00ff_ffff);
             a.unless(op::JEQ_K, u32::from_be_bytes([0, o0, o1, o2]), next);
-            a.op(op::LD_H_IND, 6).when(op::JEQ_K, number.into(), self.unless_excluded(protocol, whole));
+            let read = self.unless_excluded(protocol, self.unless_limited(protocol, whole, header));
+            a.op(op::LD_H_IND, 6).when(op::JEQ_K, number.into(), read);
             a.place(next);
         }
         a.place(header).op(op::LD_MEM, ETHERTYPE).keep_behind(0, LLC_AND_SNAP);
@@ -66,7 +67,7 @@ impl Compiler<'_> {
         for at in [14, 24] {
             self.prefixes_v4(a, at);
         }
-        a.place(cut).keep_x(ARP);
+        a.place(cut).keep_x(if self.limits(Protocol::Arp) { 0 } else { ARP });
     }
 }
 

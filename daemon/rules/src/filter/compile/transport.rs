@@ -2,7 +2,7 @@
 
 use super::{Compiler, END, LAYER_4};
 use crate::control::{
-    DHCPV4_COOKIE, DHCPV4_PORTS, DHCPV6_LAST_TYPE, DHCPV6_PORTS, MDNS_CODES, MDNS_PORT, RADIUS_CODES,
+    DHCPV4_COOKIE, DHCPV4_PORTS, DHCPV6_LAST_TYPE, DHCPV6_PORTS, IP_UDP, MDNS_CODES, MDNS_PORT, RADIUS_CODES,
     RADIUS_LENGTHS, RADIUS_PORTS, RADIUS_WHOLE,
 };
 use crate::exclude::IpVersion;
@@ -27,6 +27,12 @@ impl Compiler<'_> {
         a.need(UDP, header);
         let excluded = self.exclusions.protocols.iter().flat_map(|p| p.udp_ports(version));
         when_port(a, excluded.map(|port| (*port, self.excluded.protocol)).collect());
+        if self.limits_ip_protocol(IP_UDP) {
+            a.place(header).keep_x(UDP);
+            return;
+        }
+        let limited = self.headers.protocols.iter().flat_map(|p| p.udp_ports(version));
+        when_port(a, limited.map(|port| (*port, header)).collect());
         let dhcp_ports = if version == IpVersion::V4 { DHCPV4_PORTS } else { DHCPV6_PORTS };
         let mut read: Vec<_> = dhcp_ports.map(|port| (port, dhcp)).into();
         read.extend(RADIUS_PORTS.map(|port| (port, radius)));

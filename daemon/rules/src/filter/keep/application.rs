@@ -2,7 +2,7 @@
 
 use super::{Decision, Keep};
 use crate::control::{
-    DHCPV4_COOKIE, DHCPV4_PORTS, DHCPV6_LAST_TYPE, DHCPV6_PORTS, MDNS_CODES, MDNS_PORT, RADIUS_CODES,
+    DHCPV4_COOKIE, DHCPV4_PORTS, DHCPV6_LAST_TYPE, DHCPV6_PORTS, IP_UDP, MDNS_CODES, MDNS_PORT, RADIUS_CODES,
     RADIUS_LENGTHS, RADIUS_PORTS, RADIUS_WHOLE,
 };
 use crate::exclude::IpVersion;
@@ -23,6 +23,9 @@ impl Keep {
         let [s0, s1, d0, d1, l0, l1, _, _] = *header;
         let ends = [u16::from_be_bytes([s0, s1]), u16::from_be_bytes([d0, d1])];
         self.protocol(|exclusions| exclusions.has_udp_port(ends, version))?;
+        if self.limits_ip_protocol(IP_UDP) || self.headers.has_udp_port(ends, version) {
+            return Ok(UDP);
+        }
         let length = usize::from(u16::from_be_bytes([l0, l1]));
         let kept = match ends.into_iter().find_map(|port| self.application(port, version)) {
             Some(Application::Dhcpv4) if is_dhcpv4(payload) => length,

@@ -17,7 +17,7 @@ impl Keep {
         }
         match [*dsap, *ssap] {
             _ if control & LLC_WITHOUT_POLL != LLC_UI => Ok(LLC),
-            LLC_BPDU => self.control(Protocol::Stp, length),
+            LLC_BPDU => self.control(Protocol::Stp, LLC, length),
             LLC_SNAP => self.snap(length, rest),
             _ => Ok(LLC),
         }
@@ -28,13 +28,14 @@ impl Keep {
         let Some([_, _, _, o0, o1, o2, p0, p1]) = header else { return Ok(length.min(LLC_AND_SNAP)) };
         let number = ([*o0, *o1, *o2], u16::from_be_bytes([*p0, *p1]));
         match SNAP.iter().find(|(snap, _)| *snap == number) {
-            Some((_, protocol)) => self.control(*protocol, length),
+            Some((_, protocol)) => self.control(*protocol, LLC_AND_SNAP, length),
             None => Ok(LLC_AND_SNAP),
         }
     }
 
-    fn control(&self, protocol: Protocol, whole: usize) -> Decision {
-        self.protocol(|exclusions| exclusions.has(protocol)).map(|()| whole)
+    fn control(&self, protocol: Protocol, header: usize, whole: usize) -> Decision {
+        self.protocol(|exclusions| exclusions.has(protocol))?;
+        Ok(if self.limits(protocol) { header } else { whole })
     }
 
     pub(super) fn eapol(&self, rest: &[u8]) -> usize {
@@ -55,7 +56,7 @@ impl Keep {
             self.address([s0, s1, s2, s3])?;
             self.address([t0, t1, t2, t3])?;
         }
-        Ok(ARP)
+        Ok(if self.limits(Protocol::Arp) { 0 } else { ARP })
     }
 }
 
