@@ -225,6 +225,7 @@ fn here(fate: &Fate) -> String {
         Treatment::Class => "its leading word is kept".into(),
         Treatment::Infrastructure => "kept of infrastructure, dropped of others".into(),
         Treatment::InfrastructureOrPseudonym => "kept of infrastructure, a pseudonym of others".into(),
+        Treatment::Group => "kept of large groups".into(),
     };
     format!("{what} ({})", fate.by)
 }
@@ -239,6 +240,7 @@ fn away(fate: &Fate) -> String {
         Treatment::Class => "its leading word leaves".into(),
         Treatment::Infrastructure => "leaves of infrastructure only".into(),
         Treatment::InfrastructureOrPseudonym => "leaves of infrastructure, of others as a pseudonym".into(),
+        Treatment::Group => "leaves where group_size stations have it".into(),
     };
     format!("{what} ({})", fate.by)
 }

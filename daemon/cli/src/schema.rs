@@ -5,7 +5,8 @@
 use clap::ValueEnum;
 use headgate_record::{Field, Kind, Treatment};
 use headgate_rules::{
-    MAX_EXCLUSIONS, MAX_OPT_OUT_LISTS, MAX_OPT_OUTS, OPT_OUT_LIST_PATTERN, Profile, Rules, exclusion_keys,
+    GROUP_SIZES, Gate, MAX_EXCLUSIONS, MAX_OPT_OUT_LISTS, MAX_OPT_OUTS, OPT_OUT_LIST_PATTERN, Profile, Rules,
+    exclusion_keys,
 };
 use headgate_sensor::SensorError;
 use headgate_service::config::{Described, Headgate, Key, Shape};
@@ -63,14 +64,22 @@ fn rules() -> Result<Value, CliError> {
         Some(json!([])),
     );
     let exclusions = choice().into_iter().chain([("opt_out_lists", opt_outs)]);
-    let collect = gate("kept on this appliance", defaults.collect().lengths(), |f| f.definition().collect);
-    let mut release = gate("leave the site", defaults.release().lengths(), |f| f.definition().release);
+    let collect = gate(Gate::Collect, defaults.collect().lengths());
+    let mut release = gate(Gate::Release, defaults.release().lengths());
     release.push((
         "profile",
         described(
             json!({ "enum": Profile::ALL.map(Profile::name) }),
             "What leaves where nothing else is said here; the defaults that are shown are those of pseudonymous.",
             Some(Profile::default().name().into()),
+        ),
+    ));
+    release.push((
+        "group_size",
+        described(
+            json!({ "type": "integer", "minimum": GROUP_SIZES.0, "maximum": GROUP_SIZES.1 }),
+            "How many stations must be in a group before its name leaves, where a field is \"group\".",
+            Some(defaults.release().group_size().into()),
         ),
     ));
     release.push((
@@ -108,7 +117,11 @@ fn choice() -> [(&'static str, Value); 5] {
     })
 }
 
-fn gate(what: &str, [v4, v6]: [u8; 2], default: impl Fn(Field) -> Treatment) -> Vec<(&'static str, Value)> {
+fn gate(gate: Gate, [v4, v6]: [u8; 2]) -> Vec<(&'static str, Value)> {
+    let what = match gate {
+        Gate::Collect => "kept on this appliance",
+        Gate::Release => "leave the site",
+    };
     let names = Kind::ALL.map(Kind::name);
     let kinds = json!({ "type": "array", "items": { "enum": names } });
     let length = |most: u8, default: u8, version: &str| {
@@ -125,10 +138,14 @@ fn gate(what: &str, [v4, v6]: [u8; 2], default: impl Fn(Field) -> Treatment) -> 
         let fields = Field::of(kind).map(|field| {
             let row = field.definition();
             let fitting: Vec<&str> =
-                Treatment::ALL.into_iter().filter(|t| t.fits(field)).map(Treatment::name).collect();
+                Treatment::ALL.into_iter().filter(|t| gate.takes(*t, field)).map(Treatment::name).collect();
             let meaning = format!("{}. Tells of a person: {}.", row.source, person(row.person));
             let value = json!({ "enum": fitting });
-            (field.short_name(), described(value, &meaning, Some(default(field).name().into())))
+            let default = match gate {
+                Gate::Collect => row.collect,
+                Gate::Release => row.release,
+            };
+            (field.short_name(), described(value, &meaning, Some(default.name().into())))
         });
         let meaning = format!("The fields of {} records.", kind.name());
         keys.push((kind.name(), described(table(fields), &meaning, None)));
@@ -268,6 +285,10 @@ mod tests {
             (File::Rules, "[collect]\nrandomised_macs = true"),
             (File::Rules, "[collect]\nprofile = \"aggregates\""),
             (File::Rules, "[release]\nprofile = \"anonymous\""),
+            (File::Rules, "[release]\ngroup_size = 1"),
+            (File::Rules, "[collect]\ngroup_size = 5"),
+            (File::Rules, "[collect.authentication]\nfilter_ids = \"group\""),
+            (File::Rules, "[collect.device]\nvendor = \"keep\"\n[release.device]\nvendor = \"group\""),
             (File::Rules, "[release]\nipv4_prefix = 33"),
             (File::Rules, "[collect.device]\nhost = \"drop\""),
             (File::Rules, "[release.flow]\npackets = \"truncate\""),
@@ -292,6 +313,11 @@ mod tests {
             (File::Rules, "[exclude]\nopt_out_lists = [\"opt-out.txt\", \"besucher 2026\"]"),
             (File::Rules, "[release]\nrandomised_macs = true"),
             (File::Rules, "[release]\nprofile = \"identified\""),
+            (
+                File::Rules,
+                "[collect.authentication]\nfilter_ids = \"keep\"\n[release.authentication]\nfilter_ids = \"group\"",
+            ),
+            (File::Rules, "[release]\ngroup_size = 1000"),
         ] {
             assert_eq!(accepted(file, text), (true, true), "{text}");
         }
@@ -304,8 +330,10 @@ mod tests {
         for field in Field::ALL {
             for treatment in Treatment::ALL {
                 let (kind, name) = (field.kind().name(), field.short_name());
-                let value = json!({ "collect": { kind: { name: treatment.name() } } });
-                assert_eq!(schema.is_valid(&value), treatment.fits(*field), "{}", field.name());
+                for (at, gate) in [("collect", Gate::Collect), ("release", Gate::Release)] {
+                    let value = json!({ at: { kind: { name: treatment.name() } } });
+                    assert_eq!(schema.is_valid(&value), gate.takes(treatment, *field), "{}", field.name());
+                }
             }
         }
     }

@@ -68,6 +68,9 @@ pub enum Treatment {
     Infrastructure,
     /// The value goes on for infrastructure, otherwise its pseudonym.
     InfrastructureOrPseudonym,
+    /// The name of a group goes on where so many stations are in it as the rules say, otherwise it ends. For the release
+    /// gate only.
+    Group,
 }
 
 /// What a field is read from, where the kernel hands it over only under a rule that keeps the field.
@@ -238,7 +241,7 @@ impl Class {
 
 impl Treatment {
     /// All treatments.
-    pub const ALL: [Treatment; 7] = [
+    pub const ALL: [Treatment; 8] = [
         Treatment::Keep,
         Treatment::Drop,
         Treatment::Pseudonym,
@@ -246,6 +249,7 @@ impl Treatment {
         Treatment::Class,
         Treatment::Infrastructure,
         Treatment::InfrastructureOrPseudonym,
+        Treatment::Group,
     ];
 
     /// The name in rule files.
@@ -259,6 +263,7 @@ impl Treatment {
             Treatment::Class => "class",
             Treatment::Infrastructure => "infrastructure",
             Treatment::InfrastructureOrPseudonym => "infrastructure-or-pseudonym",
+            Treatment::Group => "group",
         }
     }
 
@@ -280,6 +285,7 @@ impl Treatment {
             Treatment::InfrastructureOrPseudonym => {
                 row.kind == Kind::Neighbor && Treatment::Pseudonym.fits(field)
             }
+            Treatment::Group => Field::GROUPS.contains(&field),
         }
     }
 
@@ -312,6 +318,9 @@ impl Field {
     pub fn short_name(self) -> &'static str {
         self.name().split_once('.').map_or(self.name(), |(_, short)| short)
     }
+
+    /// What says which group of persons somebody is in. Such a group may have one member.
+    pub const GROUPS: [Field; 2] = [Field::AuthenticationAssignedVlan, Field::AuthenticationFilterIds];
 
     /// Whether it holds the name by which a person logs in: that is nothing but a pseudonym, where a rule lets it be
     /// collected at all.

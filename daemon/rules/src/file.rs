@@ -18,9 +18,9 @@ use crate::exclude::{ENDS, Exclusion, Exclusions, MAX_EXCLUSIONS, Match, text};
 use crate::filter::{Keep, Program};
 use crate::fingerprint::Fingerprints;
 use crate::kernel::Kernel;
-use crate::places::{ChoicePlaces, GatePlaces, Origin, Place, Places};
+use crate::places::{ChoicePlaces, Gate, GatePlaces, Origin, Place, Places};
 use crate::profile::Profile;
-use crate::release::ReleaseGate;
+use crate::release::{DEFAULT_GROUP_SIZE, GROUP_SIZES, ReleaseGate};
 use crate::treat::{PrefixLengths, Treatments};
 
 /// Reads a list that a rule file names: see [`Rules::parse_with_lists`].
@@ -154,9 +154,10 @@ struct GateTable {
     kinds: Option<Spanned<Vec<Spanned<String>>>>,
     ipv4_prefix: Option<Spanned<u8>>,
     ipv6_prefix: Option<Spanned<u8>>,
-    /// These two at the release gate only.
+    /// These three at the release gate only.
     profile: Option<Spanned<String>>,
     randomised_macs: Option<Spanned<bool>>,
+    group_size: Option<Spanned<u16>>,
     device: FieldTable,
     neighbor: FieldTable,
     lease: FieldTable,
@@ -222,6 +223,7 @@ struct Draft<'a> {
     release: GateDraft<'a>,
     profile: Profile,
     randomised_macs: (bool, Option<Place>),
+    group_size: Option<(u16, Place)>,
 }
 
 impl<'a> Draft<'a> {
@@ -249,6 +251,17 @@ impl<'a> Draft<'a> {
         if let Some(said) = &collect.randomised_macs {
             return Err(source.error(said, "randomised_macs belongs under [release]".into()));
         }
+        if let Some(said) = &collect.group_size {
+            return Err(source.error(said, "group_size belongs under [release]".into()));
+        }
+        if let Some(said) = &release.group_size {
+            let (least, most) = GROUP_SIZES;
+            let size = *said.get_ref();
+            if !(least..=most).contains(&size) {
+                return Err(source.error(said, format!("group_size is {least} to {most}")));
+            }
+            self.group_size = Some((size, source.place(said)));
+        }
         if let Some(said) = &collect.profile {
             return Err(source.error(said, "profile belongs under [release]".into()));
         }
@@ -259,8 +272,8 @@ impl<'a> Draft<'a> {
         if let Some(released) = &release.randomised_macs {
             self.randomised_macs = (*released.get_ref(), Some(source.place(released)));
         }
-        self.collect.add(source, collect)?;
-        self.release.add(source, release)?;
+        self.collect.add(Gate::Collect, source, collect)?;
+        self.release.add(Gate::Release, source, release)?;
         Ok(())
     }
 
@@ -307,6 +320,7 @@ impl<'a> Draft<'a> {
             at_collect.fields.extend(origin.map(|origin| (*field, origin)));
         }
         let (randomised_macs, at_randomised_macs) = self.randomised_macs;
+        let (group_size, at_group_size) = self.group_size.unzip();
         let opt_outs = Arc::new(self.opt_outs);
         let [excluded, limited] = self.places;
         let places = Places {
@@ -316,6 +330,7 @@ impl<'a> Draft<'a> {
             collect: at_collect,
             release: at_release,
             randomised_macs: at_randomised_macs,
+            group_size: at_group_size,
         };
         let kinds = self.collect.kinds.unwrap_or_else(|| Kind::ALL.to_vec());
         // What is not collected cannot leave.
@@ -341,6 +356,7 @@ impl<'a> Draft<'a> {
                 treatments: released,
                 lengths,
                 randomised_macs,
+                group_size: group_size.unwrap_or(DEFAULT_GROUP_SIZE),
             },
             kernel,
             fingerprints: Arc::new(Fingerprints::shipped()),
@@ -350,7 +366,7 @@ impl<'a> Draft<'a> {
 }
 
 impl<'a> GateDraft<'a> {
-    fn add(&mut self, source: &Source<'a>, table: GateTable) -> Result<(), RuleError> {
+    fn add(&mut self, gate: Gate, source: &Source<'a>, table: GateTable) -> Result<(), RuleError> {
         let GateTable {
             kinds,
             ipv4_prefix,
@@ -391,7 +407,7 @@ impl<'a> GateDraft<'a> {
                         format!("a {} record has no field {:?}; it has {known}", kind.name(), name.get_ref()),
                     )
                 })?;
-                let fitting = || Treatment::ALL.into_iter().filter(|t| t.fits(field));
+                let fitting = || Treatment::ALL.into_iter().filter(|t| gate.takes(*t, field));
                 let treatment = fitting().find(|t| t.name() == text.get_ref()).ok_or_else(|| {
                     let known = fitting().map(Treatment::name).collect::<Vec<_>>().join(", ");
                     source.error(

@@ -35,5 +35,5 @@ pub use exclude::{Exclusion, Exclusions, MAX_EXCLUSIONS, Match};
 pub use file::{ReadList, Rules};
 pub use places::{Gate, Origin, Place, Places};
 pub use profile::Profile;
-pub use release::{KIND, RANDOMISED_MAC, ReleaseGate, Verdict, is_randomised};
+pub use release::{GROUP_SIZES, Groups, KIND, RANDOMISED_MAC, ReleaseGate, Verdict, is_randomised};
 pub use treat::{Pseudonymise, Purpose};

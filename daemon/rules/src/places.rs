@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
-use headgate_record::Field;
+use headgate_record::{Field, Treatment};
 
 use crate::exclude::opt_out::OptOuts;
 use crate::exclude::{Entry, Exclusion, Match};
@@ -27,6 +27,14 @@ pub enum Gate {
     Collect,
     /// What leaves it.
     Release,
+}
+
+impl Gate {
+    /// Whether a field can be treated so here.
+    #[must_use]
+    pub fn takes(self, treatment: Treatment, field: Field) -> bool {
+        treatment.fits(field) && (self == Gate::Release || treatment != Treatment::Group)
+    }
 }
 
 /// What a decision of the rules comes from.
@@ -52,6 +60,7 @@ pub struct Places {
     pub(crate) collect: GatePlaces,
     pub(crate) release: GatePlaces,
     pub(crate) randomised_macs: Option<Place>,
+    pub(crate) group_size: Option<Place>,
 }
 
 /// Where the entries of a choice of frames stand: by sort, in the order of [`Exclusion::ALL`], then by entry.
@@ -124,6 +133,12 @@ impl Places {
     #[must_use]
     pub fn randomised_macs(&self) -> Origin {
         said(&self.randomised_macs)
+    }
+
+    /// Where it is said how many stations a group must have before its name leaves.
+    #[must_use]
+    pub fn group_size(&self) -> Origin {
+        said(&self.group_size)
     }
 
     fn gate(&self, gate: Gate) -> &GatePlaces {

@@ -13,6 +13,14 @@ pub struct ReleaseGate {
     pub(crate) treatments: Treatments,
     pub(crate) lengths: PrefixLengths,
     pub(crate) randomised_macs: bool,
+    pub(crate) group_size: u16,
+}
+
+/// Whoever knows how many stations are in a group.
+pub trait Groups {
+    /// The stations, each counted once, of which a record has this value in this field. Those with a randomised address
+    /// are not counted: one person may have many.
+    fn members(&self, field: Field, value: &Value) -> usize;
 }
 
 /// What the release gate decides about one record.
@@ -25,18 +33,54 @@ pub enum Verdict {
 }
 
 impl ReleaseGate {
-    /// Builds what of a stored record leaves.
+    /// As [`ReleaseGate::release_among`], where nobody knows of a group: none is large enough to leave.
     #[must_use]
     pub fn release(&self, record: &Record, pseudonyms: &dyn Pseudonymise) -> Verdict {
+        self.release_among(record, pseudonyms, &Nobody)
+    }
+
+    /// Builds what of a stored record leaves.
+    #[must_use]
+    pub fn release_among(
+        &self,
+        record: &Record,
+        pseudonyms: &dyn Pseudonymise,
+        groups: &dyn Groups,
+    ) -> Verdict {
         if let Some(reason) = self.withholds(record) {
             return Verdict::Withhold(reason);
         }
-        Verdict::Release(build(
-            record.clone(),
-            &self.treatments,
-            self.lengths,
-            Some((pseudonyms, Purpose::Release)),
-        ))
+        let keys = Some((pseudonyms, Purpose::Release));
+        // Nothing is left here of a field that names a group.
+        let mut released = build(record.clone(), &self.treatments, self.lengths, keys);
+        let is_large =
+            |field, value: &Value| groups.members(field, value) >= usize::from(self.group_size.max(1));
+        for (field, value) in self.groups_of(record) {
+            let value = match value {
+                Value::List(values) => {
+                    let large: Vec<_> = values.iter().filter(|v| is_large(field, v)).cloned().collect();
+                    (!large.is_empty()).then_some(Value::List(large))
+                }
+                value => is_large(field, value).then(|| value.clone()),
+            };
+            // It is of the type that it was.
+            let _ = value.map(|value| released.set(field, value));
+        }
+        Verdict::Release(released)
+    }
+
+    /// The values of a record that name a group and leave where it is large enough.
+    pub fn groups_of<'a>(&self, record: &'a Record) -> impl Iterator<Item = (Field, &'a Value)> {
+        let is_grouped = |field: &Field| self.treatments.of(*field) == Treatment::Group;
+        let fields = Field::GROUPS.into_iter().filter(|field| field.kind() == record.kind());
+        let fields = fields.filter(is_grouped).map(|field| Some((field, record.get(field)?)));
+        fields.flatten().collect::<Vec<_>>().into_iter()
+    }
+
+    /// How many stations a group must have before its name leaves ([`Treatment::Group`]).
+    #[must_use]
+    pub fn group_size(&self) -> u16 {
+        self.group_size
     }
 
     /// Why nothing of a record leaves, where that is so.
@@ -111,3 +155,15 @@ pub(crate) fn stations(record: &Record) -> impl Iterator<Item = Mac> + '_ {
         _ => None,
     })
 }
+
+struct Nobody;
+
+impl Groups for Nobody {
+    fn members(&self, _: Field, _: &Value) -> usize {
+        0
+    }
+}
+
+/// Least and most of [`ReleaseGate::group_size`].
+pub const GROUP_SIZES: (u16, u16) = (2, 1_000);
+pub(crate) const DEFAULT_GROUP_SIZE: u16 = 5;

@@ -70,6 +70,7 @@ impl Rules {
             }
             if name == "release" {
                 let _ = writeln!(text, "randomised_macs = {}", self.release.randomised_macs);
+                let _ = writeln!(text, "group_size = {}", self.release.group_size);
             }
             for kind in Kind::ALL {
                 let _ = writeln!(text, "\n[{name}.{}]", kind.name());

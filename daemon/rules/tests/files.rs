@@ -63,6 +63,7 @@ fn what_is_shown_is_the_same_rules_again() {
         [release]
         ipv4_prefix = 16
         randomised_macs = true
+        group_size = 12
         [release.flow]
         mac = "drop"
     "#;
@@ -142,6 +143,14 @@ fn exclusions_that_make_no_sense_are_refused_at_their_column() {
         ("[headers_only]\nmacs = [\"00:1b\"]", "2:9"),
         ("[headers_only]\nopt_out_lists = [\"x\"]", "2:18"),
         ("[release]\nipv4_prefix = 33", "2:15"),
+        ("[release]\ngroup_size = 1", "2:14"),
+        ("[release]\ngroup_size = 1001", "2:14"),
+        ("[collect]\ngroup_size = 5", "2:14"),
+        ("[collect.authentication]\nfilter_ids = \"group\"", "2:14"),
+        (
+            "[collect.authentication]\nfilter_ids = \"class\"\n[release.authentication]\nfilter_ids = \"group\"",
+            "4:14",
+        ),
         ("[collect]\nkinds = [\"devices\"]", "2:10"),
         ("[release]\nrandomised_macs = \"yes\"", "2:19"),
         ("[collect]\nrandomised_macs = true", "2:19"),

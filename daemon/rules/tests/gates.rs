@@ -5,7 +5,7 @@
 use std::net::IpAddr;
 
 use headgate_record::{Field, Kind, Mac, Person, Record, Treatment, Value};
-use headgate_rules::{Pseudonymise, Purpose, Rules, Verdict, is_randomised};
+use headgate_rules::{Groups, Pseudonymise, Purpose, Rules, Verdict, is_randomised};
 
 /// Stands in for keys: readable, and different for each purpose.
 struct Keys;
@@ -219,4 +219,37 @@ fn a_record_of_a_station_that_has_opted_out_is_not_admitted() {
     let admit = |mac| rules.collect().admit(&device(mac), &Keys);
     assert_eq!(admit([0, 0x1b, 0x21, 1, 2, 3]), Err("opted-out"));
     assert!(admit([0, 0x1b, 0x21, 1, 2, 4]).is_ok());
+}
+
+/// So many stations in every group whose name has so many characters.
+struct Long;
+
+impl Groups for Long {
+    fn members(&self, _: Field, value: &Value) -> usize {
+        value.to_string().len()
+    }
+}
+
+#[test]
+fn the_name_of_a_group_leaves_where_enough_stations_are_in_it() {
+    let mut record = Record::new(Kind::Authentication);
+    record.set(Field::AuthenticationMac, Mac([0, 0x1b, 0x21, 1, 2, 3])).unwrap();
+    record.set(Field::AuthenticationAssignedVlan, "four").unwrap();
+    record.set(Field::AuthenticationFilterIds, Value::List(vec!["seven".into(), "fou".into()])).unwrap();
+    let table = "assigned_vlan = \"keep\"\nfilter_ids = \"keep\"\n";
+    let text = |size: &str| {
+        let groups = table.replace("keep", "group");
+        format!("[collect.authentication]\n{table}[release]\n{size}\n[release.authentication]\n{groups}")
+    };
+    let left = |rules: &Rules, groups: &dyn Groups| {
+        let Verdict::Release(out) = rules.release().release_among(&record, &Keys, groups) else { panic!() };
+        [Field::AuthenticationAssignedVlan, Field::AuthenticationFilterIds]
+            .map(|field| out.get(field).map(ToString::to_string).unwrap_or_default())
+    };
+    assert_eq!(left(&rules(&text("")), &Long), ["", "seven"]);
+    assert_eq!(left(&rules(&text("group_size = 4")), &Long), ["four", "seven"]);
+    assert_eq!(left(&rules(&text("group_size = 3")), &Long), ["four", "seven, fou"]);
+    assert_eq!(left(&rules(&text("group_size = 6")), &Long), ["", ""]);
+    // Who knows of no group lets none out.
+    assert!(released(&rules(&text("group_size = 2")), &record).get(Field::AuthenticationFilterIds).is_none());
 }

@@ -12,7 +12,7 @@ use crate::keys::Keys;
 use crate::ledger::{self, Event};
 use crate::release::Cursor;
 use crate::seal::KeyRef;
-use crate::{Error, segment};
+use crate::{Error, members, segment};
 
 /// Consecutive records of one hand-over, each as it was decoded.
 pub(crate) struct Part {
@@ -101,6 +101,7 @@ pub(crate) fn hand_over(
                     continue;
                 }
             };
+            members::note(db, keys, rules, &record)?;
             let key = if is_randomised(&record) { KeyRef::Session(session) } else { keys.present() };
             groups.entry((record.kind().class(), key)).or_default().push(admitted);
         }

@@ -277,9 +277,10 @@ fn pragma(db: &Connection, name: &str) -> Result<u64, Error> {
 }
 
 /// In order; the version of a schema is the number of its last migration.
-const MIGRATIONS: [&str; 1] = [include_str!("../migrations/001_initial.sql")];
+const MIGRATIONS: [&str; 2] =
+    [include_str!("../migrations/001_initial.sql"), include_str!("../migrations/002_member.sql")];
 /// The newest schema that this program knows.
-const SCHEMA: i64 = 1;
+const SCHEMA: i64 = 2;
 /// `application_id` of a store: "HDGT".
 const APPLICATION: i64 = 0x4844_4754;
 /// Page size, octets.

@@ -171,7 +171,7 @@ impl Keys {
             || self.since_ms.saturating_sub(now_ms) >= STEP_BACK_MS
     }
 
-    /// Begins the next key epoch and destroys the pseudonym keys of all earlier ones, and the data keys of
+    /// Begins the next key epoch and destroys the pseudonym keys and members of all earlier ones, and the data keys of
     /// those that seal nothing any more. The caller commits and then calls [`Keys::reload`].
     pub(crate) fn rotate(&self, db: &Connection, now_ms: u64) -> Result<(), Error> {
         add_epoch(db, &self.wrapping, &self.database, self.epoch.saturating_add(1), now_ms)?;
@@ -180,6 +180,7 @@ impl Keys {
             "DELETE FROM key WHERE epoch <= ?1 AND purpose IN (?2, ?3)",
             (sql(self.epoch), pseudonyms[0], pseudonyms[1]),
         )?;
+        db.execute("DELETE FROM member WHERE epoch <= ?1", [sql(self.epoch)])?;
         db.execute(
             "DELETE FROM key WHERE epoch < ?1
                AND epoch NOT IN (SELECT epoch FROM segment WHERE epoch IS NOT NULL)
@@ -193,6 +194,11 @@ impl Keys {
     /// A fresh wrapped key for a sensor's session.
     pub(crate) fn session_key(&self, session: u64) -> Result<Vec<u8>, Error> {
         wrap(&self.wrapping, &self.database, KeyPurpose::Session, session)
+    }
+
+    /// The present key epoch.
+    pub(crate) fn epoch(&self) -> u64 {
+        self.epoch
     }
 
     /// The data key of the present epoch.

@@ -53,6 +53,7 @@ mod keeper;
 mod keys;
 mod ledger;
 mod master;
+mod members;
 mod outbox;
 mod peers;
 mod query;

@@ -12,6 +12,7 @@ use crate::config::Settings;
 use crate::database::{get_number, meta, set, sql};
 use crate::keys::Keys;
 use crate::ledger::{self, Event};
+use crate::members::Members;
 use crate::seal::{KeyRef, Place};
 use crate::segment::{self, Segment};
 use crate::{Error, error};
@@ -133,8 +134,11 @@ pub(crate) fn gather(
             examined += 1;
             // What is kept for the session only is so because of an address that the record may not hold any more.
             let session_only = matches!(segment.key, KeyRef::Session(_)) && !gate.releases_randomised_macs();
-            let verdict =
-                if session_only { Verdict::Withhold(RANDOMISED_MAC) } else { gate.release(record, keys) };
+            let verdict = if session_only {
+                Verdict::Withhold(RANDOMISED_MAC)
+            } else {
+                gate.release_among(record, keys, &Members { db, keys })
+            };
             match verdict {
                 Verdict::Release(minimised) => {
                     bytes += codec::encode(std::slice::from_ref(&minimised))?.len();

@@ -1,7 +1,7 @@
 //! What is in the files, and what is no longer.
 
 use headgate_record::local::ControlRequest;
-use headgate_record::{Field, Record};
+use headgate_record::{Field, Kind, Mac, Record};
 
 use crate::site::{Site, device, device_with};
 
@@ -127,4 +127,32 @@ fn an_ended_session_hands_over_nothing_more() {
 
 fn contains(bytes: &[u8], needle: &[u8]) -> bool {
     bytes.windows(needle.len()).any(|w| w == needle)
+}
+
+#[test]
+fn the_name_of_a_group_is_in_a_batch_once_enough_stations_are_in_it() {
+    let site = Site::new("");
+    let rules = "[collect.authentication]\nassigned_vlan = \"keep\"\n[release]\ngroup_size = 3\n\
+                 [release.authentication]\nassigned_vlan = \"group\"\n";
+    std::fs::write(site.path("rules.toml"), rules).unwrap();
+    let authentication = |last, group: &str| {
+        let mut record = Record::new(Kind::Authentication);
+        record.set(Field::AuthenticationMac, Mac([0x00, 0x10, 0x20, 0, 0, last])).unwrap();
+        record.set(Field::AuthenticationAssignedVlan, group).unwrap();
+        record
+    };
+    let running = site.start();
+    let records = vec![authentication(1, "clinic"), authentication(2, "clinic"), authentication(2, "board")];
+    running.sensor(1).hand_over(records).unwrap();
+    let names = || {
+        let preview = running.ask(&ControlRequest::Preview { limit: 10 });
+        let records = preview["records"].as_array().unwrap().clone();
+        records.iter().map(|r| r["assigned_vlan"].as_str().map(str::to_owned)).collect::<Vec<_>>()
+    };
+    assert_eq!(names(), [None, None, None]);
+    running.sensor(1).hand_over_from(4, vec![authentication(3, "clinic")]).unwrap();
+    let clinic = || Some("clinic".to_owned());
+    assert_eq!(names(), [clinic(), clinic(), None, clinic()]);
+    // No group and no station stands in the file.
+    assert!(site.files().iter().all(|(_, octets)| !octets.windows(6).any(|w| w == b"clinic")));
 }
