@@ -77,5 +77,5 @@ pub use cursor::Cursor;
 pub use error::{Faults, Kind, Layer, MAX_FAULTS, Malformed};
 pub use link::Link;
 pub use packet::{Application, Encapsulation, Framing, Network, Packet, Transport, Tunnel, Wireless, parse};
-pub use plain::{Ends, plain};
+pub use plain::{Ends, IpEnds, plain};
 pub use text::{Octets, Text};
