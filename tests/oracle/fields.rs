@@ -34,6 +34,10 @@ const fn text(theirs: &'static str, ours: &'static str) -> Check {
     check(theirs, ours, Form::Text)
 }
 
+const fn shown(theirs: &'static str, ours: &'static str) -> Check {
+    check(theirs, ours, Form::Any)
+}
+
 const fn name(theirs: &'static str, ours: &'static str) -> Check {
     check(theirs, ours, Form::Name)
 }

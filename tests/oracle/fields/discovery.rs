@@ -2,7 +2,7 @@
 
 use super::super::check::{Check, Layer, Which};
 use super::super::form::Form;
-use super::{check, ip, layer, number, octets, raw, text};
+use super::{check, ip, layer, number, octets, raw, shown, text};
 
 pub const LAYERS: &[Layer] = &[
     layer("lldp", &["lldp"], LLDP),
@@ -56,6 +56,14 @@ const LLDP: &[Check] = &[
     number("lldp.ieee.802_1.aggregation_status.cap", "dot1.link_aggregation.capable"),
     number("lldp.ieee.802_1.aggregation_status.enabled", "dot1.link_aggregation.enabled"),
     number("lldp.ieee.802_1.aggregated_port_id", "dot1.link_aggregation.port_id"),
+    number("lldp.dcbx.ieee.willing", "dot1.ets_configuration.willing|dot1.pfc_configuration.willing"),
+    number("lldp.dcbx.ieee.ets.cbs", "dot1.ets_configuration.credit_based_shaper"),
+    number("lldp.dcbx.ieee.ets.maxtcs", "dot1.ets_configuration.max_traffic_classes"),
+    number(
+        "lldp.dcbx.ieee.ets.tsa0|lldp.dcbx.ieee.ets.tsa1|lldp.dcbx.ieee.ets.tsa2|lldp.dcbx.ieee.ets.tsa3|\
+         lldp.dcbx.ieee.ets.tsa4|lldp.dcbx.ieee.ets.tsa5|lldp.dcbx.ieee.ets.tsa6|lldp.dcbx.ieee.ets.tsa7",
+        "dot1.ets_configuration.transmission_selection[].code|dot1.ets_recommendation.transmission_selection[].code",
+    ),
     // IEEE 802.3
     number("lldp.ieee.802_3.mac_phy_auto_neg_status.supported", "dot3.mac_phy.autonegotiation_supported"),
     number("lldp.ieee.802_3.mac_phy_auto_neg_status.enabled", "dot3.mac_phy.autonegotiation_enabled"),
@@ -99,6 +107,15 @@ const LLDP: &[Check] = &[
     number("lldp.ieee.802_3.aggregation_status.enabled", "dot3.link_aggregation.enabled"),
     number("lldp.ieee.802_3.aggregated_port_id", "dot3.link_aggregation.port_id"),
     number("lldp.ieee.802_3.max_frame_size", "dot3.max_frame_size"),
+    number("lldp.ieee.802_3.eee.transmit", "dot3.eee.transmit_wake"),
+    number("lldp.ieee.802_3.eee.receive", "dot3.eee.receive_wake"),
+    number("lldp.ieee.802_3.eee.fallback_receive", "dot3.eee.fallback_receive_wake"),
+    number("lldp.ieee.802_3.eee.echo_transmit", "dot3.eee.echo_transmit_wake"),
+    number("lldp.ieee.802_3.eee.echo_receive", "dot3.eee.echo_receive_wake"),
+    number("lldp.ieee.802_3br.aec.support", "dot3.additional_capabilities.preemption_supported"),
+    number("lldp.ieee.802_3br.aec.enable", "dot3.additional_capabilities.preemption_enabled"),
+    number("lldp.ieee.802_3br.aec.active", "dot3.additional_capabilities.preemption_active"),
+    number("lldp.ieee.802_3br.aec.addfragsize", "dot3.additional_capabilities.additional_fragment_size"),
     // LLDP-MED
     number("lldp.media.subtype.caps", "med.capabilities.supported"),
     number("lldp.media.subtype.class", "med.capabilities.class.code"),
@@ -121,11 +138,62 @@ const LLDP: &[Check] = &[
     text("lldp.media.manufacturer", "med.manufacturer"),
     text("lldp.media.model", "med.model"),
     text("lldp.media.asset", "med.asset_id"),
+    // PROFINET
+    number("lldp.profinet.port_rx_delay_local", "profinet.delay.receive_local"),
+    number("lldp.profinet.port_rx_delay_remote", "profinet.delay.receive_remote"),
+    number("lldp.profinet.port_tx_delay_local", "profinet.delay.transmit_local"),
+    number("lldp.profinet.port_tx_delay_remote", "profinet.delay.transmit_remote"),
+    number("lldp.profinet.cable_delay_local", "profinet.delay.cable"),
+    number("lldp.profinet.rtc2_port_status", "profinet.port_status.class2"),
+    number("lldp.profinet.rtc3_port_status", "profinet.port_status.class3.code"),
+    number("lldp.profinet.rtc3_port_status.fragmentation", "profinet.port_status.fragmentation"),
+    number("lldp.profinet.rtc3_port_status.preambleLength", "profinet.port_status.short_preamble"),
+    shown("lldp.profinet.mrp_domain_uuid", "profinet.mrp_port_status.domain"),
+    number("lldp.profinet.mrrt_port_status", "profinet.mrp_port_status.status"),
+    octets("lldp.profinet.cm_mac_add", "profinet.interface_mac"),
+    octets("lldp.profinet.master_source_address", "profinet.ptcp_status.master"),
+    shown("lldp.profinet.subdomain_uuid", "profinet.ptcp_status.subdomain"),
+    shown("lldp.profinet.ir_data_uuid", "profinet.ptcp_status.isochronous_data"),
+    number("lldp.profinet.length_of_period_valid", "profinet.ptcp_status.period.valid"),
+    number("lldp.profinet.length_of_period_length", "profinet.ptcp_status.period.nanoseconds"),
+    number("lldp.profinet.red_period_begin_valid", "profinet.ptcp_status.red_begin.valid"),
+    number("lldp.profinet.red_period_begin_offset", "profinet.ptcp_status.red_begin.nanoseconds"),
+    number("lldp.profinet.orange_period_begin_valid", "profinet.ptcp_status.orange_begin.valid"),
+    number("lldp.profinet.orange_period_begin_offset", "profinet.ptcp_status.orange_begin.nanoseconds"),
+    number("lldp.profinet.green_period_begin_valid", "profinet.ptcp_status.green_begin.valid"),
+    number("lldp.profinet.green_period_begin_offset", "profinet.ptcp_status.green_begin.nanoseconds"),
+    shown("lldp.profinet.tsn_domain_uuid", "profinet.tsn_domain"),
+    number("lldp.profinet.tsn_nme_management_addr_subtype", "profinet.nme_address.family"),
+    check("lldp.profinet.tsn_nme_management_addr", "profinet.nme_address.address", Form::IpOctets),
+    shown("lldp.profinet.tsn_nme_name_uuid", "profinet.nme_name"),
+    shown("lldp.profinet.tsn_nme_parameter_uuid", "profinet.nme_parameter"),
+    number("lldp.profinet.time_domain_number", "profinet.time_domain.number"),
+    shown("lldp.profinet.time_domain_uuid", "profinet.time_domain.domain"),
+    octets("lldp.profinet.time_domain_master_identity", "profinet.time_domain.master_identity"),
     // Cisco
     number("lldp.cisco.upoe.supported", "cisco.four_wire_power.supported"),
     number("lldp.cisco.upoe.altb_detection_required", "cisco.four_wire_power.spare_pair_detection"),
     number("lldp.cisco.upoe.pd_altb_desired", "cisco.four_wire_power.spare_pair_desired"),
     number("lldp.cisco.upoe.pse_altb_oper", "cisco.four_wire_power.spare_pair_enabled"),
+    number("lldp.cisco.portstate", "cisco.port_state"),
+    number("lldp.cisco.noderole", "cisco.node_role.code"),
+    number("lldp.cisco.nodeid", "cisco.node_id"),
+    number("lldp.cisco.spinelevel", "cisco.spine_level"),
+    number("lldp.cisco.podid", "cisco.pod_id"),
+    text("lldp.cisco.fabricname", "cisco.fabric_name"),
+    number("lldp.cisco.apicid", "cisco.appliance_vector[].id"),
+    ip("lldp.cisco.apicipv4", "cisco.appliance_vector[].ip"),
+    text("lldp.cisco.apicuuid", "cisco.appliance_vector[].uuid"),
+    ip("lldp.cisco.nodeip", "cisco.node_ip"),
+    number("lldp.cisco.portrole", "cisco.port_role"),
+    text("lldp.cisco.version", "cisco.firmware_version"),
+    number("lldp.cisco.fabricvlan", "cisco.infrastructure_vlan"),
+    text("lldp.cisco.serialno", "cisco.serial_number"),
+    text("lldp.cisco.model", "cisco.model"),
+    text("lldp.cisco.nodename", "cisco.node_name"),
+    number("lldp.cisco.portmode", "cisco.port_mode"),
+    number("lldp.cisco.apicmode", "cisco.controller_mode"),
+    number("lldp.cisco.fabricd", "cisco.fabric_id"),
 ];
 
 const CDP: &[Check] = &[

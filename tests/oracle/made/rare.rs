@@ -1,7 +1,7 @@
 //! Values that no capture has of fields that captures have.
 
 use super::wireless::data_frame;
-use super::{datagram, ethernet, ip, ipv4, ipv6, join, length, snap, udp};
+use super::{datagram, ethernet, ip, ipv4, ipv6, join, snap, udp};
 
 pub fn frames() -> Vec<Vec<u8>> {
     let datagram6 = udp(40_001, 40_002, b"x");
@@ -33,8 +33,6 @@ pub fn frames() -> Vec<Vec<u8>> {
                 &ethernet(0x0800, &ipv4(17, &datagram6)),
             ]),
         ),
-        lldp(&[5, 1, 10, 0, 0, 9], &[4, 1, 10, 0, 0, 10], &[7, 6, 2, 0, 0, 0, 0, 9]),
-        lldp(&join(&[&[5, 2], &address6]), &join(&[&[4, 2], &address6]), &[7, 6, 2, 0, 0, 0, 0, 9]),
     ]
 }
 
@@ -44,15 +42,4 @@ pub fn radiotap() -> Vec<u8> {
     let mut frame = data_frame();
     frame[1] = 0x02;
     join(&[&[0, 0, 18, 0], &present, &[0xc0, 0xa0, 0, 0xc1, 0xa1, 1], &frame])
-}
-
-/// Chassis, port, time to live, the beginning of a management address, which an interface's number follows, and
-/// link aggregation as IEEE 802.1 has it.
-fn lldp(chassis: &[u8], port: &[u8], management: &[u8]) -> Vec<u8> {
-    let tlv = |kind: u8, value: &[u8]| join(&[&[kind << 1], &length(value.len())[1..], value]);
-    let management = join(&[management, &[2, 0, 0, 0, 3, 0]]);
-    let aggregation = tlv(127, &[0x00, 0x80, 0xc2, 7, 3, 0, 0, 0, 9]);
-    let tlvs =
-        [tlv(1, chassis), tlv(2, port), tlv(3, &[0, 120]), tlv(8, &management), aggregation, tlv(0, &[])];
-    ethernet(0x88cc, &tlvs.concat())
 }
