@@ -1,7 +1,7 @@
 //! Values that no capture has of fields that captures have.
 
 use super::wireless::data_frame;
-use super::{datagram, ethernet, ip, ipv4, ipv6, join, snap, udp};
+use super::{datagram, ethernet, ip, ipv4, ipv6, join, length, snap, udp};
 
 pub fn frames() -> Vec<Vec<u8>> {
     let datagram6 = udp(40_001, 40_002, b"x");
@@ -14,7 +14,16 @@ pub fn frames() -> Vec<Vec<u8>> {
     let redirect = join(&[&[137, 0, 0, 0, 0, 0, 0, 0], &address6, &[7; 16]]);
     let ah = join(&[&[17, 4, 0, 0, 0, 0, 0, 1, 0, 0, 0, 2], &[9; 12]]);
     let request = [11, 1, 2, 3, 0, 18, 0, 3, b'G', b'i', b'1'];
+    let isl = |kind: u8, vlan: u16| {
+        let frame = ip(&ipv4(17, &datagram6));
+        let head =
+            join(&[&[1, 0, 0x0c, 0, 0, kind, 0, 0x19, 6, 0xea, 0xb8, 0x85], &length(frame.len() + 12)]);
+        join(&[&head, &[0xaa, 0xaa, 3, 0, 0, 0x0c], &vlan.to_be_bytes(), &[0, 7, 0, 0], &frame])
+    };
     vec![
+        // Of VLAN 133 between bridges, and of a VLAN with a token ring.
+        isl(2, 0x010b),
+        isl(0x15, 0x0020),
         snap([0x02, 0x00, 0x01], 0x1234, b"x"),
         ip(&ipv6(60, &join(&[&[17, 0, 1, 4, 0, 0, 0, 0], &datagram6]))),
         ip(&ipv6(51, &join(&[&ah, &datagram6]))),
