@@ -7,6 +7,7 @@ use super::form::Form;
 
 mod discovery;
 mod hosts;
+mod lldp;
 mod packets;
 mod tunnels;
 
