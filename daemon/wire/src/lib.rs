@@ -44,6 +44,7 @@ pub mod igmp;
 pub mod ipsec;
 pub mod ipv4;
 pub mod ipv6;
+pub mod isl;
 pub mod link;
 pub mod linux_cooked;
 pub mod llc;
