@@ -6,7 +6,7 @@
 
 use headgate_record::{Field, Treatment};
 use headgate_rules::filter::{Depth, VlanTag, compile, exclusion};
-use headgate_rules::{Exclusion, Exclusions, Rules};
+use headgate_rules::{Exclusion, Exclusions, Gate, Rules};
 use headgate_wire as wire;
 use proptest::prelude::*;
 use proptest::sample::{select, subsequence};
@@ -430,7 +430,8 @@ fn a_field_deepens_the_filter_if_it_is_read_from_there_and_only_then() {
         Field::AuthenticationTerminateCause,
     ];
     for field in Field::ALL {
-        let treatments = Treatment::ALL.into_iter().filter(|t| t.fits(*field) && *t != Treatment::Drop);
+        let treatments =
+            Treatment::ALL.into_iter().filter(|t| Gate::Collect.takes(*t, *field) && *t != Treatment::Drop);
         for treatment in treatments {
             let kind = field.kind().name();
             let rule = format!("[collect.{kind}]\n{} = \"{}\"\n", field.short_name(), treatment.name());
