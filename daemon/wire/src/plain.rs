@@ -77,7 +77,8 @@ pub fn plain(bytes: &[u8], wire_len: u32) -> Option<IpEnds> {
     match u16::from_be_bytes([*t0, *t1]) {
         ethernet::IPV4 => {
             let (header, behind) = packet.split_first_chunk::<{ ipv4::HEADER_LEN }>()?;
-            let [0x45, _, l0, l1, _, _, f0, f1, _, protocol, _, _, source @ .., d0, d1, d2, d3] = *header else {
+            let [0x45, _, l0, l1, _, _, f0, f1, _, protocol, _, _, source @ .., d0, d1, d2, d3] = *header
+            else {
                 return None;
             };
             // More Fragments and Fragment Offset.
@@ -88,7 +89,15 @@ pub fn plain(bytes: &[u8], wire_len: u32) -> Option<IpEnds> {
             let length = total_length.checked_sub(ipv4::HEADER_LEN).filter(|_| total_length <= on_wire)?;
             let (ports, flags) = transport(protocol, behind, length)?;
             let (source, destination) = (Ipv4Addr::from(source), Ipv4Addr::from([d0, d1, d2, d3]));
-            Some(IpEnds::V4(Ends { source_mac, destination_mac, source, destination, protocol, ports, flags }))
+            Some(IpEnds::V4(Ends {
+                source_mac,
+                destination_mac,
+                source,
+                destination,
+                protocol,
+                ports,
+                flags,
+            }))
         }
         ethernet::IPV6 => {
             let (fixed, behind) = packet.split_first_chunk::<8>()?;
@@ -101,7 +110,15 @@ pub fn plain(bytes: &[u8], wire_len: u32) -> Option<IpEnds> {
             }
             let (ports, flags) = transport(protocol, behind, length)?;
             let (source, destination) = (Ipv6Addr::from(*source), Ipv6Addr::from(*destination));
-            Some(IpEnds::V6(Ends { source_mac, destination_mac, source, destination, protocol, ports, flags }))
+            Some(IpEnds::V6(Ends {
+                source_mac,
+                destination_mac,
+                source,
+                destination,
+                protocol,
+                ports,
+                flags,
+            }))
         }
         _ => None,
     }
