@@ -20,7 +20,7 @@ impl Compiler<'_> {
         a.op(op::LD_MEM, ETHERTYPE).keep_behind(0, LLC + 1);
         a.place(unnumbered).op(op::LD_B_IND, 2).op(op::AND_K, LLC_WITHOUT_POLL.into());
         a.unless(op::JEQ_K, LLC_UI.into(), other).op(op::LD_H_IND, 0);
-        let bpdu = self.unless_excluded(Protocol::Stp, whole);
+        let bpdu = self.unless_excluded(Protocol::Stp, if self.is_within { other } else { whole });
         a.when(op::JEQ_K, u16::from_be_bytes(LLC_BPDU).into(), bpdu);
         a.when(op::JEQ_K, u16::from_be_bytes(LLC_SNAP).into(), snap);
         a.place(other).op(op::LD_MEM, ETHERTYPE).keep_behind(0, LLC);
@@ -32,7 +32,8 @@ impl Compiler<'_> {
             let next = a.label();
             a.op(op::LD_W_IND, 2).op(op::AND_K, 0x00ff_ffff);
             a.unless(op::JEQ_K, u32::from_be_bytes([0, o0, o1, o2]), next);
-            a.op(op::LD_H_IND, 6).when(op::JEQ_K, number.into(), self.unless_excluded(protocol, whole));
+            let read = if self.is_within { header } else { whole };
+            a.op(op::LD_H_IND, 6).when(op::JEQ_K, number.into(), self.unless_excluded(protocol, read));
             a.place(next);
         }
         a.place(header).op(op::LD_MEM, ETHERTYPE).keep_behind(0, LLC_AND_SNAP);
