@@ -1,0 +1,415 @@
+//! Tunnels: headers of what is within are kept, and nothing behind them; exclusions hold there.
+// A test fails by panicking and says what it measured.
+#![allow(clippy::panic, clippy::print_stdout, clippy::unwrap_used)]
+
+use headgate_rules::filter::{Tunnel, exclusion};
+use headgate_rules::{Exclusion, Rules};
+use headgate_wire as wire;
+use proptest::prelude::*;
+use proptest::sample::{Index, select};
+
+const SECRET: &[u8] = b"SECRET-PAYLOAD-SECRET-PAYLOAD";
+
+fn rules(text: &str) -> Rules {
+    Rules::parse(&[("rules.toml".into(), text.into())]).unwrap()
+}
+
+/// A frame to build: what stands in each header.
+#[derive(Clone, Debug)]
+struct Shape {
+    source: [u8; 6],
+    destination: [u8; 6],
+    tags: Vec<u16>,
+    v6: bool,
+    from: u8,
+    to: u8,
+    /// Words of IPv4 options, or extension headers of IPv6.
+    more: u8,
+    protocol: u8,
+    ports: (u16, u16),
+    /// Words of TCP options.
+    options: u8,
+}
+
+impl Shape {
+    fn plain() -> Shape {
+        Shape {
+            source: [0, 0x1b, 0x21, 0, 0, 1],
+            destination: [0, 0x1c, 0x73, 0, 0, 2],
+            tags: Vec::new(),
+            v6: false,
+            from: 1,
+            to: 2,
+            more: 0,
+            protocol: 6,
+            ports: (40_000, 80),
+            options: 0,
+        }
+    }
+
+    /// The IP packet with a payload, and how many octets of it are headers.
+    fn ip(&self) -> (Vec<u8>, usize) {
+        let mut transport = match self.protocol {
+            6 => {
+                let ports = [self.ports.0.to_be_bytes(), self.ports.1.to_be_bytes()].concat();
+                let offset = (5 + self.options) << 4;
+                let options = vec![1; 4 * usize::from(self.options)];
+                [&ports[..], &[0; 8], &[offset, 0x10, 0, 0, 0, 0, 0, 0], &options].concat()
+            }
+            17 => {
+                let words = [self.ports.0, self.ports.1, 8 + SECRET.len() as u16, 0];
+                words.map(u16::to_be_bytes).concat()
+            }
+            _ => vec![8, 0, 0, 0, 0, 0, 0, 0],
+        };
+        let headers = if self.protocol == 6 || self.protocol == 17 { transport.len() } else { 8 };
+        transport.extend(SECRET);
+        self.above(&transport, headers)
+    }
+
+    /// An IP packet of what follows it.
+    fn above(&self, rest: &[u8], headers: usize) -> (Vec<u8>, usize) {
+        if self.v6 {
+            let mut chain = Vec::new();
+            for at in 0..self.more {
+                let next = if at + 1 == self.more { self.protocol } else { 60 };
+                chain.extend([next, 0, 1, 4, 0, 0, 0, 0]);
+            }
+            let next = if self.more == 0 { self.protocol } else { 60 };
+            let length = ((chain.len() + rest.len()) as u16).to_be_bytes();
+            let address = |last| [0x20, 1, 0x0d, 0xb8, 0, last, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1];
+            let start = [0x60, 0, 0, 0, length[0], length[1], next, 64];
+            let packet = [&start[..], &address(self.from), &address(self.to), &chain, rest].concat();
+            (packet, 40 + chain.len() + headers)
+        } else {
+            let options = vec![1; 4 * usize::from(self.more)];
+            let length = ((20 + options.len() + rest.len()) as u16).to_be_bytes();
+            let start = [0x45 + self.more, 0, length[0], length[1], 0, 0, 0x40, 0, 64, self.protocol, 0, 0];
+            let packet =
+                [&start[..], &[10, 0, self.from, 1], &[10, 0, self.to, 1], &options, rest].concat();
+            (packet, 20 + options.len() + headers)
+        }
+    }
+
+    /// The frame around it.
+    fn framed(&self, (packet, headers): (Vec<u8>, usize)) -> (Vec<u8>, usize) {
+        let mut link = [self.destination, self.source].concat();
+        for vid in &self.tags {
+            link.extend([0x81, 0x00]);
+            link.extend(vid.to_be_bytes());
+        }
+        link.extend(if self.v6 { [0x86, 0xdd] } else { [0x08, 0x00] });
+        let headers = link.len() + headers;
+        (([link, packet]).concat(), headers)
+    }
+
+    fn ethertype(&self) -> [u8; 2] {
+        if self.v6 { [0x86, 0xdd] } else { [0x08, 0x00] }
+    }
+}
+
+/// A tunnel's header, behind IP or UDP, and what is within.
+struct Tunnelled {
+    name: &'static str,
+    kind: Tunnel,
+    /// The IP protocol, or that of UDP and a port.
+    above: (u8, Option<u16>),
+    header: Vec<u8>,
+    is_frame: bool,
+}
+
+fn tunnels(inner: &Shape) -> Vec<Tunnelled> {
+    let udp = |name, kind, port, header: &[u8], is_frame| Tunnelled {
+        name,
+        kind,
+        above: (17, Some(port)),
+        header: header.to_vec(),
+        is_frame,
+    };
+    let ip = |name, kind, protocol, header: &[u8], is_frame| Tunnelled {
+        name,
+        kind,
+        above: (protocol, None),
+        header: header.to_vec(),
+        is_frame,
+    };
+    let [p0, p1] = inner.ethertype();
+    let next = if inner.v6 { 2 } else { 1 };
+    let iii = |kind, platform: &[u8]| {
+        let gre = [0x10, 0, 0x22, 0xeb, 0, 0, 0, 3];
+        let mirror = [0x20, 0x00, 0x58, 0x65, 1, 2, 3, 4, 0, 9, kind, u8::from(!platform.is_empty())];
+        [&gre[..], &mirror, platform].concat()
+    };
+    let tags = [[10, 1, 0xd0].repeat(9), vec![0, 1]].concat();
+    vec![
+        udp("vxlan", Tunnel::Vxlan, 4789, &[8, 0, 0, 0, 0, 0, 7, 0], true),
+        udp("vxlan of linux", Tunnel::Vxlan, 8472, &[8, 0, 0, 0, 0, 0, 7, 0], true),
+        udp("vxlan with policy", Tunnel::Vxlan, 4789, &[0x88, 0x48, 0, 9, 0, 0, 7, 0], true),
+        udp("vxlan-gpe, ethernet", Tunnel::Vxlan, 4790, &[0x0c, 0, 0, 3, 0, 0, 7, 0], true),
+        udp("vxlan-gpe, no protocol", Tunnel::Vxlan, 4790, &[0x08, 0, 0, 0, 0, 0, 7, 0], true),
+        udp("vxlan-gpe, ip", Tunnel::Vxlan, 4790, &[0x0c, 0, 0, next, 0, 0, 7, 0], false),
+        udp("geneve", Tunnel::Geneve, 6081, &[0, 0, 0x65, 0x58, 0, 0, 7, 0], true),
+        udp("geneve, ip", Tunnel::Geneve, 6081, &[2, 0x40, p0, p1, 0, 0, 7, 0, 1, 4, 0x81, 1, 9, 9, 9, 9], false),
+        udp("tzsp", Tunnel::Tzsp, 37_008, &[1, 0, 0, 1, 1], true),
+        udp("tzsp with tags", Tunnel::Tzsp, 37_008, &[&[1, 1, 0, 1][..], &tags].concat(), true),
+        udp("capwap", Tunnel::Capwap, 5247, &[0, 0x10, 0x02, 0, 0, 0, 0, 0], true),
+        udp(
+            "capwap with radio",
+            Tunnel::Capwap,
+            5247,
+            &[0, 0x20, 0x42, 0x10, 0, 0, 0, 0, 6, 2, 0, 0, 0, 0, 9, 0],
+            true,
+        ),
+        ip("gre", Tunnel::Gre, 47, &[0, 0, p0, p1], false),
+        ip("gre with all", Tunnel::Gre, 47, &[0xb0, 0, p0, p1, 1, 2, 0, 0, 0, 0, 0, 5, 0, 0, 0, 6], false),
+        ip("gre, ethernet", Tunnel::Gre, 47, &[0x20, 0, 0x65, 0x58, 0, 0, 0, 5], true),
+        ip("erspan i", Tunnel::Erspan, 47, &[0, 0, 0x88, 0xbe], true),
+        ip(
+            "erspan ii",
+            Tunnel::Erspan,
+            47,
+            &[0x10, 0, 0x88, 0xbe, 0, 0, 0, 3, 0x10, 0x00, 0x58, 0x65, 0, 0, 0xab, 0xcd],
+            true,
+        ),
+        ip("erspan iii", Tunnel::Erspan, 47, &iii(0x80, &[]), true),
+        ip("erspan iii with platform", Tunnel::Erspan, 47, &iii(0, &[0x0c, 0, 0, 0, 0, 0, 0, 9]), true),
+        ip("erspan iii, ip", Tunnel::Erspan, 47, &iii(8, &[]), false),
+        ip("ip", Tunnel::Ip, if inner.v6 { 41 } else { 4 }, &[], false),
+        ip("ethernet in ip", Tunnel::Ip, 143, &[], true),
+    ]
+}
+
+/// The whole frame, and the end of the headers within.
+fn build(outer: &Shape, tunnel: &Tunnelled, inner: &Shape) -> (Vec<u8>, usize) {
+    let (within, headers) = if tunnel.is_frame { inner.framed(inner.ip()) } else { inner.ip() };
+    let (protocol, port) = tunnel.above;
+    let mut head = tunnel.header.clone();
+    if let Some(port) = port {
+        let length = (8 + head.len() + within.len()) as u16;
+        head = [&[50_000, port, length, 0].map(u16::to_be_bytes).concat()[..], &head].concat();
+    }
+    let rest = [&head[..], &within].concat();
+    let outer = Shape { protocol, ..outer.clone() };
+    outer.framed(outer.above(&rest, head.len() + headers))
+}
+
+fn judge(rules: &Rules, frame: &[u8]) -> Option<Exclusion> {
+    let packet = wire::parse(wire::Link::Ethernet, frame, None, frame.len() as u32).unwrap();
+    assert!(packet.malformed.is_none(), "{:?} {frame:02x?}", packet.malformed);
+    rules.collect().exclusions().judge(&packet)
+}
+
+fn leaks(kept: &[u8]) -> bool {
+    SECRET.windows(4).any(|part| kept.windows(4).any(|octets| octets == part))
+}
+
+fn shapes() -> Vec<Shape> {
+    let mut shapes = Vec::new();
+    for tags in 0..=5_u16 {
+        for (v6, more) in [(false, 0), (false, 10), (true, 0), (true, 8)] {
+            for (protocol, options) in [(6, 0), (6, 10), (17, 0), (if v6 { 58 } else { 1 }, 0)] {
+                let tags = (1..=tags).collect();
+                shapes.push(Shape { tags, v6, more, protocol, options, ..Shape::plain() });
+            }
+        }
+    }
+    shapes
+}
+
+#[test]
+fn of_every_tunnel_all_headers_within_are_kept_and_no_octet_behind_them() {
+    let rules = rules("");
+    let mut frames = 0;
+    for outer in [
+        Shape::plain(),
+        Shape { tags: vec![1, 2, 3, 4, 5], more: 10, ..Shape::plain() },
+        Shape { v6: true, more: 8, ..Shape::plain() },
+    ] {
+        for inner in shapes() {
+            for tunnel in tunnels(&inner) {
+                let (frame, headers) = build(&outer, &tunnel, &inner);
+                let kept = rules.filter().run(&frame, None);
+                assert_eq!(kept, headers, "{}: {inner:?}", tunnel.name);
+                assert!(!leaks(&frame[..kept]) && leaks(&frame));
+                assert_eq!(rules.keep().octets(&frame, None), kept, "{}", tunnel.name);
+                frames += 1;
+            }
+        }
+    }
+    println!("{frames} frames");
+}
+
+/// A sensor that sees what is kept sees the same ends as one that sees all.
+#[test]
+fn what_is_kept_is_read_as_the_whole_is() {
+    let rules = rules("");
+    for inner in shapes() {
+        for tunnel in tunnels(&inner) {
+            let (frame, _) = build(&Shape::plain(), &tunnel, &inner);
+            let kept = rules.filter().run(&frame, None);
+            let read = |bytes| wire::parse(wire::Link::Ethernet, bytes, None, frame.len() as u32).unwrap();
+            let (whole, cut) = (read(&frame), read(&frame[..kept]));
+            let of = |packet: wire::Packet<'_>| {
+                let tunnel = packet.tunnel.unwrap();
+                let inner = tunnel.inner.as_ref().unwrap();
+                (Tunnel::of(&tunnel.header), tunnel.length, tunnel.vlan(), inner.source(), inner.ends().unwrap())
+            };
+            let whole = of(whole);
+            assert_eq!(whole.0, tunnel.kind, "{}", tunnel.name);
+            assert_eq!(of(cut), whole, "{}", tunnel.name);
+        }
+    }
+}
+
+#[test]
+fn a_tunnel_that_no_rule_looks_into_ends_with_its_outer_headers() {
+    let inner = Shape { source: [2, 0, 0, 0, 0, 7], ..Shape::plain() };
+    for tunnel in tunnels(&inner) {
+        let (frame, _) = build(&Shape::plain(), &tunnel, &inner);
+        let others: Vec<_> = Tunnel::ALL.into_iter().filter(|kind| *kind != tunnel.kind).collect();
+        let names = others.iter().map(|kind| format!("{:?}", kind.name())).collect::<Vec<_>>().join(", ");
+        let text = format!("[exclude]\nmacs = [\"locally-administered\"]\n[collect]\ntunnels = [{names}]\n");
+        let narrowed = rules(&text);
+        let end = 34 + match tunnel.above {
+            (_, Some(_)) => 8,
+            // Of GRE the header is kept as soon as any sort of it is looked into.
+            (47, None) => {
+                let flags = tunnel.header[0];
+                4 + 4 * usize::from((flags >> 7) + (flags >> 5 & 1) + (flags >> 4 & 1))
+            }
+            _ => 0,
+        };
+        assert_eq!(narrowed.filter().run(&frame, None), end, "{}", tunnel.name);
+        assert_eq!(judge(&narrowed, &frame), None, "{}", tunnel.name);
+        let none = rules("[collect]\ntunnels = []\n");
+        let end = if tunnel.above.1.is_some() { 42 } else { 34 };
+        assert_eq!(none.filter().run(&frame, None), end, "{}", tunnel.name);
+        let all = rules("[exclude]\nmacs = [\"locally-administered\"]\n");
+        let expected = tunnel.is_frame.then_some(Exclusion::Mac);
+        let kept = all.filter().run(&frame, None);
+        assert_eq!(exclusion(kept, frame.len()), expected, "{}", tunnel.name);
+    }
+}
+
+#[test]
+fn a_mirrored_frame_is_of_the_vlan_that_the_header_of_erspan_says() {
+    let inner = Shape::plain();
+    let rules = rules("[exclude]\nvlans = [0, 20]\n");
+    for mut tunnel in tunnels(&inner).into_iter().filter(|tunnel| tunnel.header.len() > 15) {
+        if tunnel.kind != Tunnel::Erspan {
+            continue;
+        }
+        for (vlan, expected) in [(0, None), (20, Some(Exclusion::Vlan)), (21, None)] {
+            tunnel.header[9] = vlan;
+            let (frame, _) = build(&Shape::plain(), &tunnel, &inner);
+            let kept = rules.filter().run(&frame, None);
+            assert_eq!(exclusion(kept, frame.len()), expected, "{} {vlan}", tunnel.name);
+            assert_eq!(judge(&rules, &frame), expected, "{} {vlan}", tunnel.name);
+            assert_eq!(rules.keep().octets(&frame, None), kept);
+        }
+    }
+}
+
+/// Clients use the numbers of tunnels as ports too.
+#[test]
+fn payload_on_the_ports_of_tunnels_that_is_no_tunnel_is_cut() {
+    let rules = rules("");
+    for port in [4789, 4790, 8472, 6081, 37_008, 5247] {
+        let shape = Shape { protocol: 17, ports: (53, port), ..Shape::plain() };
+        let (mut frame, headers) = shape.framed(shape.ip());
+        // Text, an answer of DNS, QUIC, RTP, zeros.
+        for start in [*b"SECR", [0x0b, 0x2a, 0x81, 0x80], [0x40, 1, 2, 3], [0x80, 0, 0, 0], [0; 4]] {
+            frame[headers..headers + 4].copy_from_slice(&start);
+            let kept = rules.filter().run(&frame, None);
+            assert!(kept <= headers + if start == [0; 4] { 8 } else { 0 }, "{port} {start:?} {kept}");
+        }
+    }
+}
+
+/// Where a part is a fragment, nothing within is read, and so nothing is kept.
+#[test]
+fn a_fragment_is_not_looked_into() {
+    for inner in [Shape::plain()] {
+        for tunnel in tunnels(&inner) {
+            let (mut frame, _) = build(&Shape::plain(), &tunnel, &inner);
+            frame[20] = 0x20;
+            let kept = rules("").filter().run(&frame, None);
+            assert_eq!(kept, if tunnel.above.1.is_some() { 42 } else { 34 }, "{}", tunnel.name);
+        }
+    }
+}
+
+fn any_shape() -> impl Strategy<Value = Shape> {
+    let mac = select(vec![
+        [0, 0x1b, 0x21, 0, 0, 1],
+        [0, 0x1b, 0x21, 0, 0, 2],
+        [0, 0x1c, 0x73, 0, 0, 2],
+        [2, 0, 0, 0, 0, 1],
+        [0xff; 6],
+    ]);
+    let tags = prop::collection::vec(select(vec![0u16, 10, 20, 150]), 0..=3);
+    let port = || select(vec![22u16, 80, 443, 40_000]);
+    (
+        (mac.clone(), mac, tags, any::<bool>()),
+        (0..4u8, 0..4u8, 0..=8u8, select(vec![1u8, 6, 17]), (port(), port()), 0..=10u8),
+    )
+        .prop_map(|((source, destination, tags, v6), (from, to, more, protocol, ports, options))| Shape {
+            source,
+            destination,
+            tags,
+            v6,
+            from,
+            to,
+            more,
+            protocol: if v6 && protocol == 1 { 58 } else { protocol },
+            ports,
+            options,
+        })
+}
+
+fn any_exclusions() -> impl Strategy<Value = String> {
+    let pick = |all: &'static [&'static str]| {
+        prop::sample::subsequence(all, 0..=2).prop_map(|entries| entries.join(", "))
+    };
+    (
+        pick(&["20", "\"100-199\"", "4094"]),
+        pick(&["\"00:1b:21:00:00:02\"", "\"00:1c:73:00:00:03\"", "\"locally-administered\""]),
+        pick(&["\"10.0.3.0/24\"", "\"10.0.2.2\"", "\"2001:db8:3::/48\"", "\"2001:db8:1::2\""]),
+        pick(&["\"icmp\"", "\"icmpv6\"", "\"tcp/22\"", "\"udp/22\"", "\"udp/443\"", "\"ip/41\"", "\"ip/47\""]),
+    )
+        .prop_map(|(vlans, macs, prefixes, protocols)| {
+            format!("[exclude]\nvlans = [{vlans}]\nmacs = [{macs}]\nprefixes = [{prefixes}]\nprotocols = [{protocols}]\n")
+        })
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(2_000))]
+
+    /// The program and the reference over the whole frame give the same reason, or both none; what is kept are exactly
+    /// the headers, and of a cut frame no more.
+    #[test]
+    fn the_program_means_within_tunnels_what_the_rules_say(
+        outer in any_shape(),
+        inner in any_shape(),
+        which in any::<Index>(),
+        cut in any::<Index>(),
+        text in any_exclusions(),
+    ) {
+        let rules = rules(&text);
+        let outer = Shape { options: 0, ..outer };
+        let tunnels = tunnels(&inner);
+        let tunnel = &tunnels[which.index(tunnels.len())];
+        let (frame, headers) = build(&outer, tunnel, &inner);
+        let kept = rules.filter().run(&frame, None);
+        let expected = judge(&rules, &frame);
+        prop_assert_eq!(exclusion(kept, frame.len()), expected, "{}", tunnel.name);
+        if expected.is_none() {
+            prop_assert_eq!(kept, headers, "{}", tunnel.name);
+        }
+        prop_assert_eq!(rules.keep().octets(&frame, None), kept);
+        let cut = &frame[..1 + cut.index(frame.len())];
+        let kept = rules.filter().run(cut, None);
+        prop_assert!(kept > 0 && kept <= headers, "{}: {} of {}", tunnel.name, kept, headers);
+        prop_assert_eq!(rules.keep().octets(cut, None), kept);
+    }
+}
