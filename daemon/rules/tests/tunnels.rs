@@ -85,8 +85,7 @@ impl Shape {
             let options = vec![1; 4 * usize::from(self.more)];
             let length = ((20 + options.len() + rest.len()) as u16).to_be_bytes();
             let start = [0x45 + self.more, 0, length[0], length[1], 0, 0, 0x40, 0, 64, self.protocol, 0, 0];
-            let packet =
-                [&start[..], &[10, 0, self.from, 1], &[10, 0, self.to, 1], &options, rest].concat();
+            let packet = [&start[..], &[10, 0, self.from, 1], &[10, 0, self.to, 1], &options, rest].concat();
             (packet, 20 + options.len() + headers)
         }
     }
@@ -149,7 +148,13 @@ fn tunnels(inner: &Shape) -> Vec<Tunnelled> {
         udp("vxlan-gpe, no protocol", Tunnel::Vxlan, 4790, &[0x08, 0, 0, 0, 0, 0, 7, 0], true),
         udp("vxlan-gpe, ip", Tunnel::Vxlan, 4790, &[0x0c, 0, 0, next, 0, 0, 7, 0], false),
         udp("geneve", Tunnel::Geneve, 6081, &[0, 0, 0x65, 0x58, 0, 0, 7, 0], true),
-        udp("geneve, ip", Tunnel::Geneve, 6081, &[2, 0x40, p0, p1, 0, 0, 7, 0, 1, 4, 0x81, 1, 9, 9, 9, 9], false),
+        udp(
+            "geneve, ip",
+            Tunnel::Geneve,
+            6081,
+            &[2, 0x40, p0, p1, 0, 0, 7, 0, 1, 4, 0x81, 1, 9, 9, 9, 9],
+            false,
+        ),
         udp("tzsp", Tunnel::Tzsp, 37_008, &[1, 0, 0, 1, 1], true),
         udp("tzsp with tags", Tunnel::Tzsp, 37_008, &[&[1, 1, 0, 1][..], &tags].concat(), true),
         udp("capwap", Tunnel::Capwap, 5247, &[0, 0x10, 0x02, 0, 0, 0, 0, 0], true),
@@ -252,7 +257,13 @@ fn what_is_kept_is_read_as_the_whole_is() {
             let of = |packet: wire::Packet<'_>| {
                 let tunnel = packet.tunnel.unwrap();
                 let inner = tunnel.inner.as_ref().unwrap();
-                (Tunnel::of(&tunnel.header), tunnel.length, tunnel.vlan(), inner.source(), inner.ends().unwrap())
+                (
+                    Tunnel::of(&tunnel.header),
+                    tunnel.length,
+                    tunnel.vlan(),
+                    inner.source(),
+                    inner.ends().unwrap(),
+                )
             };
             let whole = of(whole);
             assert_eq!(whole.0, tunnel.kind, "{}", tunnel.name);
@@ -270,15 +281,16 @@ fn a_tunnel_that_no_rule_looks_into_ends_with_its_outer_headers() {
         let names = others.iter().map(|kind| format!("{:?}", kind.name())).collect::<Vec<_>>().join(", ");
         let text = format!("[exclude]\nmacs = [\"locally-administered\"]\n[collect]\ntunnels = [{names}]\n");
         let narrowed = rules(&text);
-        let end = 34 + match tunnel.above {
-            (_, Some(_)) => 8,
-            // Of GRE the header is kept as soon as any sort of it is looked into.
-            (47, None) => {
-                let flags = tunnel.header[0];
-                4 + 4 * usize::from((flags >> 7) + (flags >> 5 & 1) + (flags >> 4 & 1))
-            }
-            _ => 0,
-        };
+        let end = 34
+            + match tunnel.above {
+                (_, Some(_)) => 8,
+                // Of GRE the header is kept as soon as any sort of it is looked into.
+                (47, None) => {
+                    let flags = tunnel.header[0];
+                    4 + 4 * usize::from((flags >> 7) + (flags >> 5 & 1) + (flags >> 4 & 1))
+                }
+                _ => 0,
+            };
         assert_eq!(narrowed.filter().run(&frame, None), end, "{}", tunnel.name);
         assert_eq!(judge(&narrowed, &frame), None, "{}", tunnel.name);
         let none = rules("[collect]\ntunnels = []\n");
@@ -353,17 +365,19 @@ fn any_shape() -> impl Strategy<Value = Shape> {
         (mac.clone(), mac, tags, any::<bool>()),
         (0..4u8, 0..4u8, 0..=8u8, select(vec![1u8, 6, 17]), (port(), port()), 0..=10u8),
     )
-        .prop_map(|((source, destination, tags, v6), (from, to, more, protocol, ports, options))| Shape {
-            source,
-            destination,
-            tags,
-            v6,
-            from,
-            to,
-            more,
-            protocol: if v6 && protocol == 1 { 58 } else { protocol },
-            ports,
-            options,
+        .prop_map(|((source, destination, tags, v6), (from, to, more, protocol, ports, options))| {
+            Shape {
+                source,
+                destination,
+                tags,
+                v6,
+                from,
+                to,
+                more,
+                protocol: if v6 && protocol == 1 { 58 } else { protocol },
+                ports,
+                options,
+            }
         })
 }
 

@@ -16,6 +16,9 @@ use headgate_capture::{File, Frame, Geometry, Instruction, Ring, Tag, open};
 use headgate_rules::filter::{VlanTag, exclusion};
 use headgate_rules::{Exclusion, Rules};
 
+#[path = "support/tunnels.rs"]
+mod tunnels;
+
 /// Rules, and the exclusions that must occur under them.
 const RULES: &[(&str, &[Exclusion])] = &[
     ("", &[]),
@@ -59,6 +62,9 @@ fn the_kernel_keeps_what_is_kept_of_a_file() {
         assert_eq!(from_file.len(), frames.len());
         for (number, (file, wire)) in from_file.iter().zip(&from_wire).enumerate() {
             assert!(file == wire, "{exclude}: frame {number}: {}\n{file:?}\n{wire:?}", hex(&frames[number]));
+            let leaks =
+                wire.octets.windows(4).any(|octets| tunnels::SECRET.windows(4).any(|part| part == octets));
+            assert!(!leaks, "{exclude}: frame {number}: {}\n{wire:?}", hex(&frames[number]));
         }
         let mut counted: BTreeMap<&str, u32> = BTreeMap::new();
         for kept in &from_wire {
@@ -117,7 +123,8 @@ fn by_kernel(file: &Path, rules: &Rules, count: usize) -> Vec<Kept> {
     kept
 }
 
-/// All golden frames, and control protocols that are in none; one of each kind and length once more cut at every octet, with tags.
+/// All golden frames, control protocols that are in none, and tunnels; one of each kind and length once more cut at every
+/// octet, with tags.
 fn frames() -> Vec<Vec<u8>> {
     let golden = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/golden");
     let mut captures: Vec<PathBuf> =
@@ -146,6 +153,12 @@ fn frames() -> Vec<Vec<u8>> {
             frames.extend(cuts.map(|length| variant[..length].to_vec()));
             frames.push(variant);
         }
+    }
+    for frame in tunnels::frames() {
+        let cuts = OUTER..frame.len();
+        frames.extend(cuts.map(|length| frame[..length].to_vec()));
+        let tagged = [&frame[..12], &[0x88, 0xa8, 0x60, 7, 0x81, 0x00, 0x00, 20], &frame[12..]].concat();
+        frames.extend([frame, tagged]);
     }
     // A frame that ends within its outer tag never reaches a socket: the kernel drops it.
     frames.retain(|frame| !matches!(frame[12..14], [0x81, 0x00] | [0x88, 0xa8]) || frame.len() >= TAGGED);
@@ -252,5 +265,7 @@ const PATIENCE: Duration = Duration::from_secs(10);
 const ETHERNET: usize = 14;
 /// The shortest tagged frame of which the kernel takes the tag out.
 const TAGGED: usize = 20;
+/// Octets of Ethernet and IPv4.
+const OUTER: usize = 34;
 /// Cuts behind this fall into payload.
 const MOST_HEADERS: usize = 120;

@@ -1,6 +1,7 @@
 //! What a frame tells, and to which table.
 
 use headgate_record::{Field, Mac, Treatment};
+use headgate_rules::filter::Tunnel;
 use headgate_rules::{CollectGate, Rules};
 use headgate_service::config;
 use headgate_wire as wire;
@@ -12,6 +13,7 @@ use crate::state::dhcp::Dhcp;
 use crate::state::flow::{Flows, Segment};
 use crate::state::ndp::Ndp;
 use crate::state::neighbor::{self, Neighbors};
+use crate::state::within::Within;
 use crate::state::{InterfaceNumber, Sink};
 
 /// The tables that all interfaces share.
@@ -22,6 +24,7 @@ pub(super) struct Tables {
     pub(super) dhcp: Dhcp,
     pub(super) flows: Flows,
     pub(super) ndp: Ndp,
+    pub(super) within: Within,
 }
 
 /// A frame, beside what it says: its interface, its time and its octets on the wire.
@@ -43,6 +46,7 @@ impl Tables {
             dhcp: Dhcp::new(config.tables.leases.count(), config.tables.exchanges.count()),
             flows: Flows::new(config.tables.flows.count(), idle, active),
             ndp: Ndp::new(),
+            within: Within::new(config.tables.flows.count(), idle, active),
         }
     }
 
@@ -105,6 +109,9 @@ impl Tables {
                     self.segment(seen, &ends, vlan, out);
                 }
                 self.application(seen, packet, from, collect, out);
+                if let Some(tunnel) = &packet.tunnel {
+                    self.within(seen, tunnel, (vlan, source), collect, out);
+                }
                 true
             }
             _ => false,
@@ -114,19 +121,39 @@ impl Tables {
     /// A packet is part of a flow.
     #[inline(always)]
     fn segment(&mut self, seen: Seen, ends: &wire::Ends, vlan: u16, out: &mut Sink) {
-        let segment = Segment {
-            interface: seen.number,
-            vlan,
-            source_mac: Mac(ends.source_mac.0),
-            destination_mac: Mac(ends.destination_mac.0),
-            source: (ends.addresses.0, ends.ports.0),
-            destination: (ends.addresses.1, ends.ports.1),
-            protocol: ends.protocol,
-            flags: ends.flags.0,
-            time: seen.time,
-            bytes: seen.bytes,
+        self.flows.packet(&segment(seen, ends, vlan), out);
+    }
+
+    /// What is within a tunnel that is looked into. `carrier` is the device that sent the tunnel's frame: what it says
+    /// as itself within counts once.
+    #[cold]
+    fn within(
+        &mut self,
+        seen: Seen,
+        tunnel: &wire::Tunnel<'_>,
+        carrier: (u16, Mac),
+        collect: &CollectGate,
+        out: &mut Sink,
+    ) {
+        let kind = Tunnel::of(&tunnel.header);
+        let is_read = |packet: &&wire::Packet<'_>| {
+            collect.tunnels().contains(kind)
+                && matches!(packet.framing, wire::Framing::Ethernet(_) | wire::Framing::None)
         };
-        self.flows.packet(&segment, out);
+        let Some(packet) = tunnel.inner.as_ref().filter(is_read) else { return };
+        let seen = Seen { bytes: u64::try_from(tunnel.length).unwrap_or(u64::MAX), ..seen };
+        let vlan = tunnel.vlan().unwrap_or(0);
+        if let Some(source) = packet.source().map(|mac| Mac(mac.0)).filter(|mac| !mac.is_group())
+            && (vlan, source) != carrier
+        {
+            self.devices.frame((vlan, source), seen.number, seen.time, seen.bytes, out);
+        }
+        if let wire::Network::Arp(wire::arp::Packet { addresses: Some(arp), .. }) = &packet.network {
+            self.devices.address(&(vlan, Mac(arp.sender_hardware.0)), arp.sender_protocol.into());
+        }
+        if let Some(ends) = packet.ends() {
+            self.within.packet(kind, &segment(seen, &ends, vlan), out);
+        }
     }
 
     /// What an IP packet carries.
@@ -162,5 +189,21 @@ impl Tables {
             }
             _ => {}
         }
+    }
+}
+
+#[inline(always)]
+fn segment(seen: Seen, ends: &wire::Ends, vlan: u16) -> Segment {
+    Segment {
+        interface: seen.number,
+        vlan,
+        source_mac: Mac(ends.source_mac.0),
+        destination_mac: Mac(ends.destination_mac.0),
+        source: (ends.addresses.0, ends.ports.0),
+        destination: (ends.addresses.1, ends.ports.1),
+        protocol: ends.protocol,
+        flags: ends.flags.0,
+        time: seen.time,
+        bytes: seen.bytes,
     }
 }
