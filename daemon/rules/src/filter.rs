@@ -29,5 +29,4 @@ pub use keep::Keep;
 pub use left::Left;
 pub use program::{Instruction, MAX_INSTRUCTIONS, Program, VlanTag};
 pub use reason::{MAX_REASON, exclusion};
-use tunnels::MAX_TZSP_TAGS;
 pub use tunnels::{Tunnel, Tunnels};

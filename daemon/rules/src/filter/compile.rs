@@ -110,7 +110,7 @@ impl<'a> Compiler<'a> {
         let [whole_headers, layer_3] = [a.label(), a.label()];
         // The kernel wants every scratch word written before it is read, on every path and even past a return.
         a.op(op::LDX_IMM, 0);
-        for word in [LAYER_4, ETHERTYPE, END, FRAGMENT, LAYER_2] {
+        for word in [LAYER_4, ETHERTYPE, END, FRAGMENT, LAYER_2, START] {
             a.op(op::STX, word);
         }
         a.need(ETHERNET, whole_headers);
@@ -144,7 +144,7 @@ impl<'a> Compiler<'a> {
         a.op(op::LD_H_IND, ETHERNET - 2).op(op::ST, ETHERTYPE);
         a.op(op::TXA, 0).op(op::ADD_K, ETHERNET).op(op::TAX, 0).op(op::LD_MEM, ETHERTYPE);
         a.when(op::JEQ_K, ETHERTYPE_IPV4.into(), layer_3).when(op::JEQ_K, ETHERTYPE_IPV6.into(), layer_3);
-        for _ in 0..MAX_TAGS {
+        for _ in 0..super::tunnels::MAX_TAGS {
             let tagged = a.label();
             when_tag(a, tagged);
             a.jump(layer_3);
@@ -268,7 +268,7 @@ const WHOLE_FRAME: u32 = u32::MAX;
 const VLAN_ID: u32 = 0x0fff;
 /// Scratch word: offset of the transport layer.
 const LAYER_4: u32 = 0;
-/// Scratch word: type field behind the tags.
+/// Scratch word: type field behind the tags; then the protocol of what is read.
 const ETHERTYPE: u32 = 1;
 /// Scratch word: where something ends.
 const END: u32 = 2;
@@ -278,3 +278,5 @@ const FRAGMENT: u32 = 3;
 const MORE_FRAGMENTS: u32 = 0x2001;
 /// Scratch word: offset of the Ethernet header within a tunnel.
 const LAYER_2: u32 = 4;
+/// Scratch word: the first four octets of what is read.
+const START: u32 = 5;

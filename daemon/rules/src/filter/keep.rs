@@ -9,7 +9,7 @@ use headgate_record::Mac;
 
 use super::program::VlanTag;
 use super::reason::reason;
-use super::{Depth, Left, Tunnels};
+use super::{Depth, Left, Tunnels, tunnels};
 use crate::control::{
     ETHERTYPE_ARP, ETHERTYPE_EAPOL, ETHERTYPE_IPV4, ETHERTYPE_IPV6, ETHERTYPE_LLDP, ICMPV6_MLD_REPORT,
     ICMPV6_WHOLE, IGMP_WHOLE, IP_AUTHENTICATION, IP_ICMP, IP_ICMPV6, IP_IGMP, IP_TCP, IP_UDP,
@@ -84,7 +84,7 @@ impl Keep {
         if let Some(tag) = tag {
             self.vlan(tag.0)?;
         }
-        for _ in 0..MAX_TAGS {
+        for _ in 0..if self.is_within { tunnels::MAX_TAGS } else { MAX_TAGS } {
             if !TAGS.contains(&ethertype) {
                 break;
             }
@@ -119,15 +119,12 @@ impl Keep {
     fn ipv4(&self, packet: &[u8]) -> Decision {
         let Some(header) = packet.first_chunk::<20>() else { return Ok(0) };
         let [first, _, l0, l1, _, _, f0, f1, _, protocol, _, _, s0, s1, s2, s3, d0, d1, d2, d3] = *header;
-        if first >> 4 != 4 {
+        if !(0x45..=0x4f).contains(&first) {
             return Ok(0);
         }
+        let header = 4 * usize::from(first & 0x0f);
         self.address([s0, s1, s2, s3])?;
         self.address([d0, d1, d2, d3])?;
-        let header = 4 * usize::from(first & 0x0f);
-        if header < 20 {
-            return Ok(0);
-        }
         self.protocol(|exclusions| exclusions.has_ip_protocol(protocol))?;
         if u16::from_be_bytes([f0, f1]) & 0x1fff != 0 {
             return Ok(header);
@@ -157,7 +154,7 @@ impl Keep {
         self.address(*destination)?;
         let by_ip_protocol = self.exclusions.is_by_ip_protocol();
         let (mut protocol, mut extension, mut is_fragment) = (next, 0, false);
-        for _ in 0..MAX_EXTENSIONS {
+        for _ in 0..if self.is_within { tunnels::MAX_EXTENSIONS } else { MAX_EXTENSIONS } {
             if !IPV6_EXTENSIONS.contains(&protocol) {
                 break;
             }

@@ -112,5 +112,9 @@ impl FromIterator<Tunnel> for Tunnels {
     }
 }
 
+/// Most tags of a frame within that are looked behind.
+pub(super) const MAX_TAGS: usize = 2;
+/// Most extension headers of IPv6 within that are stepped over.
+pub(super) const MAX_EXTENSIONS: u8 = 2;
 /// Most tagged fields of TZSP, padding among them, that are stepped over.
-pub(super) const MAX_TZSP_TAGS: u8 = 10;
+pub(super) const MAX_TZSP_TAGS: u8 = 6;

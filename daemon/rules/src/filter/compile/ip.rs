@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 
 use super::sets::{self, Range, Word};
-use super::{Compiler, END, FRAGMENT, LAYER_4};
+use super::{Compiler, END, ETHERTYPE, FRAGMENT, LAYER_4, START};
 use crate::control::{
     ICMPV6_MLD_REPORT, ICMPV6_WHOLE, IGMP_WHOLE, IP_AUTHENTICATION, IP_ICMP, IP_ICMPV6, IP_IGMP, IP_TCP,
     IP_UDP, IPV6_EXTENSIONS, IPV6_FRAGMENT,
@@ -20,14 +20,18 @@ impl Compiler<'_> {
         let bad = self.keep_x;
         let header_only = a.label();
         a.need(20, bad);
-        a.op(op::LD_B_IND, 0).op(op::AND_K, 0xf0).unless(op::JEQ_K, 0x40, bad);
-        for at in [12, 16] {
-            self.prefixes_v4(a, at);
+        a.op(op::LD_B_IND, 0).unless(op::JGE_K, 0x45, bad).when(op::JGT_K, 0x4f, bad);
+        if !self.exclusions.prefixes.is_empty() {
+            for at in [12, 16] {
+                self.prefixes_v4(a, at);
+            }
+            a.op(op::LD_B_IND, 0);
         }
-        a.op(op::LD_B_IND, 0).op(op::AND_K, 0x0f).unless(op::JGE_K, 5, bad);
-        a.op(op::LSH_K, 2).op(op::ADD_X, 0).op(op::ST, LAYER_4);
-        a.op(op::LD_B_IND, 9);
-        self.ip_protocols(a);
+        a.op(op::AND_K, 0x0f).op(op::LSH_K, 2).op(op::ADD_X, 0).op(op::ST, LAYER_4);
+        if self.exclusions.is_by_ip_protocol() {
+            a.op(op::LD_B_IND, 9);
+            self.ip_protocols(a);
+        }
         a.op(op::LD_H_IND, 6).op(op::ST, FRAGMENT).when(op::JSET_K, 0x1fff, header_only);
         let [tcp, udp, icmp, igmp] = [a.label(), a.label(), a.label(), a.label()];
         a.op(op::LD_B_IND, 9);
@@ -57,12 +61,14 @@ impl Compiler<'_> {
         for at in [8, 24] {
             self.prefixes_v6(a, at);
         }
-        a.op(op::LD_H_IND, 4).op(op::ADD_K, 40).op(op::ADD_X, 0).op(op::ST, END);
+        if !self.is_within {
+            a.op(op::LD_H_IND, 4).op(op::ADD_K, 40).op(op::ADD_X, 0).op(op::ST, END);
+        }
         a.op(op::TXA, 0).op(op::ADD_K, 40).op(op::ST, LAYER_4);
         a.op(op::LD_B_IND, 6).op(op::LDX_MEM, LAYER_4);
         // What most packets carry, before what few do.
         a.when(op::JEQ_K, IP_TCP.into(), known).when(op::JEQ_K, IP_UDP.into(), known);
-        for _ in 0..MAX_EXTENSIONS {
+        for _ in 0..if self.is_within { MAX_EXTENSIONS_WITHIN } else { MAX_EXTENSIONS } {
             self.extension(a, cut, later, known);
         }
         a.jump(known);
@@ -99,24 +105,23 @@ impl Compiler<'_> {
 
     /// Steps over one extension header: A is its number, X its offset. Goes to `known` when it is none.
     fn extension(&self, a: &mut Assembler, cut: Label, later: Label, known: Label) {
-        let [options, authentication, fragment, behind] = [a.label(), a.label(), a.label(), a.label()];
+        let [extension, options, fragment, behind] = [a.label(), a.label(), a.label(), a.label()];
         for number in IPV6_EXTENSIONS {
-            let sort = match number {
-                IPV6_FRAGMENT => fragment,
-                IP_AUTHENTICATION => authentication,
-                _ => options,
-            };
-            a.when(op::JEQ_K, number.into(), sort);
+            a.when(op::JEQ_K, number.into(), extension);
         }
         a.jump(known);
-        a.place(authentication).need(EXTENSION, cut);
-        a.op(op::LD_B_IND, 1).op(op::LSH_K, 2).jump(behind);
-        a.place(options).need(EXTENSION, cut);
-        a.op(op::LD_B_IND, 1).op(op::LSH_K, 3).jump(behind);
-        a.place(fragment).need(EXTENSION, cut);
-        a.op(op::LD_H_IND, 2).op(op::ST, FRAGMENT).when(op::JSET_K, 0xfff8, later).op(op::AND_K, 0);
+        // One load is worth ten other instructions: the kernel makes as many of it.
+        a.place(extension).op(op::ST, ETHERTYPE).need(EXTENSION, cut);
+        a.op(op::LD_W_IND, 0).op(op::ST, START).op(op::LD_MEM, ETHERTYPE);
+        a.when(op::JEQ_K, IPV6_FRAGMENT.into(), fragment);
+        a.unless(op::JEQ_K, IP_AUTHENTICATION.into(), options);
+        a.op(op::LD_MEM, START).op(op::RSH_K, 16).op(op::AND_K, 0xff).op(op::LSH_K, 2).jump(behind);
+        a.place(options).op(op::LD_MEM, START).op(op::RSH_K, 16).op(op::AND_K, 0xff);
+        a.op(op::LSH_K, 3).jump(behind);
+        a.place(fragment).op(op::LD_MEM, START).op(op::ST, FRAGMENT);
+        a.when(op::JSET_K, 0xfff8, later).op(op::AND_K, 0);
         a.place(behind).op(op::ADD_K, EXTENSION).op(op::ADD_X, 0).op(op::ST, LAYER_4);
-        a.op(op::LD_B_IND, 0).op(op::LDX_MEM, LAYER_4);
+        a.op(op::LD_MEM, START).op(op::RSH_K, 24).op(op::LDX_MEM, LAYER_4);
     }
 
     /// A is what the last extension header names.
@@ -181,6 +186,8 @@ fn neighbor_and_listener_discovery(a: &mut Assembler) {
 
 /// Most extension headers that are stepped over, as many as are read.
 const MAX_EXTENSIONS: u8 = headgate_wire::ipv6::MAX_EXTENSIONS;
+/// Within a tunnel.
+const MAX_EXTENSIONS_WITHIN: u8 = crate::filter::tunnels::MAX_EXTENSIONS;
 /// Octets that all extension headers have.
 const EXTENSION: u32 = 8;
 /// Octets that all messages of ICMP, ICMPv6 and IGMP have.

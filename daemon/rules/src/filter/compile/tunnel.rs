@@ -5,18 +5,21 @@
 
 use headgate_wire::{capwap, geneve, tzsp, vxlan};
 
-use super::{Compiler, END, ETHERTYPE, FRAGMENT, LAYER_4, MORE_FRAGMENTS};
+use super::{Compiler, END, ETHERTYPE, FRAGMENT, LAYER_4, MORE_FRAGMENTS, START};
 use crate::control::{
     ETHERTYPE_BRIDGED, ETHERTYPE_ERSPAN, ETHERTYPE_ERSPAN_III, ETHERTYPE_IPV4, ETHERTYPE_IPV6, IP_ETHERNET,
     IP_GRE, IP_IPV4, IP_IPV6,
 };
+use crate::filter::Tunnel;
 use crate::filter::assemble::{Assembler, Label};
 use crate::filter::program::op;
-use crate::filter::{MAX_TZSP_TAGS, Tunnel};
+use crate::filter::tunnels::MAX_TZSP_TAGS;
 
 /// Where tunnels are read.
 pub(super) struct Labels {
     capwap: Label,
+    /// Of a datagram from the port of CAPWAP.
+    from_capwap: Label,
     geneve: Label,
     gpe: Label,
     gre: Label,
@@ -31,6 +34,7 @@ impl Labels {
     pub(super) fn new(a: &mut Assembler) -> Self {
         Labels {
             capwap: a.label(),
+            from_capwap: a.label(),
             geneve: a.label(),
             gpe: a.label(),
             gre: a.label(),
@@ -81,21 +85,30 @@ impl Compiler<'_> {
             (tzsp::PORT, Tunnel::Tzsp, to.tzsp),
             (capwap::DATA_PORT, Tunnel::Capwap, to.capwap),
         ];
-        let source = a.label();
-        a.op(op::LD_H_IND, 2).unless(op::JGE_K, vxlan::PORT.into(), source);
-        a.when(op::JGT_K, tzsp::PORT.into(), source);
+        let none = a.label();
+        a.op(op::LD_H_IND, 0).when(op::JEQ_K, capwap::DATA_PORT.into(), to.from_capwap);
+        a.op(op::LD_H_IND, 2).unless(op::JGE_K, vxlan::PORT.into(), none).when(
+            op::JGT_K,
+            tzsp::PORT.into(),
+            none,
+        );
         for (port, _, target) in ports.iter().filter(|(_, kind, _)| is_in(*kind)) {
             a.when(op::JEQ_K, (*port).into(), *target);
         }
-        a.place(source);
-        if is_in(Tunnel::Capwap) {
-            a.op(op::LD_H_IND, 0).when(op::JEQ_K, capwap::DATA_PORT.into(), to.capwap);
-        }
+        a.place(none);
     }
 
     /// The headers of tunnels, from which it goes on to what is within.
     pub(super) fn tunnels(&self, a: &mut Assembler, at: &Labels) {
         let unread = Unread { ip: a.label(), udp: a.label(), udp_and_8: a.label() };
+        let to = |kind, label| if self.depth.tunnels.contains(kind) { label } else { unread.udp };
+        a.place(at.from_capwap).op(op::LD_H_IND, 2);
+        for (port, kind, label) in
+            [(geneve::PORT, Tunnel::Geneve, at.geneve), (tzsp::PORT, Tunnel::Tzsp, at.tzsp)]
+        {
+            a.when(op::JEQ_K, port.into(), to(kind, label));
+        }
+        a.jump(to(Tunnel::Capwap, at.capwap));
         self.vxlan(a, at, unread);
         self.geneve(a, at.geneve, unread);
         self.tzsp(a, at.tzsp, unread);
@@ -118,28 +131,23 @@ impl Compiler<'_> {
             return;
         }
         let [frame, next] = [a.label(), a.label()];
-        // What comes from the port of CAPWAP is that first.
-        let is_capwap = if self.depth.tunnels.contains(Tunnel::Capwap) { at.capwap } else { unread.udp };
-        a.place(at.vxlan).op(op::LD_H_IND, 0).when(op::JEQ_K, capwap::DATA_PORT.into(), is_capwap);
-        whole(a, UDP + 8, unread.udp);
-        a.op(op::LD_B_IND, UDP + 7).unless(op::JEQ_K, 0, unread.udp);
-        a.op(op::LD_W_IND, UDP).when(op::JEQ_K, VXLAN, frame);
-        a.op(op::AND_K, VXLAN_POLICY_MASK).unless(op::JEQ_K, VXLAN_POLICY, unread.udp);
-        a.place(frame);
-        behind(a, UDP + 8).jump(self.frame);
-
-        a.place(at.gpe).op(op::LD_H_IND, 0).when(op::JEQ_K, capwap::DATA_PORT.into(), is_capwap);
-        whole(a, UDP + 8, unread.udp);
-        a.op(op::LD_B_IND, UDP + 7).unless(op::JEQ_K, 0, unread.udp);
-        a.op(op::LD_W_IND, UDP).op(op::AND_K, GPE_MASK).unless(op::JEQ_K, VXLAN, unread.udp);
-        a.op(op::LD_B_IND, UDP + 3).op(op::ST, ETHERTYPE);
-        a.op(op::LD_B_IND, UDP).when(op::JSET_K, GPE_NEXT_PROTOCOL, next);
-        a.op(op::LD_MEM, ETHERTYPE).unless(op::JEQ_K, 0, unread.udp);
-        behind(a, UDP + 8).jump(self.frame);
+        a.place(at.gpe);
+        header_of_8(a, unread);
+        a.op(op::AND_K, GPE_MASK).unless(op::JEQ_K, VXLAN, unread.udp);
+        a.op(op::LD_MEM, START).op(op::AND_K, 0xff).op(op::ST, ETHERTYPE);
+        a.op(op::LD_MEM, START).when(op::JSET_K, GPE_NEXT_PROTOCOL, next);
+        a.op(op::LD_MEM, ETHERTYPE).when(op::JEQ_K, 0, frame).jump(unread.udp);
         a.place(next);
         behind(a, UDP + 8).op(op::LD_MEM, ETHERTYPE);
         a.when(op::JEQ_K, GPE_IPV4, self.ipv4).when(op::JEQ_K, GPE_IPV6, self.ipv6);
         a.when(op::JEQ_K, GPE_ETHERNET, self.frame).jump(self.keep_x);
+
+        a.place(at.vxlan);
+        header_of_8(a, unread);
+        a.when(op::JEQ_K, VXLAN, frame);
+        a.op(op::AND_K, VXLAN_POLICY_MASK).unless(op::JEQ_K, VXLAN_POLICY, unread.udp);
+        a.place(frame);
+        behind(a, UDP + 8).jump(self.frame);
     }
 
     /// GENEVE (RFC 8926, 3.4) with its options; not messages of the tunnel itself.
@@ -149,15 +157,13 @@ impl Compiler<'_> {
         }
         let known = a.label();
         a.place(at);
-        whole(a, UDP + 8, unread.udp);
-        a.op(op::LD_B_IND, UDP + 7).unless(op::JEQ_K, 0, unread.udp);
-        a.op(op::LD_W_IND, UDP).op(op::AND_K, GENEVE_MASK).unless(op::JEQ_K, 0, unread.udp);
-        a.op(op::LD_H_IND, UDP + 2).op(op::ST, ETHERTYPE);
+        header_of_8(a, unread);
+        a.when(op::JSET_K, GENEVE_OTHER, unread.udp).op(op::AND_K, 0xffff).op(op::ST, ETHERTYPE);
         for protocol in [ETHERTYPE_BRIDGED, ETHERTYPE_IPV4, ETHERTYPE_IPV6] {
             a.when(op::JEQ_K, protocol.into(), known);
         }
         a.jump(unread.udp).place(known);
-        a.op(op::LD_B_IND, UDP).op(op::AND_K, 0x3f).op(op::LSH_K, 2);
+        a.op(op::LD_MEM, START).op(op::RSH_K, 24).op(op::LSH_K, 2);
         a.op(op::ADD_K, UDP + 8).op(op::ADD_X, 0).op(op::TAX, 0);
         a.op(op::LD_W_LEN, 0).unless(op::JGE_X, 0, unread.udp_and_8).op(op::LD_MEM, ETHERTYPE);
         a.when(op::JEQ_K, ETHERTYPE_IPV4.into(), self.ipv4).when(op::JEQ_K, ETHERTYPE_IPV6.into(), self.ipv6);
@@ -176,12 +182,11 @@ impl Compiler<'_> {
         a.op(op::LD_W_IND, UDP).op(op::AND_K, TZSP_MASK).unless(op::JEQ_K, TZSP, unread.udp);
         behind(a, UDP + 4);
         for _ in 0..=MAX_TZSP_TAGS {
-            let step = a.label();
-            a.need(2, cut).op(op::LD_B_IND, 0).when(op::JEQ_K, TZSP_END, end);
-            let padding = a.label();
-            a.when(op::JEQ_K, 0, padding);
-            a.op(op::LD_B_IND, 1).op(op::ADD_K, 2).jump(step);
-            a.place(padding).op(op::ADD_K, 1);
+            let [field, step] = [a.label(), a.label()];
+            a.need(2, cut).op(op::LD_H_IND, 0);
+            a.when(op::JGE_K, TZSP_FIELDS, field).when(op::JGE_K, TZSP_END, end);
+            a.op(op::AND_K, 0).op(op::ADD_K, 1).jump(step);
+            a.place(field).op(op::AND_K, 0xff).op(op::ADD_K, 2);
             a.place(step).op(op::ADD_X, 0).op(op::TAX, 0);
         }
         a.place(cut).op(op::LDX_MEM, LAYER_4).keep_x(UDP + 4);
@@ -197,15 +202,13 @@ impl Compiler<'_> {
         let first = a.label();
         a.place(at);
         whole(a, UDP + 8, unread.udp);
-        a.op(op::LD_B_IND, UDP).unless(op::JEQ_K, 0, unread.udp);
-        a.op(op::LD_B_IND, UDP + 7).when(op::JSET_K, CAPWAP_RESERVED, unread.udp);
-        a.op(op::LD_B_IND, UDP + 1).op(op::RSH_K, 3).op(op::LSH_K, 2).op(op::ST, END);
-        a.unless(op::JGE_K, 8, unread.udp);
-        a.op(op::LD_B_IND, UDP + 3).when(op::JSET_K, CAPWAP_RESERVED, unread.udp);
-        a.when(op::JSET_K, CAPWAP_KEEPALIVE, unread.udp_and_8).unless(op::JSET_K, CAPWAP_FRAGMENT, first);
-        a.op(op::LD_H_IND, UDP + 6).unless(op::JEQ_K, 0, unread.udp_and_8);
-        a.place(first).op(op::LD_B_IND, UDP + 2).when(op::JSET_K, CAPWAP_NATIVE, unread.udp_and_8);
-        a.op(op::LD_MEM, END).op(op::ADD_K, UDP).op(op::ADD_X, 0).op(op::TAX, 0);
+        a.op(op::LD_W_IND, UDP).op(op::ST, START).when(op::JSET_K, CAPWAP_OTHER, unread.udp);
+        a.op(op::RSH_K, 19).op(op::LSH_K, 2).op(op::ST, END).unless(op::JGE_K, 8, unread.udp);
+        a.op(op::LD_H_IND, UDP + 6).op(op::ST, ETHERTYPE).when(op::JSET_K, CAPWAP_RESERVED, unread.udp);
+        a.op(op::LD_MEM, START).when(op::JSET_K, CAPWAP_UNREAD, unread.udp_and_8);
+        a.unless(op::JSET_K, CAPWAP_FRAGMENT, first);
+        a.op(op::LD_MEM, ETHERTYPE).unless(op::JEQ_K, 0, unread.udp_and_8);
+        a.place(first).op(op::LD_MEM, END).op(op::ADD_K, UDP).op(op::ADD_X, 0).op(op::TAX, 0);
         a.op(op::LD_W_LEN, 0).unless(op::JGE_X, 0, unread.udp_and_8).jump(self.frame);
     }
 
@@ -218,15 +221,14 @@ impl Compiler<'_> {
         let [erspan, erspan_iii, other] = [a.label(), a.label(), a.label()];
         a.place(at).op(op::LDX_MEM, LAYER_4);
         whole(a, 4, unread.ip);
-        a.op(op::LD_H_IND, 0).when(op::JSET_K, GRE_OTHER, other).op(op::ST, END);
-        a.op(op::LD_H_IND, 2).op(op::ST, ETHERTYPE);
+        a.op(op::LD_W_IND, 0).when(op::JSET_K, GRE_OTHER, other).op(op::ST, START);
         behind(a, 4);
         for part in [GRE_CHECKSUM, GRE_KEY, GRE_SEQUENCE] {
             let without = a.label();
-            a.op(op::LD_MEM, END).unless(op::JSET_K, part, without);
+            a.op(op::LD_MEM, START).unless(op::JSET_K, part, without);
             behind(a, 4).place(without);
         }
-        a.op(op::LD_MEM, ETHERTYPE);
+        a.op(op::LD_MEM, START).op(op::AND_K, 0xffff);
         if kinds.contains(Tunnel::Gre) {
             a.when(op::JEQ_K, ETHERTYPE_IPV4.into(), self.ipv4);
             a.when(op::JEQ_K, ETHERTYPE_IPV6.into(), self.ipv6);
@@ -243,30 +245,39 @@ impl Compiler<'_> {
 
     /// ERSPAN (draft-foschiano-erspan). X is behind GRE; the VLAN in the header is one of the frame's.
     fn erspan(&self, a: &mut Assembler, at: Label, at_iii: Label) {
-        a.place(at).op(op::LD_MEM, END).unless(op::JSET_K, GRE_SEQUENCE, self.frame);
-        a.need(8, self.keep_x).op(op::LD_B_IND, 0).op(op::RSH_K, 4).unless(op::JEQ_K, 1, self.keep_x);
-        self.mirrored_vlan(a);
+        a.place(at).op(op::LD_MEM, START).unless(op::JSET_K, GRE_SEQUENCE, self.frame);
+        a.need(8, self.keep_x);
+        self.mirrored(a, 1);
         behind(a, 8).jump(self.frame);
 
         let ip = a.label();
-        a.place(at_iii);
-        a.need(12, self.keep_x).op(op::LD_B_IND, 0).op(op::RSH_K, 4).unless(op::JEQ_K, 2, self.keep_x);
-        self.mirrored_vlan(a);
-        a.op(op::LD_B_IND, 10).op(op::RSH_K, 2).op(op::AND_K, 0x1f).op(op::ST, ETHERTYPE);
-        a.op(op::LD_B_IND, 11).op(op::AND_K, 0x01).op(op::LSH_K, 3);
-        a.op(op::ADD_K, 12).op(op::ADD_X, 0).op(op::TAX, 0).op(op::LD_MEM, ETHERTYPE);
+        a.place(at_iii).need(12, self.keep_x);
+        self.mirrored(a, 2);
+        a.op(op::LD_H_IND, 10).op(op::ST, START).op(op::AND_K, 0x01).op(op::LSH_K, 3);
+        a.op(op::ADD_K, 12).op(op::ADD_X, 0).op(op::TAX, 0);
+        a.op(op::LD_MEM, START).op(op::AND_K, ERSPAN_FRAME_TYPE);
         a.when(op::JEQ_K, ERSPAN_ETHERNET, self.frame).when(op::JEQ_K, ERSPAN_IP, ip).jump(self.keep_x);
         a.place(ip).need(1, self.keep_x).op(op::LD_B_IND, 0).op(op::AND_K, 0xf0);
         a.when(op::JEQ_K, 0x40, self.ipv4).when(op::JEQ_K, 0x60, self.ipv6).jump(self.keep_x);
     }
 
-    /// 0 is none: the frame came without a tag.
-    fn mirrored_vlan(&self, a: &mut Assembler) {
-        let none = a.label();
-        a.op(op::LD_H_IND, 0).op(op::AND_K, super::VLAN_ID).when(op::JEQ_K, 0, none);
-        self.vlans(a, op::LD_H_IND, 0);
-        a.place(none);
+    /// Version and VLAN; 0 is none: the frame came without a tag.
+    fn mirrored(&self, a: &mut Assembler, version: u32) {
+        a.op(op::LD_H_IND, 0).op(op::RSH_K, 12).unless(op::JEQ_K, version, self.keep_x);
+        if !self.exclusions.vlans.is_empty() {
+            let none = a.label();
+            a.op(op::LD_H_IND, 0).op(op::AND_K, super::VLAN_ID).when(op::JEQ_K, 0, none);
+            self.vlans(a, op::LD_H_IND, 0);
+            a.place(none);
+        }
     }
+}
+
+/// A header of eight octets, of which the last is reserved; A is its first four.
+fn header_of_8(a: &mut Assembler, unread: Unread) {
+    whole(a, UDP + 8, unread.udp);
+    a.op(op::LD_B_IND, UDP + 7).unless(op::JEQ_K, 0, unread.udp);
+    a.op(op::LD_W_IND, UDP).op(op::ST, START);
 }
 
 /// Goes on only with `octets` of a packet that is no fragment.
@@ -287,27 +298,31 @@ const VXLAN_POLICY: u32 = 0x8800_0000;
 const VXLAN_POLICY_MASK: u32 = 0xffb7_0000;
 /// P and B as they like, and a next protocol.
 const GPE_MASK: u32 = 0xf9ff_ff00;
-const GPE_NEXT_PROTOCOL: u32 = 0x04;
+const GPE_NEXT_PROTOCOL: u32 = 0x0400_0000;
 const GPE_IPV4: u32 = 1;
 const GPE_IPV6: u32 = 2;
 const GPE_ETHERNET: u32 = 3;
 /// Version, O and reserved bits.
-const GENEVE_MASK: u32 = 0xc0bf_0000;
+const GENEVE_OTHER: u32 = 0xc0bf_0000;
 /// Version 1, of type 0 or 1, Ethernet.
 const TZSP: u32 = 0x0100_0001;
 const TZSP_MASK: u32 = 0xfffe_ffff;
-const TZSP_END: u32 = 1;
+/// The type and length of tagged fields, from these on: the end, and those that have a length.
+const TZSP_END: u32 = 0x0100;
+const TZSP_FIELDS: u32 = 0x0200;
+/// Version, type and reserved bits.
+const CAPWAP_OTHER: u32 = 0xff00_0007;
+/// Reserved bits beside the offset of a fragment.
 const CAPWAP_RESERVED: u32 = 0x07;
-/// T, in the third octet.
-const CAPWAP_NATIVE: u32 = 0x01;
-/// F and K, in the fourth octet.
+/// T: a frame of the radio's own kind; K: a keepalive.
+const CAPWAP_UNREAD: u32 = 0x0000_0108;
 const CAPWAP_FRAGMENT: u32 = 0x80;
-const CAPWAP_KEEPALIVE: u32 = 0x08;
-const GRE_CHECKSUM: u32 = 0x8000;
-const GRE_KEY: u32 = 0x2000;
-const GRE_SEQUENCE: u32 = 0x1000;
+const GRE_CHECKSUM: u32 = 0x8000_0000;
+const GRE_KEY: u32 = 0x2000_0000;
+const GRE_SEQUENCE: u32 = 0x1000_0000;
 /// A source route, or a version other than 0.
-const GRE_OTHER: u32 = 0x4007;
-/// Frame types of type III.
+const GRE_OTHER: u32 = 0x4007_0000;
+/// Frame types of type III, in their place.
+const ERSPAN_FRAME_TYPE: u32 = 0x7c00;
 const ERSPAN_ETHERNET: u32 = 0;
-const ERSPAN_IP: u32 = 2;
+const ERSPAN_IP: u32 = 2 << 10;

@@ -7,7 +7,8 @@ use crate::control::{
     ETHERTYPE_BRIDGED, ETHERTYPE_ERSPAN, ETHERTYPE_ERSPAN_III, ETHERTYPE_IPV4, ETHERTYPE_IPV6, IP_ETHERNET,
     IP_GRE, IP_IPV4, IP_IPV6,
 };
-use crate::filter::{MAX_TZSP_TAGS, Tunnel};
+use crate::filter::Tunnel;
+use crate::filter::tunnels::MAX_TZSP_TAGS;
 
 /// What is within.
 enum Inner {
@@ -53,21 +54,17 @@ impl Keep {
     ) -> Option<Decision> {
         let within = self.within.as_deref()?;
         let is_in = |kind| self.depth.tunnels.contains(kind);
+        // As in what reads them: GENEVE and TZSP, then what comes from the port of CAPWAP, then the others.
         let from_capwap = source == capwap::DATA_PORT;
         let read: fn(&[u8]) -> Header = match destination {
             geneve::PORT if is_in(Tunnel::Geneve) => geneve,
             tzsp::PORT if is_in(Tunnel::Tzsp) => tzsp,
-            vxlan::PORT | vxlan::LINUX_PORT | vxlan::GPE_PORT if is_in(Tunnel::Vxlan) && from_capwap => {
-                if is_in(Tunnel::Capwap) {
-                    capwap
-                } else {
-                    |_| UNREAD
-                }
-            }
+            geneve::PORT | tzsp::PORT if from_capwap => |_| UNREAD,
+            _ if from_capwap && is_in(Tunnel::Capwap) => capwap,
+            _ if from_capwap => |_| UNREAD,
             vxlan::PORT | vxlan::LINUX_PORT if is_in(Tunnel::Vxlan) => vxlan,
             vxlan::GPE_PORT if is_in(Tunnel::Vxlan) => gpe,
             capwap::DATA_PORT if is_in(Tunnel::Capwap) => capwap,
-            _ if from_capwap && is_in(Tunnel::Capwap) => capwap,
             _ => return None,
         };
         let (header, inner) = if more_fragments { UNREAD } else { read(payload) };
