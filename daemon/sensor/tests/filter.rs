@@ -77,6 +77,40 @@ fn the_kernel_keeps_what_is_kept_of_a_file() {
     }
 }
 
+/// Kernels before 6.8 permit 20,480 octets, which rules with some exclusions once needed more of.
+#[test]
+fn a_filter_that_finds_no_room_in_an_older_kernel_gets_it() {
+    const NAME: &str = "a_filter_that_finds_no_room_in_an_older_kernel_gets_it";
+    const OPTION_MEMORY: &str = "/proc/sys/net/core/optmem_max";
+    if std::env::var_os(INSIDE).is_none() {
+        isolated(NAME);
+        return;
+    }
+    if std::fs::write(OPTION_MEMORY, "20480").is_err() {
+        println!("skipped: the limit is not of a network namespace here");
+        return;
+    }
+    ip(&["link", "add", NEAR, "type", "veth", "peer", "name", FAR]);
+    let permitted = || std::fs::read_to_string(OPTION_MEMORY).unwrap().trim().parse::<u32>().unwrap();
+    let list =
+        |entry: fn(u32) -> String| (0..64).map(|n| format!("{:?}", entry(n))).collect::<Vec<_>>().join(", ");
+    let full = format!(
+        "[exclude]\nvlans = [{}]\nmacs = [{}]\nprefixes = [{}]\nprotocols = [{}]\n",
+        list(|n| format!("{}-{}", n * 3, n * 3 + 1)),
+        list(|n| format!("00:{n:02x}:21:00:01:{n:02x}")),
+        list(|n| format!("2001:{n:x}:{n:x}:{n:x}:{n:x}:{n:x}:{n:x}:{n:x}")),
+        list(|n| format!("tcp/{}", n * 2 + 1)),
+    );
+    for (text, expected) in [(String::new(), 20_480), (full, 131_072)] {
+        let rules = Rules::parse(&[("rules.toml".into(), text)]).unwrap();
+        let instructions = rules.filter().instructions().iter();
+        let program: Vec<_> =
+            instructions.map(|i| Instruction { code: i.code, jt: i.jt, jf: i.jf, k: i.k }).collect();
+        open(NEAR, &program, true, GEOMETRY).unwrap();
+        assert_eq!(permitted(), expected, "{} instructions", program.len());
+    }
+}
+
 /// What is left of a frame.
 #[derive(Debug, PartialEq)]
 struct Kept {
