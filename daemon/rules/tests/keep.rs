@@ -2,13 +2,15 @@
 // A test fails by panicking and says what it skipped.
 #![allow(clippy::panic, clippy::print_stdout, clippy::unwrap_used)]
 
-use std::path::{Path, PathBuf};
+mod support;
 
 use headgate_rules::filter::{Depth, Keep, Program, Tunnel, VlanTag, compile};
 use headgate_rules::{Exclusions, Rules};
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::{Index, select};
+
+use support::{captures, each_frame};
 
 fn exclusions(text: &str) -> Exclusions {
     let rules = Rules::parse(&[("rules.toml".into(), format!("[exclude]\n{text}\n"))]).unwrap();
@@ -409,7 +411,7 @@ fn both_keep_the_same_of_captured_frames() {
     }
     let (mut frames, mut kept) = (0, 0);
     for path in captures() {
-        each_frame(&std::fs::read(&path).unwrap(), |frame| {
+        each_frame(&std::fs::read(&path).unwrap(), |_, frame| {
             frames += 1;
             for (program, keep) in &decisions {
                 let cuts = (0..frame.len().min(MOST_HEADERS)).chain([frame.len()]);
@@ -428,41 +430,6 @@ fn both_keep_the_same_of_captured_frames() {
     }
     println!("{frames} frames");
     assert!(frames > 0 && kept > 0);
-}
-
-/// The project's own captures, and a folder of foreign ones where there is one beside the workspace.
-fn captures() -> Vec<PathBuf> {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().nth(2).unwrap();
-    let foreign = root.ancestors().nth(1).unwrap().join("shared/corpus");
-    if !foreign.is_dir() {
-        println!("there is no folder of foreign captures beside the workspace");
-    }
-    let (mut folders, mut found) = (vec![root.join("tests/golden"), foreign], Vec::new());
-    while let Some(folder) = folders.pop() {
-        for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
-            let path = entry.path();
-            if path.is_dir() {
-                folders.push(path);
-            } else if path.extension().is_some_and(|e| e == "pcap") {
-                found.push(path);
-            }
-        }
-    }
-    found
-}
-
-/// The frames of a pcap file of any link type, as far as the file is sound.
-fn each_frame(capture: &[u8], mut read: impl FnMut(&[u8])) -> Option<()> {
-    let (header, mut rest) = capture.split_first_chunk::<24>()?;
-    let big_endian = header[0] == 0xa1;
-    while let Some((record, behind)) = rest.split_first_chunk::<16>() {
-        let length = *record[8..].first_chunk::<4>()?;
-        let length = if big_endian { u32::from_be_bytes(length) } else { u32::from_le_bytes(length) };
-        let (frame, behind) = behind.split_at_checked(usize::try_from(length).ok()?)?;
-        read(frame);
-        rest = behind;
-    }
-    Some(())
 }
 
 const RULES: &[&str] = &[

@@ -2,6 +2,8 @@
 // A test fails by panicking and says what it measured.
 #![allow(clippy::panic, clippy::print_stdout, clippy::unwrap_used)]
 
+mod support;
+
 use headgate_rules::filter::{Tunnel, exclusion};
 use headgate_rules::{Exclusion, Rules};
 use headgate_wire as wire;
@@ -270,6 +272,64 @@ fn what_is_kept_is_read_as_the_whole_is() {
             assert_eq!(of(cut), whole, "{}", tunnel.name);
         }
     }
+}
+
+/// Octets of the headers of a packet, as its reader knows them.
+fn headers(packet: &wire::Packet<'_>) -> usize {
+    let link = match packet.framing {
+        wire::Framing::Ethernet(_) => 14 + 4 * packet.tags.len(),
+        _ => 0,
+    };
+    let network = match &packet.network {
+        wire::Network::Ipv4(header) => usize::from(header.header_len),
+        wire::Network::Ipv6(header) => {
+            40 + header.chain.iter().map(|extension| usize::from(extension.length)).sum::<usize>()
+        }
+        wire::Network::Arp(_) => 28,
+        // LLC and SNAP.
+        _ => 8,
+    };
+    let transport = match &packet.transport {
+        wire::Transport::Tcp(header) => usize::from(header.header_len),
+        _ => 8,
+    };
+    link + network + transport
+}
+
+/// Captures of real equipment: what is kept of a tunnel is read as the whole is, and ends with the headers within.
+#[test]
+fn what_is_kept_of_captured_tunnels_is_read_as_the_whole_is() {
+    let rules = rules("");
+    let mut counted: std::collections::BTreeMap<(&str, &str), u32> = std::collections::BTreeMap::new();
+    for path in support::captures() {
+        support::each_frame(&std::fs::read(&path).unwrap(), |link, frame| {
+            let read = |bytes| wire::parse(wire::Link::Ethernet, bytes, None, frame.len() as u32);
+            let Some(Ok(whole)) = (link == 1).then(|| read(frame)) else { return };
+            let Some(tunnel) = whole.tunnel.as_ref() else { return };
+            let kept = rules.filter().run(frame, None);
+            let name = Tunnel::of(&tunnel.header).name();
+            let Some(inner) = tunnel.inner.as_ref() else {
+                *counted.entry((name, "not read")).or_default() += 1;
+                return;
+            };
+            let most = frame.len() - tunnel.length + headers(inner);
+            assert!(kept <= most, "{}: {kept} of {most} {frame:02x?}", path.display());
+            let cut = read(&frame[..kept]).unwrap();
+            let ends =
+                cut.tunnel.as_ref().and_then(|tunnel| tunnel.inner.as_ref()).and_then(|inner| inner.ends());
+            let outcome = match ends {
+                ends if ends == inner.ends() => "the same",
+                Some(_) => "other ends",
+                None => "fewer headers",
+            };
+            if outcome != "the same" {
+                println!("{} {name} {outcome}: {kept} {most}", path.display());
+            }
+            *counted.entry((name, outcome)).or_default() += 1;
+        });
+    }
+    println!("{counted:?}");
+    assert!(counted.keys().all(|(_, outcome)| *outcome != "other ends"), "{counted:?}");
 }
 
 #[test]
