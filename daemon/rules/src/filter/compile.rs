@@ -11,6 +11,7 @@ use crate::exclude::{Exclusion, Exclusions, MacSet, Protocol};
 
 use self::sets::{Range, Word};
 
+mod gre;
 mod ip;
 mod link;
 mod sets;
