@@ -4,9 +4,10 @@
 //! may be the same (an answer to a keepalive of GRE, IP in IP), and not for its own where it is seen outside as well.
 
 use headgate_rules::filter::Tunnel;
+use headgate_wire::IpEnds;
 
-use super::flow::{Flows, Segment};
-use super::{InterfaceNumber, Sink};
+use super::flow::Flows;
+use super::{InterfaceNumber, Seen, Sink};
 
 /// The flows within tunnels. Room is taken with the first.
 #[derive(Clone)]
@@ -29,11 +30,14 @@ impl Within {
     }
 
     /// Adds a packet within a tunnel of a kind to its flow.
-    pub(crate) fn packet(&mut self, kind: Tunnel, segment: &Segment, out: &mut Sink) {
-        let interface = self.number(segment.interface, kind, out);
+    pub(crate) fn packet(&mut self, kind: Tunnel, seen: Seen, ends: IpEnds, out: &mut Sink) {
+        let seen = Seen { number: self.number(seen.number, kind, out), ..seen };
         let (capacity, idle, active) = (self.capacity, self.idle, self.active);
         let flows = self.flows.get_or_insert_with(|| Flows::new(capacity, idle, active));
-        flows.packet(&Segment { interface, ..*segment }, &mut self.out);
+        match ends {
+            IpEnds::V4(ends) => flows.packet(seen, ends, &mut self.out),
+            IpEnds::V6(ends) => flows.packet(seen, ends, &mut self.out),
+        }
         self.hand_on(out);
     }
 
