@@ -152,7 +152,7 @@ fn what_the_kernel_leaves_is_excluded_by_the_collect_gate() {
         "[exclude]\nvlans = [{}]\nmacs = [{}]\nprefixes = [{}]\nprotocols = [{}]\n",
         list(|n| format!("{}-{}", n * 3, n * 3 + 1)),
         list(|n| format!("00:1b:22:00:01:{n:02x}")),
-        list(|n| format!("2001:db8:{n}::/64")),
+        list(|n| format!("2001:{n:x}:{n:x}:{n:x}:{n:x}:{n:x}:{n:x}:{n:x}")),
         list(|n| format!("tcp/{}", n * 2 + 1)),
     );
     let mut sensor = Sensor::new(&rules);
