@@ -37,6 +37,12 @@ pub enum Error {
     /// The kernel takes 1 to 4,096 instructions.
     #[error("the filter has {0} instructions; the kernel takes 1 to 4,096")]
     ProgramLength(usize),
+    /// The kernel permits a socket less memory than the filter needs, and this process may not raise that.
+    #[error(
+        "the filter for {0} needs more memory than the kernel permits; permit more: \
+         sysctl -w net.core.optmem_max=131072"
+    )]
+    FilterMemory(String),
     /// The ring cannot have this size.
     #[error(
         "a ring of {0} cannot be made: blocks are multiples of 4,096 octets up to 16 MiB, \

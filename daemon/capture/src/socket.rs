@@ -1,8 +1,8 @@
 //! The capture descriptor: made by a process that may, believed by one that may not.
 
 use std::ffi::CString;
-use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd, RawFd};
+use std::{fs, io};
 
 use crate::geometry::checked_interface;
 use crate::{Error, Geometry, Instruction, sys};
@@ -44,13 +44,32 @@ pub fn open(
     let socket = owned.as_fd();
     let index = index(interface).ok_or_else(|| no_interface(interface))?;
     check_ethernet(socket, index, interface)?;
-    sys::attach_filter(socket, program).map_err(failed("attach the filter"))?;
+    attach(socket, program).map_err(|source| match source.raw_os_error() {
+        Some(libc::ENOMEM) => Error::FilterMemory(interface.to_owned()),
+        _ => failed("attach the filter")(source),
+    })?;
     sys::lock_filter(socket).map_err(failed("lock the filter"))?;
     sys::set_ring_version(socket, RING_VERSION).map_err(failed("select the ring's version"))?;
     sys::make_ring(socket, &request).map_err(failed("allocate the ring"))?;
     receive_groups(socket, index, promiscuous).map_err(failed("set what the interface receives"))?;
     sys::bind(socket, index, ALL_PROTOCOLS).map_err(failed("begin to receive"))?;
     Ok(owned)
+}
+
+/// Attaches a filter. Kernels before 6.8 begin with so little memory for it that a longer one finds no room; it then
+/// gets what later kernels begin with.
+fn attach(socket: BorrowedFd<'_>, program: &[Instruction]) -> io::Result<()> {
+    match sys::attach_filter(socket, program) {
+        Err(error) if error.raw_os_error() == Some(libc::ENOMEM) => {
+            let octets = fs::read_to_string(OPTION_MEMORY)?.trim().parse::<u64>();
+            if octets.is_ok_and(|octets| octets < ENOUGH_OPTION_MEMORY) {
+                // Where that is not permitted, the second attempt says what is wrong.
+                let _ = fs::write(OPTION_MEMORY, ENOUGH_OPTION_MEMORY.to_string());
+            }
+            sys::attach_filter(socket, program)
+        }
+        result => result,
+    }
 }
 
 /// Takes an inherited descriptor (from `LISTEN_FDS`, or 0 for standard input), if the kernel says that
@@ -150,6 +169,11 @@ const LLDP_GROUPS: [[u8; 6]; 3] = [
 ];
 /// Most interfaces that an error lists.
 const MAX_LISTED: usize = 64;
+
+/// `net.core.optmem_max`, from which the kernel takes the memory of a filter.
+const OPTION_MEMORY: &str = "/proc/sys/net/core/optmem_max";
+/// What kernels begin with since 6.8.
+const ENOUGH_OPTION_MEMORY: u64 = 131_072;
 
 #[cfg(test)]
 mod tests {

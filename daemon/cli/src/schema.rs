@@ -4,6 +4,7 @@
 
 use clap::ValueEnum;
 use headgate_record::{Field, Kind, Treatment};
+use headgate_rules::filter::Tunnel;
 use headgate_rules::{MAX_EXCLUSIONS, Rules, exclusion_keys};
 use headgate_sensor::SensorError;
 use headgate_service::config::{Described, Headgate, Key, Shape};
@@ -61,7 +62,17 @@ fn rules() -> Result<Value, CliError> {
         let meaning = format!("{}. At most {MAX_EXCLUSIONS}, with those of all drop-ins.", key.meaning);
         (key.name, described(json!({ "type": "array", "items": entry }), &meaning, Some(json!([]))))
     });
-    let collect = gate("kept on this appliance", defaults.collect().lengths(), |f| f.definition().collect);
+    let mut collect =
+        gate("kept on this appliance", defaults.collect().lengths(), |f| f.definition().collect);
+    let names = Tunnel::ALL.map(Tunnel::name);
+    collect.push((
+        "tunnels",
+        described(
+            json!({ "type": "array", "items": { "enum": names } }),
+            "Tunnels that are looked into: of what is within them headers are kept, exclusions hold there, and flows and devices there become records.",
+            Some(json!(defaults.collect().tunnels().iter().map(Tunnel::name).collect::<Vec<_>>())),
+        ),
+    ));
     let mut release = gate("leave the site", defaults.release().lengths(), |f| f.definition().release);
     release.push((
         "randomised_macs",
@@ -232,6 +243,8 @@ mod tests {
             (File::Rules, "[exclude]\ninterfaces = [\"a/b\"]"),
             (File::Rules, "[collect]\nkinds = [\"devices\"]"),
             (File::Rules, "[collect]\nrandomised_macs = true"),
+            (File::Rules, "[collect]\ntunnels = [\"l2tp\"]"),
+            (File::Rules, "[release]\ntunnels = [\"vxlan\"]"),
             (File::Rules, "[release]\nipv4_prefix = 33"),
             (File::Rules, "[collect.device]\nhost = \"drop\""),
             (File::Rules, "[release.flow]\npackets = \"truncate\""),
@@ -254,6 +267,7 @@ mod tests {
             (File::Rules, "[exclude]\nprefixes = [\"192.0.2.0/24\", \"2001:db8::/48\", \"::ffff:1.2.3.4\"]"),
             (File::Rules, "[exclude]\nprotocols = [\"tcp/22\", \"udp\", \"ip/47\", \"icmpv6\"]"),
             (File::Rules, "[release]\nrandomised_macs = true"),
+            (File::Rules, "[collect]\ntunnels = [\"erspan\", \"tzsp\"]"),
         ] {
             assert_eq!(accepted(file, text), (true, true), "{text}");
         }

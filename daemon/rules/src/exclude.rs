@@ -10,6 +10,7 @@ use crate::control::{
     DHCPV4_PORTS, DHCPV6_PORTS, ETHERTYPE_ARP, ETHERTYPE_EAPOL, ETHERTYPE_LLDP, IP_ICMP, IP_ICMPV6, IP_IGMP,
     IP_TCP, IP_UDP, IPV6_EXTENSIONS, MDNS_PORT, RADIUS_PORTS, SNAP,
 };
+use crate::filter::{Tunnel, Tunnels};
 use crate::treat::{mask_v4, mask_v6};
 
 pub(crate) mod text;
@@ -74,6 +75,8 @@ pub struct Match {
     pub entry: usize,
     /// The part of the frame that the entry matches, in words.
     pub part: &'static str,
+    /// Whether that is within a tunnel.
+    pub within_tunnel: bool,
 }
 
 /// Which frames are excluded. A frame that several exclusions match is counted under the first of:
@@ -87,6 +90,8 @@ pub struct Exclusions {
     /// Network address and prefix length, host bits zero.
     pub(crate) prefixes: Vec<(IpAddr, u8)>,
     pub(crate) protocols: Vec<Protocol>,
+    /// Where exclusions hold within tunnels.
+    pub(crate) tunnels: Tunnels,
 }
 
 impl Exclusions {
@@ -107,11 +112,13 @@ impl Exclusions {
     #[must_use]
     pub fn find_interface(&self, name: &str) -> Option<Match> {
         let entry = self.interfaces.iter().position(|i| i == name)?;
-        Some(Match { exclusion: Exclusion::Interface, entry, part: "the interface it came from" })
+        let part = "the interface it came from";
+        Some(Match { exclusion: Exclusion::Interface, entry, part, within_tunnel: false })
     }
 
     /// Judges a frame that was read, with all that the kernel filter decides and, beyond it, the
-    /// addresses inside ARP and DHCP, and the station that RADIUS names, where its attributes are kept.
+    /// addresses inside ARP and DHCP, and the station that RADIUS names, where its attributes are kept. What is
+    /// within a tunnel that is looked into is judged as a frame of its own, and excludes the whole.
     #[must_use]
     pub fn judge(&self, packet: &wire::Packet<'_>) -> Option<Exclusion> {
         self.find(packet).map(|found| found.exclusion)
@@ -120,7 +127,24 @@ impl Exclusions {
     /// The first entry that excludes a frame, in the order of [`Exclusions::judge`], which is this decision.
     #[must_use]
     pub fn find(&self, packet: &wire::Packet<'_>) -> Option<Match> {
-        let of = |exclusion, part| move |entry| Match { exclusion, entry, part };
+        let within = || self.find_within(packet.tunnel.as_deref()?);
+        self.find_outside(packet).or_else(within)
+    }
+
+    fn find_within(&self, tunnel: &wire::Tunnel<'_>) -> Option<Match> {
+        if !self.tunnels.contains(Tunnel::of(&tunnel.header)) {
+            return None;
+        }
+        let mirrored = || self.vlan(tunnel.mirrored_vlan()?);
+        let part = "the VLAN in the header of ERSPAN";
+        let of_header = |entry| Match { exclusion: Exclusion::Vlan, entry, part, within_tunnel: true };
+        let of_packet = || self.find_outside(tunnel.inner.as_ref()?);
+        let found = mirrored().map(of_header).or_else(of_packet)?;
+        Some(Match { within_tunnel: true, ..found })
+    }
+
+    fn find_outside(&self, packet: &wire::Packet<'_>) -> Option<Match> {
+        let of = |exclusion, part| move |entry| Match { exclusion, entry, part, within_tunnel: false };
         let vlan = || packet.tags.iter().find_map(|tag| self.vlan(tag.vid()));
         let mac = |a: wire::ethernet::Address| self.mac(Mac(a.0));
         let ends = || [packet.source(), packet.destination()].into_iter().flatten().find_map(mac);
@@ -270,7 +294,8 @@ impl Exclusions {
     }
 
     fn transport(&self, packet: &wire::Packet<'_>) -> Option<Match> {
-        let found = |part| move |entry| Match { exclusion: Exclusion::Protocol, entry, part };
+        let found =
+            |part| move |entry| Match { exclusion: Exclusion::Protocol, entry, part, within_tunnel: false };
         let (version, number) = match &packet.network {
             wire::Network::Ipv4(header) => (IpVersion::V4, header.protocol),
             // What is behind extension headers that are not read may be what is excluded.

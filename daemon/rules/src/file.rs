@@ -16,7 +16,7 @@ use toml::Spanned;
 use crate::collect::CollectGate;
 use crate::error::RuleError;
 use crate::exclude::{Exclusion, Exclusions, MAX_EXCLUSIONS, text};
-use crate::filter::{Keep, Program, compile};
+use crate::filter::{Keep, Program, Tunnel, Tunnels, compile};
 use crate::fingerprint::Fingerprints;
 use crate::places::{GatePlaces, Origin, Place, Places};
 use crate::release::ReleaseGate;
@@ -120,6 +120,9 @@ impl Rules {
             let _ = writeln!(text, "ipv4_prefix = {}\nipv6_prefix = {}", lengths.v4, lengths.v6);
             if name == "release" {
                 let _ = writeln!(text, "randomised_macs = {}", self.release.randomised_macs);
+            } else {
+                let tunnels: Vec<Tunnel> = self.collect.tunnels.iter().collect();
+                let _ = writeln!(text, "tunnels = {}", list(&tunnels, |t| t.name().to_owned()));
             }
             for kind in Kind::ALL {
                 let _ = writeln!(text, "\n[{name}.{}]", kind.name());
@@ -161,6 +164,8 @@ struct GateTable {
     kinds: Option<Spanned<Vec<Spanned<String>>>>,
     ipv4_prefix: Option<Spanned<u8>>,
     ipv6_prefix: Option<Spanned<u8>>,
+    /// At the collect gate only.
+    tunnels: Option<Spanned<Vec<Spanned<String>>>>,
     /// At the release gate only.
     randomised_macs: Option<Spanned<bool>>,
     device: FieldTable,
@@ -224,6 +229,7 @@ struct Draft<'a> {
     places: [Vec<Place>; Exclusion::ALL.len()],
     collect: GateDraft<'a>,
     release: GateDraft<'a>,
+    tunnels: Tunnels,
     randomised_macs: (bool, Option<Place>),
 }
 
@@ -237,6 +243,13 @@ impl<'a> Draft<'a> {
         extend(source, (&mut into.macs, macs), exclude.macs, |t| text::mac(t))?;
         extend(source, (&mut into.prefixes, prefixes), exclude.prefixes, |t| text::prefix(t))?;
         extend(source, (&mut into.protocols, protocols), exclude.protocols, |t| text::protocol(t))?;
+        if let Some(tunnels) = &collect.tunnels {
+            self.tunnels =
+                tunnels.get_ref().iter().map(|name| tunnel(source, name)).collect::<Result<_, _>>()?;
+        }
+        if let Some(said) = &release.tunnels {
+            return Err(source.error(said, "tunnels belongs under [collect]".into()));
+        }
         if let Some(said) = &collect.randomised_macs {
             return Err(source.error(said, "randomised_macs belongs under [release]".into()));
         }
@@ -304,15 +317,16 @@ impl<'a> Draft<'a> {
             PrefixLengths { v4: self.collect.v4.unwrap_or(24), v6: self.collect.v6.unwrap_or(48) };
         let lengths = PrefixLengths { v4: self.release.v4.unwrap_or(24), v6: self.release.v6.unwrap_or(48) };
         let collect = CollectGate {
-            exclusions: self.exclusions,
+            exclusions: Exclusions { tunnels: self.tunnels, ..self.exclusions },
+            tunnels: self.tunnels,
             kinds,
             treatments: collected,
             lengths: collect_lengths,
         };
         let depth = collect.depth();
-        let filter = compile(&collect.exclusions, depth).map_err(|e| whole_file(e.to_string()))?;
+        let (filter, keep) = compile(&collect.exclusions, depth).map_err(|e| whole_file(e.to_string()))?;
         let rules = Rules {
-            keep: Keep::new(&collect.exclusions, depth),
+            keep,
             collect,
             release: ReleaseGate { kinds: release_kinds, treatments: released, lengths, randomised_macs },
             filter,
@@ -403,6 +417,13 @@ fn kind(source: &Source<'_>, name: &Spanned<String>) -> Result<Kind, RuleError> 
     Kind::from_name(name.get_ref()).ok_or_else(|| {
         let known = Kind::ALL.map(Kind::name).join(", ");
         source.error(name, format!("{:?} is not a kind of record; the kinds are {known}", name.get_ref()))
+    })
+}
+
+fn tunnel(source: &Source<'_>, name: &Spanned<String>) -> Result<Tunnel, RuleError> {
+    Tunnel::from_name(name.get_ref()).ok_or_else(|| {
+        let known = Tunnel::ALL.map(Tunnel::name).join(", ");
+        source.error(name, format!("{:?} is not a kind of tunnel; the kinds are {known}", name.get_ref()))
     })
 }
 

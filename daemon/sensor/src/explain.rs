@@ -58,6 +58,9 @@ pub struct Excluded {
     /// The part of the frame that the entry matches.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub part: Option<&'static str>,
+    /// Whether that part is within a tunnel.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub within_tunnel: bool,
     /// Where the entry stands.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub at: Option<String>,
@@ -235,6 +238,7 @@ impl Excluded {
             by: reason.name(),
             entry: found.map(|found| exclusions.show(&found)),
             part: found.map(|found| found.part),
+            within_tunnel: found.is_some_and(|found| found.within_tunnel),
             at: found.and_then(|found| places.exclusion(&found)).map(ToString::to_string),
             decided_in: match reason {
                 Exclusion::Interface => "nobody",

@@ -16,6 +16,7 @@ pub(crate) mod link;
 pub(crate) mod ndp;
 pub(crate) mod neighbor;
 pub(crate) mod table;
+pub(crate) mod within;
 
 /// Activity of a device or neighbour that is otherwise unchanged is recorded once in so long, nanoseconds.
 pub(crate) const REPORT_INTERVAL: u64 = 60 * SECOND;

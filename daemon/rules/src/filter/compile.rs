@@ -1,47 +1,80 @@
 //! From exclusions to a program.
 
-use super::Depth;
 use super::assemble::{Assembler, Label};
 use super::program::{AD_VLAN_TAG, AD_VLAN_TAG_PRESENT, Program, op};
 use super::reason::reason;
+use super::{Depth, Keep, Left, Tunnels};
 use crate::control::{
     ETHERTYPE_ARP, ETHERTYPE_EAPOL, ETHERTYPE_IPV4, ETHERTYPE_IPV6, ETHERTYPE_LLDP, MAX_LLC, TAGS,
 };
 use crate::exclude::{Exclusion, Exclusions, MacSet, Protocol};
 
+use self::sets::{Range, Word};
+
+mod gre;
 mod ip;
 mod link;
+mod sets;
 mod transport;
+mod tunnel;
 
-/// The exclusions need more instructions than the kernel takes.
+/// The rules need more instructions than the kernel takes, even without exclusions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("the exclusions need more than the 4096 instructions that the kernel takes; use fewer or wider ones")]
+#[error("the filter needs more than the 4096 instructions that the kernel takes")]
 pub struct TooLarge;
 
-/// Compiles the filter.
+/// Compiles the filter: the kernel's program, and the same decision in Rust. Exclusions that do not fit are left to
+/// the collect gate, sort by sort, those within tunnels first ([`Left::ORDER`], [`Keep::left`]).
 ///
 /// # Errors
 /// [`TooLarge`].
-pub fn compile(exclusions: &Exclusions, depth: Depth) -> Result<Program, TooLarge> {
-    let mut a = Assembler::default();
-    let compiler = Compiler {
-        exclusions,
-        depth,
-        excluded: Excluded::new(&mut a),
-        keep_all: a.label(),
-        keep_x: a.label(),
-    };
-    compiler.link(&mut a);
-    a.finish().ok_or(TooLarge)
+pub fn compile(exclusions: &Exclusions, depth: Depth) -> Result<(Program, Keep), TooLarge> {
+    let within = if depth.tunnels == Tunnels::NONE { Exclusions::default() } else { exclusions.clone() };
+    let (mut outer, mut within, mut left) = (exclusions.clone(), within, Vec::new());
+    let mut next = Left::ORDER.into_iter();
+    loop {
+        if let Some(program) = program(&outer, &within, depth) {
+            return Ok((program, Keep::new(&outer, &within, depth, left)));
+        }
+        let leave = next.next().ok_or(TooLarge)?;
+        if leave.take_from(if leave.within_tunnels { &mut within } else { &mut outer }) {
+            left.push(leave);
+        }
+    }
 }
 
+/// The program that decides these exclusions of frames and of what is within tunnels, where it fits.
+fn program(outer: &Exclusions, within: &Exclusions, depth: Depth) -> Option<Program> {
+    let mut a = Assembler::default();
+    let looks_into_tunnels = depth.tunnels != Tunnels::NONE;
+    let tunnels = looks_into_tunnels.then(|| tunnel::Labels::new(&mut a));
+    let compiler = Compiler::new(&mut a, outer, depth, tunnels, false);
+    compiler.link(&mut a);
+    if let Some(tunnels) = &compiler.tunnels {
+        let inner = Compiler::new(&mut a, within, depth, None, true);
+        inner.tunnels(&mut a, tunnels);
+        inner.frame(&mut a);
+    }
+    a.finish()
+}
+
+/// What is compiled once for the frame, and once more for what is within its tunnel.
 struct Compiler<'a> {
     exclusions: &'a Exclusions,
     depth: Depth,
+    /// Where tunnels are looked into. Not within one.
+    tunnels: Option<tunnel::Labels>,
+    /// Whether this is within a tunnel, where nothing but headers is kept.
+    is_within: bool,
     excluded: Excluded,
     keep_all: Label,
     /// Keep as many octets as X says.
     keep_x: Label,
+    /// X is the offset of what they read; the first is for frames within tunnels.
+    frame: Label,
+    ipv4: Label,
+    ipv6: Label,
+    tcp: Label,
 }
 
 struct Excluded {
@@ -50,18 +83,37 @@ struct Excluded {
     protocol: Label,
 }
 
-impl Excluded {
-    fn new(a: &mut Assembler) -> Self {
-        Excluded { mac: a.label(), prefix: a.label(), protocol: a.label() }
+impl<'a> Compiler<'a> {
+    fn new(
+        a: &mut Assembler,
+        exclusions: &'a Exclusions,
+        depth: Depth,
+        tunnels: Option<tunnel::Labels>,
+        is_within: bool,
+    ) -> Self {
+        Compiler {
+            exclusions,
+            depth,
+            tunnels,
+            is_within,
+            excluded: Excluded { mac: a.label(), prefix: a.label(), protocol: a.label() },
+            keep_all: a.label(),
+            keep_x: a.label(),
+            frame: a.label(),
+            ipv4: a.label(),
+            ipv6: a.label(),
+            tcp: a.label(),
+        }
     }
-}
 
-impl Compiler<'_> {
     /// Ethernet (IEEE 802.3) and the VLAN tags in the frame; the outermost is normally beside it.
     fn link(&self, a: &mut Assembler) {
         let [whole_headers, layer_3] = [a.label(), a.label()];
         // The kernel wants every scratch word written before it is read, on every path and even past a return.
-        a.op(op::LDX_IMM, 0).op(op::STX, LAYER_4).op(op::STX, ETHERTYPE);
+        a.op(op::LDX_IMM, 0);
+        for word in [LAYER_4, ETHERTYPE, END, FRAGMENT, LAYER_2, START] {
+            a.op(op::STX, word);
+        }
         a.need(ETHERNET, whole_headers);
         self.beside_tag(a);
         // VLANs of all tags come before addresses, as in Exclusions::judge.
@@ -74,9 +126,7 @@ impl Compiler<'_> {
             a.jump(layer_3);
             // A tag that is cut: its frame ends with it, but may still be excluded by address.
             a.place(tagged).need(TAG, layer_3);
-            self.vlans(a, |a| {
-                a.op(op::LD_H_ABS, tag);
-            });
+            self.vlans(a, op::LD_H_ABS, tag);
             a.op(op::LDX_IMM, tag + TAG).op(op::LD_H_ABS, tag + 2).op(op::ST, ETHERTYPE);
         }
         a.jump(layer_3);
@@ -84,9 +134,33 @@ impl Compiler<'_> {
         a.place(whole_headers).keep(ETHERNET);
 
         a.place(layer_3);
-        self.macs(a);
+        self.macs(a, [op::LD_B_ABS, op::LD_H_ABS, op::LD_W_ABS]);
         self.layer_3(a);
-        self.ends(a);
+    }
+
+    /// The same within a tunnel: X is the offset of the Ethernet header.
+    fn frame(&self, a: &mut Assembler) {
+        let layer_3 = a.label();
+        a.place(self.frame).need(ETHERNET, self.keep_x).op(op::STX, LAYER_2);
+        a.op(op::LD_H_IND, ETHERNET - 2).op(op::ST, ETHERTYPE);
+        a.op(op::TXA, 0).op(op::ADD_K, ETHERNET).op(op::TAX, 0).op(op::LD_MEM, ETHERTYPE);
+        a.when(op::JEQ_K, ETHERTYPE_IPV4.into(), layer_3).when(op::JEQ_K, ETHERTYPE_IPV6.into(), layer_3);
+        for _ in 0..super::tunnels::MAX_TAGS {
+            let tagged = a.label();
+            when_tag(a, tagged);
+            a.jump(layer_3);
+            a.place(tagged).need(TAG, layer_3);
+            self.vlans(a, op::LD_H_IND, 0);
+            a.op(op::LD_H_IND, 2).op(op::ST, ETHERTYPE);
+            a.op(op::TXA, 0).op(op::ADD_K, TAG).op(op::TAX, 0).op(op::LD_MEM, ETHERTYPE);
+        }
+        a.place(layer_3);
+        if !self.exclusions.macs.is_empty() {
+            a.op(op::STX, LAYER_4).op(op::LDX_MEM, LAYER_2);
+            self.macs(a, [op::LD_B_IND, op::LD_H_IND, op::LD_W_IND]);
+            a.op(op::LDX_MEM, LAYER_4);
+        }
+        self.layer_3(a);
     }
 
     fn beside_tag(&self, a: &mut Assembler) {
@@ -95,81 +169,59 @@ impl Compiler<'_> {
         }
         let none = a.label();
         a.op(op::LD_W_ABS, AD_VLAN_TAG_PRESENT).when(op::JEQ_K, 0, none);
-        self.vlans(a, |a| {
-            a.op(op::LD_W_ABS, AD_VLAN_TAG);
-        });
+        self.vlans(a, op::LD_W_ABS, AD_VLAN_TAG);
         a.place(none);
     }
 
-    fn vlans(&self, a: &mut Assembler, load: impl Fn(&mut Assembler)) {
-        if self.exclusions.vlans.is_empty() {
-            return;
-        }
-        load(a);
-        a.op(op::AND_K, 0x0fff);
-        // The end is near, so that no jump to it is long: this stands in the program once for each tag.
-        let [excluded, other] = [a.label(), a.label()];
-        for (first, last) in &self.exclusions.vlans {
-            if first == last {
-                a.when(op::JEQ_K, (*first).into(), excluded);
-                continue;
-            }
-            let next = a.label();
-            a.unless(op::JGE_K, (*first).into(), next).unless(op::JGT_K, (*last).into(), excluded);
-            a.place(next);
-        }
-        a.jump(other).place(excluded).keep(reason(Exclusion::Vlan)).place(other);
+    fn vlans(&self, a: &mut Assembler, load: u16, at: u32) {
+        let ids = self.exclusions.vlans.iter().map(|(first, last)| (u128::from(*first), u128::from(*last)));
+        let id = Word { load, at, mask: Some(VLAN_ID), bits: 12 };
+        sets::exclude(a, &[id], ids.collect(), reason(Exclusion::Vlan));
     }
 
-    fn macs(&self, a: &mut Assembler) {
-        for set in &self.exclusions.macs {
-            // Destination, then source.
-            for at in [0, 6] {
-                let next = a.label();
-                match set {
-                    MacSet::Exact(mac) => {
-                        let [b0, b1, b2, b3, b4, b5] = mac.0;
-                        a.op(op::LD_W_ABS, at).unless(op::JEQ_K, u32::from_be_bytes([b0, b1, b2, b3]), next);
-                        a.op(op::LD_H_ABS, at + 4).when(
-                            op::JEQ_K,
-                            u32::from_be_bytes([0, 0, b4, b5]),
-                            self.excluded.mac,
-                        );
-                    }
-                    MacSet::Oui([b0, b1, b2]) => {
-                        a.op(op::LD_W_ABS, at).op(op::RSH_K, 8);
-                        a.when(op::JEQ_K, u32::from_be_bytes([0, *b0, *b1, *b2]), self.excluded.mac);
-                    }
-                    MacSet::LocallyAdministered => {
-                        a.op(op::LD_B_ABS, at).op(op::AND_K, 0x03).when(op::JEQ_K, 0x02, self.excluded.mac);
-                    }
-                }
-                a.place(next);
+    /// `loads` are those of an octet, of two and of four.
+    fn macs(&self, a: &mut Assembler, [octet, two, four]: [u16; 3]) {
+        let sets = &self.exclusions.macs;
+        let ranges: Vec<Range> = sets.iter().filter_map(MacSet::range).collect();
+        // Destination, then source.
+        for at in [0, 6] {
+            let words = [
+                Word { load: four, at, mask: None, bits: 32 },
+                Word { load: two, at: at + 4, mask: None, bits: 16 },
+            ];
+            sets::exclude(a, &words, ranges.clone(), reason(Exclusion::Mac));
+            if sets.contains(&MacSet::LocallyAdministered) {
+                a.op(octet, at).op(op::AND_K, 0x03).when(op::JEQ_K, 0x02, self.excluded.mac);
             }
         }
     }
 
     /// X is the offset behind the link headers.
     fn layer_3(&self, a: &mut Assembler) {
-        let [arp, eapol, ipv4, ipv6] = [a.label(), a.label(), a.label(), a.label()];
+        let [arp, eapol] = [a.label(), a.label()];
         a.op(op::LD_MEM, ETHERTYPE);
-        a.when(op::JEQ_K, ETHERTYPE_IPV4.into(), ipv4).when(op::JEQ_K, ETHERTYPE_IPV6.into(), ipv6);
-        for (ethertype, read) in
-            [(ETHERTYPE_ARP, arp), (ETHERTYPE_LLDP, self.keep_all), (ETHERTYPE_EAPOL, eapol)]
+        a.when(op::JEQ_K, ETHERTYPE_IPV4.into(), self.ipv4).when(op::JEQ_K, ETHERTYPE_IPV6.into(), self.ipv6);
+        let [lldp, eapol_read] = if self.is_within { [self.keep_x; 2] } else { [self.keep_all, eapol] };
+        for (ethertype, read) in [(ETHERTYPE_ARP, arp), (ETHERTYPE_LLDP, lldp), (ETHERTYPE_EAPOL, eapol_read)]
         {
             let excluded = self.exclusions.has_ethertype(ethertype);
             a.when(op::JEQ_K, ethertype.into(), if excluded { self.excluded.protocol } else { read });
         }
         a.when(op::JGT_K, MAX_LLC.into(), self.keep_x);
         self.llc(a);
-        a.place(eapol);
-        self.eapol(a);
+        if !self.is_within {
+            a.place(eapol);
+            self.eapol(a);
+        }
         a.place(arp);
         self.arp(a);
-        a.place(ipv4);
+        a.place(self.ipv4);
         self.ipv4(a);
-        a.place(ipv6);
+        a.place(self.ipv6);
         self.ipv6(a);
+        a.place(self.tcp);
+        self.tcp(a);
+        self.ends(a);
     }
 
     /// Where to go with a protocol that is otherwise read at `read`.
@@ -186,6 +238,22 @@ impl Compiler<'_> {
     }
 }
 
+impl MacSet {
+    /// The addresses of the set, where they are next to each other.
+    fn range(&self) -> Option<Range> {
+        let octets = match self {
+            MacSet::Exact(mac) => return Some((number(mac.0), number(mac.0))),
+            MacSet::Oui([b0, b1, b2]) => [*b0, *b1, *b2, 0, 0, 0],
+            MacSet::LocallyAdministered => return None,
+        };
+        Some((number(octets), number(octets) | 0x00ff_ffff))
+    }
+}
+
+fn number(mac: [u8; 6]) -> u128 {
+    mac.into_iter().fold(0, |number, octet| number << 8 | u128::from(octet))
+}
+
 fn when_tag(a: &mut Assembler, target: Label) {
     for tag in TAGS {
         a.when(op::JEQ_K, tag.into(), target);
@@ -198,9 +266,18 @@ const TAG: u32 = 4;
 const MAX_TAGS: u32 = 5;
 /// More than any frame has.
 const WHOLE_FRAME: u32 = u32::MAX;
+const VLAN_ID: u32 = 0x0fff;
 /// Scratch word: offset of the transport layer.
 const LAYER_4: u32 = 0;
-/// Scratch word: type field behind the tags.
+/// Scratch word: type field behind the tags; then the protocol of what is read.
 const ETHERTYPE: u32 = 1;
-/// Scratch word: where something ends. Written in the branch that reads it.
+/// Scratch word: where something ends.
 const END: u32 = 2;
+/// Scratch word: the field of IPv4 or of a Fragment header in which [`MORE_FRAGMENTS`] is.
+const FRAGMENT: u32 = 3;
+/// M of IPv6, and MF of IPv4; both in fields whose offset is zero.
+const MORE_FRAGMENTS: u32 = 0x2001;
+/// Scratch word: offset of the Ethernet header within a tunnel.
+const LAYER_2: u32 = 4;
+/// Scratch word: the first four octets of what is read.
+const START: u32 = 5;

@@ -7,9 +7,9 @@ use std::net::IpAddr;
 
 use headgate_record::Mac;
 
-use super::Depth;
 use super::program::VlanTag;
 use super::reason::reason;
+use super::{Depth, Left, Tunnels, tunnels};
 use crate::control::{
     ETHERTYPE_ARP, ETHERTYPE_EAPOL, ETHERTYPE_IPV4, ETHERTYPE_IPV6, ETHERTYPE_LLDP, ICMPV6_MLD_REPORT,
     ICMPV6_WHOLE, IGMP_WHOLE, IP_AUTHENTICATION, IP_ICMP, IP_ICMPV6, IP_IGMP, IP_TCP, IP_UDP,
@@ -19,23 +19,43 @@ use crate::exclude::{Exclusion, Exclusions, IpVersion};
 
 mod application;
 mod link;
+mod tunnel;
 
-/// The decision of the program that [`super::compile`] makes of the same exclusions and depth, for every frame.
+/// The decision of the program that [`super::compile`] makes beside it, for every frame.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Keep {
     exclusions: Exclusions,
     excludes: bool,
     depth: Depth,
+    /// What decides within tunnels; `None` where they are not looked into.
+    within: Option<Box<Keep>>,
+    /// Whether this is that: nothing but headers is kept.
+    is_within: bool,
+    left: Vec<Left>,
 }
 
 /// How many octets to keep, or why none are.
 type Decision = Result<usize, Exclusion>;
 
 impl Keep {
-    /// Prepares the decision.
+    /// Prepares the decision: exclusions of frames, and of what is within tunnels.
+    pub(super) fn new(outer: &Exclusions, within: &Exclusions, depth: Depth, left: Vec<Left>) -> Keep {
+        let keep = |exclusions: &Exclusions, is_within| Keep {
+            exclusions: exclusions.clone(),
+            excludes: !exclusions.is_empty(),
+            depth,
+            within: None,
+            is_within,
+            left: Vec::new(),
+        };
+        let within = (depth.tunnels != Tunnels::NONE).then(|| Box::new(keep(within, true)));
+        Keep { within, left, ..keep(outer, false) }
+    }
+
+    /// The sorts of exclusions that are left to the collect gate.
     #[must_use]
-    pub fn new(exclusions: &Exclusions, depth: Depth) -> Keep {
-        Keep { exclusions: exclusions.clone(), excludes: !exclusions.is_empty(), depth }
+    pub fn left(&self) -> &[Left] {
+        &self.left
     }
 
     /// How many octets of a frame to keep, at most its length. `tag` is the VLAN tag beside it.
@@ -64,7 +84,7 @@ impl Keep {
         if let Some(tag) = tag {
             self.vlan(tag.0)?;
         }
-        for _ in 0..MAX_TAGS {
+        for _ in 0..if self.is_within { tunnels::MAX_TAGS } else { MAX_TAGS } {
             if !TAGS.contains(&ethertype) {
                 break;
             }
@@ -88,8 +108,8 @@ impl Keep {
             ETHERTYPE_IPV6 => self.ipv6(rest),
             _ if self.exclusions.has_ethertype(ethertype) => Err(Exclusion::Protocol),
             ETHERTYPE_ARP => self.arp(rest),
-            ETHERTYPE_LLDP => Ok(rest.len()),
-            ETHERTYPE_EAPOL => Ok(self.eapol(rest)),
+            ETHERTYPE_LLDP if !self.is_within => Ok(rest.len()),
+            ETHERTYPE_EAPOL if !self.is_within => Ok(self.eapol(rest)),
             length if length <= MAX_LLC => self.llc(length.into(), rest),
             _ => Ok(0),
         }
@@ -99,15 +119,12 @@ impl Keep {
     fn ipv4(&self, packet: &[u8]) -> Decision {
         let Some(header) = packet.first_chunk::<20>() else { return Ok(0) };
         let [first, _, l0, l1, _, _, f0, f1, _, protocol, _, _, s0, s1, s2, s3, d0, d1, d2, d3] = *header;
-        if first >> 4 != 4 {
+        if !(0x45..=0x4f).contains(&first) {
             return Ok(0);
         }
+        let header = 4 * usize::from(first & 0x0f);
         self.address([s0, s1, s2, s3])?;
         self.address([d0, d1, d2, d3])?;
-        let header = 4 * usize::from(first & 0x0f);
-        if header < 20 {
-            return Ok(0);
-        }
         self.protocol(|exclusions| exclusions.has_ip_protocol(protocol))?;
         if u16::from_be_bytes([f0, f1]) & 0x1fff != 0 {
             return Ok(header);
@@ -117,10 +134,10 @@ impl Keep {
         Ok(header
             + match protocol {
                 IP_TCP => self.tcp(rest)?,
-                IP_UDP => self.udp(rest, IpVersion::V4)?,
+                IP_UDP => self.udp(rest, IpVersion::V4, f0 & 0x20 != 0)?,
                 IP_ICMP => ICMP,
-                IP_IGMP => message(rest, whole, |kind| IGMP_WHOLE.contains(&kind)),
-                _ => 0,
+                IP_IGMP => message(rest, whole, |kind| !self.is_within && IGMP_WHOLE.contains(&kind)),
+                other => self.ip_tunnel(other, f0 & 0x20 != 0, rest)?,
             })
     }
 
@@ -136,8 +153,8 @@ impl Keep {
         self.address(*source)?;
         self.address(*destination)?;
         let by_ip_protocol = self.exclusions.is_by_ip_protocol();
-        let (mut protocol, mut extension) = (next, 0);
-        for _ in 0..MAX_EXTENSIONS {
+        let (mut protocol, mut extension, mut is_fragment) = (next, 0, false);
+        for _ in 0..if self.is_within { tunnels::MAX_EXTENSIONS } else { MAX_EXTENSIONS } {
             if !IPV6_EXTENSIONS.contains(&protocol) {
                 break;
             }
@@ -146,6 +163,9 @@ impl Keep {
                 return if by_ip_protocol { Err(Exclusion::Protocol) } else { Ok(40 + extension) };
             };
             let is_later = protocol == IPV6_FRAGMENT && u16::from_be_bytes([*o0, *o1]) & 0xfff8 != 0;
+            if protocol == IPV6_FRAGMENT {
+                is_fragment = o1 & 0x01 != 0;
+            }
             extension += match protocol {
                 IPV6_FRAGMENT => 8,
                 IP_AUTHENTICATION => 8 + 4 * usize::from(*length),
@@ -161,14 +181,15 @@ impl Keep {
         let rest = rest.get(extension..).unwrap_or_default();
         let whole = usize::from(u16::from_be_bytes([l0, l1])).checked_sub(extension);
         let (first, last) = ICMPV6_WHOLE;
-        let is_whole = |kind| kind == ICMPV6_MLD_REPORT || (first..=last).contains(&kind);
+        let is_whole =
+            |kind| !self.is_within && (kind == ICMPV6_MLD_REPORT || (first..=last).contains(&kind));
         Ok(40
             + extension
             + match protocol {
                 IP_TCP => self.tcp(rest)?,
-                IP_UDP => self.udp(rest, IpVersion::V6)?,
+                IP_UDP => self.udp(rest, IpVersion::V6, is_fragment)?,
                 IP_ICMPV6 => message(rest, whole, is_whole),
-                _ => 0,
+                other => self.ip_tunnel(other, is_fragment, rest)?,
             })
     }
 

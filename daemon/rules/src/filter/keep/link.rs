@@ -17,7 +17,7 @@ impl Keep {
         }
         match [*dsap, *ssap] {
             _ if control & LLC_WITHOUT_POLL != LLC_UI => Ok(LLC),
-            LLC_BPDU => self.control(Protocol::Stp, length),
+            LLC_BPDU => self.control(Protocol::Stp, if self.is_within { LLC } else { length }),
             LLC_SNAP => self.snap(length, rest),
             _ => Ok(LLC),
         }
@@ -28,7 +28,9 @@ impl Keep {
         let Some([_, _, _, o0, o1, o2, p0, p1]) = header else { return Ok(length.min(LLC_AND_SNAP)) };
         let number = ([*o0, *o1, *o2], u16::from_be_bytes([*p0, *p1]));
         match SNAP.iter().find(|(snap, _)| *snap == number) {
-            Some((_, protocol)) => self.control(*protocol, length),
+            Some((_, protocol)) => {
+                self.control(*protocol, if self.is_within { LLC_AND_SNAP } else { length })
+            }
             None => Ok(LLC_AND_SNAP),
         }
     }
