@@ -29,3 +29,11 @@ pub use frame::{Frame, Instruction, Tag};
 pub use geometry::{Geometry, descriptor_name, parse_descriptor_name};
 pub use ring::{Ring, Statistics};
 pub use socket::{adopt, open};
+
+/// Whether the kernel says that this machine's clock, which gives frames their time, is synchronised.
+///
+/// # Errors
+/// What adjtimex(2) says.
+pub fn clock_is_synchronised() -> std::io::Result<bool> {
+    sys::clock_is_synchronised()
+}

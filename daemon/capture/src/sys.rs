@@ -119,6 +119,17 @@ pub(crate) fn filter_length(socket: BorrowedFd<'_>) -> io::Result<libc::socklen_
     Ok(length)
 }
 
+/// Whether the kernel's clock is kept by something outside (adjtimex(2)); changes nothing.
+pub(crate) fn clock_is_synchronised() -> io::Result<bool> {
+    // JUSTIFICATION: `timex` has no constructor; without modes the kernel fills it.
+    // SAFETY: it holds nothing but numbers, of which zeros are a value.
+    let mut state: libc::timex = unsafe { std::mem::zeroed() };
+    // JUSTIFICATION: see the head of this file.
+    // SAFETY: `state` is one whole, writable `timex`; modes are 0, so nothing is set.
+    let clock = succeeded(unsafe { libc::adjtimex(&raw mut state) })?;
+    Ok(clock != libc::TIME_ERROR && state.status & libc::STA_UNSYNC == 0)
+}
+
 /// Waits until the socket has something or `timeout_ms` have passed; gives the events.
 pub(crate) fn poll(socket: BorrowedFd<'_>, timeout_ms: c_int) -> io::Result<c_short> {
     let mut entry = libc::pollfd { fd: socket.as_raw_fd(), events: libc::POLLIN, revents: 0 };
