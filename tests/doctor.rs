@@ -9,7 +9,7 @@ use std::fs;
 use std::process::{Child, Command, Stdio};
 
 use serde_json::Value;
-use support::process::may_isolate;
+use support::process::in_namespaces;
 use support::{HEADGATE, run};
 
 #[test]
@@ -246,12 +246,10 @@ fn typed(command: &str) {
     run("sh", &["-c", command]);
 }
 
-/// Runs `body` where `near0` and `far0` are a silent wire, `near0` as a card that is set up well, and nothing else is.
+/// Where `near0` and `far0` are a silent wire, `near0` as a card that is set up well.
 fn isolated(test: &str, body: fn()) {
-    if std::env::var_os(INSIDE).is_some() {
+    in_namespaces(test, || {
         for command in [
-            "mount -t sysfs sysfs /sys",
-            "echo 1 >/proc/sys/net/ipv6/conf/default/disable_ipv6",
             "ip link add near0 type veth peer name far0",
             "ethtool -K near0 gro off rxvlan off rx-vlan-stag-hw-parse off",
             "ip link set dev near0 up",
@@ -260,13 +258,5 @@ fn isolated(test: &str, body: fn()) {
             typed(command);
         }
         body();
-    } else if may_isolate() {
-        let namespaces = if rustix::process::geteuid().is_root() { "-nm" } else { "-Urnm" };
-        let mut again = Command::new("unshare");
-        again.arg(namespaces).arg(std::env::current_exe().unwrap());
-        again.args(["--exact", test, "--nocapture"]).env(INSIDE, "");
-        assert!(again.status().unwrap().success(), "see above");
-    }
+    });
 }
-
-const INSIDE: &str = "HEADGATE_TEST_INSIDE";

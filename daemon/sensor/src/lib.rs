@@ -16,6 +16,7 @@ mod dissect;
 mod engine;
 mod error;
 mod explain;
+mod follow;
 mod handover;
 mod identify;
 mod live;
