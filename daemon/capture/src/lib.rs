@@ -28,7 +28,7 @@ pub use file::{Ended, File, FileInterface, FileSummary};
 pub use frame::{Frame, Instruction, Tag};
 pub use geometry::{Geometry, descriptor_name, parse_descriptor_name};
 pub use ring::{Ring, Statistics};
-pub use socket::{Presence, adopt, attach, open, prepare};
+pub use socket::{Presence, adopt, attach, open, prefer_card_time, prepare};
 
 /// Whether the kernel says that this machine's clock, which gives frames their time, is synchronised.
 ///

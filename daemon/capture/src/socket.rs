@@ -106,6 +106,18 @@ pub fn attach(socket: BorrowedFd<'_>, interface: &str, promiscuous: bool) -> Res
     })
 }
 
+/// Has frames carry the time at which the card received them, where its driver gives one, and the kernel's elsewhere.
+///
+/// The card's clock must be kept to UTC by somebody (phc2sys(8)), and told to stamp all frames (hwstamp_ctl(8)): this
+/// changes neither.
+///
+/// # Errors
+/// [`Error::Open`].
+pub fn prefer_card_time(socket: BorrowedFd<'_>, interface: &str) -> Result<(), Error> {
+    let failed = |source| Error::Open { interface: interface.to_owned(), step: "select the clock", source };
+    sys::set_ring_clock(socket, RAW_HARDWARE).map_err(failed)
+}
+
 /// Takes an inherited descriptor (from `LISTEN_FDS`, or 0 for standard input), if the kernel says that
 /// it is a raw packet socket with a filter that is locked. It will be closed on exec and never block.
 ///
@@ -176,6 +188,8 @@ fn receive_groups(socket: BorrowedFd<'_>, index: i32, promiscuous: bool) -> io::
     Ok(())
 }
 
+/// `SOF_TIMESTAMPING_RAW_HARDWARE`.
+const RAW_HARDWARE: i32 = 1 << 6;
 /// `BPF_MAXINSNS` of the kernel.
 const MAX_INSTRUCTIONS: usize = 4_096;
 /// `TPACKET_V3`.

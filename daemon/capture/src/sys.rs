@@ -80,6 +80,11 @@ pub(crate) fn make_ring(socket: BorrowedFd<'_>, request: &libc::tpacket_req3) ->
     set(socket, libc::SOL_PACKET, libc::PACKET_RX_RING, request)
 }
 
+/// Selects whose clock stamps frames in the ring (`SOF_TIMESTAMPING_*` of linux/net_tstamp.h).
+pub(crate) fn set_ring_clock(socket: BorrowedFd<'_>, clock: c_int) -> io::Result<()> {
+    set(socket, libc::SOL_PACKET, libc::PACKET_TIMESTAMP, &clock)
+}
+
 /// Adds what the interface receives: everything, or a group address.
 pub(crate) fn add_membership(socket: BorrowedFd<'_>, request: &libc::packet_mreq) -> io::Result<()> {
     set(socket, libc::SOL_PACKET, libc::PACKET_ADD_MEMBERSHIP, request)

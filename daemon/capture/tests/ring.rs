@@ -7,10 +7,11 @@
 use std::fmt::Write as _;
 use std::os::fd::{AsFd, AsRawFd, IntoRawFd, OwnedFd};
 use std::process::{Command, Stdio};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use headgate_capture::{
-    Error, Frame, Geometry, Instruction, Presence, Ring, Statistics, Tag, adopt, attach, open, prepare,
+    Error, Frame, Geometry, Instruction, Presence, Ring, Statistics, Tag, adopt, attach, open,
+    prefer_card_time, prepare,
 };
 
 const NEAR: &str = "near0";
@@ -118,6 +119,23 @@ fn whoever_holds_the_descriptor_cannot_change_its_filter() {
         let mut ring = Ring::map(descriptor, GEOMETRY).unwrap();
         send(FAR, &[frame(&TYPE, 600)]);
         assert_eq!(receive(&mut ring, 1)[0].bytes.len(), KEPT);
+    });
+}
+
+#[test]
+fn a_card_that_stamps_nothing_leaves_the_time_to_the_kernel() {
+    isolated("a_card_that_stamps_nothing_leaves_the_time_to_the_kernel", || {
+        let now = || {
+            u64::try_from(SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap().as_nanos())
+                .unwrap()
+        };
+        let descriptor = open(NEAR, &PROGRAM, true, GEOMETRY).unwrap();
+        prefer_card_time(descriptor.as_fd(), NEAR).unwrap();
+        let mut ring = Ring::map(descriptor, GEOMETRY).unwrap();
+        let before = now();
+        send(FAR, &[frame(&TYPE, 60)]);
+        let seen = receive(&mut ring, 1);
+        assert!((before..=now()).contains(&seen[0].time_ns));
     });
 }
 

@@ -32,6 +32,7 @@ pub(crate) fn run(config: &Path, seconds: u32, as_json: bool) -> Result<(), CliE
         clock: headgate_sensor::clock_is_synchronised().map_err(|e| e.to_string()),
         status: crate::ask::status(config),
         promiscuous: settings.capture.promiscuous,
+        hardware_time: settings.capture.hardware_time,
         ring_mib: settings.capture.ring_mib.get(),
         interfaces: facts::of_interfaces(&names, settings.capture.promiscuous, time),
     };

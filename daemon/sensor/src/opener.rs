@@ -40,6 +40,11 @@ pub(crate) fn open_all(config: &Headgate, rules: &Rules, await_missing: bool) ->
                 continue;
             }
         };
+        if config.capture.hardware_time
+            && let Err(error) = capture::prefer_card_time(socket.as_fd(), name)
+        {
+            log::warn!(event = "hardware_time_refused"; "{}: frames get the kernel's time", exit::chain(&error));
+        }
         let stored = capture::descriptor_name(name, geometry);
         let fd_name = NotifyState::FdName(&stored);
         // A start that failed before the sensor took its socket has left it there.

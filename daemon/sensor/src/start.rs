@@ -87,7 +87,9 @@ pub(crate) fn start(args: Args) -> Result<(), SensorError> {
     }
 }
 
-fn watch(config: &Headgate, rules: Rules, sockets: Vec<(String, OwnedFd)>) -> Result<(), SensorError> {
+fn watch(config: &Headgate, rules: Rules, mut sockets: Vec<(String, OwnedFd)>) -> Result<(), SensorError> {
+    // The service manager gives them in no order.
+    sockets.sort_by(|(a, _), (b, _)| a.cmp(b));
     let mut follower = Some(Follower::start(&sockets, config.capture.promiscuous)?);
     let descriptors: Vec<_> = sockets.iter().map(|(_, fd)| fd.as_raw_fd()).collect();
     let work = Work::Wires(&descriptors);

@@ -12,13 +12,14 @@ pub(super) const OF_MACHINE: [(&str, OfMachine); 3] =
     [("configured", configured), ("processes", processes), ("clock", clock)];
 
 /// Of an interface, whether or not anything arrives on it.
-pub(super) const OF_SETTINGS: [(&str, OfInterface); 6] = [
+pub(super) const OF_SETTINGS: [(&str, OfInterface); 7] = [
     ("watched", watched),
     ("firmware-lldp", firmware_lldp),
     ("bridge", bridge),
     ("vlan-tags", vlan_tags),
     ("mtu", mtu),
     ("lost-frames", lost_frames),
+    ("timestamps", timestamps),
 ];
 
 /// Of an interface that is up.
@@ -80,16 +81,57 @@ fn clock(machine: &Machine) -> Verdict {
 }
 
 fn watched(machine: &Machine, it: &Facts) -> Verdict {
-    let is_connected = machine.status.as_ref().is_ok_and(|status| status["sensor"]["connected"] == true);
-    if !is_connected {
-        return Verdict::Unchecked("no sensor is connected".into());
+    let restart = "systemctl restart headgate-sensor";
+    let sensor = match &machine.status {
+        Ok(status) if status["sensor"]["connected"] == true => &status["sensor"],
+        _ => return Verdict::Unchecked("no sensor is connected".into()),
+    };
+    let mut interfaces = sensor["interfaces"].as_array().into_iter().flatten();
+    match interfaces.find(|interface| interface["name"] == it.name.as_str()) {
+        None => {
+            let what =
+                "the sensor does not watch it: a rule excludes it, or the configuration has changed since";
+            Verdict::Wrong(Finding::new(what, "the sensor does not name it").typing(restart))
+        }
+        Some(interface) if interface["state"] == "unusable" => {
+            let what = "the sensor cannot watch it: it carries no Ethernet frames, or the system refuses";
+            Verdict::Wrong(
+                Finding::new(what, "the sensor says so").typing(format!("ip -details link show {}", it.name)),
+            )
+        }
+        Some(_) if machine.promiscuous && !it.promiscuous => {
+            let what = "nobody has it receive frames for other stations";
+            let found = Finding::new(what, "its flags lack PROMISC, and [capture] promiscuous is true");
+            Verdict::Wrong(found.typing(restart))
+        }
+        Some(_) => Verdict::Fine,
     }
-    if !machine.promiscuous || it.promiscuous {
+}
+
+fn timestamps(machine: &Machine, it: &Facts) -> Verdict {
+    if !machine.hardware_time {
         return Verdict::Fine;
     }
-    let what = "nobody has it receive frames for other stations, so the sensor does not watch it";
-    let found = Finding::new(what, "its flags lack PROMISC, and [capture] promiscuous is true");
-    Verdict::Wrong(found.typing("systemctl restart headgate-sensor"))
+    let name = &it.name;
+    match &it.timestamps {
+        Err(why) => Verdict::Unchecked(why.clone()),
+        Ok(can) if can.get("hardware-receive") == Some(&true) => {
+            let what =
+                "times are the card's where it stamps frames: it must be told to, and its clock must follow";
+            let found = Finding::new(
+                what,
+                "[capture] hardware_time is true, and the card can stamp what it receives",
+            );
+            let found = found.typing(format!("hwstamp_ctl -i {name} -r 1"));
+            Verdict::Note(found.typing(format!("phc2sys -s CLOCK_REALTIME -c {name} -O 0")))
+        }
+        Ok(_) => {
+            let what = "the card stamps no frames: their times are the kernel's";
+            let found =
+                Finding::new(what, "[capture] hardware_time is true, and hardware-receive is not offered");
+            Verdict::Wrong(found.typing("hardware_time = false   # [capture] in headgate.toml"))
+        }
+    }
 }
 
 fn firmware_lldp(_: &Machine, it: &Facts) -> Verdict {

@@ -19,6 +19,7 @@ pub(super) struct Machine {
     pub(super) status: Result<Value, CliError>,
     /// What the configuration says.
     pub(super) promiscuous: bool,
+    pub(super) hardware_time: bool,
     pub(super) ring_mib: u32,
     /// The configured interfaces.
     pub(super) interfaces: Vec<Facts>,
@@ -46,6 +47,7 @@ pub(super) struct Facts {
     pub(super) vlan_of: Option<String>,
     pub(super) features: Result<Switches, String>,
     pub(super) private_flags: Result<Switches, String>,
+    pub(super) timestamps: Result<Switches, String>,
     pub(super) look: Result<Look, String>,
 }
 
@@ -101,6 +103,7 @@ fn settings(name: &str, ethtool: Result<&Ethtool, &std::io::Error>, time: Durati
         vlan_of: vlan_of(&directory),
         features: ask(Ethtool::features),
         private_flags: ask(Ethtool::private_flags),
+        timestamps: ask(Ethtool::timestamps),
         look: Err("it was not looked at".into()),
     }
 }

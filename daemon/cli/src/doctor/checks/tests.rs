@@ -20,14 +20,24 @@ fn card() -> Facts {
         vlan_of: None,
         features: Ok(Switches::new()),
         private_flags: Ok(Switches::new()),
+        timestamps: Ok(Switches::new()),
         look: Ok(Look { elsewhere: 50, ..Look::default() }),
     }
 }
 
 fn machine(promiscuous: bool) -> Machine {
-    let status =
-        json!({ "sensor": { "connected": true }, "counters": [{ "interface": "eth1", "frames_lost": 0 }] });
-    Machine { clock: Ok(true), status: Ok(status), promiscuous, ring_mib: 8, interfaces: Vec::new() }
+    let status = json!({
+        "sensor": { "connected": true, "interfaces": [{ "name": "eth1", "state": "up" }] },
+        "counters": [{ "interface": "eth1", "frames_lost": 0 }],
+    });
+    Machine {
+        clock: Ok(true),
+        status: Ok(status),
+        promiscuous,
+        hardware_time: false,
+        ring_mib: 8,
+        interfaces: Vec::new(),
+    }
 }
 
 fn switch(name: &str, is_on: bool) -> Result<Switches, String> {
@@ -102,7 +112,26 @@ fn what_the_kernel_lost_is_found_in_the_counters() {
     assert!(wrong(lost_frames(&lossy, &card())).contains("ring_mib = 32"));
     let other = Facts { name: "eth2".into(), ..card() };
     assert!(matches!(lost_frames(&lossy, &other), Verdict::Unchecked(_)));
-    assert!(matches!(watched(&machine(true), &Facts { promiscuous: false, ..card() }), Verdict::Wrong(_)));
+}
+
+#[test]
+fn an_interface_that_the_sensor_does_not_watch_is_found() {
+    let restart = "systemctl restart headgate-sensor";
+    assert_eq!(wrong(watched(&machine(true), &Facts { promiscuous: false, ..card() })), restart);
+    assert_eq!(wrong(watched(&machine(false), &Facts { promiscuous: false, ..card() })), "");
+    assert_eq!(wrong(watched(&machine(true), &Facts { name: "eth2".into(), ..card() })), restart);
+    let mut refused = machine(true);
+    let interfaces = json!([{ "name": "eth1", "state": "unusable" }]);
+    refused.status = Ok(json!({ "sensor": { "connected": true, "interfaces": interfaces } }));
+    assert_eq!(wrong(watched(&refused, &card())), "ip -details link show eth1");
+}
+
+#[test]
+fn a_card_without_a_clock_is_found_where_one_is_asked_for() {
+    let asked = Machine { hardware_time: true, ..machine(true) };
+    assert!(wrong(timestamps(&asked, &card())).starts_with("hardware_time = false"));
+    let able = Facts { timestamps: switch("hardware-receive", true), ..card() };
+    assert!(matches!(timestamps(&asked, &able), Verdict::Note(_)));
 }
 
 #[test]
