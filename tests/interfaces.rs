@@ -245,7 +245,7 @@ fn counted(site: &Site, interface: &str) -> (u64, u64) {
 
 fn counted_by_kernel(number: u32, frames: u64) {
     let file = format!("/sys/class/net/span{number}/statistics/rx_packets");
-    assert_eq!(fs::read_to_string(file).unwrap().trim(), frames.to_string());
+    wait_for("the kernel", || fs::read_to_string(&file).unwrap().trim() == frames.to_string());
 }
 
 fn is_promiscuous(interface: &str) -> bool {

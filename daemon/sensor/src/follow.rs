@@ -43,7 +43,7 @@ impl Follower {
         let (reports, its_end) = UnixStream::pair()?;
         reports.set_nonblocking(true)?;
         let mut command = Command::new(std::env::current_exe()?);
-        command.arg("follow").args(promiscuous.then_some("--promiscuous"));
+        command.env_remove("NOTIFY_SOCKET").arg("follow").args(promiscuous.then_some("--promiscuous"));
         // Copies that outlive the exec, for the moment of starting.
         let mut copies = Vec::new();
         for (name, socket) in sockets {

@@ -44,7 +44,6 @@ pub(crate) fn run(
         if stop.take_reload() {
             log::warn!(event = "restart_needed"; "capture rules are in the kernel filter: restart the sensor to apply new ones");
         }
-        hear(follower, sources, handover);
         let mut frames = 0;
         let mut failure = None;
         for (source, number) in sources.iter_mut().zip(&numbers) {
@@ -64,6 +63,7 @@ pub(crate) fn run(
         }
         if next_statistics <= Instant::now() {
             next_statistics = Instant::now() + STATISTICS_INTERVAL;
+            hear(follower, sources, handover);
             // On a wire that is never silent, too: the clock may have been set back.
             engine.tick(wall_clock());
             let mut unknown = None;
@@ -86,6 +86,7 @@ pub(crate) fn run(
             engine.tick(wall_clock());
             hand_over(engine, handover);
             wait(sources, follower.as_ref());
+            hear(follower, sources, handover);
         } else {
             hand_over(engine, handover);
         }
