@@ -44,6 +44,13 @@ fn an_interface_that_comes_and_goes_costs_the_others_nothing() {
         is(&site, ["up", "up", "no-link"]);
         let status = String::from_utf8(site.headgate(&["status"]).stdout).unwrap();
         assert!(status.contains("span2 is no-link"), "{status}");
+        let doctor = doctor(&site);
+        let is_fine = |check: &str, interface: &str| {
+            let mut fine = doctor["fine"].as_array().unwrap().iter();
+            fine.any(|row| row["check"] == check && row["interface"] == interface)
+        };
+        assert!(is_fine("watched", "span0") && is_fine("interface", "span0"), "{doctor}");
+        assert!(is_fine("watched", "span2") && !is_fine("interface", "span2"), "{doctor}");
 
         load.ends();
         assert!(sensor.terminate().success(), "{}", sensor.said());
@@ -125,8 +132,7 @@ fn what_the_ring_cannot_take_is_counted_and_shown() {
             if !is_enough {
                 let status = String::from_utf8(site.headgate(&["status"]).stdout).unwrap();
                 assert!(status.contains(&format!("{lost} lost by the kernel")), "{status}");
-                let doctor = site.headgate(&["--json", "doctor", "--seconds", "1"]);
-                let doctor: Value = serde_json::from_slice(&doctor.stdout).unwrap();
+                let doctor = doctor(&site);
                 let findings = doctor["findings"].as_array().unwrap();
                 assert!(findings.iter().any(|f| f["check"] == "lost-frames"), "{doctor}");
             }
@@ -176,6 +182,12 @@ fn a_reload_with_a_broken_file_under_load_changes_nothing_and_loses_nothing() {
         let counters = site.ask(&["counters"]).unwrap();
         assert_eq!(sum(counters.as_array().unwrap(), Kind::Counters, "excluded_vlan"), 500);
     });
+}
+
+/// What `headgate doctor` says.
+fn doctor(site: &Site) -> Value {
+    let said = site.headgate(&["--json", "doctor", "--seconds", "1"]);
+    serde_json::from_slice(&said.stdout).unwrap()
 }
 
 /// `spanN` and `mirrorN`: a silent wire.
