@@ -95,8 +95,8 @@ pub enum Error {
     /// The interface is down. The ring stays valid and delivers again when the interface is up.
     #[error("the interface is down; capture goes on when it is up again")]
     InterfaceDown,
-    /// The interface no longer exists here. The ring will deliver nothing more; open again.
-    #[error("the interface is gone; it must be opened again when it is back")]
+    /// The interface no longer exists. The ring delivers again when it is attached to one of this name.
+    #[error("the interface is gone; it must be attached again when it is back")]
     InterfaceGone,
     /// Waiting for frames failed.
     #[error("cannot wait for frames")]

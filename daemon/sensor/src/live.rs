@@ -4,34 +4,39 @@ use std::os::fd::AsFd;
 use std::time::{Duration, Instant, SystemTime};
 
 use headgate_capture::{self as capture, Ring};
+use headgate_record::local::LinkState;
 use headgate_service::notify::{self, Watchdog};
 use headgate_service::stop::Stop;
 use rustix::event::{PollFd, PollFlags, Timespec};
 
 use crate::engine::Engine;
 use crate::error::SensorError;
+use crate::follow::Follower;
 use crate::handover::Handover;
 
 /// A ring and the interface it is for.
 pub(crate) struct Source {
     pub(crate) ring: Ring,
     pub(crate) interface: String,
+    /// How the interface was, when last heard of.
+    pub(crate) state: LinkState,
 }
 
-/// Reads frames and hands over records. Returns when `stop` says so.
+/// Reads frames and hands over records. Returns when `stop` says so. An interface may go and come back, while
+/// the others are read on.
 ///
 /// # Errors
-/// When an interface is gone or its ring cannot be read; what was seen until then is handed over.
+/// When a ring cannot be read, or an interface is gone and nobody follows it; what was seen until then is handed over.
 pub(crate) fn run(
     engine: &mut Engine,
     sources: &mut [Source],
+    follower: &mut Option<Follower>,
     handover: &Handover,
     stop: &Stop,
 ) -> Result<(), SensorError> {
     let numbers: Vec<usize> = sources.iter().map(|s| engine.interface(&s.interface)).collect();
     let mut watchdog = Watchdog::new();
     let mut next_statistics = Instant::now();
-    let mut down = false;
     let result = loop {
         if stop.is_requested() {
             break Ok(());
@@ -40,12 +45,13 @@ pub(crate) fn run(
             log::warn!(event = "restart_needed"; "capture rules are in the kernel filter: restart the sensor to apply new ones");
         }
         let mut frames = 0;
-        let mut is_down = false;
         let mut failure = None;
         for (source, number) in sources.iter_mut().zip(&numbers) {
             match source.ring.poll(Duration::ZERO, |frame| engine.frame(*number, &frame)) {
                 Ok(read) => frames += read,
-                Err(capture::Error::InterfaceDown) => is_down = true,
+                // Who follows it says so.
+                Err(capture::Error::InterfaceDown) => {}
+                Err(capture::Error::InterfaceGone) if follower.is_some() => {}
                 Err(error @ capture::Error::Block { .. }) => {
                     log::error!(event = "ring_block_damaged"; "{error}")
                 }
@@ -55,12 +61,9 @@ pub(crate) fn run(
         if let Some(error) = failure {
             break Err(error.into());
         }
-        if is_down && !down {
-            log::warn!(event = "interface_down"; "{}", capture::Error::InterfaceDown);
-        }
-        down = is_down;
         if next_statistics <= Instant::now() {
             next_statistics = Instant::now() + STATISTICS_INTERVAL;
+            hear(follower, sources, handover);
             // On a wire that is never silent, too: the clock may have been set back.
             engine.tick(wall_clock());
             let mut unknown = None;
@@ -74,15 +77,16 @@ pub(crate) fn run(
                 break Err(error.into());
             }
             notify::status(&format!(
-                "watching {} interfaces, store {}",
-                sources.len(),
+                "watching {}, store {}",
+                watching(sources),
                 if handover.is_connected() { "connected" } else { "away: records wait" }
             ));
         }
         if frames == 0 {
             engine.tick(wall_clock());
             hand_over(engine, handover);
-            wait(sources, is_down);
+            wait(sources, follower.as_ref());
+            hear(follower, sources, handover);
         } else {
             hand_over(engine, handover);
         }
@@ -128,17 +132,54 @@ fn hand_over(engine: &mut Engine, handover: &Handover) {
     }
 }
 
-/// Waits for a frame, and no longer than a tick. An interface that is down answers at once, so then the
-/// wait is a sleep.
-fn wait(sources: &[Source], is_down: bool) {
-    if is_down {
-        std::thread::sleep(TICK);
-        return;
+/// Takes note of how interfaces are, and tells.
+fn hear(follower: &mut Option<Follower>, sources: &mut [Source], handover: &Handover) {
+    let Some(changes) = follower.as_mut().map(Follower::changes) else { return };
+    let changes = match changes {
+        Ok(changes) => changes,
+        Err(error) => {
+            log::error!(event = "follower_ended"; "nobody follows interfaces any more ({}): one that goes away ends this process", error.kind());
+            *follower = None;
+            return;
+        }
+    };
+    for (number, state) in &changes {
+        let Some(source) = sources.get_mut(*number) else { continue };
+        let (name, was) = (&source.interface, std::mem::replace(&mut source.state, *state));
+        match state {
+            LinkState::Up if was == LinkState::Up => {}
+            LinkState::Up => log::info!(event = "interface_up"; "{name} is watched again"),
+            LinkState::NoLink => log::warn!(event = "interface_no_link"; "{name} has no link"),
+            LinkState::Down => {
+                log::warn!(event = "interface_down"; "{name} is down; it is watched again when it is up")
+            }
+            LinkState::Gone => {
+                log::warn!(event = "interface_gone"; "{name} is not there; it is watched again when it is back");
+            }
+            LinkState::Unusable => {
+                log::error!(event = "interface_unusable"; "{name} cannot be watched: it carries no Ethernet frames, or the system refuses");
+            }
+        }
     }
+    if !changes.is_empty() {
+        handover.say_interfaces(sources.iter().map(|s| (s.interface.clone(), s.state)).collect());
+    }
+}
+
+/// What is watched, in a few words.
+pub(crate) fn watching(sources: &[Source]) -> String {
+    let away = sources.iter().filter(|s| s.state != LinkState::Up).count();
+    let all = format!("{} interfaces", sources.len());
+    if away == 0 { all } else { format!("{all}, {away} of them not up") }
+}
+
+/// Waits for a frame, and no longer than a tick.
+fn wait(sources: &[Source], follower: Option<&Follower>) {
     let mut descriptors: Vec<PollFd<'_>> = sources
         .iter()
         .map(|s| PollFd::from_borrowed_fd(s.ring.as_fd(), PollFlags::IN | PollFlags::ERR))
         .collect();
+    descriptors.extend(follower.map(|f| PollFd::from_borrowed_fd(f.as_fd(), PollFlags::IN)));
     let tick = Timespec { tv_sec: 0, tv_nsec: TICK.subsec_nanos().into() };
     // Whatever ends the wait, the next round finds out.
     let _ = rustix::event::poll(&mut descriptors, Some(&tick));
