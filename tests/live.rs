@@ -6,6 +6,8 @@
 // A test fails by panicking.
 #![allow(clippy::panic, clippy::print_stdout, clippy::unwrap_used, clippy::expect_used)]
 
+#[path = "live/proof.rs"]
+mod proof;
 mod support;
 
 use std::collections::BTreeSet;
