@@ -110,6 +110,7 @@ fn code_inside_the_sensor_reaches_nothing() {
         return;
     }
     assert!(inside.status.success(), "{said}");
+    print!("{}", String::from_utf8_lossy(&inside.stdout));
     assert!(sensor.terminate().success(), "it goes on and ends as ever: {}", sensor.said());
 }
 
