@@ -9,6 +9,8 @@
 #[path = "live/proof.rs"]
 mod proof;
 mod support;
+#[path = "live/trial.rs"]
+mod trial;
 
 use std::collections::BTreeSet;
 use std::fs::{self, File};
