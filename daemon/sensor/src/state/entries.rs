@@ -233,7 +233,7 @@ mod tests {
             for (step, ((adds, key), divisor)) in (0u64..).zip(actions.into_iter().zip(settles)) {
                 if divisor > 1 {
                     entries.settle(|e: &Seen| e.0.is_multiple_of(divisor));
-                    let settled = model.keys().filter(|key| key.is_multiple_of(divisor)).count();
+                    let settled = model.keys().filter(|key: &&u16| key.is_multiple_of(divisor)).count();
                     prop_assert_eq!(entries.settled, settled);
                     prop_assert!(entries.iter().take(settled).all(|e| e.0.is_multiple_of(divisor)));
                 }
