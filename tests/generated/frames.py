@@ -1,6 +1,6 @@
 """Frames by an independent generator (Debian's python3-scapy): FRAMES.py SEED COUNT CAPTURE writes COUNT frames of each
 shape with values by chance into a pcap file, and prints what a reader must find in each, as one JSON list a frame:
-[layer, field, value] for fields that are numbers, names or addresses."""
+[layer, field, value] for fields that are numbers, names or addresses, the parts of a field's name with dots between."""
 
 import json
 import random
@@ -9,6 +9,10 @@ import sys
 from scapy.all import (
     ARP, BOOTP, DHCP, GRE, ICMP, IP, LLC, SNAP, STP, TCP, UDP, VXLAN, Dot1AD, Dot1Q, Ether, ICMPv6ND_NA, ICMPv6ND_NS,
     ICMPv6NDOptDstLLAddr, ICMPv6NDOptSrcLLAddr, IPv6, IPv6ExtHdrDestOpt, Radius, Raw, wrpcap,
+)
+from scapy.contrib.lldp import (
+    LLDPDUChassisID, LLDPDUEndOfLLDPDU, LLDPDUGenericOrganisationSpecific, LLDPDUPortDescription, LLDPDUPortID,
+    LLDPDUSystemName, LLDPDUTimeToLive,
 )
 from scapy.layers.dhcp6 import DHCP6_Solicit, DHCP6OptClientId, DHCP6OptElapsedTime, DHCP6OptIA_NA, DUID_LL
 
@@ -181,7 +185,38 @@ def bridge():
     return frame, [("ethernet", "source", source), ("llc", "dsap", 0x42), ("bpdu", "version", 0)]
 
 
-SHAPES = [tcp, udp, extension, arp, ping, neighbor, dhcp, dhcpv6, vxlan, gre, radius, bridge]
+def lldp():
+    source, lifetime, name, description = mac(), number(16), "sw" * number(6), "p" * number(8)
+    device, level, orientation, price, octets = number(8), number(8), number(8), number(16), rng.randbytes(20)
+    domain, role, position = number(16), number(16), number(16)
+
+    def organisation(code, subtype, value):
+        return LLDPDUGenericOrganisationSpecific(org_code=code, subtype=subtype, data=value)
+
+    unit = LLDPDUChassisID(subtype=4, id=source) / LLDPDUPortID(subtype=5, id=b"eth0") / LLDPDUTimeToLive(ttl=lifetime)
+    unit = unit / LLDPDUPortDescription(description=description) / LLDPDUSystemName(system_name=name)
+    unit = unit / organisation(0x0080C2, 20, bytes([device, level, orientation]))
+    unit = unit / organisation(0x00120F, 8, octets + price.to_bytes(2, "big"))
+    unit = unit / organisation(0x000ECF, 8, b"".join(n.to_bytes(2, "big") for n in (domain, role, position)))
+    controllers = b"".join(bytes([n, 10, 0, 0, n]) + f"{n:036x}".encode() for n in range(rng.randrange(13)))
+    unit = unit / organisation(0x000142, 0xCF, controllers) / LLDPDUEndOfLLDPDU()
+    return Ether(src=source, dst="01:80:c2:00:00:0e") / unit, [
+        ("lldp", "chassis_id.value", source), ("lldp", "port_id.value", "eth0"), ("lldp", "ttl", lifetime),
+        ("lldp", "port_description", description), ("lldp", "system_name", name),
+        ("lldp", "dot1.topology_recognition.device_type", device), ("lldp", "dot1.topology_recognition.level", level),
+        ("lldp", "dot1.topology_recognition.port_orientation", orientation),
+        ("lldp", "dot3.power_measurements.measurements", octets.hex(":")),
+        ("lldp", "dot3.power_measurements.price_index", price),
+        ("lldp", "profinet.mrp_interconnection_port_status.domain", domain),
+        ("lldp", "profinet.mrp_interconnection_port_status.role", role),
+        ("lldp", "profinet.mrp_interconnection_port_status.position", position), ("lldp", "unknown", 0),
+        ("lldp", "cisco.appliance_vector", [
+            {"id": n, "ip": f"10.0.0.{n}", "uuid": f"{n:036x}"} for n in range(len(controllers) // 41)
+        ]),
+    ]
+
+
+SHAPES = [tcp, udp, extension, arp, ping, neighbor, dhcp, dhcpv6, vxlan, gre, radius, bridge, lldp]
 
 frames = []
 for shape in SHAPES:

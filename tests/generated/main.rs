@@ -65,5 +65,6 @@ fn lines(text: &[u8]) -> Vec<Value> {
 /// The values of a field in all layers of a name; of a code point its number.
 fn values(frame: &Value, layer: &str, field: &str) -> Vec<Value> {
     let layers = frame["layers"].as_array().unwrap().iter().filter(|found| found["layer"] == layer);
-    layers.map(|found| found[field].get("code").unwrap_or(&found[field]).clone()).collect()
+    let found = layers.map(|found| field.split('.').fold(found, |value, name| &value[name]));
+    found.map(|value| value.get("code").unwrap_or(value).clone()).collect()
 }

@@ -79,15 +79,6 @@ pub const DIFFERENCES: &[Difference] = &[
     difference("frame.cap_len", ("icmp-icmp_print-oobr-2.pcap", &[2]), &["0"], &["64"], BEYOND),
     difference("frame.cap_len", ("slip-compressed_sl_print-oobr.pcap", &[1]), &["225"], &["255"], BEYOND),
     difference("frame.cap_len", ("slip-sliplink_print-oobr.pcap", &[1]), &["225"], &["255"], BEYOND),
-    difference("ethernet as a layer", ("DTP.pcap", &[2, 4, 6, 8, 10]), THERE, ABSENT, ISL),
-    difference("llc as a layer", ("DTP.pcap", &[2, 4, 6, 8, 10]), THERE, ABSENT, ISL),
-    difference(
-        "eth.type|eth.len|vlan.etype|vlan.len|ieee8021ah.etype|sll.etype|sll.gretype",
-        ("DTP.pcap", &[2, 4, 6, 8, 10]),
-        &["76"],
-        &[],
-        ISL,
-    ),
     absent("arp.src.hw_mac", ("arp-oobr.pcap", OTHER_PROTOCOL), OTHER_SPACE),
     absent("arp.dst.hw_mac", ("arp-oobr.pcap", OTHER_PROTOCOL), OTHER_SPACE),
     absent("arp.src.proto_ipv4", ("arp-oobr.pcap", OTHER_HARDWARE), OTHER_SPACE),
@@ -198,8 +189,6 @@ const FRAGMENT: &str =
 const PPTP: &str = "how PPP frames within GRE are shortened is agreed upon elsewhere (RFC 1661, 6.5 and 6.6): they are not read";
 const WCCP: &str =
     "type 0x883e does not say whether a redirect header stands before the packet: the packet is not guessed";
-const ISL: &str =
-    "ISL is no IEEE 802 frame, and is read as the 802.3 frame that it looks like (IEEE 802.3, 3.1.1)";
 const OTHER_IGMP: &str =
     "PIM version 1 and DVMRP are messages of IGMP (IANA IGMP type numbers 0x13 and 0x14)";
 const END: &str = "the first End of Option List ends the list: what follows is padding (RFC 9293, 3.2)";

@@ -7,6 +7,7 @@ use super::form::Form;
 
 mod discovery;
 mod hosts;
+mod lldp;
 mod packets;
 mod tunnels;
 
@@ -32,6 +33,10 @@ const fn octets(theirs: &'static str, ours: &'static str) -> Check {
 
 const fn text(theirs: &'static str, ours: &'static str) -> Check {
     check(theirs, ours, Form::Text)
+}
+
+const fn shown(theirs: &'static str, ours: &'static str) -> Check {
+    check(theirs, ours, Form::Any)
 }
 
 const fn name(theirs: &'static str, ours: &'static str) -> Check {

@@ -5,13 +5,23 @@ use std::path::{Path, PathBuf};
 
 use super::support::pcap::{self, Packet};
 
+mod lldp;
 mod rare;
 mod wireless;
 
 /// Writes captures of Ethernet frames, and one of each other link type that no capture has.
 pub fn captures(directory: &Path) -> Vec<PathBuf> {
-    let ethernet =
-        [links(), hosts(), errors(), tunnels(), wireless::tunnels(), access(), rare::frames()].concat();
+    let ethernet = [
+        links(),
+        hosts(),
+        errors(),
+        tunnels(),
+        wireless::tunnels(),
+        access(),
+        rare::frames(),
+        lldp::frames(),
+    ]
+    .concat();
     let ppi = vec![wireless::ppi(false), wireless::ppi(true)];
     [
         ("made.pcap", 1_u32, ethernet),

@@ -76,6 +76,9 @@ impl File {
         let mut summary = FileSummary::default();
         // Ends: each round uses a record, or reads on, or is the last.
         summary.ended = loop {
+            if self.is_regular && self.read_plain(&mut summary, &mut keep, &mut f).is_break() {
+                break Ended::Stopped;
+            }
             let (interface, whole, length) = if let Some(plain) = self.section.plain(self.buffer.data()) {
                 let behind = || self.buffer.data().get(plain.length..).unwrap_or_default();
                 let waits = !self.is_regular && self.section.plain(behind()).is_none();
@@ -89,22 +92,36 @@ impl File {
                     Err(ended) => break ended,
                 }
             };
-            summary.frames += 1;
-            let mut flow = ControlFlow::Continue(());
-            if let Some(octets) = keep(&whole) {
-                let bytes = whole.bytes.get(..octets).unwrap_or(whole.bytes);
-                summary.kept += 1;
-                summary.bytes += u64::try_from(bytes.len()).unwrap_or(u64::MAX);
-                flow = f(interface, Frame { bytes, ..whole });
-            } else {
-                summary.not_kept += 1;
-            }
+            let flow = hand_on(&mut summary, &mut keep, &mut f, interface, &whole);
             self.buffer.consume(length);
             if flow.is_break() {
                 break Ended::Stopped;
             }
         };
         self.verdict(summary)
+    }
+
+    /// Frames that are at hand and plainly written, up to the first that is not.
+    #[inline(always)]
+    fn read_plain<K, F>(&mut self, summary: &mut FileSummary, keep: &mut K, f: &mut F) -> ControlFlow<()>
+    where
+        K: FnMut(&Frame<'_>) -> Option<usize>,
+        F: FnMut(FileInterface<'_>, Frame<'_>) -> ControlFlow<()>,
+    {
+        let (mut data, mut used) = (self.buffer.data_mut(), 0);
+        let mut flow = ControlFlow::Continue(());
+        // Ends: each round leaves less.
+        while flow.is_continue()
+            && let Some(plain) = self.section.plain(data)
+            && let Some((record, behind)) = std::mem::take(&mut data).split_at_mut_checked(plain.length)
+        {
+            let octets = record.get_mut(plain.octets).unwrap_or_default();
+            let frame = plain.interface.frame(plain.time_ns, plain.wire_len, octets);
+            flow = hand_on(summary, keep, f, plain.interface.as_given(false), &frame);
+            (data, used) = (behind, used + plain.length);
+        }
+        self.buffer.consume(used);
+        flow
     }
 
     /// The next record, where it is not a frame that is there and plainly written: the frame and the octets of its
@@ -226,6 +243,30 @@ impl File {
             (Ended::Truncated { offset }, _) => Err(FileError::Truncated { path, offset, summary }),
         }
     }
+}
+
+/// Asks what to keep of a frame, and hands that on.
+#[inline(always)]
+fn hand_on<K, F>(
+    summary: &mut FileSummary,
+    keep: &mut K,
+    f: &mut F,
+    interface: FileInterface<'_>,
+    whole: &Frame<'_>,
+) -> ControlFlow<()>
+where
+    K: FnMut(&Frame<'_>) -> Option<usize>,
+    F: FnMut(FileInterface<'_>, Frame<'_>) -> ControlFlow<()>,
+{
+    summary.frames += 1;
+    let Some(octets) = keep(whole) else {
+        summary.not_kept += 1;
+        return ControlFlow::Continue(());
+    };
+    let bytes = whole.bytes.get(..octets).unwrap_or(whole.bytes);
+    summary.kept += 1;
+    summary.bytes += u64::try_from(bytes.len()).unwrap_or(u64::MAX);
+    f(interface, Frame { bytes, ..*whole })
 }
 
 /// Says where the file lies; the buffer holds frames.

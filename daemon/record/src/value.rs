@@ -143,6 +143,13 @@ impl ValueType {
 }
 
 impl Value {
+    /// A word that is known beforehand. It is not copied and not cut.
+    #[inline]
+    #[must_use]
+    pub const fn word(word: &'static str) -> Value {
+        Value::Text(SmolStr::new_static(word))
+    }
+
     /// The JSON form shown to people and tests: addresses and names as text, times as RFC 3339 in
     /// UTC, octets and pseudonyms in hexadecimal.
     #[must_use]

@@ -2,7 +2,7 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use headgate_record::{Change, Field, Record, Treatment, Value};
+use headgate_record::{Change, Field, Kind, Record, Treatment, Value};
 
 /// What a pseudonym is for. Each purpose has keys of its own, so that what is stored cannot be
 /// matched with what has left.
@@ -30,16 +30,25 @@ pub(crate) struct PrefixLengths {
 
 /// How a gate treats each field.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Treatments(Vec<(Field, Treatment)>);
+pub(crate) struct Treatments {
+    /// In the order of the dictionary.
+    rows: Vec<(Field, Treatment)>,
+    /// Kinds of which every field stays, or becomes a pseudonym.
+    kept: Vec<Kind>,
+}
 
 impl Treatments {
     pub(crate) fn new(of: impl Fn(Field) -> Treatment) -> Self {
-        Treatments(Field::ALL.iter().map(|f| (*f, of(*f))).collect())
+        let rows: Vec<_> = Field::ALL.iter().map(|f| (*f, of(*f))).collect();
+        let stays =
+            |(_, treatment): &(Field, Treatment)| matches!(treatment, Treatment::Keep | Treatment::Pseudonym);
+        let is_kept = |kind: &Kind| rows.iter().filter(|row| row.0.kind() == *kind).all(stays);
+        let kept = Kind::ALL.into_iter().filter(is_kept).collect();
+        Treatments { rows, kept }
     }
 
     pub(crate) fn of(&self, field: Field) -> Treatment {
-        // The rows stand in the order of the dictionary.
-        self.0.get(field.position()).filter(|row| row.0 == field).map_or(Treatment::Drop, |row| row.1)
+        self.rows.get(field.position()).filter(|row| row.0 == field).map_or(Treatment::Drop, |row| row.1)
     }
 
     /// How a field of `record` is treated: what depends on the record is decided.
@@ -48,7 +57,7 @@ impl Treatments {
     }
 
     pub(crate) fn iter(&self) -> impl Iterator<Item = (Field, Treatment)> + '_ {
-        self.0.iter().copied()
+        self.rows.iter().copied()
     }
 }
 
@@ -64,6 +73,9 @@ pub(crate) fn build(
     lengths: PrefixLengths,
     pseudonyms: Option<(&dyn Pseudonymise, Purpose)>,
 ) -> Record {
+    if pseudonyms.is_none() && treatments.kept.contains(&record.kind()) {
+        return record;
+    }
     let infrastructure = is_infrastructure(&record);
     let subject = record.kind().subject();
     record.change_each(|field, value| {

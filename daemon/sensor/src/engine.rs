@@ -5,16 +5,16 @@
 
 use std::ops::ControlFlow;
 
-use headgate_capture::Frame;
+use headgate_capture::{Frame, Tag};
 use headgate_record::{Class, Field, Record};
 use headgate_rules::{Exclusion, Rules, filter};
 use headgate_service::config;
 use headgate_wire as wire;
 
-use self::tables::{Seen, Tables};
+use self::tables::Tables;
 use crate::state::counters::{Counters, Outcome};
 use crate::state::neighbor::Neighbors;
-use crate::state::{InterfaceNumber, REPORT_INTERVAL, SECOND, Sink};
+use crate::state::{InterfaceNumber, REPORT_INTERVAL, SECOND, Seen, Sink};
 
 pub(crate) use self::contribution::Contribution;
 
@@ -28,6 +28,8 @@ pub const MAX_INTERFACES: usize = 64;
 #[derive(Clone)]
 pub struct Engine {
     rules: Rules,
+    /// No rule excludes a frame for what it is.
+    excludes_nothing: bool,
     config: config::Headgate,
     interfaces: Vec<Interface>,
     tables: Tables,
@@ -58,6 +60,7 @@ impl Engine {
     pub fn new(rules: Rules, config: &config::Headgate) -> Engine {
         let tables = Tables::new(&rules, config);
         Engine {
+            excludes_nothing: rules.collect().exclusions().is_empty(),
             rules,
             config: config.clone(),
             interfaces: Vec::new(),
@@ -115,23 +118,50 @@ impl Engine {
     /// As [`Engine::frame`]; says how the frame ended.
     #[inline]
     fn see(&mut self, interface: usize, frame: &Frame<'_>) -> Outcome {
-        let frame = &Frame { time_ns: if frame.time_ns == 0 { self.now } else { frame.time_ns }, ..*frame };
+        let time = if frame.time_ns == 0 { self.now } else { frame.time_ns };
         // By the clock of its own interface: those of others may have waited in their rings.
         if let Some(interface) = self.interfaces.get_mut(interface) {
             let latest = interface.latest;
-            interface.latest = latest.max(frame.time_ns);
-            if frame.time_ns.saturating_add(MAX_STEP_BACK) < latest {
-                self.begin_anew(frame.time_ns);
+            interface.latest = latest.max(time);
+            if time.saturating_add(MAX_STEP_BACK) < latest {
+                self.begin_anew(time);
             }
         }
-        self.advance(frame.time_ns);
+        self.advance(time);
+        let Some(on) = self.interfaces.get_mut(interface) else { return Outcome::Unread };
         let tag_octets = if frame.tag.is_some() { TAG_OCTETS } else { 0 };
         let bytes = u64::from(frame.wire_len) + tag_octets;
+        let vlan = frame.tag.map_or(0, |tag| stripped(tag).vid());
+        let seen = Seen { number: on.number, vlan, time, bytes };
+        // What an excluded frame keeps says why it is excluded and is not used for anything else: too little to be plain.
         let kept = u64::try_from(frame.bytes.len()).unwrap_or(u64::MAX);
-        let outcome = self.judge(interface, frame, bytes);
-        // What an excluded frame keeps says why it is excluded and is not used for anything else.
+        let is_judged = on.excluded || !self.excludes_nothing;
+        if !is_judged
+            && let Some(ends) = plain(frame)
+            && match ends {
+                wire::IpEnds::V4(ends) => self.tables.goes_on(seen, ends, &mut self.out),
+                wire::IpEnds::V6(ends) => self.tables.goes_on(seen, ends, &mut self.out),
+            }
+        {
+            on.counters.count(Outcome::Used, seen.bytes, kept);
+            return Outcome::Used;
+        }
+        self.see_other(interface, seen, frame, is_judged)
+    }
+
+    /// A frame that begins something, says more, or is to be judged.
+    #[inline(never)]
+    fn see_other(&mut self, interface: usize, seen: Seen, frame: &Frame<'_>, is_judged: bool) -> Outcome {
+        let outcome = match plain(frame) {
+            Some(ends) if !is_judged => {
+                self.tables.plain(seen, ends, &mut self.out);
+                Outcome::Used
+            }
+            _ => self.judge(interface, seen, frame),
+        };
         if let Some(interface) = self.interfaces.get_mut(interface) {
-            interface.counters.count(outcome, bytes, kept);
+            let kept = u64::try_from(frame.bytes.len()).unwrap_or(u64::MAX);
+            interface.counters.count(outcome, seen.bytes, kept);
         }
         outcome
     }
@@ -172,16 +202,17 @@ impl Engine {
         (self.now, self.next_tick) = (now, 0);
     }
 
-    #[inline]
+    #[inline(always)]
     fn advance(&mut self, now: u64) {
-        // Time is not known yet.
-        if now == 0 {
-            return;
-        }
         self.now = self.now.max(now);
-        if self.now < self.next_tick {
-            return;
+        // Time 0 is not known yet.
+        if self.now >= self.next_tick && now != 0 {
+            self.pass_time();
         }
+    }
+
+    #[cold]
+    fn pass_time(&mut self) {
         if self.next_tick == 0 {
             self.account_from = self.now;
             self.next_account = self.now.saturating_add(REPORT_INTERVAL);
@@ -288,7 +319,7 @@ impl Engine {
         self.tables.devices.report(self.now, false, &mut self.out);
     }
 
-    fn judge(&mut self, interface: usize, frame: &Frame<'_>, bytes: u64) -> Outcome {
+    fn judge(&mut self, interface: usize, seen: Seen, frame: &Frame<'_>) -> Outcome {
         let Some(interface) = self.interfaces.get_mut(interface) else { return Outcome::Unread };
         if interface.excluded {
             return Outcome::Excluded(Exclusion::Interface);
@@ -297,17 +328,8 @@ impl Engine {
         if let Some(exclusion) = filter::exclusion(frame.bytes.len(), wire_length) {
             return Outcome::Excluded(exclusion);
         }
-        let seen = Seen { number: interface.number, time: frame.time_ns, bytes };
-        let stripped = frame.tag.map(|tag| wire::vlan::Tag { tpid: tag.protocol, tci: tag.control });
-        if frame.link == Frame::ETHERNET
-            && self.rules.collect().exclusions().is_empty()
-            && let Some(plain) = wire::plain(frame.bytes, frame.wire_len)
-        {
-            self.tables.plain(seen, &plain, stripped.map_or(0, wire::vlan::Tag::vid), &mut self.out);
-            return Outcome::Used;
-        }
         let Some(link) = wire::Link::from_linktype(frame.link) else { return Outcome::Unread };
-        let mut packet = wire::Packet::new(stripped);
+        let mut packet = wire::Packet::new(frame.tag.map(stripped));
         if packet.read(link, frame.bytes, frame.wire_len).is_err() {
             return Outcome::Malformed;
         }
@@ -329,6 +351,17 @@ impl Engine {
             (false, Some(_)) => Outcome::Malformed,
         }
     }
+}
+
+/// What a plain Ethernet frame says.
+#[inline(always)]
+fn plain(frame: &Frame<'_>) -> Option<wire::IpEnds> {
+    if frame.link == Frame::ETHERNET { wire::plain(frame.bytes, frame.wire_len) } else { None }
+}
+
+#[inline(always)]
+fn stripped(tag: Tag) -> wire::vlan::Tag {
+    wire::vlan::Tag { tpid: tag.protocol, tci: tag.control }
 }
 
 /// Frames of one interface may be so far out of order, nanoseconds.

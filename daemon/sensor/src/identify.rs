@@ -36,16 +36,16 @@ fn registered(prefix: &str) -> Option<&'static str> {
 pub(crate) fn transport(protocol: u8) -> Value {
     match protocol {
         // A packet that ends with its hop-by-hop options, because the filter kept no more.
-        0 => "hopopt".into(),
-        1 => "icmp".into(),
-        2 => "igmp".into(),
-        6 => "tcp".into(),
-        17 => "udp".into(),
-        47 => "gre".into(),
-        50 => "esp".into(),
-        58 => "ipv6-icmp".into(),
-        89 => "ospf".into(),
-        132 => "sctp".into(),
+        0 => Value::word("hopopt"),
+        1 => Value::word("icmp"),
+        2 => Value::word("igmp"),
+        6 => Value::word("tcp"),
+        17 => Value::word("udp"),
+        47 => Value::word("gre"),
+        50 => Value::word("esp"),
+        58 => Value::word("ipv6-icmp"),
+        89 => Value::word("ospf"),
+        132 => Value::word("sctp"),
         other => format!("ip-{other}").into(),
     }
 }

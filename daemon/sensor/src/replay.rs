@@ -87,15 +87,17 @@ fn read(
 /// How many octets of a frame are used, or `None` where it is not read at all.
 #[inline]
 pub(crate) fn kept(keep: &Keep, frame: &Frame<'_>) -> Option<usize> {
-    match (Link::from_linktype(frame.link)?, frame.bytes.len()) {
+    let octets = match (Link::from_linktype(frame.link)?, frame.bytes.len()) {
+        (Link::Ethernet, MORE_THAN_A_REASON..) => {
+            keep.octets(frame.bytes, frame.tag.map(|t| VlanTag(t.control)))
+        }
         // Kept as they are, so few octets of a longer frame would say that a rule excluded it.
-        (_, held @ 1..=MAX_REASON) => (frame.wire_len == u32::try_from(held).ok()?).then_some(held),
-        (Link::Ethernet, _) => Some(keep.octets(frame.bytes, frame.tag.map(|t| VlanTag(t.control)))),
+        (_, held @ 1..=MAX_REASON) => (frame.wire_len == u32::try_from(held).ok()?).then_some(held)?,
         // The kernel's program is for Ethernet. Of other links the collect gate alone decides.
-        (_, whole) => Some(whole),
-    }
+        (_, whole) => whole,
+    };
     // More than any wire carries would be memory that the batches keep.
-    .map(|octets| octets.min(File::MAX_FRAME_BYTES))
+    Some(octets.min(File::MAX_FRAME_BYTES))
 }
 
 fn use_batch(
@@ -126,4 +128,5 @@ mod batch;
 
 /// Batches that wait for their use, beside the two in hand.
 const BATCHES_WAITING: usize = 2;
+const MORE_THAN_A_REASON: usize = MAX_REASON + 1;
 const UNNAMED: &str = "file";

@@ -1,6 +1,6 @@
 //! What the sensor remembers while it watches: tables of fixed size, oldest out, every loss counted.
 
-use headgate_record::{Error, Record};
+use headgate_record::{Error, Record, Value};
 
 pub(crate) mod access;
 pub(crate) mod announcement;
@@ -28,11 +28,21 @@ pub(crate) const SECOND: u64 = 1_000_000_000;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct InterfaceNumber(pub(crate) u8);
 
+/// A frame, beside what it says: its interface and VLAN (0 when untagged), its time and its octets on the wire, without
+/// FCS.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Seen {
+    pub(crate) number: InterfaceNumber,
+    pub(crate) vlan: u16,
+    pub(crate) time: u64,
+    pub(crate) bytes: u64,
+}
+
 /// Records on their way out of the tables, and the names that they give interfaces.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Sink {
     records: Vec<Record>,
-    interfaces: Vec<String>,
+    interfaces: Vec<Value>,
 }
 
 impl Sink {
@@ -47,12 +57,12 @@ impl Sink {
 
     /// Adds an interface: the number is how many there were before.
     pub(crate) fn add_interface(&mut self, name: &str) {
-        self.interfaces.push(name.to_owned());
+        self.interfaces.push(name.into());
     }
 
     /// The name of an interface.
-    pub(crate) fn interface(&self, number: InterfaceNumber) -> &str {
-        self.interfaces.get(usize::from(number.0)).map_or("", String::as_str)
+    pub(crate) fn interface(&self, number: InterfaceNumber) -> Value {
+        self.interfaces.get(usize::from(number.0)).cloned().unwrap_or(Value::word(""))
     }
 
     pub(crate) fn is_empty(&self) -> bool {

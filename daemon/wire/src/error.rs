@@ -65,6 +65,8 @@ pub enum Layer {
     Ipv4,
     /// IPv6 and its extension headers (RFC 8200).
     Ipv6,
+    /// Inter-Switch Link.
+    Isl,
     /// Linux cooked captures, versions 1 and 2.
     LinuxCooked,
     /// LLC and SNAP (IEEE 802.2, IEEE 802).
@@ -132,6 +134,7 @@ impl Layer {
             Layer::Igmp => "igmp",
             Layer::Ipv4 => "ipv4",
             Layer::Ipv6 => "ipv6",
+            Layer::Isl => "isl",
             Layer::LinuxCooked => "linux-cooked",
             Layer::Llc => "llc",
             Layer::Lldp => "lldp",

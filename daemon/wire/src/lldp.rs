@@ -252,16 +252,19 @@ fn push<T, const N: usize>(list: &mut ArrayVec<T, N>, value: T) -> Reading {
     list.try_push(value).map_or(Reading::Omitted(1), |()| Reading::Used)
 }
 
-/// The entries of `N` octets that a value consists of. An error when the last one is not whole.
-fn entries<const N: usize, T, const MAX: usize>(
+/// The entries of `N` octets of a table that may occur once. An error when the last one is not whole.
+fn entries<'a, const N: usize, T, const MAX: usize>(
     list: &mut ArrayVec<T, MAX>,
-    value: &[u8],
-    entry: impl Fn([u8; N]) -> T,
+    value: &'a [u8],
+    entry: impl Fn(&'a [u8; N]) -> T,
 ) -> Result<Reading, Kind> {
+    if !list.is_empty() {
+        return Err(Kind::Duplicate);
+    }
     let (whole, rest) = value.as_chunks::<N>();
     let mut omitted = 0u32;
     for chunk in whole {
-        if let Reading::Omitted(one) = push(list, entry(*chunk)) {
+        if let Reading::Omitted(one) = push(list, entry(chunk)) {
             omitted = omitted.saturating_add(one);
         }
     }

@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 use crate::{
     Link, Malformed, arp, bpdu, cdp, dhcpv4, dhcpv6, discovery, eapol, edp, ethernet, fdp, icmp, icmpv6,
-    ieee80211, igmp, ipsec, ipv4, ipv6, linux_cooked, llc, lldp, mdns, mld, mpls, ndp, null, ppi, pppoe,
+    ieee80211, igmp, ipsec, ipv4, ipv6, isl, linux_cooked, llc, lldp, mdns, mld, mpls, ndp, null, ppi, pppoe,
     radiotap, radius, sctp, sonmp, tcp, udp, vlan,
 };
 
@@ -48,6 +48,8 @@ pub struct Packet<'a> {
 pub enum Framing<'a> {
     /// Ethernet.
     Ethernet(ethernet::Header),
+    /// Cisco's trunk encapsulation. The frame within is not read.
+    Isl(Box<isl::Header>),
     /// What Linux puts before packets of any link.
     LinuxCooked(Box<linux_cooked::Header<'a>>),
     /// The address family of a BSD loopback interface.
@@ -217,6 +219,7 @@ impl<'a> Packet<'a> {
     pub fn source(&self) -> Option<ethernet::Address> {
         match &self.framing {
             Framing::Ethernet(header) => Some(header.source),
+            Framing::Isl(header) => Some(header.source),
             Framing::LinuxCooked(header) => header.mac(),
             Framing::Wireless(frame) => frame.header.as_ref().and_then(|h| h.source),
             Framing::Null(_) | Framing::None => None,
@@ -229,6 +232,7 @@ impl<'a> Packet<'a> {
     pub fn destination(&self) -> Option<ethernet::Address> {
         match &self.framing {
             Framing::Ethernet(header) => Some(header.destination),
+            Framing::Isl(header) => Some(header.destination),
             Framing::Wireless(frame) => frame.header.as_ref().and_then(|h| h.destination),
             Framing::LinuxCooked(_) | Framing::Null(_) | Framing::None => None,
         }

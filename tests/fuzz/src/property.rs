@@ -12,7 +12,7 @@ use std::sync::LazyLock;
 use std::time::Duration;
 
 use headgate_wire::udp::PROTOCOL as UDP;
-use headgate_wire::{Application, Cursor, Ends, Kind, Link, Malformed, Network, Packet, Transport, vlan};
+use headgate_wire::{Application, Cursor, IpEnds, Kind, Link, Malformed, Network, Packet, Transport, vlan};
 use rustix::time::{ClockId, clock_gettime};
 use serde::Serialize;
 
@@ -55,8 +55,8 @@ pub fn frame(octets: &[u8], effort: Effort) {
 /// Whether a packet says nothing but its ends, but perhaps for a tag.
 fn is_bare((packet, fault): &(Packet<'_>, Option<Malformed>)) -> bool {
     let is_plain_ip = match &packet.network {
-        Network::Ipv4(header) => !header.has_options() && !header.is_fragment(),
-        Network::Ipv6(header) => !header.has_extensions(),
+        Network::Ipv4(header) => header.total_length > 0 && !header.has_options() && !header.is_fragment(),
+        Network::Ipv6(header) => header.payload_length > 0 && !header.has_extensions(),
         _ => false,
     };
     is_plain_ip
@@ -68,13 +68,15 @@ fn is_bare((packet, fault): &(Packet<'_>, Option<Malformed>)) -> bool {
         && packet.encapsulation.is_none()
 }
 
-fn agree(plain: Option<Ends>, packet: Option<&(Packet<'_>, Option<Malformed>)>) {
+fn agree(plain: Option<IpEnds>, packet: Option<&(Packet<'_>, Option<Malformed>)>) {
     let ends = packet.filter(|read| is_bare(read)).and_then(|(packet, _)| packet.ends());
     match (plain, ends) {
         (Some(_), _) => assert_eq!(plain, ends),
         // Ports of the other family's applications, and a tag in the frame, are left to the packet.
-        (None, Some(ends)) => assert!(
-            ends.protocol == UDP || packet.is_some_and(|(packet, _)| !packet.tags.is_empty()),
+        (None, Some(_)) => assert!(
+            packet.is_some_and(|(packet, _)| {
+                matches!(packet.transport, Transport::Udp(_)) || !packet.tags.is_empty()
+            }),
             "a bare segment is not plain: {packet:?}"
         ),
         (None, None) => {}

@@ -7,6 +7,7 @@ use super::{check, ip, layer, number, octets, part, raw};
 pub const LAYERS: &[Layer] = &[
     layer("frame", &["frame"], FRAME),
     layer("ethernet", &["eth"], ETHERNET),
+    layer("isl", &["isl"], ISL),
     layer("linux-cooked", &["sll"], LINUX_COOKED),
     layer("null", &["null"], &[number("null.family", "family.code")]),
     layer("vlan", &["vlan", "ieee8021ad"], VLAN),
@@ -31,6 +32,16 @@ const FRAME: &[Check] = &[
 ];
 
 const ETHERNET: &[Check] = &[octets("eth.src", "source"), octets("eth.dst", "destination")];
+
+const ISL: &[Check] = &[
+    octets("isl.dst", "destination"),
+    number("isl.type", "type.code"),
+    number("isl.user_eth|isl.user", "user"),
+    octets("isl.src", "source"),
+    number("isl.len", "length"),
+    number("isl.vlan_id", "vlan"),
+    number("isl.bpdu", "bpdu"),
+];
 
 const LINUX_COOKED: &[Check] = &[
     number("sll.pkttype", "packet_type.code"),

@@ -14,7 +14,16 @@ pub fn frames() -> Vec<Vec<u8>> {
     let redirect = join(&[&[137, 0, 0, 0, 0, 0, 0, 0], &address6, &[7; 16]]);
     let ah = join(&[&[17, 4, 0, 0, 0, 0, 0, 1, 0, 0, 0, 2], &[9; 12]]);
     let request = [11, 1, 2, 3, 0, 18, 0, 3, b'G', b'i', b'1'];
+    let isl = |kind: u8, vlan: u16| {
+        let frame = ip(&ipv4(17, &datagram6));
+        let head =
+            join(&[&[1, 0, 0x0c, 0, 0, kind, 0, 0x19, 6, 0xea, 0xb8, 0x85], &length(frame.len() + 12)]);
+        join(&[&head, &[0xaa, 0xaa, 3, 0, 0, 0x0c], &vlan.to_be_bytes(), &[0, 7, 0, 0], &frame])
+    };
     vec![
+        // Of VLAN 133 between bridges, and of a VLAN with a token ring.
+        isl(2, 0x010b),
+        isl(0x15, 0x0020),
         snap([0x02, 0x00, 0x01], 0x1234, b"x"),
         ip(&ipv6(60, &join(&[&[17, 0, 1, 4, 0, 0, 0, 0], &datagram6]))),
         ip(&ipv6(51, &join(&[&ah, &datagram6]))),
@@ -33,8 +42,6 @@ pub fn frames() -> Vec<Vec<u8>> {
                 &ethernet(0x0800, &ipv4(17, &datagram6)),
             ]),
         ),
-        lldp(&[5, 1, 10, 0, 0, 9], &[4, 1, 10, 0, 0, 10], &[7, 6, 2, 0, 0, 0, 0, 9]),
-        lldp(&join(&[&[5, 2], &address6]), &join(&[&[4, 2], &address6]), &[7, 6, 2, 0, 0, 0, 0, 9]),
     ]
 }
 
@@ -44,15 +51,4 @@ pub fn radiotap() -> Vec<u8> {
     let mut frame = data_frame();
     frame[1] = 0x02;
     join(&[&[0, 0, 18, 0], &present, &[0xc0, 0xa0, 0, 0xc1, 0xa1, 1], &frame])
-}
-
-/// Chassis, port, time to live, the beginning of a management address, which an interface's number follows, and
-/// link aggregation as IEEE 802.1 has it.
-fn lldp(chassis: &[u8], port: &[u8], management: &[u8]) -> Vec<u8> {
-    let tlv = |kind: u8, value: &[u8]| join(&[&[kind << 1], &length(value.len())[1..], value]);
-    let management = join(&[management, &[2, 0, 0, 0, 3, 0]]);
-    let aggregation = tlv(127, &[0x00, 0x80, 0xc2, 7, 3, 0, 0, 0, 9]);
-    let tlvs =
-        [tlv(1, chassis), tlv(2, port), tlv(3, &[0, 120]), tlv(8, &management), aggregation, tlv(0, &[])];
-    ethernet(0x88cc, &tlvs.concat())
 }

@@ -276,13 +276,19 @@ where
 }
 
 /// The words of a header.
-#[inline]
+#[inline(always)]
 fn words<const OCTETS: usize, const WORDS: usize>(header: &[u8; OCTETS], big_endian: bool) -> [u32; WORDS] {
     let mut words = [0; WORDS];
     for (word, octets) in words.iter_mut().zip(header.as_chunks::<4>().0) {
-        *word = if big_endian { u32::from_be_bytes(*octets) } else { u32::from_le_bytes(*octets) };
+        *word = u32::from_le_bytes(*octets);
     }
-    words
+    if big_endian { swapped(words) } else { words }
+}
+
+/// Few machines write files so.
+#[cold]
+fn swapped<const WORDS: usize>(words: [u32; WORDS]) -> [u32; WORDS] {
+    words.map(u32::swap_bytes)
 }
 
 fn octets_at(data: &[u8], offset: usize) -> Option<[u8; 4]> {

@@ -9,10 +9,10 @@ use crate::state::access::Access;
 use crate::state::announcement::{self, Origin};
 use crate::state::device::Devices;
 use crate::state::dhcp::Dhcp;
-use crate::state::flow::{Flows, Segment};
+use crate::state::flow::{Flows, IpAddress};
 use crate::state::ndp::Ndp;
 use crate::state::neighbor::{self, Neighbors};
-use crate::state::{InterfaceNumber, Sink};
+use crate::state::{Seen, Sink};
 
 /// The tables that all interfaces share.
 #[derive(Clone)]
@@ -22,14 +22,6 @@ pub(super) struct Tables {
     pub(super) dhcp: Dhcp,
     pub(super) flows: Flows,
     pub(super) ndp: Ndp,
-}
-
-/// A frame, beside what it says: its interface, its time and its octets on the wire.
-#[derive(Clone, Copy)]
-pub(super) struct Seen {
-    pub(super) number: InterfaceNumber,
-    pub(super) time: u64,
-    pub(super) bytes: u64,
 }
 
 impl Tables {
@@ -46,14 +38,27 @@ impl Tables {
         }
     }
 
-    /// A frame that says nothing beyond its ends. `vlan` is 0 when untagged.
+    /// A frame that says nothing beyond its ends, of a device and a flow that were lately seen. False for any other,
+    /// which then is to be told whole.
     #[inline(always)]
-    pub(super) fn plain(&mut self, seen: Seen, ends: &wire::Ends, vlan: u16, out: &mut Sink) {
-        let source = Mac(ends.source_mac.0);
-        if !source.is_group() {
-            self.devices.frame((vlan, source), seen.number, seen.time, seen.bytes, out);
+    pub(super) fn goes_on<A: IpAddress>(&mut self, seen: Seen, ends: wire::Ends<A>, out: &mut Sink) -> bool {
+        let Some(device) = self.devices.recent(seen.vlan, Mac(ends.source_mac.0)) else { return false };
+        let goes_on = self.flows.goes_on(seen, ends, out);
+        if goes_on {
+            device.frame(seen);
         }
-        self.segment(seen, ends, vlan, out);
+        goes_on
+    }
+
+    /// A frame that says nothing beyond its ends.
+    pub(super) fn plain(&mut self, seen: Seen, ends: wire::IpEnds, out: &mut Sink) {
+        let (wire::IpEnds::V4(wire::Ends { source_mac, .. })
+        | wire::IpEnds::V6(wire::Ends { source_mac, .. })) = ends;
+        let source = Mac(source_mac.0);
+        if !source.is_group() {
+            self.devices.frame(source, seen, out);
+        }
+        self.flow(seen, ends, out);
     }
 
     /// Any other frame that was read. `interface` is the name of its interface, and the neighbours there. Returns
@@ -68,10 +73,11 @@ impl Tables {
     ) -> bool {
         let (name, neighbors) = interface;
         let vlan = packet.vlan().unwrap_or(0);
+        let seen = Seen { vlan, ..seen };
         // Not every link has addresses; then there is no device to speak of.
         let source = Mac(packet.source().unwrap_or_default().0);
         if packet.source().is_some() && !source.is_group() {
-            self.devices.frame((vlan, source), seen.number, seen.time, seen.bytes, out);
+            self.devices.frame(source, seen, out);
         }
         let from = Origin { interface: name, number: seen.number, vlan, source };
         match &packet.network {
@@ -102,7 +108,7 @@ impl Tables {
             }
             wire::Network::Ipv4(_) | wire::Network::Ipv6(_) => {
                 if let Some(ends) = packet.ends() {
-                    self.segment(seen, &ends, vlan, out);
+                    self.flow(seen, ends, out);
                 }
                 self.application(seen, packet, from, collect, out);
                 true
@@ -112,21 +118,11 @@ impl Tables {
     }
 
     /// A packet is part of a flow.
-    #[inline(always)]
-    fn segment(&mut self, seen: Seen, ends: &wire::Ends, vlan: u16, out: &mut Sink) {
-        let segment = Segment {
-            interface: seen.number,
-            vlan,
-            source_mac: Mac(ends.source_mac.0),
-            destination_mac: Mac(ends.destination_mac.0),
-            source: (ends.addresses.0, ends.ports.0),
-            destination: (ends.addresses.1, ends.ports.1),
-            protocol: ends.protocol,
-            flags: ends.flags.0,
-            time: seen.time,
-            bytes: seen.bytes,
-        };
-        self.flows.packet(&segment, out);
+    fn flow(&mut self, seen: Seen, ends: wire::IpEnds, out: &mut Sink) {
+        match ends {
+            wire::IpEnds::V4(ends) => self.flows.packet(seen, ends, out),
+            wire::IpEnds::V6(ends) => self.flows.packet(seen, ends, out),
+        }
     }
 
     /// What an IP packet carries.

@@ -9,17 +9,18 @@ pub(super) struct Batch {
     frames: Vec<Held>,
     interfaces: Vec<String>,
     /// The interface of the latest frame: its number in the file and its place among the names.
-    latest: Option<(usize, usize)>,
+    latest: Option<(usize, u16)>,
 }
 
 /// A frame whose octets end at `end` in the batch.
 struct Held {
     time_ns: u64,
-    end: usize,
+    end: u32,
     wire_len: u32,
     link: u32,
     tag: Option<Tag>,
-    interface: usize,
+    /// Its place among the names.
+    interface: u16,
 }
 
 impl Batch {
@@ -33,7 +34,9 @@ impl Batch {
         };
         self.octets.extend_from_slice(frame.bytes);
         let Frame { time_ns, wire_len, link, tag, .. } = *frame;
-        self.frames.push(Held { time_ns, end: self.octets.len(), wire_len, link, tag, interface });
+        // The last frame goes beyond by one frame at most.
+        let end = u32::try_from(self.octets.len()).unwrap_or(u32::MAX);
+        self.frames.push(Held { time_ns, end, wire_len, link, tag, interface });
     }
 
     /// Whether it is time to hand the batch on.
@@ -51,10 +54,11 @@ impl Batch {
     pub(super) fn frames(&self) -> impl Iterator<Item = (usize, Frame<'_>)> {
         let mut start = 0;
         self.frames.iter().map(move |held| {
-            let bytes = self.octets.get(start..held.end).unwrap_or_default();
-            start = held.end;
+            let end = usize::try_from(held.end).unwrap_or(usize::MAX);
+            let bytes = self.octets.get(start..end).unwrap_or_default();
+            start = end;
             let Held { time_ns, wire_len, link, tag, interface, .. } = *held;
-            (interface, Frame { time_ns, wire_len, link, tag, bytes })
+            (interface.into(), Frame { time_ns, wire_len, link, tag, bytes })
         })
     }
 
@@ -67,11 +71,13 @@ impl Batch {
     }
 
     #[cold]
-    fn interface(&mut self, given: FileInterface<'_>) -> usize {
+    fn interface(&mut self, given: FileInterface<'_>) -> u16 {
         let at = self.interfaces.iter().position(|known| known == given.name).unwrap_or_else(|| {
             self.interfaces.push(given.name.to_owned());
             self.interfaces.len() - 1
         });
+        // No more than a batch has frames.
+        let at = u16::try_from(at).unwrap_or(u16::MAX);
         self.latest = Some((given.number, at));
         at
     }

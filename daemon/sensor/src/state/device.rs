@@ -9,12 +9,12 @@ use headgate_record::{Error, Field, Kind, Mac, Record, Value};
 use headgate_rules::fingerprint::{Fingerprints, Identity, Request};
 
 use super::entries::{Entries, Entry};
-use super::{InterfaceNumber, REPORT_INTERVAL, SECOND, STAYED, Sink};
+use super::{InterfaceNumber, REPORT_INTERVAL, SECOND, STAYED, Seen, Sink};
 use crate::identify;
 
 /// Most addresses remembered of one device; a new one replaces the one used least recently.
 const MAX_ADDRESSES: usize = 8;
-/// Places remembered: what [`recent`] tells apart.
+/// Places remembered: what [`recent_place`] tells apart.
 const RECENT: usize = 1 << 10;
 /// A device that was silent for so long has not stayed, nanoseconds.
 const LATELY: u64 = 3_600 * SECOND;
@@ -71,7 +71,7 @@ pub(crate) struct Names {
 pub(crate) struct Devices {
     entries: Entries<Device>,
     /// Where a station with such a MAC address was lately. A few stations send most frames.
-    recent: Box<[usize; RECENT]>,
+    recent_places: Box<[usize; RECENT]>,
     capacity: usize,
     fingerprints: Arc<Fingerprints>,
     pub(crate) evicted: u64,
@@ -101,55 +101,39 @@ impl Devices {
         let capacity = capacity.max(1);
         Devices {
             entries: Entries::new(capacity),
-            recent: Box::new([0; RECENT]),
+            recent_places: Box::new([0; RECENT]),
             capacity,
             fingerprints,
             evicted: 0,
         }
     }
 
-    /// A frame of the device was seen.
-    #[inline]
-    pub(crate) fn frame(
-        &mut self,
-        key: DeviceKey,
-        interface: InterfaceNumber,
-        time: u64,
-        bytes: u64,
-        out: &mut Sink,
-    ) {
-        let place = recent(&key);
-        if let Some(at) = self.recent.get(place)
-            && let Some(device) = self.entries.get_mut(*at)
-            && device.is(&key)
-        {
-            device.frame(time, bytes);
-            return;
-        }
-        self.other_frame(key, interface, time, bytes, out);
+    /// The device, where it is by [`Devices::recent_places`].
+    #[inline(always)]
+    pub(crate) fn recent(&mut self, vlan: u16, mac: Mac) -> Option<&mut Device> {
+        let key = (vlan, mac);
+        let at = self.recent_places.get(recent_place(&key))?;
+        self.entries.get_mut(*at).filter(|device| device.is(&key))
     }
 
-    /// A frame of a device that was not there where it would be by [`Devices::recent`].
-    #[inline(never)]
-    fn other_frame(
-        &mut self,
-        key: DeviceKey,
-        interface: InterfaceNumber,
-        time: u64,
-        bytes: u64,
-        out: &mut Sink,
-    ) {
+    /// A frame of the device was seen.
+    pub(crate) fn frame(&mut self, mac: Mac, seen: Seen, out: &mut Sink) {
+        let key = (seen.vlan, mac);
+        if let Some(device) = self.recent(seen.vlan, mac) {
+            device.frame(seen);
+            return;
+        }
         if let Some(at) = self.entries.find(self.entries.hash(&key), &key)
             && let Some(device) = self.entries.get_mut(at)
         {
-            device.frame(time, bytes);
-            if let Some(recent) = self.recent.get_mut(recent(&key)) {
-                *recent = at;
+            device.frame(seen);
+            if let Some(place) = self.recent_places.get_mut(recent_place(&key)) {
+                *place = at;
             }
             return;
         }
-        let mut device = Device::new(key, interface, time);
-        device.frame(time, bytes);
+        let mut device = Device::new(key, seen.number, seen.time);
+        device.frame(seen);
         self.insert(device, out);
     }
 
@@ -249,7 +233,7 @@ impl Devices {
 
 /// Where such a station is remembered.
 #[inline]
-fn recent((vlan, Mac([.., a, b])): &DeviceKey) -> usize {
+fn recent_place((vlan, Mac([.., a, b])): &DeviceKey) -> usize {
     let mixed = (u16::from_be_bytes([*a, *b]) ^ vlan.rotate_left(4)).wrapping_mul(0x9e37);
     usize::from(mixed >> 6)
 }
@@ -291,11 +275,12 @@ impl Device {
         }
     }
 
-    fn frame(&mut self, time: u64, bytes: u64) {
-        self.last_seen = self.last_seen.max(time);
-        self.last_used = self.last_used.max(time);
+    #[inline(always)]
+    pub(crate) fn frame(&mut self, seen: Seen) {
+        self.last_seen = self.last_seen.max(seen.time);
+        self.last_used = self.last_used.max(seen.time);
         self.frames += 1;
-        self.bytes += bytes;
+        self.bytes += seen.bytes;
     }
 
     /// Seen for long enough, and lately.

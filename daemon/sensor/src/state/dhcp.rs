@@ -29,7 +29,7 @@ pub(super) type ExchangeKey = (u16, Mac, u32);
 
 #[derive(Clone, Debug)]
 pub(super) struct Lease {
-    pub(super) interface: String,
+    pub(super) interface: Value,
     pub(super) server: Option<IpAddr>,
     pub(super) relay: Option<IpAddr>,
     pub(super) circuit_id: Option<Vec<u8>>,
@@ -41,7 +41,7 @@ pub(super) struct Lease {
 
 #[derive(Clone, Debug)]
 pub(super) struct Exchange {
-    interface: String,
+    interface: Value,
     protocol: &'static str,
     pub(super) started: u64,
     ended: u64,
@@ -167,9 +167,9 @@ impl Dhcp {
 }
 
 impl Exchange {
-    pub(super) fn new(interface: &str, protocol: &'static str, time: u64) -> Self {
+    pub(super) fn new(interface: Value, protocol: &'static str, time: u64) -> Self {
         Exchange {
-            interface: interface.to_owned(),
+            interface,
             protocol,
             started: time,
             ended: time,
@@ -264,7 +264,7 @@ impl Exchange {
         r.set(Field::ExchangeStarted, Value::Time(self.started))?;
         r.set(Field::ExchangeTransaction, *transaction)?;
         r.set_some(Field::ExchangeVlan, super::tagged(*vlan))?;
-        r.set(Field::ExchangeInterface, self.interface.as_str())?;
+        r.set(Field::ExchangeInterface, self.interface.clone())?;
         if !self.servers.is_empty() {
             r.set(Field::ExchangeServers, self.servers.iter().copied().collect::<Value>())?;
         }
@@ -279,9 +279,9 @@ impl Exchange {
 }
 
 impl Lease {
-    fn granted(interface: &str, ack: &Message<'_>, exchange: &Exchange, time: u64) -> Self {
+    fn granted(interface: Value, ack: &Message<'_>, exchange: &Exchange, time: u64) -> Self {
         Lease {
-            interface: interface.to_owned(),
+            interface,
             server: ack.options.server_identifier.map(IpAddr::from),
             relay: ack.is_relayed().then_some(ack.giaddr.into()),
             circuit_id: exchange.circuit_id.clone(),
@@ -303,7 +303,7 @@ impl Lease {
         r.set(Field::LeaseMac, *mac)?;
         r.set(Field::LeaseAddress, length.map_or(Value::Address(*address), |l| Value::Prefix(*address, l)))?;
         r.set_some(Field::LeaseVlan, super::tagged(*vlan))?;
-        r.set(Field::LeaseInterface, self.interface.as_str())?;
+        r.set(Field::LeaseInterface, self.interface.clone())?;
         r.set_some(Field::LeaseServer, self.server)?;
         r.set_some(Field::LeaseRelay, self.relay)?;
         r.set_some(Field::LeaseCircuitId, self.circuit_id.as_deref())?;

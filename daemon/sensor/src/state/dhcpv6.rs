@@ -99,7 +99,7 @@ impl Dhcp {
         let exchange = &open.exchange;
         let server = exchange.servers.last().copied();
         let lease = |duration| Lease {
-            interface: from.interface.to_owned(),
+            interface: from.interface.into(),
             server,
             relay: message
                 .relays
@@ -159,7 +159,7 @@ impl Dhcp {
         let open = Open {
             first: transaction,
             latest: transaction,
-            exchange: Exchange::new(interface, "dhcpv6", time),
+            exchange: Exchange::new(interface.into(), "dhcpv6", time),
         };
         if let Some(((vlan, mac), oldest)) = self.exchanges_v6.insert(device, open) {
             self.exchanges_evicted += 1;

@@ -62,7 +62,7 @@ impl<E: Entry> Entries<E> {
     }
 
     /// Where the entry of `key` is.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn find(&self, hash: u64, key: &E::Key) -> Option<usize> {
         let is = |at: &u32| self.entries.get(place(*at)).is_some_and(|entry| entry.is(key));
         self.index.get(part(hash, self.index.len()))?.find(hash, is).map(|at| place(*at))

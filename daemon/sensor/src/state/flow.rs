@@ -2,14 +2,15 @@
 
 use std::cmp::Reverse;
 use std::collections::HashMap;
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use foldhash::fast::RandomState;
-use headgate_record::{Error, Field, Kind, Mac, Record, Value};
+use headgate_record::{Error, Field, Kind, Record, Value};
+use headgate_wire::Ends;
 
 use self::entry::{Address, Counts, Flow, Key, NOBODY};
 use super::entries::{Entries, Entry};
-use super::{InterfaceNumber, Sink};
+use super::{Seen, Sink};
 use crate::identify;
 
 mod entry;
@@ -17,22 +18,44 @@ mod entry;
 /// One end of a flow: address and port (0 where the protocol has none).
 pub(crate) type Endpoint = (IpAddr, u16);
 
-/// What one packet adds to a flow.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Segment {
-    pub(crate) interface: InterfaceNumber,
-    /// VLAN, 0 when untagged.
-    pub(crate) vlan: u16,
-    pub(crate) source_mac: Mac,
-    pub(crate) destination_mac: Mac,
-    pub(crate) source: Endpoint,
-    pub(crate) destination: Endpoint,
-    pub(crate) protocol: u8,
-    /// TCP control bits; 0 for other protocols.
-    pub(crate) flags: u16,
-    pub(crate) time: u64,
-    /// Octets of the frame on the wire, without FCS.
-    pub(crate) bytes: u64,
+/// An address of a packet.
+pub(crate) trait IpAddress: Copy {
+    /// As entries hold it.
+    type Words: Address;
+
+    fn words(self) -> Self::Words;
+    fn family(flows: &mut Flows) -> &mut Family<Self::Words>;
+}
+
+impl IpAddress for Ipv4Addr {
+    type Words = u32;
+
+    #[inline(always)]
+    fn words(self) -> u32 {
+        self.to_bits()
+    }
+
+    #[inline(always)]
+    fn family(flows: &mut Flows) -> &mut Family<u32> {
+        &mut flows.v4
+    }
+}
+
+impl IpAddress for Ipv6Addr {
+    type Words = [u32; 4];
+
+    #[inline(always)]
+    fn words(self) -> [u32; 4] {
+        let octets = self.octets();
+        let (words, _) = octets.as_chunks::<4>();
+        let [a, b, c, d] = words else { return [0; 4] };
+        [a, b, c, d].map(|word| u32::from_be_bytes(*word))
+    }
+
+    #[inline(always)]
+    fn family(flows: &mut Flows) -> &mut Family<[u32; 4]> {
+        &mut flows.v6
+    }
 }
 
 /// The flows under way, at most `capacity` of both families. A full table gives up the oldest of a few in turn
@@ -57,7 +80,7 @@ struct Timeouts {
 
 /// The flows between addresses of one family.
 #[derive(Clone, Debug)]
-struct Family<A> {
+pub(crate) struct Family<A> {
     entries: Entries<Flow<A>>,
     /// Counts that their flows have no room for.
     carried: HashMap<Key<A>, Counts, RandomState>,
@@ -80,31 +103,26 @@ impl Flows {
     }
 
     /// Adds a packet to its flow.
-    #[inline]
-    pub(crate) fn packet(&mut self, segment: &Segment, out: &mut Sink) {
+    pub(crate) fn packet<A: IpAddress>(&mut self, seen: Seen, ends: Ends<A>, out: &mut Sink) {
         if self.reference == 0 {
-            self.reference = segment.time;
+            self.reference = seen.time;
         }
-        match (segment.source.0, segment.destination.0) {
-            (IpAddr::V4(source), IpAddr::V4(destination)) => {
-                let (from, to) = (source.to_bits(), destination.to_bits());
-                let (key, from_low) = Key::new(segment, from, to, from == 0);
-                if !self.v4.goes_on(&key, from_low, segment, self.reference, self.timeouts, out) {
-                    self.make_room(out);
-                    self.v4.begin(&key, from_low, segment, self.reference);
-                }
-            }
-            (IpAddr::V6(source), IpAddr::V6(destination)) => {
-                let (from, to) = (words(source), words(destination));
-                let (key, from_low) = Key::new(segment, from, to, from == [0; 4]);
-                if !self.v6.goes_on(&key, from_low, segment, self.reference, self.timeouts, out) {
-                    self.make_room(out);
-                    self.v6.begin(&key, from_low, segment, self.reference);
-                }
-            }
-            // A packet is of one family.
-            _ => {}
+        if self.goes_on(seen, ends, out) {
+            return;
         }
+        self.make_room(out);
+        let (key, from_low) = Key::new(seen, ends);
+        let mut flow = Flow::new(seen, ends, key, from_low);
+        let (_, counts) = flow.add(seen, ends, from_low, self.reference);
+        A::family(self).begin(key, flow, counts);
+    }
+
+    /// Adds a packet to its flow, where there is one that goes on. Where it is over, it is recorded.
+    // By value, here and below: what nobody points to stays in registers.
+    #[inline(always)]
+    pub(crate) fn goes_on<A: IpAddress>(&mut self, seen: Seen, ends: Ends<A>, out: &mut Sink) -> bool {
+        let (reference, timeouts) = (self.reference, self.timeouts);
+        A::family(self).goes_on(seen, ends, (reference, timeouts), out)
     }
 
     /// Records the flows that are over by `now`, the least recently used first.
@@ -165,50 +183,67 @@ impl<A: Address> Family<A> {
         Family { entries: Entries::new(capacity), carried: HashMap::default(), over: Vec::new() }
     }
 
-    /// Adds a segment to its flow. False where there is none, or where it is over and has been recorded.
     #[inline(always)]
-    fn goes_on(
+    fn goes_on<B: IpAddress<Words = A>>(
         &mut self,
-        key: &Key<A>,
-        from_low: bool,
-        segment: &Segment,
-        reference: u64,
-        timeouts: Timeouts,
+        seen: Seen,
+        ends: Ends<B>,
+        (reference, timeouts): (u64, Timeouts),
         out: &mut Sink,
     ) -> bool {
-        let hash = self.entries.hash(key);
-        let Some(at) = self.entries.find(hash, key) else { return false };
+        let (key, from_low) = Key::new(seen, ends);
+        let Some(at) = self.entries.find(self.entries.hash(&key), &key) else { return false };
         let Some(flow) = self.entries.get_mut(at) else { return false };
-        let begins_anew = segment.flags & (SYN | ACK) == SYN && flow.has_ended();
-        if begins_anew || segment.time.saturating_sub(flow.ended(reference)) >= timeouts.idle {
-            let reason = flow.natural_end();
-            self.end(at, reference, reason, out);
+        let begins_anew = ends.flags.0 & (SYN | ACK) == SYN && flow.has_ended();
+        if begins_anew || seen.time.saturating_sub(flow.ended(reference)) >= timeouts.idle {
+            self.end_naturally(at, reference, out);
             return false;
         }
-        let (lasted, counts) = flow.add(segment, from_low, reference);
+        let (lasted, counts) = flow.add(seen, ends, from_low, reference);
         if let Some(counts) = counts {
-            self.carried.entry(*key).or_default().add(&counts);
+            self.carry(at, counts);
         }
         if lasted >= timeouts.active {
-            let counts = carried(&mut self.carried, flow);
-            let record = flow.record("active", counts, reference, out);
-            out.push(record);
-            flow.continue_from(segment.time);
+            self.record_part(at, seen.time, reference, out);
         }
         true
     }
 
-    #[inline(never)]
-    fn begin(&mut self, key: &Key<A>, from_low: bool, segment: &Segment, reference: u64) {
-        let mut flow = Flow::new(segment, key, from_low);
-        if let (_, Some(counts)) = flow.add(segment, from_low, reference) {
-            self.carried.entry(*key).or_default().add(&counts);
+    fn begin(&mut self, key: Key<A>, flow: Flow<A>, counts: Option<Counts>) {
+        let at = self.entries.len();
+        self.entries.insert(self.entries.hash(&key), flow);
+        if let Some(counts) = counts {
+            self.carry(at, counts);
         }
-        self.entries.insert(self.entries.hash(key), flow);
+    }
+
+    /// Adds counts that a flow has no room for.
+    #[cold]
+    fn carry(&mut self, at: usize, counts: Counts) {
+        if let Some(flow) = self.entries.get_mut(at) {
+            self.carried.entry(flow.key()).or_default().add(&counts);
+        }
+    }
+
+    /// Records a flow that goes on.
+    #[cold]
+    fn record_part(&mut self, at: usize, time: u64, reference: u64, out: &mut Sink) {
+        let Some(flow) = self.entries.get_mut(at) else { return };
+        let counts = carried(&mut self.carried, flow);
+        let record = flow.record("active", counts, reference, out);
+        out.push(record);
+        flow.continue_from(time);
+    }
+
+    #[cold]
+    fn end_naturally(&mut self, at: usize, reference: u64, out: &mut Sink) {
+        let Some(flow) = self.entries.get_mut(at) else { return };
+        let reason = flow.natural_end();
+        self.end(at, reference, reason, out);
     }
 
     /// Removes a flow and records it.
-    fn end(&mut self, at: usize, reference: u64, reason: &str, out: &mut Sink) {
+    fn end(&mut self, at: usize, reference: u64, reason: &'static str, out: &mut Sink) {
         let Some(flow) = self.entries.remove(at) else { return };
         let counts = carried(&mut self.carried, &flow);
         let record = flow.record(reason, counts, reference, out);
@@ -270,7 +305,13 @@ impl<A: Address> Flow<A> {
         if self.has_ended() { "ended" } else { "idle" }
     }
 
-    fn record(&self, end_reason: &str, carried: Counts, reference: u64, out: &Sink) -> Result<Record, Error> {
+    fn record(
+        &self,
+        end_reason: &'static str,
+        carried: Counts,
+        reference: u64,
+        out: &Sink,
+    ) -> Result<Record, Error> {
         let (originator, responder) = self.ends();
         let mut counts = self.counts();
         counts.add(&carried);
@@ -286,7 +327,7 @@ impl<A: Address> Flow<A> {
             r.set(Field::FlowDestinationPort, responder.1)?;
         }
         r.set(Field::FlowTransport, identify::transport(self.protocol()))?;
-        r.set(Field::FlowService, identify::service(self.protocol(), responder.1))?;
+        r.set(Field::FlowService, Value::word(identify::service(self.protocol(), responder.1)))?;
         r.set(Field::FlowStarted, Value::Time(self.started(reference)))?;
         r.set(Field::FlowEnded, Value::Time(self.ended(reference)))?;
         r.set(Field::FlowPackets, packets)?;
@@ -299,17 +340,9 @@ impl<A: Address> Flow<A> {
             r.set(Field::FlowReverseTcpFlags, reverse)?;
             r.set_some(Field::FlowHandshakeRtt, self.round_trip())?;
         }
-        r.set(Field::FlowEndReason, end_reason)?;
+        r.set(Field::FlowEndReason, Value::word(end_reason))?;
         Ok(r)
     }
-}
-
-#[inline]
-fn words(address: Ipv6Addr) -> [u32; 4] {
-    let octets = address.octets();
-    let (words, _) = octets.as_chunks::<4>();
-    let [a, b, c, d] = words else { return [0; 4] };
-    [a, b, c, d].map(|word| u32::from_be_bytes(*word))
 }
 
 /// Most fields of a flow record.
@@ -323,25 +356,29 @@ const ACK: u16 = 0x10;
 
 #[cfg(test)]
 mod tests {
+    use headgate_wire::{ethernet, tcp};
+
     use super::*;
+    use crate::state::InterfaceNumber;
 
     const SECOND: u64 = 1_000_000_000;
 
-    fn segment(forward: bool, flags: u16, time: u64) -> Segment {
-        let (a, b) = ((IpAddr::from([10, 0, 0, 1]), 40_000), (IpAddr::from([10, 0, 0, 2]), 80));
-        let (source, destination) = if forward { (a, b) } else { (b, a) };
-        Segment {
-            interface: InterfaceNumber(0),
-            vlan: 0,
-            source_mac: Mac([0, 0x1b, 0x21, 0, 0, if forward { 1 } else { 2 }]),
-            destination_mac: Mac([0, 0x1b, 0x21, 0, 0, if forward { 2 } else { 1 }]),
-            source,
-            destination,
+    fn ends(forward: bool, flags: u16) -> Ends<Ipv4Addr> {
+        let (a, b) = (Ipv4Addr::new(10, 0, 0, 1), Ipv4Addr::new(10, 0, 0, 2));
+        let [low, high] = [1, 2].map(|n| ethernet::Address([0, 0x1b, 0x21, 0, 0, n]));
+        Ends {
+            source_mac: if forward { low } else { high },
+            destination_mac: if forward { high } else { low },
+            source: if forward { a } else { b },
+            destination: if forward { b } else { a },
             protocol: TCP,
-            flags,
-            time,
-            bytes: 60,
+            ports: if forward { (40_000, 80) } else { (80, 40_000) },
+            flags: tcp::Flags(flags),
         }
+    }
+
+    fn add(flows: &mut Flows, ends: Ends<Ipv4Addr>, time: u64, out: &mut Sink) {
+        flows.packet(Seen { number: InterfaceNumber(0), vlan: 0, time, bytes: 60 }, ends, out);
     }
 
     fn number(record: &Record, field: Field) -> Option<u64> {
@@ -363,7 +400,7 @@ mod tests {
                 .into_iter()
                 .enumerate()
         {
-            flows.packet(&segment(forward, flags, step as u64 * 1_000), &mut out);
+            add(&mut flows, ends(forward, flags), step as u64 * 1_000, &mut out);
         }
         flows.report(20 * SECOND, &mut out);
         let [record] = out.take().try_into().unwrap();
@@ -379,7 +416,7 @@ mod tests {
     fn a_long_flow_is_recorded_in_parts_that_add_up() {
         let (mut flows, mut out) = (Flows::new(8, 15 * SECOND, 60 * SECOND), Sink::default());
         for second in 0..200 {
-            flows.packet(&segment(second % 2 == 0, ACK, second * SECOND), &mut out);
+            add(&mut flows, ends(second % 2 == 0, ACK), second * SECOND, &mut out);
         }
         assert!(!flows.finish(200 * SECOND, usize::MAX, &mut out));
         let records = out.take();
@@ -396,12 +433,15 @@ mod tests {
     fn clients_without_an_address_have_flows_of_their_own() {
         let (mut flows, mut out) = (Flows::new(8, 15 * SECOND, 60 * SECOND), Sink::default());
         for client in [1, 2, 1] {
-            let mut s = segment(true, 0, 0);
-            s.protocol = UDP;
-            s.source = (IpAddr::from([0, 0, 0, 0]), 68);
-            s.destination = (IpAddr::from([255, 255, 255, 255]), 67);
-            s.source_mac = Mac([0x02, 0, 0, 0, 0, client]);
-            flows.packet(&s, &mut out);
+            let ends = Ends {
+                protocol: UDP,
+                source: Ipv4Addr::UNSPECIFIED,
+                destination: Ipv4Addr::BROADCAST,
+                ports: (68, 67),
+                source_mac: ethernet::Address([0x02, 0, 0, 0, 0, client]),
+                ..ends(true, 0)
+            };
+            add(&mut flows, ends, 0, &mut out);
         }
         assert!(!flows.finish(0, usize::MAX, &mut out));
         let packets: Vec<_> =
@@ -414,7 +454,7 @@ mod tests {
     #[test]
     fn the_originator_of_a_missed_syn_is_the_one_who_is_answered() {
         let (mut flows, mut out) = (Flows::new(8, 15 * SECOND, 60 * SECOND), Sink::default());
-        flows.packet(&segment(false, SYN | ACK, 0), &mut out);
+        add(&mut flows, ends(false, SYN | ACK), 0, &mut out);
         assert!(!flows.finish(0, usize::MAX, &mut out));
         let [record] = out.take().try_into().unwrap();
         assert_eq!(text(&record, Field::FlowSourceAddress), "10.0.0.1");
@@ -426,9 +466,7 @@ mod tests {
     fn a_full_table_records_and_counts_the_flow_that_leaves() {
         let (mut flows, mut out) = (Flows::new(2, 15 * SECOND, 60 * SECOND), Sink::default());
         for port in 0..5 {
-            let mut s = segment(true, ACK, u64::from(port));
-            s.source.1 = port;
-            flows.packet(&s, &mut out);
+            add(&mut flows, Ends { ports: (port, 80), ..ends(true, ACK) }, u64::from(port), &mut out);
         }
         assert_eq!(flows.evicted, 3);
         let records = out.take();

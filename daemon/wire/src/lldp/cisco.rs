@@ -2,17 +2,20 @@
 
 use std::net::Ipv4Addr;
 
+use arrayvec::ArrayVec;
 use nom::{
     Parser,
     number::complete::{be_u8, be_u16, be_u32},
 };
 use serde::Serialize;
 
-use super::{MAX_TEXT_LEN, Reading, finish, once, text};
-use crate::{Kind, Octets, Text, registry::registry};
+use super::{MAX_TEXT_LEN, Reading, entries, finish, once, text};
+use crate::{Kind, Text, registry::registry};
 
 /// The organisation's identifier.
 pub const OUI: [u8; 3] = [0x00, 0x01, 0x42];
+/// Most appliances that are kept: no TLV holds more.
+pub const MAX_APPLIANCES: usize = 12;
 
 /// What the TLVs say.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
@@ -38,9 +41,8 @@ pub struct Extension<'a> {
     /// Fabric name.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub fabric_name: Option<Text<'a>>,
-    /// Appliance vector: the controllers, as they were sent.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub appliance_vector: Option<Octets<'a>>,
+    /// Appliance vector: the controllers.
+    pub appliance_vector: ArrayVec<Appliance<'a>, MAX_APPLIANCES>,
     /// Address of the node in the fabric.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub node_ip: Option<Ipv4Addr>,
@@ -74,6 +76,17 @@ pub struct Extension<'a> {
     /// Fabric ID.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub fabric_id: Option<u16>,
+}
+
+/// An entry of the appliance vector: a controller.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct Appliance<'a> {
+    /// Its number.
+    pub id: u8,
+    /// Its address in the fabric.
+    pub ip: Ipv4Addr,
+    /// Its identifier, a UUID in groups of hexadecimal digits.
+    pub uuid: Text<'a>,
 }
 
 /// Four-wire Power-via-MDI: power over all four pairs.
@@ -160,7 +173,7 @@ impl<'a> Extension<'a> {
             Subtype::PodId => number(&mut self.pod_id, value)?,
             Subtype::FabricName => text(&mut self.fabric_name, value, MAX_TEXT_LEN)?,
             Subtype::ApplianceVector => {
-                once(&mut self.appliance_vector, Octets(value))?;
+                return entries(&mut self.appliance_vector, value, Appliance::from);
             }
             Subtype::NodeIp => {
                 once(&mut self.node_ip, finish(be_u32.parse(value))?.into())?;
@@ -183,6 +196,12 @@ impl<'a> Extension<'a> {
     }
 }
 
+impl<'a> From<&'a [u8; APPLIANCE_LEN]> for Appliance<'a> {
+    fn from([id, i0, i1, i2, i3, uuid @ ..]: &'a [u8; APPLIANCE_LEN]) -> Self {
+        Appliance { id: *id, ip: [*i0, *i1, *i2, *i3].into(), uuid: Text(uuid) }
+    }
+}
+
 impl From<u8> for FourWirePower {
     fn from(flags: u8) -> Self {
         FourWirePower {
@@ -201,6 +220,9 @@ fn octet<T>(place: &mut Option<T>, value: &[u8], meaning: fn(u8) -> T) -> Result
 fn number(place: &mut Option<u16>, value: &[u8]) -> Result<(), Kind> {
     once(place, finish(be_u16.parse(value))?).map(|_| ())
 }
+
+/// Octets of an entry of the appliance vector: number, address and the 36 characters of a UUID.
+const APPLIANCE_LEN: usize = 1 + 4 + 36;
 
 #[cfg(test)]
 mod tests {
@@ -236,6 +258,25 @@ mod tests {
         assert_eq!((cisco.fabric_name, cisco.infrastructure_vlan), (Some(Text(b"fab")), Some(4001)));
         assert_eq!((cisco.node_ip, cisco.authentication_cookie_len), (Some([10, 0, 0, 1].into()), Some(6)));
         assert!(!format!("{cisco:?}").contains("secret"));
+    }
+
+    #[test]
+    fn controllers_are_read_and_a_rest_is_named() {
+        let entry = b"\x02\x0a\x00\x00\x02\x38af24b6e-0c1a-4b0e-9f5e-0123456789ab";
+        // The longest value, of 507 octets.
+        let vector = entry.repeat(13);
+        for length in 0..=507 {
+            let mut cisco = Extension::default();
+            let reading = cisco.read(0xcf, &vector[..length]);
+            let (whole, rest) = (length / APPLIANCE_LEN, length % APPLIANCE_LEN);
+            assert_eq!(cisco.appliance_vector.len(), whole);
+            assert_eq!(reading.err(), (rest > 0).then_some(Kind::Length), "{length}");
+            if let Some(last) = cisco.appliance_vector.last() {
+                assert_eq!((last.id, last.ip), (2, [10, 0, 0, 2].into()));
+                assert_eq!(last.uuid.to_string(), "8af24b6e-0c1a-4b0e-9f5e-0123456789ab");
+                assert_eq!(cisco.read(0xcf, &vector[..length]).err(), Some(Kind::Duplicate));
+            }
+        }
     }
 
     #[test]

@@ -13,11 +13,13 @@ use crate::{Kind, Octets, Text, registry::registry};
 
 mod bridging;
 mod dcb;
+mod topology;
 pub use bridging::{Cdcp, ChannelMap, Evb, EvbMode, MAX_CHANNELS};
 pub use dcb::{
     ApplicationPriority, CongestionNotification, Ets, EtsConfiguration, EtsRecommendation, PfcConfiguration,
     Selector, TransmissionSelection,
 };
+pub use topology::{DeviceType, PortOrientation, TopologyRecognition};
 
 /// The organisation's identifier.
 pub const OUI: [u8; 3] = [0x00, 0x80, 0xc2];
@@ -79,6 +81,9 @@ pub struct Extension<'a> {
     pub cdcp: Option<Cdcp>,
     /// Application VLAN (D.2.14).
     pub application_vlans: ArrayVec<ApplicationVlan, MAX_APPLICATION_VLANS>,
+    /// Topology Recognition (IEEE 802.1Qcz-2023, D.2.16).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub topology_recognition: Option<TopologyRecognition>,
 }
 
 /// A Port And Protocol VLAN ID (D.2.2).
@@ -113,7 +118,8 @@ pub struct ApplicationVlan {
 }
 
 registry! {
-    /// The TLVs (Table D-1).
+    /// The TLVs (Table D-1). Those that are only named are kept as they were sent, until two sources agree on the
+    /// place of each of their fields.
     pub enum Subtype: u8 {
         /// 1.
         PortVlanId = 1, "port-vlan-id";
@@ -143,17 +149,17 @@ registry! {
         Evb = 13, "evb";
         /// 14.
         Cdcp = 14, "cdcp";
-        /// 15: of IEEE 802.1BR; not read.
+        /// 15: a cascade port's priority and two addresses of a port extender (IEEE 802.1BR-2012, B.2); only named.
         PortExtension = 15, "port-extension";
         /// 16.
         ApplicationVlan = 16, "application-vlan";
-        /// 17: of IEEE 802.1CS; not read.
+        /// 17 (IEEE 802.1CS-2020, C.2.1); only named.
         LrpEcpDiscovery = 17, "lrp-ecp-discovery";
-        /// 18: of IEEE 802.1CS; not read.
+        /// 18 (IEEE 802.1CS-2020, C.2.2); only named.
         LrpTcpDiscovery = 18, "lrp-tcp-discovery";
-        /// 19: of IEEE 802.1Qcz; not read.
+        /// 19 (IEEE 802.1Qcz-2023, D.2.15); only named.
         CongestionIsolation = 19, "congestion-isolation";
-        /// 20: of IEEE 802.1Qcz; not read.
+        /// 20 (IEEE 802.1Qcz-2023, D.2.16).
         TopologyRecognition = 20, "topology-recognition";
     }
 }
@@ -207,7 +213,7 @@ impl<'a> Extension<'a> {
             }
             Subtype::ApplicationPriority => {
                 let (_reserved, table) = value.split_first().ok_or(Kind::Short)?;
-                return table_once(&mut self.application_priorities, table, ApplicationPriority::from);
+                return entries(&mut self.application_priorities, table, ApplicationPriority::from);
             }
             Subtype::Evb => {
                 once(&mut self.evb, Evb::parse(value)?)?;
@@ -218,34 +224,29 @@ impl<'a> Extension<'a> {
                 return reading;
             }
             Subtype::ApplicationVlan => {
-                return table_once(&mut self.application_vlans, value, ApplicationVlan::from);
+                return entries(&mut self.application_vlans, value, ApplicationVlan::from);
             }
-            _ => return Ok(Reading::Unknown),
+            Subtype::TopologyRecognition => {
+                once(&mut self.topology_recognition, TopologyRecognition::parse(value)?)?;
+            }
+            Subtype::PortExtension
+            | Subtype::LrpEcpDiscovery
+            | Subtype::LrpTcpDiscovery
+            | Subtype::CongestionIsolation
+            | Subtype::Unknown(_) => return Ok(Reading::Unknown),
         }
         Ok(Reading::Used)
     }
 }
 
-impl From<[u8; 4]> for ApplicationVlan {
-    fn from([v0, v1, p0, p1]: [u8; 4]) -> Self {
+impl From<&[u8; 4]> for ApplicationVlan {
+    fn from(&[v0, v1, p0, p1]: &[u8; 4]) -> Self {
         ApplicationVlan {
             vid: u16::from_be_bytes([v0, v1]) >> 4,
             selector: (v1 & 0x07).into(),
             protocol: u16::from_be_bytes([p0, p1]),
         }
     }
-}
-
-/// Reads the table of a TLV that may occur once.
-fn table_once<const N: usize, T, const MAX: usize>(
-    list: &mut ArrayVec<T, MAX>,
-    table: &[u8],
-    entry: fn([u8; N]) -> T,
-) -> Result<Reading, Kind> {
-    if !list.is_empty() {
-        return Err(Kind::Duplicate);
-    }
-    entries(list, table, entry)
 }
 
 fn vid(id: u16) -> Result<u16, Kind> {
@@ -334,7 +335,7 @@ mod tests {
 
     #[test]
     fn a_tlv_that_is_only_named_is_unknown() {
-        for subtype in [0, 15, 17, 18, 19, 20, 21] {
+        for subtype in [0, 15, 17, 18, 19, 21] {
             assert!(matches!(Extension::default().read(subtype, &[0; 40]), Ok(Reading::Unknown)));
         }
     }

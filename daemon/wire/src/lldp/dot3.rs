@@ -7,9 +7,11 @@ use nom::{
 use serde::Serialize;
 
 use super::{LinkAggregation, Parsed, Reading, finish, once};
-use crate::{Kind, Octets, registry::registry};
+use crate::{Kind, registry::registry};
 
+mod measurements;
 mod power;
+pub use measurements::{MEASUREMENTS_LEN, Measurements};
 pub use power::{
     DataLink, MAX_POWER_VALUE, POWER_UNIT_MW, PdPoweredStatus, Power, PowerPairs, PowerPairsExt, PowerType,
     PowerTypeExt, PsePoweringStatus, Type34,
@@ -42,9 +44,9 @@ pub struct Extension<'a> {
     /// Additional Ethernet Capabilities (79.3.7).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub additional_capabilities: Option<AdditionalCapabilities>,
-    /// Power Via MDI Measurements (79.3.8), as they were sent.
+    /// Power Via MDI Measurements (79.3.8).
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub power_measurements: Option<Octets<'a>>,
+    pub power_measurements: Option<Measurements<'a>>,
 }
 
 /// MAC/PHY Configuration/Status (79.3.1).
@@ -195,7 +197,7 @@ impl<'a> Extension<'a> {
                 once(&mut self.additional_capabilities, finish(be_u16.parse(value))?.into())?;
             }
             Subtype::PowerMeasurements => {
-                once(&mut self.power_measurements, Octets(value))?;
+                once(&mut self.power_measurements, Measurements::parse(value)?)?;
             }
             Subtype::Unknown(_) => return Ok(Reading::Unknown),
         }
@@ -279,16 +281,10 @@ mod tests {
     }
 
     #[test]
-    fn measurements_are_kept_as_they_are() {
-        assert_eq!(read(8, &[7; 22]).unwrap().power_measurements, Some(Octets(&[7; 22])));
-        assert!(read(2, &[0x0f, 1, 5, 0x13]).is_err());
-    }
-
-    #[test]
     fn a_value_shorter_than_its_fields_is_refused() {
-        for (subtype, length) in [(1, 5), (2, 3), (3, 5), (4, 2), (5, 10), (6, 4), (7, 2)] {
-            assert_eq!(read(subtype, &[0; 10][..length - 1]), Err(Kind::Short));
-            assert!(read(subtype, &[0; 10][..length]).is_ok());
+        for (subtype, length) in [(1, 5), (2, 3), (3, 5), (4, 2), (5, 10), (6, 4), (7, 2), (8, 22)] {
+            assert_eq!(read(subtype, &[0; 22][..length - 1]), Err(Kind::Short));
+            assert!(read(subtype, &[0; 22][..length]).is_ok());
         }
     }
 }

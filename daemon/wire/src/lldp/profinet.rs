@@ -42,9 +42,9 @@ pub struct Extension<'a> {
     /// MAU type extension.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub mau_type_extension: Option<u16>,
-    /// State of the port in an interconnection of rings, as it was sent.
+    /// State of the port in an interconnection of rings.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub mrp_interconnection_port_status: Option<Octets<'a>>,
+    pub mrp_interconnection_port_status: Option<MrpInterconnectionPortStatus>,
     /// TSN domain.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub tsn_domain: Option<Uuid>,
@@ -113,6 +113,17 @@ pub struct MrpPortStatus {
     pub status: u16,
 }
 
+/// State of a port in an interconnection of rings.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct MrpInterconnectionPortStatus {
+    /// Number of the interconnection's domain.
+    pub domain: u16,
+    /// Role of the device: 0 none, 1 client, 2 manager.
+    pub role: u16,
+    /// A client's position: 0 primary, 1 secondary.
+    pub position: u16,
+}
+
 /// State of the precision clock.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub struct PtcpStatus {
@@ -173,7 +184,7 @@ impl Serialize for Uuid {
 }
 
 registry! {
-    /// The TLVs.
+    /// The TLVs. Of the last, 14, the sources say only that it is of a global time.
     pub enum Subtype: u8 {
         /// 1.
         MeasuredDelayValues = 1, "measured-delay-values";
@@ -228,7 +239,9 @@ impl<'a> Extension<'a> {
                 once(&mut self.mau_type_extension, finish(be_u16.parse(value))?)?;
             }
             Subtype::MrpInterconnectionPortStatus => {
-                once(&mut self.mrp_interconnection_port_status, Octets(value))?;
+                let (domain, role, position) = finish((be_u16, be_u16, be_u16).parse(value))?;
+                let status = MrpInterconnectionPortStatus { domain, role, position };
+                once(&mut self.mrp_interconnection_port_status, status)?;
             }
             Subtype::TsnDomain => {
                 once(&mut self.tsn_domain, finish(uuid(value))?)?;
@@ -331,6 +344,11 @@ mod tests {
         let mrp = profinet.mrp_port_status.unwrap();
         assert_eq!(mrp.domain.to_string(), "01020304-0506-0708-090a-0b0c0d0e0f10");
         assert_eq!(mrp.status, 0x1112);
+        profinet.read(8, &[0, 7, 0, 1, 0, 1, 9]).unwrap();
+        assert_eq!(
+            profinet.mrp_interconnection_port_status,
+            Some(MrpInterconnectionPortStatus { domain: 7, role: 1, position: 1 })
+        );
         assert_eq!(profinet.interface_mac, Some(ethernet::Address([1, 2, 3, 4, 5, 6])));
         let ptcp = profinet.ptcp_status.unwrap();
         assert_eq!(ptcp.subdomain.to_string(), "0708090a-0b0c-0d0e-0f10-111213141516");
@@ -351,7 +369,7 @@ mod tests {
     fn a_value_shorter_than_its_fields_is_refused() {
         let bytes = octets();
         for (subtype, length) in
-            [(1, 20), (2, 4), (4, 18), (5, 6), (6, 54), (7, 2), (9, 16), (11, 16), (12, 16), (13, 26)]
+            [(1, 20), (2, 4), (4, 18), (5, 6), (6, 54), (7, 2), (8, 6), (9, 16), (11, 16), (12, 16), (13, 26)]
         {
             let mut profinet = Extension::default();
             assert_eq!(profinet.read(subtype, &bytes[..length - 1]).err(), Some(Kind::Short), "{subtype}");

@@ -75,14 +75,14 @@ proptest! {
         port_protocol in vec((any::<bool>(), any::<bool>(), 0..=dot1::MAX_VID), 0..=dot1::MAX_PORT_PROTOCOL_VLANS),
         names in vec((0..=dot1::MAX_VID, vec(any::<u8>(), 0..=dot1::MAX_VLAN_NAME_LEN)), 0..=dot1::MAX_VLAN_NAMES),
         protocols in vec(vec(any::<u8>(), 0..=255), 0..=dot1::MAX_PROTOCOL_IDENTITIES),
-        ets in any::<[u8; 21]>(), pfc in any::<[u8; 2]>(),
+        ets in any::<[u8; 21]>(), pfc in any::<[u8; 2]>(), topology in any::<[u8; 3]>(),
         priorities in vec((0u8..8, 0u8..8, any::<u16>()), 0..=dot1::MAX_APPLICATION_PRIORITIES),
         channels in vec((0u16..4096, 0u16..4096), 0..=dot1::MAX_CHANNELS),
     ) {
         let dot1 = |subtype, value: &[u8]| organisation(dot1::OUI, subtype, value);
         let mut tlvs = vec![
             dot1(1, &port_vlan.to_be_bytes()), dot1(5, &digest.to_be_bytes()), dot1(6, &management.to_be_bytes()),
-            dot1(9, &ets), dot1(10, &ets), dot1(11, &pfc),
+            dot1(9, &ets), dot1(10, &ets), dot1(11, &pfc), dot1(20, &topology),
         ];
         tlvs.extend(port_protocol.iter().map(|(supported, enabled, vid)| {
             let flags = u8::from(*supported) << 1 | u8::from(*enabled) << 2;
@@ -112,6 +112,8 @@ proptest! {
         let read = &a.dot1;
         prop_assert_eq!((read.port_vlan, read.management_vlan), (Some(port_vlan), Some(management)));
         prop_assert_eq!(read.vid_usage_digest, Some(digest));
+        let place = read.topology_recognition.unwrap();
+        prop_assert_eq!([place.device_type.code(), place.level, place.port_orientation.code()], topology);
         let vlans: Vec<_> = read.port_protocol_vlans.iter().map(|v| (v.supported, v.enabled, v.vid)).collect();
         prop_assert_eq!(vlans, port_protocol);
         let vlans: Vec<_> = read.vlan_names.iter().map(|v| (v.vid, v.name.0.to_vec())).collect();
@@ -135,6 +137,8 @@ proptest! {
         applications in prop::collection::hash_set(any::<u8>(), 0..=med::MAX_POLICIES), bits in any::<[u8; 3]>(),
         inventory in vec(vec(any::<u8>(), 0..=med::MAX_INVENTORY_LEN), 7), extended in any::<[u8; 3]>(),
         elin in vec(any::<u8>(), 10..=25), mac in any::<[u8; 6]>(), node in any::<u32>(),
+        measured in any::<[u8; 20]>(), price in any::<u16>(), rings in any::<[u16; 3]>(),
+        controllers in vec((any::<u8>(), any::<[u8; 4]>(), "[0-9a-f-]{36}"), 0..=cisco::MAX_APPLIANCES),
     ) {
         let eee_octets: Vec<u8> = eee.iter().flat_map(|time| time.to_be_bytes()).collect();
         let mut tlvs = vec![
@@ -145,7 +149,14 @@ proptest! {
             organisation(med::OUI, 4, &extended),
             organisation(profinet::OUI, 5, &mac),
             organisation(cisco::OUI, 0xcb, &node.to_be_bytes()),
+            organisation(dot3::OUI, 8, &[&measured[..], &price.to_be_bytes()].concat()),
+            organisation(profinet::OUI, 8, &rings.map(u16::to_be_bytes).concat()),
         ];
+        let vector: Vec<u8> = controllers
+            .iter()
+            .flat_map(|(id, ip, uuid)| [&[*id][..], ip, uuid.as_bytes()].concat())
+            .collect();
+        tlvs.push(organisation(cisco::OUI, 0xcf, &vector));
         tlvs.extend(applications.iter().map(|a| organisation(med::OUI, 2, &[&[*a][..], &bits].concat())));
         tlvs.extend((5..).zip(&inventory).map(|(subtype, text)| organisation(med::OUI, subtype, text)));
         let bytes = unit(&tlvs);
@@ -185,6 +196,13 @@ proptest! {
         prop_assert_eq!(m.locations[0].octets, elin.len());
         prop_assert_eq!(a.profinet.interface_mac, Some(ethernet::Address(mac)));
         prop_assert_eq!(a.cisco.node_id, Some(node));
+        let read = a.dot3.power_measurements.unwrap();
+        prop_assert_eq!((read.measurements.0, read.price_index), (&measured[..], price));
+        let read = a.profinet.mrp_interconnection_port_status.unwrap();
+        prop_assert_eq!([read.domain, read.role, read.position], rings);
+        let read = &a.cisco.appliance_vector;
+        let read: Vec<_> = read.iter().map(|c| (c.id, c.ip.octets(), c.uuid.to_string())).collect();
+        prop_assert_eq!(read, controllers);
     }
 
     #[test]

@@ -86,6 +86,7 @@ impl<Q: SerializeSeq> Layers<Q> {
     fn framing(&mut self, framing: &Framing<'_>) -> Result<(), Q::Error> {
         match framing {
             Framing::Ethernet(header) => self.put(Layer::Ethernet, header),
+            Framing::Isl(header) => self.put(Layer::Isl, header),
             Framing::LinuxCooked(header) => self.put(Layer::LinuxCooked, header),
             Framing::Null(header) => self.put(Layer::Null, header),
             Framing::Wireless(frame) => {

@@ -2,7 +2,7 @@
 
 use super::{Encapsulation, Framing, Network, Packet, Wireless};
 use crate::{
-    Cursor, Faults, Layer, Link, Malformed, arp, bpdu, cdp, eapol, edp, ethernet, fdp, ieee80211,
+    Cursor, Faults, Layer, Link, Malformed, arp, bpdu, cdp, eapol, edp, ethernet, fdp, ieee80211, isl,
     linux_cooked, llc, lldp, mpls, null, ppi, pppoe, radiotap, sonmp, vlan,
 };
 
@@ -15,13 +15,34 @@ impl<'a> Packet<'a> {
         let result = match link {
             Link::Ethernet => {
                 let (header, ethertype) = ethernet::parse(&mut cursor)?;
-                self.framing = Framing::Ethernet(header);
-                self.read_tags(cursor, ethertype)
+                self.read_ethernet(header, ethertype, cursor)
             }
             other => self.read_link(other, cursor)?,
         };
         self.note(result);
         Ok(())
+    }
+
+    /// A frame behind its Ethernet header and type, unless these are the beginning of an ISL header.
+    #[inline(always)]
+    pub(super) fn read_ethernet(
+        &mut self,
+        header: ethernet::Header,
+        ethertype: u16,
+        cursor: Cursor<'a>,
+    ) -> Outcome {
+        if isl::is_header(&header, cursor.rest()) {
+            return self.read_isl(header, ethertype, cursor);
+        }
+        self.framing = Framing::Ethernet(header);
+        self.read_tags(cursor, ethertype)
+    }
+
+    #[cold]
+    fn read_isl(&mut self, header: ethernet::Header, length: u16, cursor: Cursor<'a>) -> Outcome {
+        let (header, fault) = isl::parse(header, length, &mut cursor.enter(Layer::Isl));
+        self.framing = Framing::Isl(Box::new(header));
+        fault
     }
 
     /// A link other than Ethernet. The outer error is that of its own header.
@@ -87,8 +108,11 @@ impl<'a> Packet<'a> {
     fn read_inside_ppi(&mut self, link: Link, mut cursor: Cursor<'a>) -> Outcome {
         match link {
             Link::Ethernet => {
-                let (_, ethertype) = ethernet::parse(&mut cursor.enter(Layer::Ethernet))?;
+                let (header, ethertype) = ethernet::parse(&mut cursor.enter(Layer::Ethernet))?;
                 cursor.take(ethernet::HEADER_LEN)?;
+                if isl::is_header(&header, cursor.rest()) {
+                    return Ok(());
+                }
                 self.read_tags(cursor, ethertype)
             }
             Link::Ipv4 => self.read_ethertype(cursor, ethernet::IPV4),

@@ -115,10 +115,9 @@ impl<'a> Packet<'a> {
         packet.is_inner = true;
         let result = match inner {
             Inner::Ethernet => match ethernet::parse(&mut cursor.enter(Layer::Ethernet)) {
-                Ok((framing, ethertype)) => {
-                    packet.framing = Framing::Ethernet(framing);
+                Ok((header, ethertype)) => {
                     cursor.take(ethernet::HEADER_LEN)?;
-                    packet.read_tags(cursor.enter(Layer::Ethernet), ethertype)
+                    packet.read_ethernet(header, ethertype, cursor.enter(Layer::Ethernet))
                 }
                 Err(fault) => Err(fault),
             },

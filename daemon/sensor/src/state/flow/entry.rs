@@ -4,19 +4,33 @@ use std::hash::{BuildHasher, Hash, Hasher};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use headgate_record::Mac;
+use headgate_wire::Ends;
 
-use super::{ACK, Endpoint, FIN, RST, SYN, Segment};
-use crate::state::InterfaceNumber;
+use super::{ACK, Endpoint, FIN, IpAddress, RST, SYN};
 use crate::state::entries::Entry;
+use crate::state::{InterfaceNumber, Seen};
 
-/// An address of one family, in the order of addresses.
-pub(super) trait Address: Copy + Ord + Hash {
+/// An address of one family.
+pub(crate) trait Address: Copy + Eq + Hash {
+    /// 0.0.0.0 or `::`.
+    const UNSPECIFIED: Self;
+
+    /// Whether the first address and port come before the others, or are the same.
+    fn in_order(from: (Self, u16), to: (Self, u16)) -> bool;
     fn to_ip(self) -> IpAddr;
     /// Hashes both as whole words: what a processor has just written in parts it is slow to read as a whole.
     fn hash_both(low: Self, high: Self, hasher: &mut impl Hasher);
 }
 
 impl Address for u32 {
+    const UNSPECIFIED: Self = 0;
+
+    #[inline(always)]
+    fn in_order(from: (Self, u16), to: (Self, u16)) -> bool {
+        let [from, to] = [from, to].map(|(address, port)| u64::from(address) << 16 | u64::from(port));
+        from <= to
+    }
+
     fn to_ip(self) -> IpAddr {
         Ipv4Addr::from_bits(self).into()
     }
@@ -29,6 +43,13 @@ impl Address for u32 {
 
 /// Words, so that an entry has no gaps.
 impl Address for [u32; 4] {
+    const UNSPECIFIED: Self = [0; 4];
+
+    #[inline(always)]
+    fn in_order(from: (Self, u16), to: (Self, u16)) -> bool {
+        from <= to
+    }
+
     fn to_ip(self) -> IpAddr {
         Ipv6Addr::from_bits(self.iter().fold(0, |bits, word| bits << 32 | u128::from(*word))).into()
     }
@@ -44,7 +65,7 @@ impl Address for [u32; 4] {
 
 /// Which flow: both ends in order, VLAN and protocol.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(super) struct Key<A> {
+pub(crate) struct Key<A> {
     low: A,
     high: A,
     /// Of the low end and of the high end.
@@ -57,30 +78,24 @@ pub(super) struct Key<A> {
 
 impl<A: Address> Key<A> {
     /// The key of a segment's flow, and whether the low end sent it.
-    #[inline]
-    pub(super) fn new(segment: &Segment, source: A, destination: A, is_anonymous: bool) -> (Self, bool) {
-        let (from, to) = ((source, segment.source.1), (destination, segment.destination.1));
-        let from_low = from <= to;
+    #[inline(always)]
+    pub(super) fn new<B: IpAddress<Words = A>>(seen: Seen, ends: Ends<B>) -> (Self, bool) {
+        let source = ends.source.words();
+        let (from, to) = ((source, ends.ports.0), (ends.destination.words(), ends.ports.1));
+        let from_low = A::in_order(from, to);
         let (low, high) = if from_low { (from, to) } else { (to, from) };
-        let facts = u32::from(segment.vlan & MAX_VLAN) | u32::from(segment.protocol) << PROTOCOL_SHIFT;
+        let ports = u32::from(low.1) << 16 | u32::from(high.1);
+        let facts = u32::from(seen.vlan & MAX_VLAN) | u32::from(ends.protocol) << PROTOCOL_SHIFT;
+        let is_anonymous = source == A::UNSPECIFIED;
         let (facts, sender) =
-            if is_anonymous { (facts | ANONYMOUS, segment.source_mac) } else { (facts, NOBODY) };
-        (
-            Key {
-                low: low.0,
-                high: high.0,
-                ports: u32::from(low.1) << 16 | u32::from(high.1),
-                facts,
-                sender,
-            },
-            from_low,
-        )
+            if is_anonymous { (facts | ANONYMOUS, Mac(ends.source_mac.0)) } else { (facts, NOBODY) };
+        (Key { low: low.0, high: high.0, ports, facts, sender }, from_low)
     }
 }
 
-/// A flow, or its part since the last record. Times of 48 bits are those near a reference ([`near`]).
+/// A flow, or its part since the last record. When it started is what is near a reference ([`near`]).
 #[derive(Clone, Debug)]
-pub(super) struct Flow<A> {
+pub(crate) struct Flow<A> {
     low: A,
     high: A,
     /// Of the low end and of the high end.
@@ -93,8 +108,8 @@ pub(super) struct Flow<A> {
     handshake_low: u32,
     /// Of the originator.
     mac: Mac,
-    started: Bits48,
-    lasted: Bits48,
+    /// When it started and how long it has lasted.
+    times: Times,
     /// Forward and reverse. What does not fit is carried elsewhere ([`Counts`]).
     packets: [u16; 2],
     octets: [[u8; 3]; 2],
@@ -164,11 +179,11 @@ impl<A: Address> Entry for Flow<A> {
 }
 
 impl<A: Address> Flow<A> {
-    /// A flow that begins with `segment`, which is still to be added.
-    pub(super) fn new(segment: &Segment, key: &Key<A>, from_low: bool) -> Self {
+    /// A flow that begins with a packet, which is still to be added.
+    pub(super) fn new<B>(seen: Seen, ends: Ends<B>, key: Key<A>, from_low: bool) -> Self {
         // The originator of a handshake whose SYN was missed is the one who is answered.
-        let answered = segment.flags & SYN_ACK == SYN_ACK && key.facts & ANONYMOUS == 0;
-        let mut facts = key.facts | u32::from(segment.interface.0 & MAX_INTERFACE) << INTERFACE_SHIFT;
+        let answered = ends.flags.0 & SYN_ACK == SYN_ACK && key.facts & ANONYMOUS == 0;
+        let mut facts = key.facts | u32::from(seen.number.0 & MAX_INTERFACE) << INTERFACE_SHIFT;
         if from_low != answered {
             facts |= ORIGINATOR_IS_LOW;
         }
@@ -179,28 +194,33 @@ impl<A: Address> Flow<A> {
             facts,
             control: 0,
             handshake_low: 0,
-            mac: if answered { segment.destination_mac } else { segment.source_mac },
-            started: Bits48::new(segment.time),
-            lasted: Bits48::default(),
+            mac: Mac(if answered { ends.destination_mac.0 } else { ends.source_mac.0 }),
+            times: Times::new(seen.time),
             packets: [0; 2],
             octets: [[0; 3]; 2],
         }
     }
 
-    /// Adds a segment: how long the flow has lasted, and counts that the entry has no room for, which are to be carried.
+    /// Adds a packet: how long the flow has lasted, and counts that the entry has no room for, which are to be carried.
     #[inline(always)]
-    pub(super) fn add(&mut self, segment: &Segment, from_low: bool, reference: u64) -> (u64, Option<Counts>) {
+    pub(super) fn add<B>(
+        &mut self,
+        seen: Seen,
+        ends: Ends<B>,
+        from_low: bool,
+        reference: u64,
+    ) -> (u64, Option<Counts>) {
         let forward = from_low == self.has(ORIGINATOR_IS_LOW);
-        let since_start = segment.time.saturating_sub(self.started(reference)).min(MAX_BITS48);
-        let lasted = self.lasted.get().max(since_start);
-        self.lasted = Bits48::new(lasted);
-        let flags = u32::from(segment.flags & MAX_FLAGS);
+        let since_start = seen.time.saturating_sub(self.started(reference)).min(MAX_BITS48);
+        let lasted = self.lasted().max(since_start);
+        self.times.set_lasted(lasted);
+        let flags = u32::from(ends.flags.0 & MAX_FLAGS);
         self.control |= if forward { flags } else { flags << FLAGS_BITS };
         let handshake = self.handshake();
-        if segment.flags & SYN != 0 || handshake == Handshake::SynAck {
-            self.shake_hands(handshake, segment, forward, since_start);
+        if ends.flags.0 & SYN != 0 || handshake == Handshake::SynAck {
+            self.shake_hands(handshake, (ends.flags.0, seen.time), forward, since_start);
         }
-        (lasted, self.count(usize::from(!forward), segment.bytes))
+        (lasted, self.count(usize::from(!forward), seen.bytes))
     }
 
     #[inline(always)]
@@ -221,12 +241,19 @@ impl<A: Address> Flow<A> {
         Some(carried)
     }
 
-    fn shake_hands(&mut self, handshake: Handshake, segment: &Segment, forward: bool, since_start: u64) {
-        let (next, time) = match (handshake, forward, segment.flags & SYN_ACK) {
-            (Handshake::Unseen, true, SYN) => (Handshake::Syn, segment.time),
+    #[inline(never)]
+    fn shake_hands(
+        &mut self,
+        handshake: Handshake,
+        (flags, now): (u16, u64),
+        forward: bool,
+        since_start: u64,
+    ) {
+        let (next, time) = match (handshake, forward, flags & SYN_ACK) {
+            (Handshake::Unseen, true, SYN) => (Handshake::Syn, now),
             (Handshake::Syn, false, SYN_ACK) => (Handshake::SynAck, self.handshake_time()),
             (Handshake::SynAck, true, ACK) if since_start < MAX_HANDSHAKE => {
-                (Handshake::Complete, self.since_syn(segment.time))
+                (Handshake::Complete, self.since_syn(now))
             }
             (Handshake::SynAck, true, ACK) => (Handshake::Over, 0),
             _ => return,
@@ -245,8 +272,7 @@ impl<A: Address> Flow<A> {
             }
             as_before => as_before,
         };
-        self.started = Bits48::new(time);
-        self.lasted = Bits48::default();
+        self.times = Times::new(time);
         self.packets = [0; 2];
         self.octets = [[0; 3]; 2];
         self.control &= !BOTH_FLAGS;
@@ -270,12 +296,12 @@ impl<A: Address> Flow<A> {
 
     #[inline]
     pub(super) fn started(&self, reference: u64) -> u64 {
-        near(reference, self.started)
+        near(reference, self.times.started())
     }
 
     #[inline]
     pub(super) fn lasted(&self) -> u64 {
-        self.lasted.get()
+        self.times.lasted()
     }
 
     #[inline]
@@ -366,29 +392,42 @@ impl<A: Address> Flow<A> {
     }
 }
 
-/// The lower 48 bits of a number of nanoseconds: 78 hours.
-#[derive(Clone, Copy, Debug, Default)]
-struct Bits48([u16; 3]);
+/// The lower 48 bits of two numbers of nanoseconds, 78 hours each: when something started and how long it has lasted.
+#[derive(Clone, Copy, Debug)]
+struct Times([u8; 12]);
 
-impl Bits48 {
-    #[inline]
-    fn new(ns: u64) -> Self {
-        let [a, b, c, d, e, f, ..] = ns.to_le_bytes();
-        Bits48([u16::from_le_bytes([a, b]), u16::from_le_bytes([c, d]), u16::from_le_bytes([e, f])])
+impl Times {
+    fn new(started: u64) -> Self {
+        let [a, b, c, d, e, f, ..] = started.to_le_bytes();
+        Times([a, b, c, d, e, f, 0, 0, 0, 0, 0, 0])
     }
 
-    #[inline]
-    fn get(self) -> u64 {
-        let [low, middle, high] = self.0.map(u64::from);
-        high << 32 | middle << 16 | low
+    #[inline(always)]
+    fn started(self) -> u64 {
+        let [a, b, c, d, e, f, g, h, ..] = self.0;
+        u64::from_le_bytes([a, b, c, d, e, f, g, h]) & MAX_BITS48
+    }
+
+    #[inline(always)]
+    fn lasted(self) -> u64 {
+        let [.., a, b, c, d, e, f, g, h] = self.0;
+        u64::from_le_bytes([a, b, c, d, e, f, g, h]) >> 16
+    }
+
+    #[inline(always)]
+    fn set_lasted(&mut self, lasted: u64) {
+        let [a, b, c, d, e, f, ..] = lasted.to_le_bytes();
+        if let Some(last) = self.0.last_chunk_mut() {
+            *last = [a, b, c, d, e, f];
+        }
     }
 }
 
-/// The time that has these bits and is nearest to `reference`: right within 39 hours of it. A flow is recorded once a
-/// day at least, and swept once a second of the time that the reference is moved with.
-#[inline]
-fn near(reference: u64, time: Bits48) -> u64 {
-    let ahead = time.get().wrapping_sub(reference) << 16;
+/// The time whose lower 48 bits these are and that is nearest to `reference`: right within 39 hours of it. A flow is
+/// recorded once a day at least, and swept once a second of the time that the reference is moved with.
+#[inline(always)]
+fn near(reference: u64, bits: u64) -> u64 {
+    let ahead = bits.wrapping_sub(reference) << 16;
     reference.saturating_add_signed(ahead.cast_signed() >> 16)
 }
 
@@ -433,7 +472,7 @@ mod tests {
         for reference in [0, 39 * HOUR, 1_750_000_000_123_456_789, u64::MAX - 40 * HOUR] {
             for away in [0, 1, HOUR, 38 * HOUR] {
                 for time in [reference.saturating_sub(away), reference.saturating_add(away)] {
-                    assert_eq!(near(reference, Bits48::new(time)), time);
+                    assert_eq!(near(reference, Times::new(time).started()), time);
                 }
             }
         }

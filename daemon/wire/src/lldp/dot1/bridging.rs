@@ -114,8 +114,8 @@ impl Cdcp {
     }
 }
 
-impl From<[u8; 3]> for ChannelMap {
-    fn from([s0, s1, s2]: [u8; 3]) -> Self {
+impl From<&[u8; 3]> for ChannelMap {
+    fn from(&[s0, s1, s2]: &[u8; 3]) -> Self {
         ChannelMap { scid: u16::from_be_bytes([s0, s1]) >> 4, svid: u16::from_be_bytes([s1, s2]) & 0x0fff }
     }
 }

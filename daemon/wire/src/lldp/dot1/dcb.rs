@@ -140,8 +140,8 @@ impl PfcConfiguration {
     }
 }
 
-impl From<[u8; 3]> for ApplicationPriority {
-    fn from([flags, p0, p1]: [u8; 3]) -> Self {
+impl From<&[u8; 3]> for ApplicationPriority {
+    fn from(&[flags, p0, p1]: &[u8; 3]) -> Self {
         ApplicationPriority {
             priority: flags >> 5,
             selector: (flags & 0x07).into(),
@@ -205,7 +205,7 @@ mod tests {
     #[test]
     fn an_application_priority_is_read_from_its_bits() {
         assert_eq!(
-            ApplicationPriority::from([0x61, 0x89, 0x06]),
+            ApplicationPriority::from(&[0x61, 0x89, 0x06]),
             ApplicationPriority { priority: 3, selector: Selector::Ethertype, protocol: 0x8906 }
         );
     }
