@@ -145,8 +145,8 @@ impl Planted {
     /// tcpdump keeps payload, and tshark says that the frames are what they are called.
     fn send_past_tcpdump(&self, file: &Path) {
         let log = file.with_extension("log");
-        let child = Command::new("tcpdump")
-            .args(["-i", "span0", "-Z", "root", "-s", "2048", "--immediate-mode", "-U", "-w"])
+        let child = Command::new(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/site/allow-setgroups"))
+            .args(["tcpdump", "-i", "span0", "-Z", "root", "-s", "2048", "--immediate-mode", "-U", "-w"])
             .arg(file)
             .stdout(Stdio::null())
             .stderr(File::create(&log).unwrap())

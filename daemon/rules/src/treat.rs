@@ -40,8 +40,9 @@ pub(crate) struct Treatments {
 impl Treatments {
     pub(crate) fn new(of: impl Fn(Field) -> Treatment) -> Self {
         let rows: Vec<_> = Field::ALL.iter().map(|f| (*f, of(*f))).collect();
-        let stays =
-            |(_, treatment): &(Field, Treatment)| matches!(treatment, Treatment::Keep | Treatment::Pseudonym);
+        let stays = |(_, treatment): &(Field, Treatment)| {
+            matches!(treatment, Treatment::Keep | Treatment::Pseudonym)
+        };
         let is_kept = |kind: &Kind| rows.iter().filter(|row| row.0.kind() == *kind).all(stays);
         let kept = Kind::ALL.into_iter().filter(is_kept).collect();
         Treatments { rows, kept }

@@ -52,8 +52,8 @@ impl Tables {
 
     /// A frame that says nothing beyond its ends.
     pub(super) fn plain(&mut self, seen: Seen, ends: wire::IpEnds, out: &mut Sink) {
-        let (wire::IpEnds::V4(wire::Ends { source_mac, .. })
-        | wire::IpEnds::V6(wire::Ends { source_mac, .. })) = ends;
+        let (wire::IpEnds::V4(wire::Ends { source_mac, .. }) | wire::IpEnds::V6(wire::Ends { source_mac, .. })) =
+            ends;
         let source = Mac(source_mac.0);
         if !source.is_group() {
             self.devices.frame(source, seen, out);

@@ -305,13 +305,7 @@ impl<A: Address> Flow<A> {
         if self.has_ended() { "ended" } else { "idle" }
     }
 
-    fn record(
-        &self,
-        end_reason: &'static str,
-        carried: Counts,
-        reference: u64,
-        out: &Sink,
-    ) -> Result<Record, Error> {
+    fn record(&self, end_reason: &'static str, carried: Counts, reference: u64, out: &Sink) -> Result<Record, Error> {
         let (originator, responder) = self.ends();
         let mut counts = self.counts();
         counts.add(&carried);

@@ -7,8 +7,8 @@ use headgate_record::Mac;
 use headgate_wire::Ends;
 
 use super::{ACK, Endpoint, FIN, IpAddress, RST, SYN};
-use crate::state::entries::Entry;
 use crate::state::{InterfaceNumber, Seen};
+use crate::state::entries::Entry;
 
 /// An address of one family.
 pub(crate) trait Address: Copy + Eq + Hash {
