@@ -6,7 +6,11 @@
 // A test fails by panicking.
 #![allow(clippy::panic, clippy::print_stdout, clippy::unwrap_used, clippy::expect_used)]
 
+#[path = "live/proof.rs"]
+mod proof;
 mod support;
+#[path = "live/trial.rs"]
+mod trial;
 
 use std::collections::BTreeSet;
 use std::fs::{self, File};
@@ -108,6 +112,7 @@ fn code_inside_the_sensor_reaches_nothing() {
         return;
     }
     assert!(inside.status.success(), "{said}");
+    print!("{}", String::from_utf8_lossy(&inside.stdout));
     assert!(sensor.terminate().success(), "it goes on and ends as ever: {}", sensor.said());
 }
 

@@ -95,14 +95,18 @@ pub(crate) fn run(
     for (source, number) in sources.iter_mut().zip(&numbers) {
         drain(engine, source, *number);
     }
-    // The end can make more records than the queue holds: now there is time to wait, but not for ever.
+    hand_over_the_last(engine, handover);
+    result
+}
+
+/// The end can make more records than the queue holds: now there is time to wait, but not for ever.
+fn hand_over_the_last(engine: &mut Engine, handover: &Handover) {
     let deadline = Instant::now() + LAST_RECORDS;
     let late = || Instant::now() >= deadline;
     engine.finish();
     engine.take().into_iter().for_each(|record| handover.push_waiting(record, &late));
     engine.account(handover.take_dropped());
     engine.take().into_iter().for_each(|record| handover.push_waiting(record, &late));
-    result
 }
 
 /// What came before the end and is not handed over by the kernel yet, so that it is counted too. It ends on
@@ -196,3 +200,70 @@ const LAST_BLOCK: Duration = Duration::from_millis(100);
 const LAST_RECORDS: Duration = Duration::from_secs(5);
 const TICK: Duration = Duration::from_millis(200);
 const STATISTICS_INTERVAL: Duration = Duration::from_secs(1);
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::net::UnixListener;
+
+    use headgate_capture::Frame;
+    use headgate_record::local::{self, FromSensor, MAX_MESSAGE_BYTES, RECORDS_SOCKET, ToSensor};
+    use headgate_record::{Kind, Record};
+    use headgate_rules::Rules;
+    use headgate_service::{config::Headgate, frame};
+
+    use super::*;
+    use crate::handover::MAX_QUEUE;
+
+    /// What found no room in the queue was once dropped, although the store was there to take it.
+    #[test]
+    fn the_last_records_wait_for_room_in_the_queue() {
+        let sockets = tempfile::tempdir().unwrap();
+        let handover = Handover::start(sockets.path()).unwrap();
+        (0..MAX_QUEUE).for_each(|_| handover.push(Record::new(Kind::Flow)));
+        let mut engine = Engine::new(Rules::parse(&[]).unwrap(), &Headgate::default());
+        let interface = engine.interface("span0");
+        for n in 0..=255 {
+            let bytes = datagram(n);
+            let frame = Frame { time_ns: 1, wire_len: 42, link: Frame::ETHERNET, tag: None, bytes: &bytes };
+            engine.frame(interface, &frame);
+        }
+
+        let socket = sockets.path().join(RECORDS_SOCKET);
+        std::fs::create_dir_all(socket.parent().unwrap()).unwrap();
+        let listener = UnixListener::bind(socket).unwrap();
+        let store = std::thread::spawn(move || commit_all(&listener));
+        hand_over_the_last(&mut engine, &handover);
+        assert_eq!(handover.take_dropped(), [0; 3]);
+        assert_eq!(handover.finish(Duration::from_secs(60), &|| false), 0);
+        assert_eq!(store.join().unwrap(), [MAX_QUEUE + 256, 256, 1], "flows, devices, counters");
+    }
+
+    /// How many flows, devices and counters records it was given.
+    fn commit_all(listener: &UnixListener) -> [usize; 3] {
+        let (mut stream, _) = listener.accept().unwrap();
+        let (mut through, mut counts) = (0, [0; 3]);
+        while let Some(message) = frame::read(&mut stream, MAX_MESSAGE_BYTES).unwrap() {
+            if let local::Handover::Records { records, .. } = FromSensor::decode(&message).unwrap() {
+                through += u64::try_from(records.len()).unwrap();
+                let records: Vec<Record> = records.into_iter().map(Result::unwrap).collect();
+                for (count, kind) in counts.iter_mut().zip([Kind::Flow, Kind::Device, Kind::Counters]) {
+                    *count += records.iter().filter(|record| record.kind() == kind).count();
+                }
+            }
+            frame::write(&mut stream, &ToSensor::Committed { through }.encode()).unwrap();
+        }
+        counts
+    }
+
+    /// From a station of its own.
+    fn datagram(n: u8) -> Vec<u8> {
+        let parts: [&[u8]; 5] = [
+            &[0, 0x1b, 0x21, 1, 0, 0, 0, 0x1b, 0x21, 0, 0, n, 8, 0],
+            &[0x45, 0, 0, 28, 0, 0, 0, 0, 64, 17, 0, 0],
+            &[10, 0, 0, n, 10, 1, 0, 1],
+            &[0x1e, 0x61, 0x1e, 0x61],
+            &[0, 8, 0, 0],
+        ];
+        parts.concat()
+    }
+}

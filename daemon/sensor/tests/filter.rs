@@ -33,6 +33,9 @@ const RULES: &[(&str, &[Exclusion])] = &[
     ("protocols = [\"tcp\", \"udp\"]", &[Exclusion::Protocol]),
     ("protocols = [\"stp\", \"cdp\", \"eapol\"]", &[Exclusion::Protocol]),
     ("protocols = [\"radius\", \"mdns\", \"igmp\"]", &[Exclusion::Protocol]),
+    // The kernel once refused the filter that lets RADIUS in.
+    ("[collect.authentication]\nassigned_vlan = \"keep\"", &[]),
+    ("[collect.authentication]\nidentity = \"pseudonym\"\n[collect.device]\nservice_types = \"keep\"", &[]),
     (
         "vlans = [20]\nmacs = [\"3c:2a:f4\"]\nprefixes = [\"ff02::/16\"]\nprotocols = [\"tcp/8080\"]",
         &[Exclusion::Vlan, Exclusion::Mac, Exclusion::Prefix, Exclusion::Protocol],

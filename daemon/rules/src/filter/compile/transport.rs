@@ -56,7 +56,7 @@ impl Compiler<'_> {
     /// RADIUS (RFC 2865): code, identifier and length; of authentication and accounting all that the length says where
     /// the rules keep more.
     fn radius(&self, a: &mut Assembler) {
-        let [header, length, message] = [a.label(), a.label(), a.label()];
+        let [header, length] = [a.label(), a.label()];
         let (least, most) = RADIUS_LENGTHS;
         a.need(UDP + RADIUS, header).op(op::LD_B_IND, UDP);
         for (first, last) in RADIUS_CODES {
@@ -68,9 +68,8 @@ impl Compiler<'_> {
         a.unless(op::JGE_K, least.into(), not_radius).when(op::JGT_K, most.into(), not_radius);
         // Not beyond the datagram.
         a.op(op::ADD_K, UDP).op(op::ST, END).op(op::LD_H_IND, 4).op(op::LDX_MEM, END);
-        a.when(op::JGE_X, 0, message);
-        a.place(not_radius).op(op::LDX_MEM, LAYER_4).keep_x(UDP);
-        a.place(message).op(op::LDX_MEM, LAYER_4);
+        a.unless(op::JGE_X, 0, not_radius);
+        a.op(op::LDX_MEM, LAYER_4);
         if self.depth.radius {
             let [cut, whole] = [a.label(), a.label()];
             a.op(op::LD_B_IND, UDP);
@@ -82,6 +81,8 @@ impl Compiler<'_> {
         } else {
             a.keep_x(UDP + RADIUS);
         }
+        // Behind all that reads END, because it comes from where END is not written.
+        a.place(not_radius).op(op::LDX_MEM, LAYER_4).keep_x(UDP);
     }
 }
 
