@@ -6,7 +6,11 @@
 // A test fails by panicking.
 #![allow(clippy::panic, clippy::print_stdout, clippy::unwrap_used, clippy::expect_used)]
 
+#[path = "live/proof.rs"]
+mod proof;
 mod support;
+#[path = "live/trial.rs"]
+mod trial;
 
 use std::collections::BTreeSet;
 use std::fs::{self, File};
@@ -108,6 +112,7 @@ fn code_inside_the_sensor_reaches_nothing() {
         return;
     }
     assert!(inside.status.success(), "{said}");
+    print!("{}", String::from_utf8_lossy(&inside.stdout));
     assert!(sensor.terminate().success(), "it goes on and ends as ever: {}", sensor.said());
 }
 
@@ -319,7 +324,12 @@ fn watch(site: &Path, config: &Path) -> Running {
         .unwrap();
     let sensor = Running { child, log };
     wait_for("the sensor to watch", || sensor.said().contains("watching"));
-    assert_eq!(holders(number), [sensor.child.id()], "nobody else holds the capture socket");
+    // Beside it, the process that binds it again when the interface is back (tests/interfaces.rs).
+    let mut others = holders(number).into_iter().filter(|process| *process != sensor.child.id());
+    let follower = others.next().expect("a process that follows the interface");
+    let arguments = fs::read_to_string(format!("/proc/{follower}/cmdline")).unwrap();
+    assert!(arguments.contains("\0follow\0"), "{arguments:?}");
+    assert_eq!(others.next(), None, "nobody else holds the capture socket");
     sensor
 }
 

@@ -23,14 +23,40 @@ pub fn may_isolate() -> bool {
     may
 }
 
+/// Starts `test` again in a network of its own, with what /sys says of it, and there runs `body`. Interfaces that it
+/// makes never speak for themselves.
+pub fn in_namespaces(test: &str, body: impl FnOnce()) {
+    const INSIDE: &str = "HEADGATE_TEST_INSIDE";
+    if std::env::var_os(INSIDE).is_some() {
+        super::run("mount", &["-t", "sysfs", "sysfs", "/sys"]);
+        fs::write("/proc/sys/net/ipv6/conf/default/disable_ipv6", "1").unwrap();
+        super::run("ip", &["link", "set", "lo", "up"]);
+        body();
+    } else if may_isolate() {
+        let namespaces = if rustix::process::geteuid().is_root() { "-nm" } else { "-Urnm" };
+        let mut again = Command::new("unshare");
+        again.arg(namespaces).arg(std::env::current_exe().unwrap());
+        again.args(["--exact", test, "--nocapture"]).env(INSIDE, "");
+        assert!(again.status().unwrap().success(), "see above");
+    }
+}
+
 /// Runs the opener to its end, and returns the name and the socket that it stored (sd_notify(3)).
 pub fn open_capture(config: &Path, notify: &Path) -> (String, OwnedFd) {
+    let mut stored = open_captures(config, notify, 1);
+    stored.pop().unwrap()
+}
+
+/// As [`open_capture`], for so many interfaces, of which some need not be there.
+pub fn open_captures(config: &Path, notify: &Path, count: usize) -> Vec<(String, OwnedFd)> {
+    let _ = fs::remove_file(notify);
     let socket = UnixDatagram::bind(notify).unwrap();
     socket.set_read_timeout(Some(super::PATIENCE)).unwrap();
     let mut opener = Command::new(super::SENSOR);
-    opener.args(["open-capture", "--config"]).arg(config).env("NOTIFY_SOCKET", notify);
+    opener.args(["open-capture", "--await-missing", "--config"]).arg(config).env("NOTIFY_SOCKET", notify);
     assert!(opener.status().unwrap().success());
-    loop {
+    let mut stored = Vec::new();
+    while stored.len() < count {
         let mut text = [0; 1024];
         let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
         let mut ancillary = RecvAncillaryBuffer::new(&mut space);
@@ -43,9 +69,10 @@ pub fn open_capture(config: &Path, notify: &Path) -> (String, OwnedFd) {
         if let Some(descriptor) = descriptor {
             let text = std::str::from_utf8(&text[..length]).unwrap();
             let name = text.lines().find_map(|line| line.strip_prefix("FDNAME=")).unwrap();
-            return (name.to_owned(), descriptor);
+            stored.push((name.to_owned(), descriptor));
         }
     }
+    stored
 }
 
 /// The status of each thread, as proc_pid_status(5) gives it.

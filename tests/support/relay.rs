@@ -50,7 +50,7 @@ impl Relay {
     pub fn records(&self) -> Vec<Record> {
         let messages = self.messages(0).into_iter().map(|bytes| FromSensor::decode(&bytes).unwrap());
         let records = messages.map(|message| match message {
-            Handover::Hello { .. } => Vec::new(),
+            Handover::Hello { .. } | Handover::Interfaces(_) => Vec::new(),
             Handover::Records { records, .. } => records,
         });
         records.flatten().map(Result::unwrap).collect()

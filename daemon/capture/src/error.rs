@@ -37,6 +37,12 @@ pub enum Error {
     /// The kernel takes 1 to 4,096 instructions.
     #[error("the filter has {0} instructions; the kernel takes 1 to 4,096")]
     ProgramLength(usize),
+    /// The kernel permits a socket less memory than the filter needs, and this process may not raise that.
+    #[error(
+        "the filter for {0} needs more memory than the kernel permits; permit more: \
+         sysctl -w net.core.optmem_max=131072"
+    )]
+    FilterMemory(String),
     /// The ring cannot have this size.
     #[error(
         "a ring of {0} cannot be made: blocks are multiples of 4,096 octets up to 16 MiB, \
@@ -89,8 +95,8 @@ pub enum Error {
     /// The interface is down. The ring stays valid and delivers again when the interface is up.
     #[error("the interface is down; capture goes on when it is up again")]
     InterfaceDown,
-    /// The interface no longer exists here. The ring will deliver nothing more; open again.
-    #[error("the interface is gone; it must be opened again when it is back")]
+    /// The interface no longer exists. The ring delivers again when it is attached to one of this name.
+    #[error("the interface is gone; it must be attached again when it is back")]
     InterfaceGone,
     /// Waiting for frames failed.
     #[error("cannot wait for frames")]

@@ -4,7 +4,7 @@
 //! compiled filter that says how many octets of each frame to keep, locks that filter for good and hands
 //! the descriptor on under a [`descriptor_name`]. The process that sees takes it with [`adopt`], which
 //! believes nothing but what the kernel says about it, and reads cut frames from a [`Ring`] without any
-//! capability. [`File`] gives frames of pcap and pcapng files in the same form, cut by the same program.
+//! capability. [`attach`], which needs none either, binds it again when its interface is back. [`File`] gives frames of pcap and pcapng files in the same form, cut by the same program.
 //!
 //! **What it never does.** It parses no protocol above the VLAN tag, sends nothing, writes no file,
 //! logs nothing, and never reads a whole capture file into memory. Octets that the filter does not keep
@@ -28,4 +28,12 @@ pub use file::{Ended, File, FileInterface, FileSummary};
 pub use frame::{Frame, Instruction, Tag};
 pub use geometry::{Geometry, descriptor_name, parse_descriptor_name};
 pub use ring::{Ring, Statistics};
-pub use socket::{adopt, open};
+pub use socket::{Presence, adopt, attach, open, prefer_card_time, prepare};
+
+/// Whether the kernel says that this machine's clock, which gives frames their time, is synchronised.
+///
+/// # Errors
+/// What adjtimex(2) says.
+pub fn clock_is_synchronised() -> std::io::Result<bool> {
+    sys::clock_is_synchronised()
+}

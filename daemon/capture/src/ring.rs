@@ -62,7 +62,7 @@ impl Ring {
     /// # Errors
     /// [`Error::InterfaceDown`] once each time that the interface goes down: go on polling.
     /// [`Error::Block`]: the block was given back, frames before the contradiction were handed on; go on
-    /// polling. [`Error::InterfaceGone`] and [`Error::Wait`]: open again.
+    /// polling. [`Error::InterfaceGone`]: [`attach`](crate::attach) again, and go on polling. [`Error::Wait`]: open again.
     pub fn poll<F: FnMut(Frame<'_>)>(&mut self, timeout: Duration, mut f: F) -> Result<usize, Error> {
         if let Some(handled) = self.take_block(&mut f) {
             return handled;
@@ -118,8 +118,8 @@ impl Ring {
     }
 
     fn is_gone(&self) -> Result<bool, Error> {
-        let (index, _) = sys::bound_to(self.socket.as_fd()).map_err(Error::Wait)?;
-        Ok(index == UNBOUND)
+        let bound = sys::bound_to(self.socket.as_fd()).map_err(Error::Wait)?;
+        Ok(bound.sll_ifindex == UNBOUND)
     }
 }
 

@@ -1,8 +1,8 @@
 //! The capture descriptor: made by a process that may, believed by one that may not.
 
 use std::ffi::CString;
-use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd, RawFd};
+use std::{fs, io};
 
 use crate::geometry::checked_interface;
 use crate::{Error, Geometry, Instruction, sys};
@@ -21,15 +21,27 @@ use crate::{Error, Geometry, Instruction, sys};
 /// closed on exec.
 ///
 /// # Errors
-/// [`Error::InterfaceName`], [`Error::ProgramLength`], [`Error::Geometry`] before anything is opened;
-/// then [`Error::Permission`], [`Error::NoInterface`], [`Error::NotEthernet`] and [`Error::Open`] with
-/// the step that failed.
+/// As [`prepare`]; then [`Error::NoInterface`], [`Error::NotEthernet`] and [`Error::Open`] with the step
+/// that failed.
 pub fn open(
     interface: &str,
     program: &[Instruction],
     promiscuous: bool,
     geometry: Geometry,
 ) -> Result<OwnedFd, Error> {
+    let socket = prepare(interface, program, geometry)?;
+    match attach(socket.as_fd(), interface, promiscuous)? {
+        Presence::Gone => Err(no_interface(interface)),
+        Presence::Up | Presence::NoLink | Presence::Down => Ok(socket),
+    }
+}
+
+/// As [`open`], but for an interface that need not be there: the socket receives nothing until [`attach`].
+///
+/// # Errors
+/// [`Error::InterfaceName`], [`Error::ProgramLength`], [`Error::Geometry`] before anything is opened;
+/// then [`Error::Permission`], and [`Error::Open`] with the step that failed.
+pub fn prepare(interface: &str, program: &[Instruction], geometry: Geometry) -> Result<OwnedFd, Error> {
     let interface = checked_interface(interface)?;
     if !(1..=MAX_INSTRUCTIONS).contains(&program.len()) {
         return Err(Error::ProgramLength(program.len()));
@@ -42,15 +54,87 @@ pub fn open(
         _ => failed("open a packet socket")(source),
     })?;
     let socket = owned.as_fd();
-    let index = index(interface).ok_or_else(|| no_interface(interface))?;
-    check_ethernet(socket, index, interface)?;
-    sys::attach_filter(socket, program).map_err(failed("attach the filter"))?;
+    attach_filter(socket, program).map_err(|source| match source.raw_os_error() {
+        Some(libc::ENOMEM) => Error::FilterMemory(interface.to_owned()),
+        _ => failed("attach the filter")(source),
+    })?;
     sys::lock_filter(socket).map_err(failed("lock the filter"))?;
     sys::set_ring_version(socket, RING_VERSION).map_err(failed("select the ring's version"))?;
     sys::make_ring(socket, &request).map_err(failed("allocate the ring"))?;
-    receive_groups(socket, index, promiscuous).map_err(failed("set what the interface receives"))?;
-    sys::bind(socket, index, ALL_PROTOCOLS).map_err(failed("begin to receive"))?;
     Ok(owned)
+}
+
+/// Attaches a filter. Kernels before 6.8 begin with so little memory for it that a longer one finds no room; it then
+/// gets what later kernels begin with.
+fn attach_filter(socket: BorrowedFd<'_>, program: &[Instruction]) -> io::Result<()> {
+    match sys::attach_filter(socket, program) {
+        Err(error) if error.raw_os_error() == Some(libc::ENOMEM) => {
+            let octets = fs::read_to_string(OPTION_MEMORY)?.trim().parse::<u64>();
+            if octets.is_ok_and(|octets| octets < ENOUGH_OPTION_MEMORY) {
+                // Where that is not permitted, the second attempt says what is wrong.
+                let _ = fs::write(OPTION_MEMORY, ENOUGH_OPTION_MEMORY.to_string());
+            }
+            sys::attach_filter(socket, program)
+        }
+        result => result,
+    }
+}
+
+/// How an interface is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Presence {
+    /// It can receive.
+    Up,
+    /// It is up, and the other end is not.
+    NoLink,
+    /// It is down.
+    Down,
+    /// There is none of this name.
+    Gone,
+}
+
+/// Has a socket of [`prepare`] or [`open`] receive what comes to `interface`, if it does not already: at first, and when
+/// an interface of this name is there again. Says how the interface is.
+///
+/// It looks for the interface in the network namespace in which the socket was opened. It needs no capability:
+/// whoever holds the descriptor may do so.
+///
+/// # Errors
+/// [`Error::InterfaceName`], [`Error::NotEthernet`], and [`Error::Open`] with the step that failed.
+pub fn attach(socket: BorrowedFd<'_>, interface: &str, promiscuous: bool) -> Result<Presence, Error> {
+    let interface = checked_interface(interface)?;
+    let name = CString::new(interface).map_err(|_| Error::InterfaceName(interface.to_owned()))?;
+    let failed = |step| move |source| Error::Open { interface: interface.to_owned(), step, source };
+    let found = sys::interface_index(socket, &name)
+        .and_then(|index| Ok((index, sys::interface_flags(socket, &name)?)));
+    let (index, flags) = match found {
+        Err(source) if source.raw_os_error() == Some(libc::ENODEV) => return Ok(Presence::Gone),
+        found => found.map_err(failed("find the interface"))?,
+    };
+    let bound = sys::bound_to(socket).map_err(failed("learn what is watched"))?;
+    if (bound.sll_ifindex, bound.sll_protocol) != (index, ALL_PROTOCOLS) {
+        check_ethernet(socket, index, interface)?;
+        receive_groups(socket, index, promiscuous).map_err(failed("set what the interface receives"))?;
+        sys::bind(socket, index, ALL_PROTOCOLS).map_err(failed("begin to receive"))?;
+    }
+    let is = |flag| flags & flag != 0;
+    Ok(match (is(libc::IFF_UP), is(libc::IFF_RUNNING)) {
+        (true, true) => Presence::Up,
+        (true, false) => Presence::NoLink,
+        (false, _) => Presence::Down,
+    })
+}
+
+/// Has frames carry the time at which the card received them, where its driver gives one, and the kernel's elsewhere.
+///
+/// The card's clock must be kept to UTC by somebody (phc2sys(8)), and told to stamp all frames (hwstamp_ctl(8)): this
+/// changes neither.
+///
+/// # Errors
+/// [`Error::Open`].
+pub fn prefer_card_time(socket: BorrowedFd<'_>, interface: &str) -> Result<(), Error> {
+    let failed = |source| Error::Open { interface: interface.to_owned(), step: "select the clock", source };
+    sys::set_ring_clock(socket, RAW_HARDWARE).map_err(failed)
 }
 
 /// Takes an inherited descriptor (from `LISTEN_FDS`, or 0 for standard input), if the kernel says that
@@ -82,10 +166,6 @@ pub fn adopt(raw: RawFd) -> Result<OwnedFd, Error> {
     Ok(sys::own(socket))
 }
 
-fn index(interface: &str) -> Option<i32> {
-    sys::interface_index(&CString::new(interface).ok()?).ok()
-}
-
 fn no_interface(interface: &str) -> Error {
     let present = pnet_datalink::interfaces().into_iter().take(MAX_LISTED).map(|found| found.name).collect();
     Error::NoInterface { name: interface.to_owned(), present }
@@ -94,9 +174,9 @@ fn no_interface(interface: &str) -> Error {
 fn check_ethernet(socket: BorrowedFd<'_>, index: i32, interface: &str) -> Result<(), Error> {
     let failed = |source| Error::Open { interface: interface.to_owned(), step: "learn the type", source };
     sys::bind(socket, index, NO_PROTOCOL).map_err(failed)?;
-    match sys::bound_to(socket).map_err(failed)? {
-        (_, libc::ARPHRD_ETHER | libc::ARPHRD_LOOPBACK) => Ok(()),
-        (_, hardware) => Err(Error::NotEthernet { name: interface.to_owned(), hardware }),
+    match sys::bound_to(socket).map_err(failed)?.sll_hatype {
+        libc::ARPHRD_ETHER | libc::ARPHRD_LOOPBACK => Ok(()),
+        hardware => Err(Error::NotEthernet { name: interface.to_owned(), hardware }),
     }
 }
 
@@ -127,6 +207,8 @@ fn receive_groups(socket: BorrowedFd<'_>, index: i32, promiscuous: bool) -> io::
     Ok(())
 }
 
+/// `SOF_TIMESTAMPING_RAW_HARDWARE`.
+const RAW_HARDWARE: i32 = 1 << 6;
 /// `BPF_MAXINSNS` of the kernel.
 const MAX_INSTRUCTIONS: usize = 4_096;
 /// `TPACKET_V3`.
@@ -150,6 +232,11 @@ const LLDP_GROUPS: [[u8; 6]; 3] = [
 ];
 /// Most interfaces that an error lists.
 const MAX_LISTED: usize = 64;
+
+/// `net.core.optmem_max`, from which the kernel takes the memory of a filter.
+const OPTION_MEMORY: &str = "/proc/sys/net/core/optmem_max";
+/// What kernels begin with since 6.8.
+const ENOUGH_OPTION_MEMORY: u64 = 131_072;
 
 #[cfg(test)]
 mod tests {

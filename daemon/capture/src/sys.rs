@@ -27,15 +27,35 @@ pub(crate) fn packet_socket() -> io::Result<OwnedFd> {
     Ok(unsafe { OwnedFd::from_raw_fd(raw) })
 }
 
-/// The number of an interface in this network namespace.
-pub(crate) fn interface_index(name: &CStr) -> io::Result<c_int> {
-    // JUSTIFICATION: see the head of this file.
-    // SAFETY: `name` ends with a zero octet, and the call only reads it.
-    let index = unsafe { libc::if_nametoindex(name.as_ptr()) };
-    match c_int::try_from(index) {
-        Ok(index) if index != 0 => Ok(index),
-        _ => Err(io::Error::last_os_error()),
+/// The number of an interface in the network namespace of `socket`.
+pub(crate) fn interface_index(socket: BorrowedFd<'_>, name: &CStr) -> io::Result<c_int> {
+    let request = ask_interface(socket, libc::SIOCGIFINDEX, name)?;
+    // JUSTIFICATION: the answer lies in a union.
+    // SAFETY: of the union any octets are a number, and the kernel has filled in this one.
+    Ok(unsafe { request.ifr_ifru.ifru_ifindex })
+}
+
+/// The flags of an interface in the network namespace of `socket` (netdevice(7)).
+pub(crate) fn interface_flags(socket: BorrowedFd<'_>, name: &CStr) -> io::Result<c_int> {
+    let request = ask_interface(socket, libc::SIOCGIFFLAGS, name)?;
+    // JUSTIFICATION: the answer lies in a union.
+    // SAFETY: of the union any octets are a number, and the kernel has filled in this one.
+    Ok(c_int::from(unsafe { request.ifr_ifru.ifru_flags }))
+}
+
+/// A question about an interface; the name is cut where it is too long for one, and then there is none.
+fn ask_interface(socket: BorrowedFd<'_>, question: libc::Ioctl, name: &CStr) -> io::Result<libc::ifreq> {
+    // JUSTIFICATION: `ifreq` has no constructor.
+    // SAFETY: it holds nothing but numbers and pointers, of which zeros are a value.
+    let mut request: libc::ifreq = unsafe { std::mem::zeroed() };
+    let last = request.ifr_name.len() - 1;
+    for (place, octet) in request.ifr_name.iter_mut().take(last).zip(name.to_bytes()) {
+        *place = std::ffi::c_char::from_ne_bytes(octet.to_ne_bytes());
     }
+    // JUSTIFICATION: see the head of this file.
+    // SAFETY: `request` is one whole, writable `ifreq`, and both questions write nothing else.
+    succeeded(unsafe { libc::ioctl(socket.as_raw_fd(), question, &raw mut request) })?;
+    Ok(request)
 }
 
 /// Attaches a classic BPF program; the kernel copies and checks it.
@@ -60,6 +80,11 @@ pub(crate) fn make_ring(socket: BorrowedFd<'_>, request: &libc::tpacket_req3) ->
     set(socket, libc::SOL_PACKET, libc::PACKET_RX_RING, request)
 }
 
+/// Selects whose clock stamps frames in the ring (`SOF_TIMESTAMPING_*` of linux/net_tstamp.h).
+pub(crate) fn set_ring_clock(socket: BorrowedFd<'_>, clock: c_int) -> io::Result<()> {
+    set(socket, libc::SOL_PACKET, libc::PACKET_TIMESTAMP, &clock)
+}
+
 /// Adds what the interface receives: everything, or a group address.
 pub(crate) fn add_membership(socket: BorrowedFd<'_>, request: &libc::packet_mreq) -> io::Result<()> {
     set(socket, libc::SOL_PACKET, libc::PACKET_ADD_MEMBERSHIP, request)
@@ -76,16 +101,15 @@ pub(crate) fn bind(socket: BorrowedFd<'_>, index: c_int, protocol: u16) -> io::R
     Ok(())
 }
 
-/// What a packet socket is bound to: the interface's number, -1 when it no longer exists, and its
-/// hardware type (`ARPHRD_*`).
-pub(crate) fn bound_to(socket: BorrowedFd<'_>) -> io::Result<(c_int, u16)> {
+/// What a packet socket is bound to: the address's `sll_ifindex` is -1 when the interface no longer exists.
+pub(crate) fn bound_to(socket: BorrowedFd<'_>) -> io::Result<libc::sockaddr_ll> {
     let mut address = link_address(0, 0);
     let mut length = length_of::<libc::sockaddr_ll>();
     let pointer = ptr::from_mut(&mut address).cast();
     // JUSTIFICATION: see the head of this file.
     // SAFETY: `pointer` leads to `length` writable octets, of which any value is a valid `sockaddr_ll`.
     succeeded(unsafe { libc::getsockname(socket.as_raw_fd(), pointer, &raw mut length) })?;
-    Ok((address.sll_ifindex, address.sll_hatype))
+    Ok(address)
 }
 
 /// An option of a socket that is a number.
@@ -117,6 +141,17 @@ pub(crate) fn filter_length(socket: BorrowedFd<'_>) -> io::Result<libc::socklen_
         libc::getsockopt(socket.as_raw_fd(), level, name, ptr::null_mut(), &raw mut length)
     })?;
     Ok(length)
+}
+
+/// Whether the kernel's clock is kept by something outside (adjtimex(2)); changes nothing.
+pub(crate) fn clock_is_synchronised() -> io::Result<bool> {
+    // JUSTIFICATION: `timex` has no constructor; without modes the kernel fills it.
+    // SAFETY: it holds nothing but numbers, of which zeros are a value.
+    let mut state: libc::timex = unsafe { std::mem::zeroed() };
+    // JUSTIFICATION: see the head of this file.
+    // SAFETY: `state` is one whole, writable `timex`; modes are 0, so nothing is set.
+    let clock = succeeded(unsafe { libc::adjtimex(&raw mut state) })?;
+    Ok(clock != libc::TIME_ERROR && state.status & libc::STA_UNSYNC == 0)
 }
 
 /// Waits until the socket has something or `timeout_ms` have passed; gives the events.

@@ -7,9 +7,12 @@
 use std::fmt::Write as _;
 use std::os::fd::{AsFd, AsRawFd, IntoRawFd, OwnedFd};
 use std::process::{Command, Stdio};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
-use headgate_capture::{Error, Frame, Geometry, Instruction, Ring, Statistics, Tag, adopt, open};
+use headgate_capture::{
+    Error, Frame, Geometry, Instruction, Presence, Ring, Statistics, Tag, adopt, attach, open,
+    prefer_card_time, prepare,
+};
 
 const NEAR: &str = "near0";
 const FAR: &str = "far0";
@@ -116,6 +119,23 @@ fn whoever_holds_the_descriptor_cannot_change_its_filter() {
         let mut ring = Ring::map(descriptor, GEOMETRY).unwrap();
         send(FAR, &[frame(&TYPE, 600)]);
         assert_eq!(receive(&mut ring, 1)[0].bytes.len(), KEPT);
+    });
+}
+
+#[test]
+fn a_card_that_stamps_nothing_leaves_the_time_to_the_kernel() {
+    isolated("a_card_that_stamps_nothing_leaves_the_time_to_the_kernel", || {
+        let now = || {
+            u64::try_from(SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap().as_nanos())
+                .unwrap()
+        };
+        let descriptor = open(NEAR, &PROGRAM, true, GEOMETRY).unwrap();
+        prefer_card_time(descriptor.as_fd(), NEAR).unwrap();
+        let mut ring = Ring::map(descriptor, GEOMETRY).unwrap();
+        let before = now();
+        send(FAR, &[frame(&TYPE, 60)]);
+        let seen = receive(&mut ring, 1);
+        assert!((before..=now()).contains(&seen[0].time_ns));
     });
 }
 
@@ -342,6 +362,51 @@ fn opening_without_the_capability_says_which_one() {
         .env(HANDED, "1")
         .status();
     assert!(status.unwrap().success());
+}
+
+/// Without any right, and from another network: what follows an interface has none.
+#[test]
+fn an_interface_that_is_back_is_watched_again() {
+    const NAME: &str = "an_interface_that_is_back_is_watched_again";
+    if std::env::var_os(HANDED).is_some() {
+        let socket = adopt(0).unwrap();
+        assert_eq!(attach(socket.as_fd(), NEAR, true).unwrap(), Presence::Up);
+        assert_eq!(attach(socket.as_fd(), NEAR, true).unwrap(), Presence::Up, "once more changes nothing");
+        return;
+    }
+    isolated(NAME, || {
+        let descriptor = prepare("late0", &PROGRAM, GEOMETRY).unwrap();
+        assert_eq!(attach(descriptor.as_fd(), "late0", true).unwrap(), Presence::Gone);
+        drop(descriptor);
+
+        let descriptor = open(NEAR, &PROGRAM, true, GEOMETRY).unwrap();
+        let mut ring = Ring::map(descriptor.try_clone().unwrap(), GEOMETRY).unwrap();
+        send(FAR, &[frame(&TYPE, 60)]);
+        assert_eq!(receive(&mut ring, 1).len(), 1);
+        for round in 0..3 {
+            ip(&["link", "del", NEAR]);
+            while !matches!(quiet(&mut ring), Err(Error::InterfaceGone)) {}
+            assert_eq!(attach(descriptor.as_fd(), NEAR, true).unwrap(), Presence::Gone);
+            ip(&["link", "add", NEAR, "type", "veth", "peer", "name", FAR]);
+            assert_eq!(attach(descriptor.as_fd(), NEAR, true).unwrap(), Presence::Down);
+            ip(&["link", "set", NEAR, "up"]);
+            assert_eq!(attach(descriptor.as_fd(), NEAR, true).unwrap(), Presence::NoLink);
+            ip(&["link", "set", FAR, "up"]);
+            let handed = Stdio::from(descriptor.try_clone().unwrap());
+            assert!(again(NAME).env(HANDED, "1").stdin(handed).status().unwrap().success());
+            send(FAR, &vec![frame(&TYPE, 60); 1 + round]);
+            assert_eq!(receive(&mut ring, 1 + round).len(), 1 + round, "and cut as ever");
+        }
+        assert_eq!(ring.statistics().unwrap().lost, 0);
+        assert!(promiscuity(NEAR));
+        drop((ring, descriptor));
+        assert!(!promiscuity(NEAR), "released by the last holder's end");
+    });
+}
+
+fn promiscuity(interface: &str) -> bool {
+    let shown = Command::new("ip").args(["-d", "link", "show", interface]).output().unwrap();
+    String::from_utf8(shown.stdout).unwrap().contains("promiscuity 1")
 }
 
 /// Set in a test that was started again in its namespace.

@@ -29,6 +29,12 @@ pub(crate) struct Args {
 pub(crate) enum Command {
     /// What is seen, kept, sent and lost, and what is wrong
     Status,
+    /// What keeps Headgate from seeing on this machine, how that was seen, and what to type
+    Doctor {
+        /// Watch the interfaces for so many seconds (to see frames needs CAP_NET_RAW)
+        #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..=3_600))]
+        seconds: u32,
+    },
     /// Stations by MAC address and VLAN
     Devices {
         /// At most so many

@@ -122,7 +122,8 @@ fn write_text(out: &mut impl io::Write, frame: &Explanation<'_>) -> Result<(), C
                 ),
             };
             if let Some(part) = excluded.part {
-                let _ = write!(text, ": it matches {part}");
+                let within = if excluded.within_tunnel { " within its tunnel" } else { "" };
+                let _ = write!(text, ": it matches {part}{within}");
             }
             let _ = match excluded.decided_in {
                 "nobody" => writeln!(text, ". The interface is not opened."),

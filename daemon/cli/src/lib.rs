@@ -1,19 +1,21 @@
 //! `headgate`, the administrator's command.
 //!
 //! **What it does.** Asks the running processes and shows their answers (`ask`, `show`), checks rule
-//! files and explains what they do, reads capture files through the sensor's own rooms (`replay`), makes keys and requests by
+//! files and explains what they do, reads capture files through the sensor's own rooms (`replay`),
+//! looks for what keeps Headgate from seeing (`doctor`), makes keys and requests by
 //! calling the programs that own them (`enroll`), and runs the whole chain once in a throw-away
 //! site (`trial`).
 //!
 //! **What it never does.** It holds no key and opens no database: what only a process knows, only that
 //! process is asked.
 //!
-//! **Who uses it.** The administrator. It imports `sensor` (for `replay`, `dissect` and `rules explain`), `rules` and `record`.
+//! **Who uses it.** The administrator. It imports `sensor` (for `replay`, `dissect`, `doctor` and `rules explain`), `rules` and `record`.
 
 mod args;
 mod ask;
 mod dictionary;
 mod dissect;
+mod doctor;
 mod enroll;
 mod error;
 mod explain;
@@ -51,6 +53,7 @@ fn run(args: Args) -> Result<(), CliError> {
     let Args { config, json, command } = args;
     match command {
         Command::Status => show::status(&ask::status(&config)?, json),
+        Command::Doctor { seconds } => doctor::run(&config, seconds, json),
         Command::Devices { limit } => show::records(headgate_record::Kind::Device, &config, limit, json),
         Command::Neighbors { limit } => show::records(headgate_record::Kind::Neighbor, &config, limit, json),
         Command::Leases { limit } => show::records(headgate_record::Kind::Lease, &config, limit, json),

@@ -2,6 +2,8 @@
 
 use std::path::Path;
 
+use headgate_rules::Rules;
+use headgate_rules::filter::Left;
 use headgate_sensor::read_rules;
 use headgate_service::config;
 use serde_json::json;
@@ -33,19 +35,68 @@ pub(crate) fn check(config_file: &Path, as_json: bool) -> Result<(), CliError> {
             "filter_instructions": instructions,
             "profile": profile,
             "opted_out": opted_out,
+            "left_to_collect_gate": left(&rules),
             "fingerprints": fingerprints,
             "whole_beyond_default": whole,
         }));
     }
     show::line(&format!(
-        "{} and the rules beside it are good.\nThe kernel filter has {instructions} instructions; the rules' digest is {digest}.\nThe profile of what leaves is {profile}. Stations that have opted out: {opted_out}.\nThere are {fingerprints} fingerprints of DHCP clients.\nBeyond the default the kernel hands over whole: {}.",
+        "{} and the rules beside it are good.\nThe kernel filter has {instructions} instructions; the rules' digest is {digest}.\nThe profile of what leaves is {profile}. Stations that have opted out: {opted_out}.\nThere are {fingerprints} fingerprints of DHCP clients.\nBeyond the default the kernel hands over whole: {}.\n{}",
         config_file.display(),
         if whole.is_empty() { "nothing".to_owned() } else { whole.join(", ") },
+        decided(&rules),
     ))
 }
 
-/// Prints the effective rules in the form of a rule file.
+/// Prints the effective rules in the form of a rule file, and who decides the exclusions.
 pub(crate) fn show(config_file: &Path, as_json: bool) -> Result<(), CliError> {
-    let text = read_rules(config_file)?.show();
-    if as_json { show::json(&json!({ "rules": text })) } else { show::line(text.trim_end()) }
+    let rules = read_rules(config_file)?;
+    let text = rules.show();
+    if as_json {
+        return show::json(&json!({ "rules": text, "left_to_collect_gate": left(&rules) }));
+    }
+    show::line(&format!("{}\n\n# {}", text.trim_end(), decided(&rules).replace('\n', "\n# ")))
+}
+
+/// What does not fit into the kernel's program.
+fn left(rules: &Rules) -> Vec<String> {
+    rules.keep().left().iter().map(Left::name).collect()
+}
+
+fn decided(rules: &Rules) -> String {
+    match left(rules) {
+        left if left.is_empty() => {
+            "All of [exclude] and [headers_only] that the kernel can decide fits into its program.".to_owned()
+        }
+        left => format!(
+            "These do not fit into the kernel's program; the collect gate decides them, when the headers have reached the sensor: {}.\nFewer or wider entries of these and of other sorts would fit.",
+            left.join(", ")
+        ),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_the_kernel_leaves_to_the_collect_gate_is_said() {
+        let rules = |text: &str| Rules::parse(&[("rules.toml".into(), text.into())]).unwrap();
+        assert_eq!(
+            decided(&rules("")),
+            "All of [exclude] and [headers_only] that the kernel can decide fits into its program."
+        );
+        let list = |entry: fn(u32) -> String| (0..64).map(|n| format!("{:?}", entry(n))).collect::<Vec<_>>();
+        let [vlans, prefixes] = [
+            list(|n| format!("{}-{}", n * 3, n * 3 + 1)),
+            list(|n| format!("2001:{n:x}:{n:x}:{n:x}:{n:x}:{n:x}:{n:x}:{n:x}")),
+        ];
+        let full = rules(&format!(
+            "[exclude]\nvlans = [{}]\nprefixes = [{}]\n",
+            vlans.join(", "),
+            prefixes.join(", ")
+        ));
+        assert_eq!(left(&full), ["vlan within tunnels", "prefix within tunnels"]);
+        assert!(decided(&full).contains("the collect gate decides them"));
+    }
 }

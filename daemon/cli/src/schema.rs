@@ -4,6 +4,7 @@
 
 use clap::ValueEnum;
 use headgate_record::{Field, Kind, Treatment};
+use headgate_rules::filter::Tunnel;
 use headgate_rules::{
     GROUP_SIZES, Gate, MAX_EXCLUSIONS, MAX_OPT_OUT_LISTS, MAX_OPT_OUTS, OPT_OUT_LIST_PATTERN, Profile, Rules,
     exclusion_keys,
@@ -64,7 +65,16 @@ fn rules() -> Result<Value, CliError> {
         Some(json!([])),
     );
     let exclusions = choice().into_iter().chain([("opt_out_lists", opt_outs)]);
-    let collect = gate(Gate::Collect, defaults.collect().lengths());
+    let mut collect = gate(Gate::Collect, defaults.collect().lengths());
+    let names = Tunnel::ALL.map(Tunnel::name);
+    collect.push((
+        "tunnels",
+        described(
+            json!({ "type": "array", "items": { "enum": names } }),
+            "Tunnels that are looked into: of what is within them headers are kept, exclusions hold there, and flows and devices there become records.",
+            Some(json!(defaults.collect().tunnels().iter().map(Tunnel::name).collect::<Vec<_>>())),
+        ),
+    ));
     let mut release = gate(Gate::Release, defaults.release().lengths());
     release.push((
         "profile",
@@ -289,6 +299,8 @@ mod tests {
             (File::Rules, "[collect]\ngroup_size = 5"),
             (File::Rules, "[collect.authentication]\nfilter_ids = \"group\""),
             (File::Rules, "[collect.device]\nvendor = \"keep\"\n[release.device]\nvendor = \"group\""),
+            (File::Rules, "[collect]\ntunnels = [\"l2tp\"]"),
+            (File::Rules, "[release]\ntunnels = [\"vxlan\"]"),
             (File::Rules, "[release]\nipv4_prefix = 33"),
             (File::Rules, "[collect.device]\nhost = \"drop\""),
             (File::Rules, "[release.flow]\npackets = \"truncate\""),
@@ -318,6 +330,7 @@ mod tests {
                 "[collect.authentication]\nfilter_ids = \"keep\"\n[release.authentication]\nfilter_ids = \"group\"",
             ),
             (File::Rules, "[release]\ngroup_size = 1000"),
+            (File::Rules, "[collect]\ntunnels = [\"erspan\", \"tzsp\"]"),
         ] {
             assert_eq!(accepted(file, text), (true, true), "{text}");
         }

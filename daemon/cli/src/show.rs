@@ -52,9 +52,12 @@ pub(crate) fn table(header: Vec<String>, rows: Vec<Vec<String>>) -> Result<(), C
     }
     let mut text = String::new();
     for row in std::iter::once(&header).chain(&rows) {
-        let cells: Vec<String> =
-            row.iter().zip(&widths).map(|(cell, width)| format!("{cell:<width$}")).collect();
-        text.push_str(cells.join("  ").trim_end());
+        let start = text.len();
+        for (cell, width) in row.iter().zip(&widths) {
+            text.push_str(cell);
+            text.extend(std::iter::repeat_n(' ', width + BETWEEN_COLUMNS - cell.chars().count().min(*width)));
+        }
+        text.truncate(start + text.get(start..).unwrap_or_default().trim_end().len());
         text.push('\n');
     }
     line(text.trim_end())
@@ -70,7 +73,7 @@ pub(crate) fn records(kind: Kind, config: &Path, limit: u32, as_json: bool) -> R
     if records.is_empty() {
         return Err(CliError::Nothing(format!("no {} records", kind.name())));
     }
-    rows(kind, records)
+    rows(kind, records, |record, column| cell(&record[column]))
 }
 
 /// Prints records, a table for each kind: of each subject the latest record, in its latest place.
@@ -79,7 +82,7 @@ pub(crate) fn by_kind(records: &[Record]) -> Result<(), CliError> {
     for kind in Kind::ALL {
         let mut subjects = HashSet::new();
         let latest = records.iter().rev().filter(|r| r.kind() == kind && subjects.insert(r.key()));
-        let mut of_kind: Vec<Value> = latest.map(Record::to_json).collect();
+        let mut of_kind: Vec<&Record> = latest.collect();
         of_kind.reverse();
         if of_kind.is_empty() {
             continue;
@@ -88,7 +91,10 @@ pub(crate) fn by_kind(records: &[Record]) -> Result<(), CliError> {
             line("")?;
         }
         line(&format!("{} ({})", kind.name(), of_kind.len()))?;
-        rows(kind, &of_kind)?;
+        rows(kind, &of_kind, |record, column| {
+            let value = record.fields().find(|(field, _)| field.short_name() == column);
+            value.map(|(_, value)| cell(&value.to_json())).unwrap_or_default()
+        })?;
     }
     if first { Err(CliError::Nothing("nothing that Headgate reads was in the files".into())) } else { Ok(()) }
 }
@@ -145,10 +151,10 @@ pub(crate) fn ledger(answer: &Value, as_json: bool) -> Result<(), CliError> {
     }
 }
 
-fn rows(kind: Kind, records: &[Value]) -> Result<(), CliError> {
+fn rows<R>(kind: Kind, records: &[R], cell: impl Fn(&R, &str) -> String) -> Result<(), CliError> {
     let columns = columns(kind);
     let header = columns.iter().map(|c| c.to_uppercase().replace('_', " ")).collect();
-    let rows = records.iter().map(|record| columns.iter().map(|column| cell(&record[*column])).collect());
+    let rows = records.iter().map(|record| columns.iter().map(|column| cell(record, column)).collect());
     table(header, rows.collect())
 }
 
@@ -242,6 +248,9 @@ pub(crate) fn cell(value: &Value) -> String {
         other => other.to_string(),
     }
 }
+
+/// Spaces.
+const BETWEEN_COLUMNS: usize = 2;
 
 /// The beginning of a digest or receipt.
 fn short(text: &str) -> String {

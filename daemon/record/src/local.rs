@@ -22,6 +22,9 @@ pub const VERSION: u32 = 1;
 pub const MAX_MESSAGE_BYTES: usize = 5 << 20;
 /// Most records in one [`FromSensor::Records`].
 pub const MAX_HANDOVER: usize = 1_024;
+/// Most interfaces in one [`FromSensor::Interfaces`], and most octets of a name (`IFNAMSIZ`).
+pub const MAX_INTERFACES: usize = 64;
+const MAX_INTERFACE_NAME: usize = 16;
 /// Path of the sensor's socket below the socket directory.
 pub const RECORDS_SOCKET: &str = "see/records.sock";
 /// Path of the uplink's socket below the socket directory.
@@ -46,6 +49,59 @@ pub enum FromSensor {
         /// The records.
         records: Vec<Record>,
     },
+    /// How the interfaces are, for the administrator: all of them, at most [`MAX_INTERFACES`]. Said after
+    /// [`FromSensor::Hello`] and at each change; it has no answer.
+    Interfaces(Vec<(String, LinkState)>),
+}
+
+/// How a watched interface is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LinkState {
+    /// It can receive.
+    Up,
+    /// It is up, and the other end is not.
+    NoLink,
+    /// It is down.
+    Down,
+    /// There is none of this name; when there is, it is watched.
+    Gone,
+    /// There is one that cannot be watched: it carries no Ethernet frames, or the system refuses.
+    Unusable,
+}
+
+impl LinkState {
+    const ALL: [LinkState; 5] =
+        [LinkState::Up, LinkState::NoLink, LinkState::Down, LinkState::Gone, LinkState::Unusable];
+
+    /// The word for it.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            LinkState::Up => "up",
+            LinkState::NoLink => "no-link",
+            LinkState::Down => "down",
+            LinkState::Gone => "gone",
+            LinkState::Unusable => "unusable",
+        }
+    }
+
+    /// Its number in messages, from 1.
+    #[must_use]
+    pub fn number(self) -> u32 {
+        match self {
+            LinkState::Up => 1,
+            LinkState::NoLink => 2,
+            LinkState::Down => 3,
+            LinkState::Gone => 4,
+            LinkState::Unusable => 5,
+        }
+    }
+
+    /// The state of a [`LinkState::number`].
+    #[must_use]
+    pub fn from_number(number: u32) -> Option<LinkState> {
+        LinkState::ALL.into_iter().find(|state| state.number() == number)
+    }
 }
 
 /// What the store answers to the sensor.
@@ -133,6 +189,12 @@ impl FromSensor {
                 first: *first,
                 records: records.iter().map(RecordMessage::from).collect(),
             }),
+            FromSensor::Interfaces(interfaces) => {
+                let interfaces = interfaces
+                    .iter()
+                    .map(|(name, state)| Interface { name: name.clone(), state: state.number() });
+                SensorBody::Interfaces(Interfaces { interfaces: interfaces.collect() })
+            }
         };
         SensorMessage { body: Some(body) }.encode_to_vec()
     }
@@ -158,6 +220,18 @@ impl FromSensor {
             SensorBody::Records(Records { first, records }) => {
                 Ok(Handover::Records { first, records: records.into_iter().map(Record::try_from).collect() })
             }
+            SensorBody::Interfaces(said) if said.interfaces.len() > MAX_INTERFACES => {
+                Err(Error::Limit { what: "interfaces", limit: MAX_INTERFACES })
+            }
+            SensorBody::Interfaces(said) => {
+                let interfaces = said.interfaces.into_iter().map(|interface| {
+                    let state =
+                        LinkState::from_number(interface.state).ok_or(Error::Encoding("interface state"))?;
+                    let fits = interface.name.len() <= MAX_INTERFACE_NAME;
+                    if fits { Ok((interface.name, state)) } else { Err(Error::Encoding("interface name")) }
+                });
+                Ok(Handover::Interfaces(interfaces.collect::<Result<_, _>>()?))
+            }
         }
     }
 }
@@ -177,6 +251,8 @@ pub enum Handover {
         /// Each record, or why it is not one.
         records: Vec<Result<Record, Error>>,
     },
+    /// See [`FromSensor::Interfaces`].
+    Interfaces(Vec<(String, LinkState)>),
 }
 
 impl ToSensor {
@@ -262,7 +338,7 @@ impl ToUplink {
 
 #[derive(Clone, PartialEq, Message)]
 struct SensorMessage {
-    #[prost(oneof = "SensorBody", tags = "1, 2")]
+    #[prost(oneof = "SensorBody", tags = "1, 2, 3")]
     body: Option<SensorBody>,
 }
 #[derive(Clone, PartialEq, prost::Oneof)]
@@ -271,6 +347,20 @@ enum SensorBody {
     Hello(Hello),
     #[prost(message, tag = "2")]
     Records(Records),
+    #[prost(message, tag = "3")]
+    Interfaces(Interfaces),
+}
+#[derive(Clone, PartialEq, Message)]
+struct Interfaces {
+    #[prost(message, repeated, tag = "1")]
+    interfaces: Vec<Interface>,
+}
+#[derive(Clone, PartialEq, Message)]
+struct Interface {
+    #[prost(string, tag = "1")]
+    name: String,
+    #[prost(uint32, tag = "2")]
+    state: u32,
 }
 #[derive(Clone, PartialEq, Message)]
 struct Hello {
@@ -364,6 +454,18 @@ mod tests {
         }
         let committed = ToSensor::Committed { through: 9 };
         assert_eq!(ToSensor::decode(&committed.encode()), Ok(committed));
+    }
+
+    #[test]
+    fn interfaces_survive_their_encoding_and_have_bounds() {
+        let all: Vec<_> = LinkState::ALL.map(|state| (state.name().to_owned(), state)).into();
+        let message = FromSensor::Interfaces(all.clone()).encode();
+        assert_eq!(FromSensor::decode(&message), Ok(Handover::Interfaces(all)));
+        let many = vec![("eth0".to_owned(), LinkState::Up); MAX_INTERFACES + 1];
+        assert!(FromSensor::decode(&FromSensor::Interfaces(many).encode()).is_err());
+        let long = vec![("seventeen-octets!".to_owned(), LinkState::Up)];
+        assert!(FromSensor::decode(&FromSensor::Interfaces(long).encode()).is_err());
+        assert_eq!(LinkState::from_number(0), None);
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use headgate_record::{Field, Kind, Record, Treatment};
 
 use crate::exclude::Exclusions;
-use crate::filter::Depth;
+use crate::filter::{Depth, Tunnels};
 use crate::release::{KIND, stations};
 use crate::treat::{PrefixLengths, Pseudonymise, Purpose, Treatments, build};
 
@@ -15,6 +15,7 @@ pub struct CollectGate {
     pub(crate) kinds: Vec<Kind>,
     pub(crate) treatments: Treatments,
     pub(crate) lengths: PrefixLengths,
+    pub(crate) tunnels: Tunnels,
 }
 
 impl CollectGate {
@@ -61,15 +62,20 @@ impl CollectGate {
     }
 
     /// What the kernel keeps beyond headers and control protocols: what the fields that these rules keep, in
-    /// whatever form, are read from.
+    /// whatever form, are read from; and the tunnels that are looked into.
     #[must_use]
     pub fn depth(&self) -> Depth {
-        Depth::of(
-            Field::ALL
-                .iter()
-                .copied()
-                .filter(|field| self.collects(field.kind()) && self.treatment(*field) != Treatment::Drop),
-        )
+        let kept = Field::ALL
+            .iter()
+            .copied()
+            .filter(|field| self.collects(field.kind()) && self.treatment(*field) != Treatment::Drop);
+        Depth { tunnels: self.tunnels, ..Depth::of(kept) }
+    }
+
+    /// The tunnels that are looked into.
+    #[must_use]
+    pub fn tunnels(&self) -> Tunnels {
+        self.tunnels
     }
 
     /// How a field is treated.

@@ -79,3 +79,12 @@ pub(crate) const RADIUS_WHOLE: [(u8, u8); 2] = [(1, 5), (11, 11)];
 pub(crate) const MDNS_PORT: u16 = 5353;
 /// OPCODE and RCODE: a message with any is to be ignored (RFC 6762, 18.3, 18.11).
 pub(crate) const MDNS_CODES: u16 = 0x780f;
+/// What is within IP: IPv4, IPv6, GRE, Ethernet (IANA).
+pub(crate) const IP_IPV4: u8 = 4;
+pub(crate) const IP_IPV6: u8 = 41;
+pub(crate) const IP_GRE: u8 = 47;
+pub(crate) const IP_ETHERNET: u8 = 143;
+/// What is within GRE or GENEVE: Ethernet, and ERSPAN of types I and II, and of III.
+pub(crate) const ETHERTYPE_BRIDGED: u16 = 0x6558;
+pub(crate) const ETHERTYPE_ERSPAN: u16 = 0x88be;
+pub(crate) const ETHERTYPE_ERSPAN_III: u16 = 0x22eb;

@@ -11,6 +11,7 @@ use crate::control::{
     DHCPV4_PORTS, DHCPV6_PORTS, ETHERTYPE_ARP, ETHERTYPE_EAPOL, ETHERTYPE_LLDP, IP_ICMP, IP_ICMPV6, IP_IGMP,
     IP_TCP, IP_UDP, IPV6_EXTENSIONS, MDNS_PORT, RADIUS_PORTS, SNAP,
 };
+use crate::filter::{Tunnel, Tunnels};
 use crate::treat::{mask_v4, mask_v6};
 
 use opt_out::{Line, OptOuts};
@@ -80,6 +81,8 @@ pub struct Match {
     pub(crate) entry: Entry,
     /// The part of the frame that the entry matches, in words.
     pub part: &'static str,
+    /// Whether that is within a tunnel.
+    pub within_tunnel: bool,
 }
 
 /// What of the rules excludes a frame.
@@ -91,8 +94,9 @@ pub(crate) enum Entry {
     OptOut(Line),
 }
 
-/// A choice of frames: those that are excluded, or those of which no more than headers is read. A frame that several exclusions match is counted under the first of:
-/// interface, VLAN, MAC address, protocol above Ethernet, prefix, IP protocol or port, opt-out list.
+/// A choice of frames: those that are excluded, or those of which no more than headers is read. A frame that several
+/// exclusions match is counted under the first of: interface, VLAN, MAC address, protocol above Ethernet, prefix, IP
+/// protocol or port, these within its tunnel, opt-out list.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Exclusions {
     pub(crate) interfaces: Vec<String>,
@@ -104,6 +108,8 @@ pub struct Exclusions {
     pub(crate) protocols: Vec<Protocol>,
     /// Of any number of stations, and so looked up in the collect gate and not in the kernel.
     pub(crate) opt_outs: Arc<OptOuts>,
+    /// Where exclusions hold within tunnels.
+    pub(crate) tunnels: Tunnels,
 }
 
 impl Exclusions {
@@ -124,8 +130,8 @@ impl Exclusions {
     #[must_use]
     pub fn find_interface(&self, name: &str) -> Option<Match> {
         let entry = self.interfaces.iter().position(|i| i == name)?;
-        let entry = Entry::Rule(entry);
-        Some(Match { exclusion: Exclusion::Interface, entry, part: "the interface it came from" })
+        let (entry, part) = (Entry::Rule(entry), "the interface it came from");
+        Some(Match { exclusion: Exclusion::Interface, entry, part, within_tunnel: false })
     }
 
     /// Whether one of the two ends of a frame has opted out.
@@ -143,6 +149,7 @@ impl Exclusions {
 
     /// Judges a frame that was read, with all that the kernel filter decides and, beyond it, the stations and
     /// addresses inside ARP, DHCP, Neighbor Discovery and, where its attributes are kept, RADIUS, and opt-out lists.
+    /// What is within a tunnel that is looked into is judged as a frame of its own, and excludes the whole.
     #[must_use]
     pub fn judge(&self, packet: &wire::Packet<'_>) -> Option<Exclusion> {
         self.find(packet).map(|found| found.exclusion)
@@ -151,7 +158,28 @@ impl Exclusions {
     /// The first entry that excludes a frame, in the order of [`Exclusions::judge`], which is this decision.
     #[must_use]
     pub fn find(&self, packet: &wire::Packet<'_>) -> Option<Match> {
-        let of = |exclusion, part| move |entry| Match { exclusion, entry: Entry::Rule(entry), part };
+        let within = || self.within(packet).and_then(|tunnel| self.find_within(tunnel));
+        let opted_out_within = || self.find_opt_out(self.within(packet)?.inner.as_ref()?);
+        self.find_outside(packet).or_else(within).or_else(|| self.find_opt_out(packet)).or_else(|| {
+            let found = opted_out_within()?;
+            Some(Match { within_tunnel: true, ..found })
+        })
+    }
+
+    /// The tunnel, where exclusions hold within it.
+    fn within<'a, 'b>(&self, packet: &'a wire::Packet<'b>) -> Option<&'a wire::Tunnel<'b>> {
+        packet.tunnel.as_deref().filter(|tunnel| self.tunnels.contains(Tunnel::of(&tunnel.header)))
+    }
+
+    fn find_within(&self, tunnel: &wire::Tunnel<'_>) -> Option<Match> {
+        let mirrored = || self.vlan(tunnel.mirrored_vlan()?);
+        let of_header = of(Exclusion::Vlan, "the VLAN in the header of ERSPAN");
+        let of_packet = || self.find_outside(tunnel.inner.as_ref()?);
+        let found = mirrored().map(of_header).or_else(of_packet)?;
+        Some(Match { within_tunnel: true, ..found })
+    }
+
+    fn find_outside(&self, packet: &wire::Packet<'_>) -> Option<Match> {
         let vlan = || packet.tags.iter().find_map(|tag| self.vlan(tag.vid()));
         let ends = || ends(packet).find_map(|mac| self.mac(mac));
         let link = || self.ethertype(packet.ethertype).or_else(|| self.llc(packet));
@@ -175,10 +203,9 @@ impl Exclusions {
             .or_else(|| self.transport(packet))
             .or_else(named)
             .or_else(|| lent().map(of(Exclusion::Prefix, "a client's IP address in DHCP")))
-            .or_else(|| self.find_opt_out(packet))
     }
 
-    /// The line of an opt-out list that excludes a frame, or the packet in its tunnel.
+    /// The line of an opt-out list that excludes a frame.
     fn find_opt_out(&self, packet: &wire::Packet<'_>) -> Option<Match> {
         if self.opt_outs.is_empty() {
             return None;
@@ -186,10 +213,11 @@ impl Exclusions {
         let find = |mac| self.opt_outs.find(mac);
         let end = ends(packet).find_map(find).map(|line| (line, ENDS));
         let found = end.or_else(|| stations::find_named(packet, find));
-        let of = |(line, part)| Match { exclusion: Exclusion::Mac, entry: Entry::OptOut(line), part };
-        // A packet within has no tunnel that is opened: this ends.
-        let inner = || packet.tunnel.as_ref().and_then(|tunnel| self.find_opt_out(tunnel.inner.as_ref()?));
-        found.map(of).or_else(inner)
+        let of = |(line, part)| {
+            let entry = Entry::OptOut(line);
+            Match { exclusion: Exclusion::Mac, entry, part, within_tunnel: false }
+        };
+        found.map(of)
     }
 
     /// An entry as it is written in a rule file.
@@ -310,8 +338,7 @@ impl Exclusions {
     }
 
     fn transport(&self, packet: &wire::Packet<'_>) -> Option<Match> {
-        let found =
-            |part| move |entry| Match { exclusion: Exclusion::Protocol, entry: Entry::Rule(entry), part };
+        let found = |part| of(Exclusion::Protocol, part);
         let (version, number) = match &packet.network {
             wire::Network::Ipv4(header) => (IpVersion::V4, header.protocol),
             // What is behind extension headers that are not read may be what is excluded.
@@ -333,6 +360,11 @@ impl Exclusions {
         let number = self.ip_protocol(number).map(found("the IP protocol"));
         number.or_else(|| port().map(found("a port of TCP or UDP")))
     }
+}
+
+/// An entry of a sort, and what it matches in a frame itself.
+fn of(exclusion: Exclusion, part: &'static str) -> impl Fn(usize) -> Match {
+    move |entry| Match { exclusion, entry: Entry::Rule(entry), part, within_tunnel: false }
 }
 
 /// The source and destination of a frame.

@@ -15,9 +15,8 @@ use crate::collect::CollectGate;
 use crate::error::RuleError;
 use crate::exclude::opt_out::{self, MAX_OPT_OUT_LISTS, OptOuts};
 use crate::exclude::{ENDS, Exclusion, Exclusions, MAX_EXCLUSIONS, Match, text};
-use crate::filter::{Keep, Program};
+use crate::filter::{Keep, Left, Program, Scope, Tunnel, Tunnels, compile};
 use crate::fingerprint::Fingerprints;
-use crate::kernel::Kernel;
 use crate::places::{ChoicePlaces, Gate, GatePlaces, Origin, Place, Places};
 use crate::profile::Profile;
 use crate::release::{DEFAULT_GROUP_SIZE, GROUP_SIZES, ReleaseGate};
@@ -31,7 +30,8 @@ pub type ReadList<'a> = dyn Fn(&str) -> Result<(String, String), String> + 'a;
 pub struct Rules {
     pub(crate) collect: CollectGate,
     pub(crate) release: ReleaseGate,
-    pub(crate) kernel: Kernel,
+    filter: Program,
+    pub(crate) keep: Keep,
     fingerprints: Arc<Fingerprints>,
 }
 
@@ -86,20 +86,21 @@ impl Rules {
     /// The kernel filter.
     #[must_use]
     pub fn filter(&self) -> &Program {
-        &self.kernel.program
+        &self.filter
     }
 
     /// The decision of [`Rules::filter`], made without running it.
     #[must_use]
     pub fn keep(&self) -> &Keep {
-        &self.kernel.keep
+        &self.keep
     }
 
     /// Whether the kernel, and not the collect gate alone, limits a frame to its headers because of what
     /// [`CollectGate::headers_only`] found in it.
     #[must_use]
     pub fn limits_in_kernel(&self, found: &Match) -> bool {
-        self.kernel.limits
+        let left = Left { exclusion: found.exclusion, scope: Scope::HeadersOnly };
+        !self.keep.left().contains(&left)
             && match found.exclusion {
                 Exclusion::Vlan | Exclusion::Protocol => true,
                 Exclusion::Mac => found.part == ENDS,
@@ -154,6 +155,8 @@ struct GateTable {
     kinds: Option<Spanned<Vec<Spanned<String>>>>,
     ipv4_prefix: Option<Spanned<u8>>,
     ipv6_prefix: Option<Spanned<u8>>,
+    /// At the collect gate only.
+    tunnels: Option<Spanned<Vec<Spanned<String>>>>,
     /// These three at the release gate only.
     profile: Option<Spanned<String>>,
     randomised_macs: Option<Spanned<bool>>,
@@ -222,6 +225,7 @@ struct Draft<'a> {
     collect: GateDraft<'a>,
     release: GateDraft<'a>,
     profile: Profile,
+    tunnels: Tunnels,
     randomised_macs: (bool, Option<Place>),
     group_size: Option<(u16, Place)>,
 }
@@ -247,6 +251,13 @@ impl<'a> Draft<'a> {
                 |why| source.error(&said, format!("the opt-out list {name:?} cannot be read: {why}"));
             let (file, text) = read(name).map_err(unread)?;
             self.opt_outs.add(name, &file, &text)?;
+        }
+        if let Some(tunnels) = &collect.tunnels {
+            self.tunnels =
+                tunnels.get_ref().iter().map(|name| tunnel(source, name)).collect::<Result<_, _>>()?;
+        }
+        if let Some(said) = &release.tunnels {
+            return Err(source.error(said, "tunnels belongs under [collect]".into()));
         }
         if let Some(said) = &collect.randomised_macs {
             return Err(source.error(said, "randomised_macs belongs under [release]".into()));
@@ -340,15 +351,19 @@ impl<'a> Draft<'a> {
             PrefixLengths { v4: self.collect.v4.unwrap_or(24), v6: self.collect.v6.unwrap_or(48) };
         let lengths = PrefixLengths { v4: self.release.v4.unwrap_or(24), v6: self.release.v6.unwrap_or(48) };
         let collect = CollectGate {
-            exclusions: Exclusions { opt_outs, ..self.exclusions },
-            headers_only: self.headers_only,
+            exclusions: Exclusions { opt_outs, tunnels: self.tunnels, ..self.exclusions },
+            // Of what is within tunnels nothing but headers is kept in any case.
+            headers_only: Exclusions { tunnels: Tunnels::NONE, ..self.headers_only },
+            tunnels: self.tunnels,
             kinds,
             treatments: collected,
             lengths: collect_lengths,
         };
-        let kernel = Kernel::new(&collect.exclusions, &collect.headers_only, collect.depth())
+        let (filter, keep) = compile(&collect.exclusions, &collect.headers_only, collect.depth())
             .map_err(|e| whole_file(e.to_string()))?;
         let rules = Rules {
+            filter,
+            keep,
             collect,
             release: ReleaseGate {
                 profile,
@@ -358,7 +373,6 @@ impl<'a> Draft<'a> {
                 randomised_macs,
                 group_size: group_size.unwrap_or(DEFAULT_GROUP_SIZE),
             },
-            kernel,
             fingerprints: Arc::new(Fingerprints::shipped()),
         };
         Ok((rules, places))
@@ -467,5 +481,12 @@ fn kind(source: &Source<'_>, name: &Spanned<String>) -> Result<Kind, RuleError> 
     Kind::from_name(name.get_ref()).ok_or_else(|| {
         let known = Kind::ALL.map(Kind::name).join(", ");
         source.error(name, format!("{:?} is not a kind of record; the kinds are {known}", name.get_ref()))
+    })
+}
+
+fn tunnel(source: &Source<'_>, name: &Spanned<String>) -> Result<Tunnel, RuleError> {
+    Tunnel::from_name(name.get_ref()).ok_or_else(|| {
+        let known = Tunnel::ALL.map(Tunnel::name).join(", ");
+        source.error(name, format!("{:?} is not a kind of tunnel; the kinds are {known}", name.get_ref()))
     })
 }

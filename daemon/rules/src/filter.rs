@@ -8,20 +8,25 @@
 //! Kept are the headers of Ethernet, VLAN tags, LLC, IPv4 with options, IPv6 with one extension header, TCP
 //! with options, UDP, ICMP and EAPOL, and whole, as far as their own length says, what switches and stations
 //! say of themselves: ARP, LLDP, CDP, EDP, FDP, SONMP, spanning tree, DHCP, neighbour discovery and group
-//! membership. What can name a person is kept only where a rule asks for it ([`Depth`]). What the filter does
-//! not understand ends after the last header it did understand. A frame that is excluded keeps 1 to 4 octets of
-//! its destination address: the number itself says why ([`exclusion`]), so that even excluded frames are
-//! counted (ADR 0004).
+//! membership. Of a tunnel its header is kept, and of what is within one, to one level, headers alone ([`Tunnel`]);
+//! exclusions hold there as well (ADR 0009). What can name a person is kept only where a rule asks for it
+//! ([`Depth`]). What the filter does not understand ends after the last header it did understand. A frame that is
+//! excluded keeps 1 to 4 octets of its destination address: the number itself says why ([`exclusion`]), so that
+//! even excluded frames are counted (ADR 0004).
 
 mod assemble;
 mod compile;
 mod depth;
 mod keep;
+mod left;
 mod program;
 mod reason;
+mod tunnels;
 
-pub use compile::{TooLarge, compile, compile_limited};
+pub use compile::{TooLarge, compile};
 pub use depth::Depth;
 pub use keep::Keep;
+pub use left::{Left, Scope};
 pub use program::{Instruction, MAX_INSTRUCTIONS, Program, VlanTag};
 pub use reason::{MAX_REASON, exclusion};
+pub use tunnels::{Tunnel, Tunnels};

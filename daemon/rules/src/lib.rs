@@ -20,7 +20,6 @@ mod exclude;
 mod file;
 pub mod filter;
 pub mod fingerprint;
-mod kernel;
 mod places;
 mod profile;
 mod release;

@@ -84,7 +84,8 @@ impl Place {
         let before = text.get(..at).unwrap_or_default();
         Place {
             file: file.to_owned(),
-            line: before.matches('\n').count() + 1,
+            // Every rule has a place: octets are counted faster than characters are found.
+            line: before.bytes().filter(|octet| *octet == b'\n').count() + 1,
             column: before.rsplit('\n').next().unwrap_or_default().chars().count() + 1,
         }
     }

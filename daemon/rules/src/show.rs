@@ -7,6 +7,7 @@ use sha2::{Digest, Sha256};
 
 use crate::exclude::{Exclusions, text};
 use crate::file::Rules;
+use crate::filter::{Left, Scope, Tunnel};
 
 impl Rules {
     /// SHA-256 of the effective rules, whatever files, lists and comments they came from.
@@ -24,6 +25,17 @@ impl Rules {
         self.write(true)
     }
 
+    /// What is left to the collect gate, of some scopes.
+    fn but(&self, is_of: impl Fn(Scope) -> bool) -> String {
+        let left = self.keep.left().iter().filter(|left| is_of(left.scope));
+        match left.map(Left::name).collect::<Vec<_>>()[..] {
+            [] => String::new(),
+            ref left => {
+                format!(", but for {}, which do not fit and are left to the collect gate", left.join(", "))
+            }
+        }
+    }
+
     /// `shown` is with comments and names of lists.
     fn write(&self, shown: bool) -> String {
         let mut text = String::new();
@@ -31,12 +43,11 @@ impl Rules {
         // Writing to a string cannot fail.
         let _ = writeln!(text, "[exclude]");
         if shown {
-            let left = match self.kernel.left[..] {
-                [] => String::new(),
-                _ => format!(" but for {}, for which its program has no room", self.kernel.left.join(", ")),
-            };
-            let _ =
-                writeln!(text, "# Interfaces are not opened. The others are decided in the kernel{left}.");
+            let _ = writeln!(
+                text,
+                "# Interfaces are not opened. The others are decided in the kernel{}.",
+                self.but(|scope| scope != Scope::HeadersOnly)
+            );
         }
         choice(&mut text, exclusions);
         if shown {
@@ -51,11 +62,11 @@ impl Rules {
         }
         let _ = writeln!(text, "\n[headers_only]");
         if shown {
-            let by = match self.kernel.limits {
-                true => "VLANs, MAC addresses and protocols are decided in the kernel, the others",
-                false => "There is no room in the kernel's program. All are decided",
-            };
-            let _ = writeln!(text, "# {by} in the collect gate.");
+            let _ = writeln!(
+                text,
+                "# VLANs, MAC addresses and protocols are decided in the kernel{}. Interfaces and prefixes are decided in the collect gate.",
+                self.but(|scope| scope == Scope::HeadersOnly)
+            );
         }
         choice(&mut text, self.collect.headers_only());
         let gates = [
@@ -65,6 +76,10 @@ impl Rules {
         for (name, kinds, treatments, lengths) in gates {
             let _ = writeln!(text, "\n[{name}]\nkinds = {}", list(kinds, |k| k.name().to_owned()));
             let _ = writeln!(text, "ipv4_prefix = {}\nipv6_prefix = {}", lengths.v4, lengths.v6);
+            if name == "collect" {
+                let tunnels: Vec<Tunnel> = self.collect.tunnels.iter().collect();
+                let _ = writeln!(text, "tunnels = {}", list(&tunnels, |t| t.name().to_owned()));
+            }
             if name == "release" && shown {
                 let _ = writeln!(text, "profile = \"{}\"", self.release.profile.name());
             }

@@ -358,7 +358,7 @@ proptest! {
 }
 
 fn octets(depth: Depth, frame: &[u8]) -> usize {
-    compile(&Exclusions::default(), depth).unwrap().run(frame, None)
+    compile(&Exclusions::default(), &Exclusions::default(), depth).unwrap().0.run(frame, None)
 }
 
 #[test]
@@ -439,6 +439,7 @@ fn a_field_deepens_the_filter_if_it_is_read_from_there_and_only_then() {
                 radius: attributes.contains(field),
                 service_types: *field == Field::DeviceServiceTypes,
                 eap_identity: *field == Field::AuthenticationIdentity,
+                ..Depth::default()
             };
             assert_eq!(rules(&rule).collect().depth(), expected, "{rule}");
             let without = format!("[collect]\nkinds = [\"counters\"]\n{rule}");
@@ -450,5 +451,8 @@ fn a_field_deepens_the_filter_if_it_is_read_from_there_and_only_then() {
 #[test]
 fn nothing_is_deeper_by_default() {
     assert_eq!(rules("").collect().depth(), Depth::default());
-    assert_eq!(&compile(&Exclusions::default(), Depth::default()).unwrap(), rules("").filter());
+    assert_eq!(
+        &compile(&Exclusions::default(), &Exclusions::default(), Depth::default()).unwrap().0,
+        rules("").filter()
+    );
 }

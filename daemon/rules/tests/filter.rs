@@ -2,7 +2,7 @@
 // A test fails by panicking.
 #![allow(clippy::panic, clippy::unwrap_used)]
 
-use headgate_rules::filter::{VlanTag, exclusion};
+use headgate_rules::filter::{Left, Scope, VlanTag, exclusion};
 use headgate_rules::{Exclusion, Rules};
 use headgate_wire as wire;
 use pnet_packet::ip::IpNextHeaderProtocol;
@@ -57,6 +57,8 @@ impl Shape {
             17 => 8,
             1 if !self.v6 => 8,
             58 if self.v6 => 8,
+            // GRE, of a protocol that is not read.
+            47 => 4,
             _ => 0,
         };
         let (network, network_header) = if self.v6 { self.ipv6(&transport) } else { self.ipv4(&transport) };
@@ -290,19 +292,37 @@ fn an_excluded_protocol_cannot_hide_behind_snap() {
     assert_eq!(rules.collect().exclusions().judge(&packet), Some(Exclusion::Protocol));
 }
 
+/// What does not fit is left to the collect gate, that of tunnels first, and none of it is lost.
 #[test]
 fn the_whole_rule_language_fits_the_kernel() {
     let list = |items: Vec<String>| items.iter().map(|i| format!("\"{i}\"")).collect::<Vec<_>>().join(", ");
-    let text = format!(
-        "[exclude]\nvlans = [{}]\nmacs = [{}]\nprefixes = [{}]\nprotocols = [{}]\n",
-        list((0..64).map(|n| format!("{}-{}", n * 3, n * 3 + 1)).collect()),
-        list((0..64).map(|n| format!("00:1b:21:00:01:{n:02x}")).collect()),
-        list((0..64).map(|n| format!("2001:db8:{n}::/64")).collect()),
-        list((0..64).map(|n| format!("tcp/{}", n + 1)).collect()),
+    let full = |prefix: fn(u32) -> String, mac: fn(u32) -> String| {
+        let text = format!(
+            "[exclude]\nvlans = [{}]\nmacs = [{}]\nprefixes = [{}]\nprotocols = [{}]\n",
+            list((0..64).map(|n| format!("{}-{}", n * 3, n * 3 + 1)).collect()),
+            list((0..64).map(mac).collect()),
+            list((0..64).map(prefix).collect()),
+            list((0..64).map(|n| format!("tcp/{}", n * 2 + 1)).collect()),
+        );
+        let rules = rules(&text);
+        assert!(rules.filter().instructions().len() <= 4_096);
+        let left = rules.keep().left();
+        println!("{} instructions, left to the gate: {left:?}", rules.filter().instructions().len());
+        (rules.clone(), left.to_vec())
+    };
+    let (site, left) = full(|n| format!("10.{n}.0.0/24"), |n| format!("00:1b:21:00:01:{n:02x}"));
+    assert!(left.iter().all(|left| left.scope == Scope::WithinTunnels), "{left:?}");
+    assert_eq!(site.collect().exclusions(), rules(&site.show()).collect().exclusions());
+    full(|n| format!("2001:db8:{n}::/64"), |n| format!("00:1b:21:00:01:{n:02x}"));
+    // Every entry has all its words for itself.
+    full(
+        |n| format!("2001:{n:x}:{n:x}:{n:x}:{n:x}:{n:x}:{n:x}:{n:x}"),
+        |n| format!("00:{n:02x}:21:00:01:{n:02x}"),
     );
-    assert!(rules(&text).filter().instructions().len() <= 4_096);
-    assert!(
-        rules(&text).show().contains("# Interfaces are not opened. The others are decided in the kernel.\n")
+    println!("{} instructions by default", rules("").filter().instructions().len());
+    println!(
+        "{} instructions without tunnels",
+        rules("[collect]\ntunnels = []").filter().instructions().len()
     );
 }
 
@@ -314,22 +334,24 @@ fn what_does_not_fit_the_kernel_is_left_to_the_collect_gate() {
         format!(
             "[{name}]\nvlans = [{}]\nmacs = [{}]\nprefixes = [{}]\nprotocols = [{}]\n",
             list((0..64).map(|n| format!("{}-{}", n * 3, n * 3 + 1)).collect()),
-            list((0..64).map(|n| format!("00:1b:21:00:01:{n:02x}")).collect()),
-            list((0..64).map(|n| format!("2001:db8:{n}::/128")).collect()),
-            list((0..64).map(|n| format!("udp/{}", n + 1)).collect()),
+            list((0..64).map(|n| format!("00:{n:02x}:21:00:01:{n:02x}")).collect()),
+            list((0..64).map(|n| format!("2001:{n:x}:{n:x}:{n:x}:{n:x}:{n:x}:{n:x}:{n:x}")).collect()),
+            list((0..64).map(|n| format!("udp/{}", n * 2 + 1)).collect()),
         )
     };
-    let rules = rules(&[choice("exclude"), choice("headers_only")].concat());
-    assert!(rules.filter().instructions().len() <= 4_096);
-    assert!(
-        rules
-            .show()
-            .contains("\n# There is no room in the kernel's program. All are decided in the collect gate.\n")
-    );
+    let all = rules(&[choice("exclude"), choice("headers_only")].concat());
+    println!("{} instructions, left to the gate: {:?}", all.filter().instructions().len(), all.keep().left());
+    assert!(all.filter().instructions().len() <= 4_096);
+    let vlans = Left { exclusion: Exclusion::Vlan, scope: Scope::HeadersOnly };
+    assert_eq!(all.keep().left().first(), Some(&vlans));
+    assert!(all.show().contains(", but for vlan for headers only"), "{}", all.show());
     let (frame, _) = Shape { tags: vec![1], ..Shape::plain() }.build();
     let packet = wire::parse(wire::Link::Ethernet, &frame, None, frame.len() as u32).unwrap();
-    let found = rules.collect().headers_only().find(&packet).unwrap();
-    assert!(found.exclusion == Exclusion::Vlan && !rules.limits_in_kernel(&found));
+    let found = all.collect().headers_only().find(&packet).unwrap();
+    assert!(found.exclusion == Exclusion::Vlan && !all.limits_in_kernel(&found));
+    let some = rules("[headers_only]\nvlans = [1, 3]\nmacs = [\"group\"]\nprotocols = [\"dhcp\"]\n");
+    println!("{} instructions with some headers only", some.filter().instructions().len());
+    assert!(some.keep().left().is_empty() && some.limits_in_kernel(&found));
 }
 
 #[test]

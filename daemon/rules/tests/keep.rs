@@ -2,13 +2,15 @@
 // A test fails by panicking and says what it skipped.
 #![allow(clippy::panic, clippy::print_stdout, clippy::unwrap_used)]
 
-use std::path::{Path, PathBuf};
+mod support;
 
-use headgate_rules::filter::{Depth, Keep, Program, VlanTag, compile, compile_limited};
+use headgate_rules::filter::{Depth, Keep, Program, Tunnel, VlanTag, compile, exclusion};
 use headgate_rules::{Exclusions, Rules};
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::{Index, select};
+
+use support::{captures, each_frame};
 
 fn exclusions(text: &str) -> Exclusions {
     let rules = Rules::parse(&[("rules.toml".into(), format!("[exclude]\n{text}\n"))]).unwrap();
@@ -16,18 +18,23 @@ fn exclusions(text: &str) -> Exclusions {
 }
 
 fn both(exclusions: &Exclusions, depth: Depth) -> (Program, Keep) {
-    (compile(exclusions, depth).unwrap(), Keep::new(exclusions, depth))
+    both_limited(exclusions, &Exclusions::default(), depth)
 }
 
-fn both_limited(exclusions: &Exclusions, headers: &Exclusions, depth: Depth) -> (Program, Keep) {
-    (compile_limited(exclusions, headers, depth).unwrap(), Keep::limited(exclusions, headers, depth))
+fn both_limited(exclusions: &Exclusions, headers_only: &Exclusions, depth: Depth) -> (Program, Keep) {
+    compile(exclusions, headers_only, depth).unwrap()
 }
 
 fn any_depth() -> impl Strategy<Value = Depth> {
-    any::<[bool; 3]>().prop_map(|[radius, service_types, eap_identity]| Depth {
+    let tunnels = prop_oneof![
+        3 => Just(Tunnel::ALL.to_vec()),
+        1 => prop::sample::subsequence(Tunnel::ALL.to_vec(), 0..=Tunnel::ALL.len()),
+    ];
+    (any::<[bool; 3]>(), tunnels).prop_map(|([radius, service_types, eap_identity], tunnels)| Depth {
         radius,
         service_types,
         eap_identity,
+        tunnels: tunnels.into_iter().collect(),
     })
 }
 
@@ -107,10 +114,102 @@ fn any_application() -> impl Strategy<Value = ([u8; 2], Vec<u8>)> {
     ]
 }
 
+/// Headers of tunnels over UDP, and what is within: often as they should be.
+fn any_udp_tunnel(level: u8) -> BoxedStrategy<([u8; 2], Vec<u8>)> {
+    let flags = || select(&[[0x08u8, 0], [0x88, 0x48], [0x0c, 0], [0x0a, 0], [0x00, 0], [0x38, 0], [8, 1]]);
+    let next = select(&[[0u8, 0], [0, 1], [0, 2], [0, 3], [0, 4], [7, 9]]);
+    let vxlan = (flags(), next, octets(&[0], 3..4), select(&[0u8, 0, 0, 1]))
+        .prop_map(|(flags, next, vni, last)| [&flags[..], &next, &vni, &[last]].concat());
+    let geneve = (
+        select(&[0u8, 0, 2, 3, 63, 0x40]),
+        select(&[0u8, 0x40, 0x80, 1]),
+        any_protocol(),
+        vec(any::<u8>(), 12),
+    )
+        .prop_map(|(first, flags, protocol, rest)| {
+            let options = &rest[..4 * usize::from(first.min(3))];
+            [&[first, flags][..], &protocol, &[0, 0, 7, 0], options].concat()
+        });
+    let tag = prop_oneof![
+        2 => Just(vec![0u8]),
+        2 => (select(&[10u8, 18, 60]), vec(any::<u8>(), 0..4))
+            .prop_map(|(kind, value)| [&[kind, value.len() as u8][..], &value].concat()),
+        1 => any::<[u8; 2]>().prop_map(Vec::from),
+    ];
+    let tzsp =
+        (octets(&[1], 1..2), select(&[0u8, 0, 1, 4]), select(&[[0u8, 1], [0, 1], [0, 18]]), vec(tag, 0..13))
+            .prop_map(|(version, kind, what, tags)| {
+                [&version[..], &[kind], &what, &tags.concat(), &[1]].concat()
+            });
+    let capwap = (octets(&[0], 1..2), select(&[0x10u8, 0x10, 0x20, 0xf8, 0x08]), select(&[2u8, 2, 3]))
+        .prop_flat_map(|(first, length, kind)| {
+            let flags = select(&[0u8, 0, 0x10, 0x08, 0x80, 0xc0, 0x01]);
+            (flags, select(&[[0u8, 0], [0, 0], [0, 8], [0, 1]]), vec(any::<u8>(), 8)).prop_map(
+                move |(flags, offset, rest)| {
+                    let rest = if length == 0x20 { &rest[..] } else { &[] };
+                    [&[first[0], length, kind, flags, 0, 1], &offset[..], rest].concat()
+                },
+            )
+        });
+    let header = prop_oneof![
+        2 => (number(&[4789, 8472, 4790]), vxlan),
+        1 => (number(&[6081]), geneve),
+        1 => (number(&[37_008]), tzsp),
+        1 => (number(&[5247]), capwap),
+    ];
+    (header, any_within(level + 1)).prop_map(|((port, header), rest)| (port, [header, rest].concat())).boxed()
+}
+
+fn any_protocol() -> impl Strategy<Value = [u8; 2]> {
+    number(&[0x6558, 0x0800, 0x86dd, 0x88be, 0x22eb, 0x8847])
+}
+
+/// GRE, with ERSPAN or without.
+fn any_gre(level: u8) -> BoxedStrategy<Vec<u8>> {
+    let mirror =
+        (select(&[0x10u8, 0x20, 0x00, 0x30]), select(&[0u8, 20, 150]), vec(any::<u8>(), 6), any_iii());
+    let mirror = prop::option::of(mirror).prop_map(|mirror| {
+        mirror.map_or(Vec::new(), |(version, vlan, rest, iii)| {
+            let iii = if version == 0x20 { iii } else { Vec::new() };
+            [&[version, vlan][..], &rest, &iii].concat()
+        })
+    });
+    let flags = select(&[[0u8, 0], [0x80, 0], [0x10, 0], [0xb0, 0], [0x20, 0], [0x40, 0], [0x30, 0x81]]);
+    (flags, any_protocol(), mirror, any_within(level + 1))
+        .prop_map(|(flags, protocol, mirror, rest)| {
+            let parts = (flags[0] >> 7) + (flags[0] >> 5 & 1) + (flags[0] >> 4 & 1);
+            [&flags[..], &protocol, &vec![0; 4 * usize::from(parts)], &mirror, &rest].concat()
+        })
+        .boxed()
+}
+
+/// What type III has behind its first eight octets.
+fn any_iii() -> impl Strategy<Value = Vec<u8>> {
+    (select(&[0u8, 0, 0x08, 0x0c, 0x80]), select(&[0u8, 0, 1]), vec(any::<u8>(), 8)).prop_map(
+        |(kind, platform, subheader)| {
+            let subheader = if platform == 1 { &subheader[..] } else { &[] };
+            [&[0, 9, kind, platform][..], subheader].concat()
+        },
+    )
+}
+
+/// What is within a tunnel.
+fn any_within(level: u8) -> BoxedStrategy<Vec<u8>> {
+    if level > MOST_LEVELS {
+        return octets(&[0], 0..40).boxed();
+    }
+    prop_oneof![4 => any_ethernet(level), 2 => any_ipv4(level), 1 => any_ipv6(level)].boxed()
+}
+
 /// Which IP protocol it is, and what that carries.
-fn any_transport() -> BoxedStrategy<(u8, Vec<u8>)> {
-    const ENDS: &[u16] = &[22, 53, 67, 547, 1812, 5353, 50_000];
-    let udp = (number(ENDS), number(&[0, 7, 8, 12, 27, 28, 40, 260, 4200]), any_application(), any::<bool>())
+fn any_transport(level: u8) -> BoxedStrategy<(u8, Vec<u8>)> {
+    const ENDS: &[u16] = &[22, 53, 67, 547, 1812, 4789, 5247, 5353, 50_000];
+    let application = if level >= MOST_LEVELS {
+        any_application().boxed()
+    } else {
+        prop_oneof![any_application(), any_udp_tunnel(level)].boxed()
+    };
+    let udp = (number(ENDS), number(&[0, 7, 8, 12, 27, 28, 40, 260, 4200]), application, any::<bool>())
         .prop_map(|(end, length, (port, payload), from)| {
             let ends = if from { [port, end] } else { [end, port] }.concat();
             (17, [ends, length.into(), vec![0, 0], payload].concat())
@@ -119,18 +218,27 @@ fn any_transport() -> BoxedStrategy<(u8, Vec<u8>)> {
         .prop_map(|(s, d, rest)| (6, [s.into(), d.into(), rest].concat()));
     let message = (select(&[1u8, 2, 58]), octets(&[8, 0x11, 0x13, 0x17, 129, 130, 137, 138, 143], 0..40));
     let other = (select(PROTOCOLS), octets(&[0], 0..40));
-    prop_oneof![3 => udp, 1 => tcp, 2 => message, 1 => other].boxed()
+    let plain = prop_oneof![3 => udp, 1 => tcp, 2 => message, 1 => other].boxed();
+    if level >= MOST_LEVELS {
+        return plain;
+    }
+    prop_oneof![
+        6 => plain,
+        2 => any_gre(level).prop_map(|gre| (47, gre)),
+        1 => (select(&[4u8, 41, 143]), any_within(level + 1)),
+    ]
+    .boxed()
 }
 
 const PROTOCOLS: &[u8] = &[0, 1, 2, 6, 17, 43, 44, 47, 51, 58, 59, 60];
 
-fn any_ipv4() -> BoxedStrategy<Vec<u8>> {
+fn any_ipv4(level: u8) -> BoxedStrategy<Vec<u8>> {
     let address =
         || prop_oneof![select(vec![[10, 0, 1, 1], [10, 0, 2, 1], [192, 0, 2, 1]]), any::<[u8; 4]>()];
     let first = prop_oneof![8 => Just(0x45u8), 2 => 0x40..0x50u8, 1 => any::<u8>()];
     let length = number(&[0, 20, 27, 28, 29, 40, 60, 1500]);
     let fragment = number(&[0, 0, 0, 0x2000, 0x4000, 1, 0x1000]);
-    (first, length, fragment, any_transport(), address(), address(), octets(&[1], 40..41))
+    (first, length, fragment, any_transport(level), address(), address(), octets(&[1], 40..41))
         .prop_map(|(first, length, fragment, (protocol, rest), source, destination, options)| {
             let start = [first, 0, length[0], length[1], 0, 0, fragment[0], fragment[1], 64, protocol, 0, 0];
             let options = &options[..4 * usize::from(first & 0x0f).saturating_sub(5)];
@@ -139,7 +247,7 @@ fn any_ipv4() -> BoxedStrategy<Vec<u8>> {
         .boxed()
 }
 
-fn any_ipv6() -> BoxedStrategy<Vec<u8>> {
+fn any_ipv6(level: u8) -> BoxedStrategy<Vec<u8>> {
     let address = || {
         let known = [[0x20, 0x01, 0x0d, 0xb8, 0, 3], [0x20, 0x01, 0x0d, 0xb8, 0, 4], [0; 6]];
         (select(known.to_vec()), prop_oneof![Just([0u8; 10]), any::<[u8; 10]>()])
@@ -148,7 +256,7 @@ fn any_ipv6() -> BoxedStrategy<Vec<u8>> {
     let extension = (select(PROTOCOLS), 0..3u8, any::<[u8; 22]>());
     let first = prop_oneof![8 => Just(0x60u8), 1 => any::<u8>()];
     let length = number(&[0, 7, 8, 9, 15, 16, 17, 24, 32, 1500]);
-    (first, length, address(), address(), vec(extension, 0..3), any_transport())
+    (first, length, address(), address(), vec(extension, 0..3), any_transport(level))
         .prop_map(|(first, length, source, destination, extensions, (protocol, rest))| {
             // From the last to the first: each names the one behind it.
             let (mut next, mut rest) = (protocol, rest);
@@ -191,8 +299,8 @@ fn any_eapol() -> BoxedStrategy<Vec<u8>> {
     )
 }
 
-/// Frames with a grain of sense, cut anywhere and changed somewhere, and their tag.
-fn any_frame() -> impl Strategy<Value = (Vec<u8>, Option<VlanTag>)> {
+/// A frame, with tags; tunnels in it to two levels.
+fn any_ethernet(level: u8) -> BoxedStrategy<Vec<u8>> {
     let mac = || {
         let known = vec![[0, 0x1b, 0x21, 0, 0, 2], [1, 0x80, 0xc2, 0, 0, 0], [2, 0, 0, 0, 0, 1], [0xff; 6]];
         prop_oneof![select(known), any::<[u8; 6]>()]
@@ -203,30 +311,36 @@ fn any_frame() -> impl Strategy<Value = (Vec<u8>, Option<VlanTag>)> {
         body.prop_map(move |body| [&ethertype.to_be_bytes()[..], &body].concat()).boxed()
     };
     let content = prop_oneof![
-        4 => typed(0x0800, any_ipv4()),
-        4 => typed(0x86dd, any_ipv6()),
+        4 => typed(0x0800, any_ipv4(level)),
+        4 => typed(0x86dd, any_ipv6(level)),
         1 => typed(0x888e, any_eapol()),
         1 => typed(0x0806, octets(&[10, 0, 1], 0..60).boxed()),
         2 => joined((number(&[0, 2, 3, 4, 7, 8, 38, 1500, 1501, 1536]), any_llc()).prop_map(|(length, llc)| vec![length.into(), llc])),
         1 => joined((number(&[0x88cc, 0x8100, 0x0806]), octets(&[0], 0..60)).prop_map(|(t, rest)| vec![t.into(), rest])),
     ];
+    (mac(), mac(), tags, content)
+        .prop_map(|(destination, source, tags, content)| {
+            [&destination[..], &source, &tags, &content].concat()
+        })
+        .boxed()
+}
+
+/// Frames with a grain of sense, cut anywhere and changed somewhere, and their tag.
+fn any_frame() -> impl Strategy<Value = (Vec<u8>, Option<VlanTag>)> {
     let changes = vec((any::<Index>(), any::<u8>()), 0..3);
     let cut = prop_oneof![2 => Just(None), 1 => any::<Index>().prop_map(Some)];
     let beside =
         prop::option::of(prop_oneof![select(vec![0u16, 20, 0xa014, 150]), any::<u16>()].prop_map(VlanTag));
-    (mac(), mac(), tags, content, changes, cut, beside).prop_map(
-        |(destination, source, tags, content, changes, cut, beside)| {
-            let mut frame = [&destination[..], &source, &tags, &content].concat();
-            for (at, value) in changes {
-                let at = at.index(frame.len());
-                frame[at] = value;
-            }
-            if let Some(cut) = cut {
-                frame.truncate(cut.index(frame.len() + 1));
-            }
-            (frame, beside)
-        },
-    )
+    (any_ethernet(0), changes, cut, beside).prop_map(|(mut frame, changes, cut, beside)| {
+        for (at, value) in changes {
+            let at = at.index(frame.len());
+            frame[at] = value;
+        }
+        if let Some(cut) = cut {
+            frame.truncate(cut.index(frame.len() + 1));
+        }
+        (frame, beside)
+    })
 }
 
 proptest! {
@@ -256,8 +370,8 @@ proptest! {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(4_000))]
 
-    /// What is kept of a frame of which only headers are to be kept is never more than otherwise, and never other
-    /// than the program says.
+    /// What is kept of a frame of which only headers are to be kept is never more than otherwise, it is excluded where it
+    /// otherwise is, within tunnels too, and program and Rust say the same.
     #[test]
     fn both_keep_the_same_where_only_headers_are_kept(
         (frame, tag) in any_frame(),
@@ -269,7 +383,9 @@ proptest! {
         let (program, keep) = both_limited(&excluding, &exclusions(&headers), depth);
         let kept = keep.octets(&frame, tag);
         prop_assert_eq!(kept, program.run(&frame, tag));
-        prop_assert!(kept <= compile(&excluding, depth).unwrap().run(&frame, tag));
+        let otherwise = both(&excluding, depth).0.run(&frame, tag);
+        prop_assert!(kept <= otherwise);
+        prop_assert_eq!(exclusion(kept, frame.len()), exclusion(otherwise, frame.len()));
     }
 
     /// Most frames, which are decided without looking at rules: everything that makes them others.
@@ -308,13 +424,16 @@ proptest! {
 fn both_keep_the_same_of_captured_frames() {
     let mut decisions = Vec::new();
     for text in RULES {
-        for depth in [Depth::default(), Depth { radius: true, service_types: true, eap_identity: true }] {
+        for depth in [
+            Depth::default(),
+            Depth { radius: true, service_types: true, eap_identity: true, ..Depth::default() },
+        ] {
             decisions.push(both(&exclusions(text), depth));
         }
     }
     let (mut frames, mut kept) = (0, 0);
     for path in captures() {
-        each_frame(&std::fs::read(&path).unwrap(), |frame| {
+        each_frame(&std::fs::read(&path).unwrap(), |_, frame| {
             frames += 1;
             for (program, keep) in &decisions {
                 let cuts = (0..frame.len().min(MOST_HEADERS)).chain([frame.len()]);
@@ -335,41 +454,6 @@ fn both_keep_the_same_of_captured_frames() {
     assert!(frames > 0 && kept > 0);
 }
 
-/// The project's own captures, and a folder of foreign ones where there is one beside the workspace.
-fn captures() -> Vec<PathBuf> {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().nth(2).unwrap();
-    let foreign = root.ancestors().nth(1).unwrap().join("shared/corpus");
-    if !foreign.is_dir() {
-        println!("there is no folder of foreign captures beside the workspace");
-    }
-    let (mut folders, mut found) = (vec![root.join("tests/golden"), foreign], Vec::new());
-    while let Some(folder) = folders.pop() {
-        for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
-            let path = entry.path();
-            if path.is_dir() {
-                folders.push(path);
-            } else if path.extension().is_some_and(|e| e == "pcap") {
-                found.push(path);
-            }
-        }
-    }
-    found
-}
-
-/// The frames of a pcap file of any link type, as far as the file is sound.
-fn each_frame(capture: &[u8], mut read: impl FnMut(&[u8])) -> Option<()> {
-    let (header, mut rest) = capture.split_first_chunk::<24>()?;
-    let big_endian = header[0] == 0xa1;
-    while let Some((record, behind)) = rest.split_first_chunk::<16>() {
-        let length = *record[8..].first_chunk::<4>()?;
-        let length = if big_endian { u32::from_be_bytes(length) } else { u32::from_le_bytes(length) };
-        let (frame, behind) = behind.split_at_checked(usize::try_from(length).ok()?)?;
-        read(frame);
-        rest = behind;
-    }
-    Some(())
-}
-
 const RULES: &[&str] = &[
     "",
     "vlans = [\"1-19\"]\nmacs = [\"01:80:c2\", \"00:00:0c\", \"locally-administered\"]",
@@ -377,5 +461,7 @@ const RULES: &[&str] = &[
     "protocols = [\"cdp\", \"edp\", \"dhcp\", \"igmp\", \"tcp/179\"]",
     "protocols = [\"arp\", \"lldp\", \"fdp\", \"sonmp\", \"stp\", \"eapol\", \"radius\", \"mdns\", \"icmpv6\"]",
 ];
+/// Most tunnels within each other.
+const MOST_LEVELS: u8 = 2;
 /// Cuts behind this fall into payload.
 const MOST_HEADERS: usize = 128;

@@ -36,5 +36,23 @@ pub(crate) enum Command {
         /// Enter the network namespace of the host first
         #[arg(long)]
         host_network: bool,
+        /// Hand over a socket for an interface that is not there, too: it is watched when it comes
+        #[arg(long)]
+        await_missing: bool,
     },
+    /// Bind capture sockets again when their interfaces are back (`run` starts it)
+    #[command(hide = true)]
+    Follow {
+        /// Have interfaces receive frames for other stations
+        #[arg(long)]
+        promiscuous: bool,
+        /// Descriptors and their names
+        #[arg(value_name = "FD=NAME", value_parser = descriptor)]
+        sockets: Vec<(i32, String)>,
+    },
+}
+
+fn descriptor(text: &str) -> Result<(i32, String), String> {
+    let (number, name) = text.split_once('=').ok_or("not of the form FD=NAME")?;
+    Ok((number.parse().map_err(|e: std::num::ParseIntError| e.to_string())?, name.to_owned()))
 }

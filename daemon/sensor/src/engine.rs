@@ -266,13 +266,14 @@ impl Engine {
         self.account_from = to;
         self.next_account = to.saturating_add(REPORT_INTERVAL);
         let [authentications, bridges] = self.tables.access.take_evicted();
+        let flows = std::mem::take(&mut self.tables.flows.evicted) + self.tables.within.take_evicted();
         let evicted = [
             authentications,
             bridges,
             (Field::CountersDevicesEvicted, std::mem::take(&mut self.tables.devices.evicted)),
             (Field::CountersLeasesEvicted, std::mem::take(&mut self.tables.dhcp.leases_evicted)),
             (Field::CountersExchangesEvicted, std::mem::take(&mut self.tables.dhcp.exchanges_evicted)),
-            (Field::CountersFlowsEvicted, std::mem::take(&mut self.tables.flows.evicted)),
+            (Field::CountersFlowsEvicted, flows),
             (Field::CountersRecordsDroppedBulk, dropped[0]),
             (Field::CountersRecordsDroppedState, dropped[1]),
             (Field::CountersRecordsDroppedAccount, dropped[2]),
@@ -305,7 +306,8 @@ impl Engine {
         }
         self.tables.dhcp.report(self.now, true, &mut self.out);
         self.tables.access.report(self.now, true, &mut self.out);
-        let left = self.tables.flows.finish(self.now, flows, &mut self.out);
+        let left = self.tables.flows.finish(self.now, flows, &mut self.out)
+            || self.tables.within.finish(self.now, flows, &mut self.out);
         if !left {
             self.tables.ndp.report(self.now, true, &mut self.tables.devices);
             self.tables.devices.report(self.now, true, &mut self.out);
@@ -320,6 +322,7 @@ impl Engine {
         self.tables.dhcp.report(self.now, false, &mut self.out);
         self.tables.access.report(self.now, false, &mut self.out);
         self.tables.flows.report(self.now, &mut self.out);
+        self.tables.within.report(self.now, &mut self.out);
         self.tables.ndp.report(self.now, false, &mut self.tables.devices);
         self.tables.devices.report(self.now, false, &mut self.out);
     }

@@ -61,6 +61,9 @@ pub struct Excluded {
     /// The part of the frame that the entry matches.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub part: Option<&'static str>,
+    /// Whether that part is within a tunnel.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub within_tunnel: bool,
     /// Where the entry stands.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub at: Option<String>,
@@ -242,6 +245,7 @@ impl Excluded {
             by: reason.name(),
             entry: found.map(|found| exclusions.show(&found)),
             part: found.map(|found| found.part),
+            within_tunnel: found.is_some_and(|found| found.within_tunnel),
             at: found.and_then(|found| places.exclusion(&found)).map(|place| place.to_string()),
             decided_in: match reason {
                 Exclusion::Interface => "nobody",
@@ -260,6 +264,7 @@ impl Excluded {
             by: found.exclusion.name(),
             entry: Some(limits.show(&found)),
             part: Some(found.part),
+            within_tunnel: found.within_tunnel,
             at: places.headers_only(&found).map(|place| place.to_string()),
             decided_in: if rules.limits_in_kernel(&found) { KERNEL } else { COLLECT_GATE },
         })

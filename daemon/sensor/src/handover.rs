@@ -13,7 +13,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use headgate_record::local::{FromSensor, MAX_HANDOVER, RECORDS_SOCKET, ToSensor};
+use headgate_record::local::{FromSensor, LinkState, MAX_HANDOVER, RECORDS_SOCKET, ToSensor};
 use headgate_record::{Class, Record, codec};
 use headgate_service::frame;
 
@@ -55,6 +55,9 @@ struct Queue {
     dropped: [u64; 3],
     closing: bool,
     connected: bool,
+    /// How the interfaces are, and whether the store has been told.
+    interfaces: Vec<(String, LinkState)>,
+    interfaces_said: bool,
 }
 
 struct Waiting {
@@ -99,6 +102,15 @@ impl Handover {
     #[must_use]
     pub fn take_dropped(&self) -> [u64; 3] {
         std::mem::take(&mut self.shared.lock().dropped)
+    }
+
+    /// Tells the store how the interfaces are, at once and on each new connection.
+    pub(crate) fn say_interfaces(&self, interfaces: Vec<(String, LinkState)>) {
+        let mut queue = self.shared.lock();
+        queue.interfaces = interfaces;
+        queue.interfaces_said = false;
+        drop(queue);
+        self.shared.changed.notify_all();
     }
 
     /// Whether the store is connected.
@@ -278,18 +290,29 @@ impl Sender {
         stream.set_write_timeout(Some(ANSWER_TIMEOUT))?;
         frame::write(&mut stream, &FromSensor::Hello { session: self.session }.encode())?;
         self.answer(&mut stream)?;
-        self.shared.lock().connected = true;
+        {
+            let mut queue = self.shared.lock();
+            queue.connected = true;
+            queue.interfaces_said = queue.interfaces.is_empty();
+        }
         log::debug!("connected to the store");
         loop {
             let message = {
                 let mut queue = self.shared.lock();
                 queue.number();
-                while queue.sent.is_empty() {
+                while queue.sent.is_empty() && queue.interfaces_said {
                     if queue.closing {
                         return Ok(());
                     }
                     queue = self.shared.wait(queue, Duration::from_secs(1));
                     queue.number();
+                }
+                if !queue.interfaces_said {
+                    queue.interfaces_said = true;
+                    let message = FromSensor::Interfaces(queue.interfaces.clone()).encode();
+                    drop(queue);
+                    frame::write(&mut stream, &message)?;
+                    continue;
                 }
                 let records = queue.sent.iter().map(|waiting| waiting.record.clone()).collect();
                 FromSensor::Records { first: queue.first, records }

@@ -1,25 +1,26 @@
 //! The process that sees: frames to records.
 //!
 //! **What it does.** Reads frames of a wire that the kernel filter has already cut, or capture files
-//! through the same filter ([`replay()`]; [`dissect()`] to look at them, [`explain()`] to look at what the rules do), keeps devices, neighbours, leases, exchanges and flows in
+//! through the same filter ([`replay()`]; [`dissect()`] to look at them, [`explain()`] to look at what the rules do; [`look()`] at interfaces for `doctor`), keeps devices, neighbours, leases, exchanges and flows in
 //! tables of fixed size ([`Engine`]), and hands records to the store ([`Handover`]). A short privileged
 //! step of the same program opens the capture sockets before it starts.
 //!
 //! **What it never does.** It has no network, writes no file, holds no key, and while it reads frames
 //! has no capability, makes no system call but those it needs, and cannot send on its capture sockets.
 //!
-//! **Who uses it.** `headgate-sensor`, and the administrator's command for `replay`, `dissect` and `rules
-//! explain`. It imports
-//! `capture`, `wire`, `rules` and `record`.
+//! **Who uses it.** `headgate-sensor`, and the administrator's command for `replay`, `dissect`, `rules
+//! explain` and `doctor`. It imports `capture`, `wire`, `rules` and `record`.
 
 mod args;
 mod dissect;
 mod engine;
 mod error;
 mod explain;
+mod follow;
 mod handover;
 mod identify;
 mod live;
+mod look;
 mod opener;
 mod replay;
 mod sandbox;
@@ -36,6 +37,8 @@ pub use engine::{Engine, MAX_INTERFACES, MAX_STEP_BACK};
 pub use error::SensorError;
 pub use explain::{Excluded, Explanation, Fate, FieldFate, Network, Share, explain, fate};
 pub use handover::{Handover, MAX_QUEUE};
+pub use headgate_capture::clock_is_synchronised;
+pub use look::{Look, look};
 pub use replay::replay;
 pub use sandbox::SandboxError;
 pub use start::{read_rules, read_rules_with_places};

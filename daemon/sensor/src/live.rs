@@ -4,34 +4,39 @@ use std::os::fd::AsFd;
 use std::time::{Duration, Instant, SystemTime};
 
 use headgate_capture::{self as capture, Ring};
+use headgate_record::local::LinkState;
 use headgate_service::notify::{self, Watchdog};
 use headgate_service::stop::Stop;
 use rustix::event::{PollFd, PollFlags, Timespec};
 
 use crate::engine::Engine;
 use crate::error::SensorError;
+use crate::follow::Follower;
 use crate::handover::Handover;
 
 /// A ring and the interface it is for.
 pub(crate) struct Source {
     pub(crate) ring: Ring,
     pub(crate) interface: String,
+    /// How the interface was, when last heard of.
+    pub(crate) state: LinkState,
 }
 
-/// Reads frames and hands over records. Returns when `stop` says so.
+/// Reads frames and hands over records. Returns when `stop` says so. An interface may go and come back, while
+/// the others are read on.
 ///
 /// # Errors
-/// When an interface is gone or its ring cannot be read; what was seen until then is handed over.
+/// When a ring cannot be read, or an interface is gone and nobody follows it; what was seen until then is handed over.
 pub(crate) fn run(
     engine: &mut Engine,
     sources: &mut [Source],
+    follower: &mut Option<Follower>,
     handover: &Handover,
     stop: &Stop,
 ) -> Result<(), SensorError> {
     let numbers: Vec<usize> = sources.iter().map(|s| engine.interface(&s.interface)).collect();
     let mut watchdog = Watchdog::new();
     let mut next_statistics = Instant::now();
-    let mut down = false;
     let result = loop {
         if stop.is_requested() {
             break Ok(());
@@ -40,12 +45,13 @@ pub(crate) fn run(
             log::warn!(event = "restart_needed"; "capture rules are in the kernel filter: restart the sensor to apply new ones");
         }
         let mut frames = 0;
-        let mut is_down = false;
         let mut failure = None;
         for (source, number) in sources.iter_mut().zip(&numbers) {
             match source.ring.poll(Duration::ZERO, |frame| engine.frame(*number, &frame)) {
                 Ok(read) => frames += read,
-                Err(capture::Error::InterfaceDown) => is_down = true,
+                // Who follows it says so.
+                Err(capture::Error::InterfaceDown) => {}
+                Err(capture::Error::InterfaceGone) if follower.is_some() => {}
                 Err(error @ capture::Error::Block { .. }) => {
                     log::error!(event = "ring_block_damaged"; "{error}")
                 }
@@ -55,12 +61,9 @@ pub(crate) fn run(
         if let Some(error) = failure {
             break Err(error.into());
         }
-        if is_down && !down {
-            log::warn!(event = "interface_down"; "{}", capture::Error::InterfaceDown);
-        }
-        down = is_down;
         if next_statistics <= Instant::now() {
             next_statistics = Instant::now() + STATISTICS_INTERVAL;
+            hear(follower, sources, handover);
             // On a wire that is never silent, too: the clock may have been set back.
             engine.tick(wall_clock());
             let mut unknown = None;
@@ -74,15 +77,16 @@ pub(crate) fn run(
                 break Err(error.into());
             }
             notify::status(&format!(
-                "watching {} interfaces, store {}",
-                sources.len(),
+                "watching {}, store {}",
+                watching(sources),
                 if handover.is_connected() { "connected" } else { "away: records wait" }
             ));
         }
         if frames == 0 {
             engine.tick(wall_clock());
             hand_over(engine, handover);
-            wait(sources, is_down);
+            wait(sources, follower.as_ref());
+            hear(follower, sources, handover);
         } else {
             hand_over(engine, handover);
         }
@@ -91,14 +95,18 @@ pub(crate) fn run(
     for (source, number) in sources.iter_mut().zip(&numbers) {
         drain(engine, source, *number);
     }
-    // The end can make more records than the queue holds: now there is time to wait, but not for ever.
+    hand_over_the_last(engine, handover);
+    result
+}
+
+/// The end can make more records than the queue holds: now there is time to wait, but not for ever.
+fn hand_over_the_last(engine: &mut Engine, handover: &Handover) {
     let deadline = Instant::now() + LAST_RECORDS;
     let late = || Instant::now() >= deadline;
     engine.finish();
     engine.take().into_iter().for_each(|record| handover.push_waiting(record, &late));
     engine.account(handover.take_dropped());
     engine.take().into_iter().for_each(|record| handover.push_waiting(record, &late));
-    result
 }
 
 /// What came before the end and is not handed over by the kernel yet, so that it is counted too. It ends on
@@ -128,17 +136,54 @@ fn hand_over(engine: &mut Engine, handover: &Handover) {
     }
 }
 
-/// Waits for a frame, and no longer than a tick. An interface that is down answers at once, so then the
-/// wait is a sleep.
-fn wait(sources: &[Source], is_down: bool) {
-    if is_down {
-        std::thread::sleep(TICK);
-        return;
+/// Takes note of how interfaces are, and tells.
+fn hear(follower: &mut Option<Follower>, sources: &mut [Source], handover: &Handover) {
+    let Some(changes) = follower.as_mut().map(Follower::changes) else { return };
+    let changes = match changes {
+        Ok(changes) => changes,
+        Err(error) => {
+            log::error!(event = "follower_ended"; "nobody follows interfaces any more ({}): one that goes away ends this process", error.kind());
+            *follower = None;
+            return;
+        }
+    };
+    for (number, state) in &changes {
+        let Some(source) = sources.get_mut(*number) else { continue };
+        let (name, was) = (&source.interface, std::mem::replace(&mut source.state, *state));
+        match state {
+            LinkState::Up if was == LinkState::Up => {}
+            LinkState::Up => log::info!(event = "interface_up"; "{name} is watched again"),
+            LinkState::NoLink => log::warn!(event = "interface_no_link"; "{name} has no link"),
+            LinkState::Down => {
+                log::warn!(event = "interface_down"; "{name} is down; it is watched again when it is up")
+            }
+            LinkState::Gone => {
+                log::warn!(event = "interface_gone"; "{name} is not there; it is watched again when it is back");
+            }
+            LinkState::Unusable => {
+                log::error!(event = "interface_unusable"; "{name} cannot be watched: it carries no Ethernet frames, or the system refuses");
+            }
+        }
     }
+    if !changes.is_empty() {
+        handover.say_interfaces(sources.iter().map(|s| (s.interface.clone(), s.state)).collect());
+    }
+}
+
+/// What is watched, in a few words.
+pub(crate) fn watching(sources: &[Source]) -> String {
+    let away = sources.iter().filter(|s| s.state != LinkState::Up).count();
+    let all = format!("{} interfaces", sources.len());
+    if away == 0 { all } else { format!("{all}, {away} of them not up") }
+}
+
+/// Waits for a frame, and no longer than a tick.
+fn wait(sources: &[Source], follower: Option<&Follower>) {
     let mut descriptors: Vec<PollFd<'_>> = sources
         .iter()
         .map(|s| PollFd::from_borrowed_fd(s.ring.as_fd(), PollFlags::IN | PollFlags::ERR))
         .collect();
+    descriptors.extend(follower.map(|f| PollFd::from_borrowed_fd(f.as_fd(), PollFlags::IN)));
     let tick = Timespec { tv_sec: 0, tv_nsec: TICK.subsec_nanos().into() };
     // Whatever ends the wait, the next round finds out.
     let _ = rustix::event::poll(&mut descriptors, Some(&tick));
@@ -155,3 +200,70 @@ const LAST_BLOCK: Duration = Duration::from_millis(100);
 const LAST_RECORDS: Duration = Duration::from_secs(5);
 const TICK: Duration = Duration::from_millis(200);
 const STATISTICS_INTERVAL: Duration = Duration::from_secs(1);
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::net::UnixListener;
+
+    use headgate_capture::Frame;
+    use headgate_record::local::{self, FromSensor, MAX_MESSAGE_BYTES, RECORDS_SOCKET, ToSensor};
+    use headgate_record::{Kind, Record};
+    use headgate_rules::Rules;
+    use headgate_service::{config::Headgate, frame};
+
+    use super::*;
+    use crate::handover::MAX_QUEUE;
+
+    /// What found no room in the queue was once dropped, although the store was there to take it.
+    #[test]
+    fn the_last_records_wait_for_room_in_the_queue() {
+        let sockets = tempfile::tempdir().unwrap();
+        let handover = Handover::start(sockets.path()).unwrap();
+        (0..MAX_QUEUE).for_each(|_| handover.push(Record::new(Kind::Flow)));
+        let mut engine = Engine::new(Rules::parse(&[]).unwrap(), &Headgate::default());
+        let interface = engine.interface("span0");
+        for n in 0..=255 {
+            let bytes = datagram(n);
+            let frame = Frame { time_ns: 1, wire_len: 42, link: Frame::ETHERNET, tag: None, bytes: &bytes };
+            engine.frame(interface, &frame);
+        }
+
+        let socket = sockets.path().join(RECORDS_SOCKET);
+        std::fs::create_dir_all(socket.parent().unwrap()).unwrap();
+        let listener = UnixListener::bind(socket).unwrap();
+        let store = std::thread::spawn(move || commit_all(&listener));
+        hand_over_the_last(&mut engine, &handover);
+        assert_eq!(handover.take_dropped(), [0; 3]);
+        assert_eq!(handover.finish(Duration::from_secs(60), &|| false), 0);
+        assert_eq!(store.join().unwrap(), [MAX_QUEUE + 256, 256, 1], "flows, devices, counters");
+    }
+
+    /// How many flows, devices and counters records it was given.
+    fn commit_all(listener: &UnixListener) -> [usize; 3] {
+        let (mut stream, _) = listener.accept().unwrap();
+        let (mut through, mut counts) = (0, [0; 3]);
+        while let Some(message) = frame::read(&mut stream, MAX_MESSAGE_BYTES).unwrap() {
+            if let local::Handover::Records { records, .. } = FromSensor::decode(&message).unwrap() {
+                through += u64::try_from(records.len()).unwrap();
+                let records: Vec<Record> = records.into_iter().map(Result::unwrap).collect();
+                for (count, kind) in counts.iter_mut().zip([Kind::Flow, Kind::Device, Kind::Counters]) {
+                    *count += records.iter().filter(|record| record.kind() == kind).count();
+                }
+            }
+            frame::write(&mut stream, &ToSensor::Committed { through }.encode()).unwrap();
+        }
+        counts
+    }
+
+    /// From a station of its own.
+    fn datagram(n: u8) -> Vec<u8> {
+        let parts: [&[u8]; 5] = [
+            &[0, 0x1b, 0x21, 1, 0, 0, 0, 0x1b, 0x21, 0, 0, n, 8, 0],
+            &[0x45, 0, 0, 28, 0, 0, 0, 0, 64, 17, 0, 0],
+            &[10, 0, 0, n, 10, 1, 0, 1],
+            &[0x1e, 0x61, 0x1e, 0x61],
+            &[0, 8, 0, 0],
+        ];
+        parts.concat()
+    }
+}

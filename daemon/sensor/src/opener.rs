@@ -15,17 +15,24 @@ use crate::error::SensorError;
 
 /// Opens a socket for each interface of the configuration that no rule excludes, and hands it to the
 /// descriptor store of the service manager at `$NOTIFY_SOCKET` (sd_notify(3), `FDSTORE=1`) under
-/// [`capture::descriptor_name`].
+/// [`capture::descriptor_name`]; with `await_missing`, also for an interface that is not there: the socket receives
+/// nothing until it is.
 ///
 /// # Errors
 /// The last interface that cannot be opened, after the others were handed over; or the service manager.
-pub(crate) fn open_all(config: &Headgate, rules: &Rules) -> Result<(), SensorError> {
+pub(crate) fn open_all(config: &Headgate, rules: &Rules, await_missing: bool) -> Result<(), SensorError> {
     let geometry = Geometry::for_budget(config.capture.ring_mib.get());
     let program = instructions(rules);
     // One interface that cannot be opened does not keep the others from being watched.
     let mut result = Ok(());
     for name in wanted(config, rules) {
-        let socket = match capture::open(name, &program, config.capture.promiscuous, geometry) {
+        let opened = match capture::open(name, &program, config.capture.promiscuous, geometry) {
+            Err(capture::Error::NoInterface { .. }) if await_missing => {
+                capture::prepare(name, &program, geometry)
+            }
+            opened => opened,
+        };
+        let socket = match opened {
             Ok(socket) => socket,
             Err(error) => {
                 log::error!(event = "interface_not_opened"; "{}", exit::chain(&error));
@@ -33,6 +40,11 @@ pub(crate) fn open_all(config: &Headgate, rules: &Rules) -> Result<(), SensorErr
                 continue;
             }
         };
+        if config.capture.hardware_time
+            && let Err(error) = capture::prefer_card_time(socket.as_fd(), name)
+        {
+            log::warn!(event = "hardware_time_refused"; "{}: frames get the kernel's time", exit::chain(&error));
+        }
         let stored = capture::descriptor_name(name, geometry);
         let fd_name = NotifyState::FdName(&stored);
         // A start that failed before the sensor took its socket has left it there.

@@ -39,6 +39,13 @@ pub(crate) enum Work<'a> {
     Wires(&'a [RawFd]),
     /// It reads these capture files.
     Files(&'a [PathBuf]),
+    /// It binds capture descriptors to interfaces, and says how these are.
+    Interfaces {
+        /// The descriptors.
+        capture: &'a [RawFd],
+        /// Where it says so.
+        reports: RawFd,
+    },
 }
 
 /// Gives up, for good, every capability and every reach beyond the process that Landlock knows. The calling
@@ -49,7 +56,7 @@ pub(crate) enum Work<'a> {
 pub(crate) fn give_up_rights(work: Work<'_>) -> Result<(), SandboxError> {
     drop_capabilities()?;
     match work {
-        Work::Wires(_) => reach::restrict(&[]),
+        Work::Wires(_) | Work::Interfaces { .. } => reach::restrict(&[]),
         Work::Files(files) => reach::restrict(files),
     }
 }

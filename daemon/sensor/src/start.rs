@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use headgate_capture::{self as capture, Ring};
 use headgate_record::Record;
+use headgate_record::local::LinkState;
 use headgate_rules::fingerprint::Fingerprints;
 use headgate_rules::{Places, Rules};
 use headgate_service::config::{self, Headgate};
@@ -17,10 +18,11 @@ use headgate_service::{lockdown, notify};
 use crate::args::{Args, Command};
 use crate::engine::Engine;
 use crate::error::SensorError;
+use crate::follow::Follower;
 use crate::handover::Handover;
 use crate::live::{self, Source};
 use crate::sandbox::{self, Work};
-use crate::{opener, replay};
+use crate::{follow, opener, replay};
 
 /// Reads the rules that lie beside a configuration file: `rules.toml`, its drop-ins and opt-out lists, and where it is
 /// there, `fingerprints.toml` and its drop-ins instead of the shipped set.
@@ -56,13 +58,14 @@ fn read_named(path: &Path) -> Result<Vec<(String, String)>, SensorError> {
 
 pub(crate) fn start(args: Args) -> Result<(), SensorError> {
     match args.command {
-        Command::OpenCapture { config, host_network } => {
+        Command::OpenCapture { config, host_network, await_missing } => {
             let (settings, rules) = (config::load(&config)?, read_rules(&config)?);
             if host_network {
                 opener::enter_host_network()?;
             }
-            opener::open_all(&settings, &rules)
+            opener::open_all(&settings, &rules, await_missing)
         }
+        Command::Follow { promiscuous, sockets } => follow::follow(&sockets, promiscuous),
         Command::Run { config, capture_stdin, replay } => {
             // Before anything can fail, so that a socket is never left for another start.
             let sockets = match capture_stdin {
@@ -86,21 +89,24 @@ pub(crate) fn start(args: Args) -> Result<(), SensorError> {
     }
 }
 
-fn watch(config: &Headgate, rules: Rules, sockets: Vec<(String, OwnedFd)>) -> Result<(), SensorError> {
+fn watch(config: &Headgate, rules: Rules, mut sockets: Vec<(String, OwnedFd)>) -> Result<(), SensorError> {
+    // The service manager gives them in no order.
+    sockets.sort_by(|(a, _), (b, _)| a.cmp(b));
+    let mut follower = Some(Follower::start(&sockets, config.capture.promiscuous)?);
     let descriptors: Vec<_> = sockets.iter().map(|(_, fd)| fd.as_raw_fd()).collect();
     let work = Work::Wires(&descriptors);
     let stop = give_up_privileges(work)?;
     let mut sources = Vec::new();
     for (name, socket) in sockets {
         let (interface, geometry) = capture::parse_descriptor_name(&name)?;
-        sources.push(Source { ring: Ring::map(socket, geometry)?, interface });
+        sources.push(Source { ring: Ring::map(socket, geometry)?, interface, state: LinkState::Up });
     }
     let handover = start_handover(config)?;
     sandbox::filter_system_calls(work)?;
     let mut engine = Engine::new(rules, config);
     log::info!(event = "watching"; "watching {} interfaces", sources.len());
     notify::ready(&format!("watching {} interfaces", sources.len()));
-    let result = live::run(&mut engine, &mut sources, &handover, &stop);
+    let result = live::run(&mut engine, &mut sources, &mut follower, &handover, &stop);
     notify::stopping();
     let committed = finish(handover, STOP_LIMIT, &|| false);
     result.and(committed)

@@ -16,9 +16,12 @@ pub(crate) mod link;
 pub(crate) mod ndp;
 pub(crate) mod neighbor;
 pub(crate) mod table;
+pub(crate) mod within;
 
 /// Activity of a device or neighbour that is otherwise unchanged is recorded once in so long, nanoseconds.
 pub(crate) const REPORT_INTERVAL: u64 = 60 * SECOND;
+/// A device or neighbour that was seen for so long is no newcomer, nanoseconds: newcomers leave a full table before it.
+pub(crate) const STAYED: u64 = 60 * SECOND;
 /// Nanoseconds.
 pub(crate) const SECOND: u64 = 1_000_000_000;
 

@@ -16,6 +16,9 @@ use headgate_capture::{File, Frame, Geometry, Instruction, Ring, Tag, open};
 use headgate_rules::filter::{VlanTag, exclusion};
 use headgate_rules::{Exclusion, Rules};
 
+#[path = "support/tunnels.rs"]
+mod tunnels;
+
 /// Rules, and the exclusions that must occur under them.
 const RULES: &[(&str, &[Exclusion])] = &[
     ("", &[]),
@@ -30,6 +33,9 @@ const RULES: &[(&str, &[Exclusion])] = &[
     ("protocols = [\"tcp\", \"udp\"]", &[Exclusion::Protocol]),
     ("protocols = [\"stp\", \"cdp\", \"eapol\"]", &[Exclusion::Protocol]),
     ("protocols = [\"radius\", \"mdns\", \"igmp\"]", &[Exclusion::Protocol]),
+    // The kernel once refused the filter that lets RADIUS in.
+    ("[collect.authentication]\nassigned_vlan = \"keep\"", &[]),
+    ("[collect.authentication]\nidentity = \"pseudonym\"\n[collect.device]\nservice_types = \"keep\"", &[]),
     (
         "vlans = [20]\nmacs = [\"3c:2a:f4\"]\nprefixes = [\"ff02::/16\"]\nprotocols = [\"tcp/8080\"]",
         &[Exclusion::Vlan, Exclusion::Mac, Exclusion::Prefix, Exclusion::Protocol],
@@ -63,6 +69,9 @@ fn the_kernel_keeps_what_is_kept_of_a_file() {
         assert_eq!(from_file.len(), frames.len());
         for (number, (file, wire)) in from_file.iter().zip(&from_wire).enumerate() {
             assert!(file == wire, "{exclude}: frame {number}: {}\n{file:?}\n{wire:?}", hex(&frames[number]));
+            let leaks =
+                wire.octets.windows(4).any(|octets| tunnels::SECRET.windows(4).any(|part| part == octets));
+            assert!(!leaks, "{exclude}: frame {number}: {}\n{wire:?}", hex(&frames[number]));
         }
         let mut counted: BTreeMap<&str, u32> = BTreeMap::new();
         for kept in &from_wire {
@@ -72,6 +81,40 @@ fn the_kernel_keeps_what_is_kept_of_a_file() {
         let names: BTreeSet<&str> = counted.keys().copied().filter(|name| *name != "kept").collect();
         assert_eq!(names, expected.iter().map(|exclusion| exclusion.name()).collect(), "{exclude}");
         println!("{exclude:?}: {counted:?}");
+    }
+}
+
+/// Kernels before 6.8 permit 20,480 octets, which rules with some exclusions once needed more of.
+#[test]
+fn a_filter_that_finds_no_room_in_an_older_kernel_gets_it() {
+    const NAME: &str = "a_filter_that_finds_no_room_in_an_older_kernel_gets_it";
+    const OPTION_MEMORY: &str = "/proc/sys/net/core/optmem_max";
+    if std::env::var_os(INSIDE).is_none() {
+        isolated(NAME);
+        return;
+    }
+    if std::fs::write(OPTION_MEMORY, "20480").is_err() {
+        println!("skipped: the limit is not of a network namespace here");
+        return;
+    }
+    ip(&["link", "add", NEAR, "type", "veth", "peer", "name", FAR]);
+    let permitted = || std::fs::read_to_string(OPTION_MEMORY).unwrap().trim().parse::<u32>().unwrap();
+    let list =
+        |entry: fn(u32) -> String| (0..64).map(|n| format!("{:?}", entry(n))).collect::<Vec<_>>().join(", ");
+    let full = format!(
+        "[exclude]\nvlans = [{}]\nmacs = [{}]\nprefixes = [{}]\nprotocols = [{}]\n",
+        list(|n| format!("{}-{}", n * 3, n * 3 + 1)),
+        list(|n| format!("00:{n:02x}:21:00:01:{n:02x}")),
+        list(|n| format!("2001:{n:x}:{n:x}:{n:x}:{n:x}:{n:x}:{n:x}:{n:x}")),
+        list(|n| format!("tcp/{}", n * 2 + 1)),
+    );
+    for (text, expected) in [(String::new(), 20_480), (full, 131_072)] {
+        let rules = Rules::parse(&[("rules.toml".into(), text)]).unwrap();
+        let instructions = rules.filter().instructions().iter();
+        let program: Vec<_> =
+            instructions.map(|i| Instruction { code: i.code, jt: i.jt, jf: i.jf, k: i.k }).collect();
+        open(NEAR, &program, true, GEOMETRY).unwrap();
+        assert_eq!(permitted(), expected, "{} instructions", program.len());
     }
 }
 
@@ -121,7 +164,8 @@ fn by_kernel(file: &Path, rules: &Rules, count: usize) -> Vec<Kept> {
     kept
 }
 
-/// All golden frames, and control protocols that are in none; one of each kind and length once more cut at every octet, with tags.
+/// All golden frames, control protocols that are in none, and tunnels; one of each kind and length once more cut at every
+/// octet, with tags.
 fn frames() -> Vec<Vec<u8>> {
     let golden = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/golden");
     let mut captures: Vec<PathBuf> =
@@ -150,6 +194,12 @@ fn frames() -> Vec<Vec<u8>> {
             frames.extend(cuts.map(|length| variant[..length].to_vec()));
             frames.push(variant);
         }
+    }
+    for frame in tunnels::frames() {
+        let cuts = OUTER..frame.len();
+        frames.extend(cuts.map(|length| frame[..length].to_vec()));
+        let tagged = [&frame[..12], &[0x88, 0xa8, 0x60, 7, 0x81, 0x00, 0x00, 20], &frame[12..]].concat();
+        frames.extend([frame, tagged]);
     }
     // A frame that ends within its outer tag never reaches a socket: the kernel drops it.
     frames.retain(|frame| !matches!(frame[12..14], [0x81, 0x00] | [0x88, 0xa8]) || frame.len() >= TAGGED);
@@ -256,5 +306,7 @@ const PATIENCE: Duration = Duration::from_secs(10);
 const ETHERNET: usize = 14;
 /// The shortest tagged frame of which the kernel takes the tag out.
 const TAGGED: usize = 20;
+/// Octets of Ethernet and IPv4.
+const OUTER: usize = 34;
 /// Cuts behind this fall into payload.
 const MOST_HEADERS: usize = 120;

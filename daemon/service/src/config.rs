@@ -57,6 +57,8 @@ described! {
         interfaces: Vec<InterfaceName> = Vec::new();
         /// Whether to receive frames for other stations.
         promiscuous: bool = true;
+        /// Whether frames get the time of the card that received them, where there is one.
+        hardware_time: bool = false;
         /// Size of the ring of each interface, MiB.
         ring_mib: Bounded<1, 1024> = Bounded::of(8);
     }

@@ -5,7 +5,7 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use headgate_record::Kind;
-use headgate_record::local::ControlRequest;
+use headgate_record::local::{ControlRequest, LinkState};
 use headgate_service::exit::chain;
 use headgate_service::notify::Watchdog;
 use headgate_service::stop::Stop;
@@ -22,6 +22,8 @@ pub(crate) enum Request {
     Greet { id: [u8; 16], reply: SyncSender<(u64, u64)> },
     /// A sensor hands over records; the reply is what is committed.
     HandOver { session: u64, parts: Vec<Part>, octets: u64, reply: SyncSender<u64> },
+    /// The sensor says how its interfaces are.
+    Interfaces { interfaces: Vec<(String, LinkState)> },
     /// A connection whose greeting was answered has ended.
     SensorGone,
     /// The uplink wants the oldest batch and waits so long for it.
@@ -99,7 +101,13 @@ impl Keeper {
                     let _ = reply.try_send(through);
                 }
             }
-            Request::SensorGone => self.peers.sensors = self.peers.sensors.saturating_sub(1),
+            Request::Interfaces { interfaces } => self.peers.interfaces = interfaces,
+            Request::SensorGone => {
+                self.peers.sensors = self.peers.sensors.saturating_sub(1);
+                if self.peers.sensors == 0 {
+                    self.peers.interfaces.clear();
+                }
+            }
             Request::Next { wait, reply } => {
                 let batch = self.store.next_batch(now_ms());
                 match self.problems.note("outbox", batch) {

@@ -26,7 +26,7 @@ pub(crate) fn sensor(mut stream: UnixStream, requests: &SyncSender<Request>) {
     let Some((session, committed)) = ask(requests, |reply| Request::Greet { id, reply }) else { return };
     let answered = write(&mut stream, &ToSensor::Committed { through: committed }.encode());
     if answered.is_some() {
-        while let Some((parts, octets)) = hand_over(&mut stream) {
+        while let Some((parts, octets)) = hand_over(&mut stream, requests) {
             let through = ask(requests, |reply| Request::HandOver { session, parts, octets, reply });
             let committed = through.map(|through| ToSensor::Committed { through }.encode());
             if committed.and_then(|bytes| write(&mut stream, &bytes)).is_none() {
@@ -82,11 +82,19 @@ pub(crate) fn administrator(mut stream: UnixStream, requests: &SyncSender<Reques
 }
 
 /// One hand-over, and those that the sensor has sent behind it already: they share one commit.
-fn hand_over(stream: &mut UnixStream) -> Option<(Vec<Part>, u64)> {
+fn hand_over(stream: &mut UnixStream, requests: &SyncSender<Request>) -> Option<(Vec<Part>, u64)> {
     let (mut parts, mut octets, mut count) = (Vec::new(), 0, 0);
     loop {
         let bytes = read(stream, MAX_MESSAGE_BYTES, Idle::Waits)?;
-        let Ok(Handover::Records { first, records }) = FromSensor::decode(&bytes) else { return None };
+        let (first, records) = match FromSensor::decode(&bytes) {
+            Ok(Handover::Records { first, records }) => (first, records),
+            // Behind records, who sent them waits for their answer first.
+            Ok(Handover::Interfaces(interfaces)) if parts.is_empty() => {
+                requests.send(Request::Interfaces { interfaces }).ok()?;
+                continue;
+            }
+            _ => return None,
+        };
         octets += bytes.len();
         count += records.len();
         parts.push(Part { first, records });

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use headgate_record::Kind;
+use headgate_record::local::LinkState;
 use rusqlite::Connection;
 use serde_json::{Value, json};
 
@@ -21,6 +22,8 @@ pub(crate) struct Peers {
     pub(crate) sensors: u32,
     /// Last committed record of the present session, once there was one.
     pub(crate) committed: Option<u64>,
+    /// What the sensor last said of its interfaces.
+    pub(crate) interfaces: Vec<(String, LinkState)>,
     /// What the uplink last said of itself.
     pub(crate) uplink: Option<UplinkState>,
 }
@@ -73,7 +76,12 @@ pub(crate) fn status(
         "not_collected": not_collected,
         "quarantined": count(db, "quarantine")?,
         "missing": get_number(db, meta::MISSING)?,
-        "sensor": { "connected": peers.sensors > 0, "committed": peers.committed },
+        "sensor": {
+            "connected": peers.sensors > 0,
+            "committed": peers.committed,
+            "interfaces": peers.interfaces.iter()
+                .map(|(name, state)| json!({ "name": name, "state": state.name() })).collect::<Vec<_>>(),
+        },
         "uplink": peers.uplink.as_ref().map(|u| json!({
             "connected": u.connected,
             "problem": u.problem,

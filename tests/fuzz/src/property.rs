@@ -11,7 +11,6 @@ use std::cell::RefCell;
 use std::sync::LazyLock;
 use std::time::Duration;
 
-use headgate_wire::udp::PROTOCOL as UDP;
 use headgate_wire::{Application, Cursor, IpEnds, Kind, Link, Malformed, Network, Packet, Transport, vlan};
 use rustix::time::{ClockId, clock_gettime};
 use serde::Serialize;

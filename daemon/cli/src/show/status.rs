@@ -16,6 +16,9 @@ pub(crate) fn status(answer: &Value, as_json: bool) -> Result<(), CliError> {
         "seen       sensor {}",
         if answer["sensor"]["connected"] == true { "connected" } else { "away" }
     ))?;
+    for interface in answer["sensor"]["interfaces"].as_array().into_iter().flatten() {
+        line(&format!("           {}: {}", cell(&interface["name"]), cell(&interface["state"])))?;
+    }
     for counters in answer["counters"].as_array().into_iter().flatten() {
         line(&format!(
             "           {}: {} frames in the period to {}, {} lost by the kernel",
@@ -55,6 +58,12 @@ fn problems(answer: &Value) -> Result<(), CliError> {
     let mut problems = Vec::new();
     if answer["sensor"]["connected"] != true {
         problems.push("the sensor is not connected: systemctl status headgate-sensor".to_owned());
+    }
+    for interface in answer["sensor"]["interfaces"].as_array().into_iter().flatten() {
+        if interface["state"] != "up" {
+            let (name, state) = (cell(&interface["name"]), cell(&interface["state"]));
+            problems.push(format!("{name} is {state}, and is watched again when it is up: headgate doctor"));
+        }
     }
     if answer["receiver_configured"] == false {
         problems.push("no receiver is configured, so nothing leaves: [uplink] in headgate.toml".to_owned());

@@ -1,91 +1,166 @@
 //! From exclusions to a program.
 
-use super::Depth;
+use std::sync::Arc;
+
 use super::assemble::{Assembler, Label};
 use super::program::{AD_VLAN_TAG, AD_VLAN_TAG_PRESENT, Program, op};
 use super::reason::reason;
+use super::{Depth, Keep, Left, Tunnels};
 use crate::control::{
     ETHERTYPE_ARP, ETHERTYPE_EAPOL, ETHERTYPE_IPV4, ETHERTYPE_IPV6, ETHERTYPE_LLDP, MAX_LLC, TAGS,
 };
 use crate::exclude::{Exclusion, Exclusions, MacSet, Protocol};
 
+use self::sets::{Range, Word};
+
+mod gre;
 mod ip;
 mod link;
+mod sets;
 mod transport;
+mod tunnel;
 
-/// The exclusions need more instructions than the kernel takes.
+/// The rules need more instructions than the kernel takes, even without exclusions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("the exclusions need more than the 4096 instructions that the kernel takes; use fewer or wider ones")]
+#[error("the filter needs more than the 4096 instructions that the kernel takes")]
 pub struct TooLarge;
 
-/// Compiles the filter.
+/// Compiles the filter: the kernel's program, and the same decision in Rust. `headers_only` is of which frames no more
+/// than headers is kept; what it says of addresses of IP and of interfaces is not for the kernel, nor are opt-out
+/// lists. What else does not fit is left to the collect gate, sort by sort ([`Left::ORDER`], [`Keep::left`]).
 ///
 /// # Errors
 /// [`TooLarge`].
-pub fn compile(exclusions: &Exclusions, depth: Depth) -> Result<Program, TooLarge> {
-    compile_limited(exclusions, &Exclusions::default(), depth)
-}
-
-/// Compiles the filter with what `headers` says of VLANs, MAC addresses and protocols: of frames that it finds no more
-/// than headers are kept. What it says of others is not for the kernel.
-///
-/// # Errors
-/// [`TooLarge`].
-pub fn compile_limited(
+pub fn compile(
     exclusions: &Exclusions,
-    headers: &Exclusions,
+    headers_only: &Exclusions,
     depth: Depth,
-) -> Result<Program, TooLarge> {
-    let mut a = Assembler::default();
-    let by_link = !headers.vlans.is_empty() || !headers.macs.is_empty();
-    let compiler = Compiler {
-        exclusions,
-        headers,
-        limited: by_link.then(|| a.label()),
-        is_limited: false,
-        depth,
-        excluded: Excluded::new(&mut a),
-        keep_all: a.label(),
-        keep_x: a.label(),
+) -> Result<(Program, Keep), TooLarge> {
+    let frames = Exclusions { opt_outs: Arc::default(), ..exclusions.clone() };
+    let within_tunnels = if depth.tunnels == Tunnels::NONE { Exclusions::default() } else { frames.clone() };
+    let headers_only = Exclusions {
+        interfaces: Vec::new(),
+        prefixes: Vec::new(),
+        opt_outs: Arc::default(),
+        ..headers_only.clone()
     };
-    compiler.link(&mut a);
-    a.finish().ok_or(TooLarge)
+    let (mut decided, mut left) = (Decided { frames, within_tunnels, headers_only }, Vec::new());
+    let mut next = Left::ORDER.into_iter();
+    loop {
+        if let Some(program) = program(&decided, depth) {
+            return Ok((program, Keep::new(&decided, depth, left)));
+        }
+        let leave = next.next().ok_or(TooLarge)?;
+        if leave.take_from(&mut decided) {
+            left.push(leave);
+        }
+    }
 }
 
-#[derive(Clone, Copy)]
+/// What the program decides.
+pub(super) struct Decided {
+    pub(super) frames: Exclusions,
+    pub(super) within_tunnels: Exclusions,
+    pub(super) headers_only: Exclusions,
+}
+
+impl Decided {
+    /// Whether no more than headers is kept of some frames because of their VLAN or MAC address.
+    pub(super) fn limits_by_link(&self) -> bool {
+        !self.headers_only.vlans.is_empty() || !self.headers_only.macs.is_empty()
+    }
+}
+
+/// The program that decides this, where it fits.
+fn program(decided: &Decided, depth: Depth) -> Option<Program> {
+    let mut a = Assembler::default();
+    let looks_into_tunnels = depth.tunnels != Tunnels::NONE;
+    let tunnels = looks_into_tunnels.then(|| tunnel::Labels::new(&mut a));
+    let Decided { frames, within_tunnels, headers_only } = decided;
+    let limited = decided.limits_by_link().then(|| a.label());
+    let frame = Compiler { limited, ..Compiler::new(&mut a, frames, headers_only, depth, tunnels) };
+    frame.link(&mut a);
+    if let Some(limited) = limited {
+        a.place(limited);
+        let limited = Compiler::new(&mut a, frames, headers_only, depth, tunnels);
+        Compiler { is_limited: true, ..limited }.layer_3(&mut a);
+    }
+    if let Some(tunnels) = &tunnels {
+        let nothing = Exclusions::default();
+        let inner = Compiler::new(&mut a, within_tunnels, &nothing, depth, None);
+        let inner = Compiler { is_within: true, ..inner };
+        inner.tunnels(&mut a, tunnels);
+        inner.frame(&mut a);
+    }
+    a.finish()
+}
+
+/// What is compiled once for the frame, once more for frames of which no more than headers is kept because of their
+/// VLAN or MAC address, and once more for what is within a tunnel.
 struct Compiler<'a> {
     exclusions: &'a Exclusions,
-    headers: &'a Exclusions,
-    /// Where those frames are read of which no more than headers is kept.
+    /// Of which no more than headers is kept.
+    headers_only: &'a Exclusions,
+    /// Where it goes on with those frames, where there are any.
     limited: Option<Label>,
-    /// Whether only those are read here.
+    /// Whether this is there.
     is_limited: bool,
     depth: Depth,
+    /// Where tunnels are looked into. Not within one.
+    tunnels: Option<tunnel::Labels>,
+    /// Whether this is within a tunnel, where nothing but headers is kept.
+    is_within: bool,
     excluded: Excluded,
     keep_all: Label,
     /// Keep as many octets as X says.
     keep_x: Label,
+    /// X is the offset of what they read; the first is for frames within tunnels.
+    frame: Label,
+    ipv4: Label,
+    ipv6: Label,
+    tcp: Label,
 }
 
-#[derive(Clone, Copy)]
 struct Excluded {
     mac: Label,
     prefix: Label,
     protocol: Label,
 }
 
-impl Excluded {
-    fn new(a: &mut Assembler) -> Self {
-        Excluded { mac: a.label(), prefix: a.label(), protocol: a.label() }
+impl<'a> Compiler<'a> {
+    fn new(
+        a: &mut Assembler,
+        exclusions: &'a Exclusions,
+        headers_only: &'a Exclusions,
+        depth: Depth,
+        tunnels: Option<tunnel::Labels>,
+    ) -> Self {
+        Compiler {
+            exclusions,
+            headers_only,
+            limited: None,
+            is_limited: false,
+            depth,
+            tunnels,
+            is_within: false,
+            excluded: Excluded { mac: a.label(), prefix: a.label(), protocol: a.label() },
+            keep_all: a.label(),
+            keep_x: a.label(),
+            frame: a.label(),
+            ipv4: a.label(),
+            ipv6: a.label(),
+            tcp: a.label(),
+        }
     }
-}
 
-impl Compiler<'_> {
     /// Ethernet (IEEE 802.3) and the VLAN tags in the frame; the outermost is normally beside it.
     fn link(&self, a: &mut Assembler) {
         let [whole_headers, layer_3] = [a.label(), a.label()];
         // The kernel wants every scratch word written before it is read, on every path and even past a return.
-        a.op(op::LDX_IMM, 0).op(op::STX, LAYER_4).op(op::STX, ETHERTYPE);
+        a.op(op::LDX_IMM, 0);
+        for word in [LAYER_4, ETHERTYPE, END, FRAGMENT, LAYER_2, START] {
+            a.op(op::STX, word);
+        }
         if self.limited.is_some() {
             a.op(op::STX, LIMITED);
         }
@@ -101,9 +176,7 @@ impl Compiler<'_> {
             a.jump(layer_3);
             // A tag that is cut: its frame ends with it, but may still be excluded by address.
             a.place(tagged).need(TAG, layer_3);
-            self.vlans(a, |a| {
-                a.op(op::LD_H_ABS, tag);
-            });
+            self.vlans(a, op::LD_H_ABS, tag);
             a.op(op::LDX_IMM, tag + TAG).op(op::LD_H_ABS, tag + 2).op(op::ST, ETHERTYPE);
         }
         a.jump(layer_3);
@@ -111,60 +184,80 @@ impl Compiler<'_> {
         a.place(whole_headers).keep(ETHERNET);
 
         a.place(layer_3);
-        macs(a, &self.exclusions.macs, self.excluded.mac);
+        let loads = [op::LD_B_ABS, op::LD_H_ABS, op::LD_W_ABS];
+        self.macs(a, loads);
         if let Some(limited) = self.limited {
-            macs(a, &self.headers.macs, limited);
+            macs(a, &self.headers_only.macs, loads, limited, |a| {
+                a.jump(limited);
+            });
             a.op(op::LD_MEM, LIMITED).when(op::JEQ_K, 1, limited);
         }
         self.layer_3(a);
-        if let Some(limited) = self.limited {
-            a.place(limited);
-            Compiler { is_limited: true, ..*self }.layer_3(a);
+    }
+
+    /// The same within a tunnel: X is the offset of the Ethernet header.
+    fn frame(&self, a: &mut Assembler) {
+        let layer_3 = a.label();
+        a.place(self.frame).need(ETHERNET, self.keep_x).op(op::STX, LAYER_2);
+        a.op(op::LD_H_IND, ETHERNET - 2).op(op::ST, ETHERTYPE);
+        a.op(op::TXA, 0).op(op::ADD_K, ETHERNET).op(op::TAX, 0).op(op::LD_MEM, ETHERTYPE);
+        a.when(op::JEQ_K, ETHERTYPE_IPV4.into(), layer_3).when(op::JEQ_K, ETHERTYPE_IPV6.into(), layer_3);
+        for _ in 0..super::tunnels::MAX_TAGS {
+            let tagged = a.label();
+            when_tag(a, tagged);
+            a.jump(layer_3);
+            a.place(tagged).need(TAG, layer_3);
+            self.vlans(a, op::LD_H_IND, 0);
+            a.op(op::LD_H_IND, 2).op(op::ST, ETHERTYPE);
+            a.op(op::TXA, 0).op(op::ADD_K, TAG).op(op::TAX, 0).op(op::LD_MEM, ETHERTYPE);
         }
-        self.ends(a);
+        a.place(layer_3);
+        if !self.exclusions.macs.is_empty() {
+            a.op(op::STX, LAYER_4).op(op::LDX_MEM, LAYER_2);
+            self.macs(a, [op::LD_B_IND, op::LD_H_IND, op::LD_W_IND]);
+            a.op(op::LDX_MEM, LAYER_4);
+        }
+        self.layer_3(a);
     }
 
     fn beside_tag(&self, a: &mut Assembler) {
-        if self.exclusions.vlans.is_empty() && self.headers.vlans.is_empty() {
+        if self.exclusions.vlans.is_empty() && self.headers_only.vlans.is_empty() {
             return;
         }
         let none = a.label();
         a.op(op::LD_W_ABS, AD_VLAN_TAG_PRESENT).when(op::JEQ_K, 0, none);
-        self.vlans(a, |a| {
-            a.op(op::LD_W_ABS, AD_VLAN_TAG);
-        });
+        self.vlans(a, op::LD_W_ABS, AD_VLAN_TAG);
         a.place(none);
     }
 
-    fn vlans(&self, a: &mut Assembler, load: impl Fn(&mut Assembler)) {
-        if self.exclusions.vlans.is_empty() && self.headers.vlans.is_empty() {
-            return;
-        }
-        load(a);
-        a.op(op::AND_K, 0x0fff);
-        // The ends are near, so that no jump to them is long: this stands in the program once for each tag.
-        let [excluded, limited, other] = [a.label(), a.label(), a.label()];
-        vlans(a, &self.exclusions.vlans, excluded);
-        vlans(a, &self.headers.vlans, limited);
-        a.jump(other);
-        if !self.exclusions.vlans.is_empty() {
-            a.place(excluded).keep(reason(Exclusion::Vlan));
-        }
-        if !self.headers.vlans.is_empty() {
-            a.place(limited).op(op::AND_K, 0).op(op::ADD_K, 1).op(op::ST, LIMITED);
-        }
-        a.place(other);
+    fn vlans(&self, a: &mut Assembler, load: u16, at: u32) {
+        let ids = |of: &Exclusions| -> Vec<Range> {
+            of.vlans.iter().map(|(first, last)| (u128::from(*first), u128::from(*last))).collect()
+        };
+        let id = [Word { load, at, mask: Some(VLAN_ID), bits: 12 }];
+        sets::exclude(a, &id, ids(self.exclusions), reason(Exclusion::Vlan));
+        sets::find(a, &id, ids(self.headers_only), |a| {
+            a.op(op::AND_K, 0).op(op::ADD_K, 1).op(op::ST, LIMITED);
+        });
+    }
+
+    /// Ends where an address is excluded. `loads` are those of an octet, of two and of four.
+    fn macs(&self, a: &mut Assembler, loads: [u16; 3]) {
+        macs(a, &self.exclusions.macs, loads, self.excluded.mac, |a| {
+            a.keep(reason(Exclusion::Mac));
+        });
     }
 
     /// X is the offset behind the link headers.
     fn layer_3(&self, a: &mut Assembler) {
-        let [arp, eapol, ipv4, ipv6] = [a.label(), a.label(), a.label(), a.label()];
+        let [arp, eapol] = [a.label(), a.label()];
         a.op(op::LD_MEM, ETHERTYPE);
-        a.when(op::JEQ_K, ETHERTYPE_IPV4.into(), ipv4).when(op::JEQ_K, ETHERTYPE_IPV6.into(), ipv6);
+        a.when(op::JEQ_K, ETHERTYPE_IPV4.into(), self.ipv4).when(op::JEQ_K, ETHERTYPE_IPV6.into(), self.ipv6);
+        let unless_limited = |protocol, read| if self.limits(protocol) { self.keep_x } else { read };
         for (ethertype, protocol, read) in [
             (ETHERTYPE_ARP, Protocol::Arp, arp),
-            (ETHERTYPE_LLDP, Protocol::Lldp, self.unless_limited(Protocol::Lldp, self.keep_all, self.keep_x)),
-            (ETHERTYPE_EAPOL, Protocol::Eapol, self.unless_limited(Protocol::Eapol, eapol, self.keep_x)),
+            (ETHERTYPE_LLDP, Protocol::Lldp, unless_limited(Protocol::Lldp, self.keep_all)),
+            (ETHERTYPE_EAPOL, Protocol::Eapol, unless_limited(Protocol::Eapol, eapol)),
         ] {
             a.when(op::JEQ_K, ethertype.into(), self.unless_excluded(protocol, read));
         }
@@ -176,10 +269,13 @@ impl Compiler<'_> {
         }
         a.place(arp);
         self.arp(a);
-        a.place(ipv4);
+        a.place(self.ipv4);
         self.ipv4(a);
-        a.place(ipv6);
+        a.place(self.ipv6);
         self.ipv6(a);
+        a.place(self.tcp);
+        self.tcp(a);
+        self.ends(a);
     }
 
     /// Where to go with a protocol that is otherwise read at `read`.
@@ -187,17 +283,18 @@ impl Compiler<'_> {
         if self.exclusions.has(protocol) { self.excluded.protocol } else { read }
     }
 
+    /// Whether nothing is whole: headers alone are kept of whatever it is.
+    fn is_headers_only(&self) -> bool {
+        self.is_within || self.is_limited
+    }
+
     /// Whether no more than headers is kept of a protocol.
     fn limits(&self, protocol: Protocol) -> bool {
-        self.is_limited || self.headers.has(protocol)
+        self.is_headers_only() || self.headers_only.has(protocol)
     }
 
     fn limits_ip_protocol(&self, number: u8) -> bool {
-        self.is_limited || self.headers.has_ip_protocol(number)
-    }
-
-    fn unless_limited(&self, protocol: Protocol, whole: Label, header: Label) -> Label {
-        if self.limits(protocol) { header } else { whole }
+        self.is_headers_only() || self.headers_only.has_ip_protocol(number)
     }
 
     fn ends(&self, a: &mut Assembler) {
@@ -209,44 +306,45 @@ impl Compiler<'_> {
     }
 }
 
-/// Goes to `target` with a VLAN, in A, that is in one of the ranges.
-fn vlans(a: &mut Assembler, ranges: &[(u16, u16)], target: Label) {
-    for (first, last) in ranges {
-        if first == last {
-            a.when(op::JEQ_K, (*first).into(), target);
-            continue;
+/// Goes to `hit` where the destination or the source is in one of the sets. `near` adds what comes to the same in few
+/// instructions, for trees with many jumps to it.
+fn macs(
+    a: &mut Assembler,
+    sets: &[MacSet],
+    [octet, two, four]: [u16; 3],
+    hit: Label,
+    near: impl Fn(&mut Assembler),
+) {
+    let ranges: Vec<Range> = sets.iter().filter_map(MacSet::range).collect();
+    for at in [0, 6] {
+        let words = [
+            Word { load: four, at, mask: None, bits: 32 },
+            Word { load: two, at: at + 4, mask: None, bits: 16 },
+        ];
+        sets::find(a, &words, ranges.clone(), &near);
+        if sets.contains(&MacSet::LocallyAdministered) {
+            a.op(octet, at).op(op::AND_K, 0x03).when(op::JEQ_K, 0x02, hit);
         }
-        let next = a.label();
-        a.unless(op::JGE_K, (*first).into(), next).unless(op::JGT_K, (*last).into(), target);
-        a.place(next);
+        if sets.contains(&MacSet::Group) {
+            a.op(octet, at).when(op::JSET_K, 0x01, hit);
+        }
     }
 }
 
-/// Goes to `target` with a frame whose destination or source is in one of the sets.
-fn macs(a: &mut Assembler, sets: &[MacSet], target: Label) {
-    for set in sets {
-        for at in [0, 6] {
-            let next = a.label();
-            match set {
-                MacSet::Exact(mac) => {
-                    let [b0, b1, b2, b3, b4, b5] = mac.0;
-                    a.op(op::LD_W_ABS, at).unless(op::JEQ_K, u32::from_be_bytes([b0, b1, b2, b3]), next);
-                    a.op(op::LD_H_ABS, at + 4).when(op::JEQ_K, u32::from_be_bytes([0, 0, b4, b5]), target);
-                }
-                MacSet::Oui([b0, b1, b2]) => {
-                    a.op(op::LD_W_ABS, at).op(op::RSH_K, 8);
-                    a.when(op::JEQ_K, u32::from_be_bytes([0, *b0, *b1, *b2]), target);
-                }
-                MacSet::LocallyAdministered => {
-                    a.op(op::LD_B_ABS, at).op(op::AND_K, 0x03).when(op::JEQ_K, 0x02, target);
-                }
-                MacSet::Group => {
-                    a.op(op::LD_B_ABS, at).when(op::JSET_K, 0x01, target);
-                }
-            }
-            a.place(next);
-        }
+impl MacSet {
+    /// The addresses of the set, where they are next to each other.
+    fn range(&self) -> Option<Range> {
+        let octets = match self {
+            MacSet::Exact(mac) => return Some((number(mac.0), number(mac.0))),
+            MacSet::Oui([b0, b1, b2]) => [*b0, *b1, *b2, 0, 0, 0],
+            MacSet::LocallyAdministered | MacSet::Group => return None,
+        };
+        Some((number(octets), number(octets) | 0x00ff_ffff))
     }
+}
+
+fn number(mac: [u8; 6]) -> u128 {
+    mac.into_iter().fold(0, |number, octet| number << 8 | u128::from(octet))
 }
 
 fn when_tag(a: &mut Assembler, target: Label) {
@@ -261,11 +359,20 @@ const TAG: u32 = 4;
 const MAX_TAGS: u32 = 5;
 /// More than any frame has.
 const WHOLE_FRAME: u32 = u32::MAX;
+const VLAN_ID: u32 = 0x0fff;
 /// Scratch word: offset of the transport layer.
 const LAYER_4: u32 = 0;
-/// Scratch word: type field behind the tags.
+/// Scratch word: type field behind the tags; then the protocol of what is read.
 const ETHERTYPE: u32 = 1;
-/// Scratch word: 1 where no more than headers is kept of a frame because of its VLAN.
-const LIMITED: u32 = 3;
-/// Scratch word: where something ends. Written in the branch that reads it.
+/// Scratch word: where something ends.
 const END: u32 = 2;
+/// Scratch word: the field of IPv4 or of a Fragment header in which [`MORE_FRAGMENTS`] is.
+const FRAGMENT: u32 = 3;
+/// M of IPv6, and MF of IPv4; both in fields whose offset is zero.
+const MORE_FRAGMENTS: u32 = 0x2001;
+/// Scratch word: offset of the Ethernet header within a tunnel.
+const LAYER_2: u32 = 4;
+/// Scratch word: the first four octets of what is read.
+const START: u32 = 5;
+/// Scratch word: 1 where a VLAN says that no more than headers is kept. Only where any does.
+const LIMITED: u32 = 6;

@@ -1,8 +1,11 @@
-//! What is kept beyond headers and control protocols.
+//! What is kept beyond headers and control protocols, and within tunnels.
 
 use headgate_record::{Field, Payload};
 
-/// What a rule must keep a field of before the kernel hands it over. By default nothing.
+use super::Tunnels;
+
+/// What a rule must keep a field of before the kernel hands it over, by default nothing; and the tunnels that are
+/// looked into, by default all.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Depth {
     /// RADIUS messages of authentication and accounting whole: user names and what else is in their attributes
@@ -12,6 +15,8 @@ pub struct Depth {
     pub service_types: bool,
     /// EAP Identity responses whole. Otherwise code, identifier, length and type.
     pub eap_identity: bool,
+    /// Headers of what is within these. Otherwise nothing of it.
+    pub tunnels: Tunnels,
 }
 
 impl Depth {
@@ -50,7 +55,7 @@ mod tests {
         }
         assert_eq!(
             Depth::of(Field::ALL.iter().copied()),
-            Depth { radius: true, service_types: true, eap_identity: true }
+            Depth { radius: true, service_types: true, eap_identity: true, ..Depth::default() }
         );
     }
 }

@@ -7,9 +7,10 @@ use std::net::IpAddr;
 
 use headgate_record::Mac;
 
-use super::Depth;
+use super::compile::Decided;
 use super::program::VlanTag;
 use super::reason::reason;
+use super::{Depth, Left, Tunnels, tunnels};
 use crate::control::{
     ETHERTYPE_ARP, ETHERTYPE_EAPOL, ETHERTYPE_IPV4, ETHERTYPE_IPV6, ETHERTYPE_LLDP, ICMPV6_MLD_REPORT,
     ICMPV6_WHOLE, IGMP_WHOLE, IP_AUTHENTICATION, IP_ICMP, IP_ICMPV6, IP_IGMP, IP_TCP, IP_UDP,
@@ -19,17 +20,25 @@ use crate::exclude::{Exclusion, Exclusions, IpVersion, Protocol};
 
 mod application;
 mod link;
+mod tunnel;
 
-/// The decision of the program that [`super::compile_limited`] makes of the same rules and depth, for every frame.
+/// The decision of the program that [`super::compile`] makes beside it, for every frame.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Keep {
     exclusions: Exclusions,
     excludes: bool,
-    headers: Exclusions,
-    /// For those frames of which no more than headers is kept because of their VLAN or MAC address.
+    /// Of which no more than headers is kept.
+    headers_only: Exclusions,
+    /// What decides of those frames that have a VLAN or MAC address of it; `None` where it names none.
     limited: Option<Box<Keep>>,
+    /// Whether this is that.
     is_limited: bool,
     depth: Depth,
+    /// What decides within tunnels; `None` where they are not looked into.
+    within: Option<Box<Keep>>,
+    /// Whether this is that: nothing but headers is kept.
+    is_within: bool,
+    left: Vec<Left>,
 }
 
 /// How many octets to keep, or why none are.
@@ -37,20 +46,29 @@ type Decision = Result<usize, Exclusion>;
 
 impl Keep {
     /// Prepares the decision.
-    #[must_use]
-    pub fn new(exclusions: &Exclusions, depth: Depth) -> Keep {
-        Keep::limited(exclusions, &Exclusions::default(), depth)
+    pub(super) fn new(decided: &Decided, depth: Depth, left: Vec<Left>) -> Keep {
+        let keep = |exclusions: &Exclusions, headers_only: &Exclusions| Keep {
+            exclusions: exclusions.clone(),
+            excludes: !exclusions.is_empty(),
+            headers_only: headers_only.clone(),
+            limited: None,
+            is_limited: false,
+            depth,
+            within: None,
+            is_within: false,
+            left: Vec::new(),
+        };
+        let inner = Keep { is_within: true, ..keep(&decided.within_tunnels, &Exclusions::default()) };
+        let within = (depth.tunnels != Tunnels::NONE).then(|| Box::new(inner));
+        let frame = Keep { within, ..keep(&decided.frames, &decided.headers_only) };
+        let limited = decided.limits_by_link().then(|| Box::new(Keep { is_limited: true, ..frame.clone() }));
+        Keep { limited, left, ..frame }
     }
 
-    /// As [`Keep::new`], for [`super::compile_limited`].
+    /// What is left to the collect gate, for want of room.
     #[must_use]
-    pub fn limited(exclusions: &Exclusions, headers: &Exclusions, depth: Depth) -> Keep {
-        let excludes = !exclusions.is_empty();
-        let (exclusions, headers) = (exclusions.clone(), headers.clone());
-        let by_link = !headers.vlans.is_empty() || !headers.macs.is_empty();
-        let keep = Keep { exclusions, excludes, headers, limited: None, is_limited: false, depth };
-        let limited = by_link.then(|| Box::new(Keep { is_limited: true, ..keep.clone() }));
-        Keep { limited, ..keep }
+    pub fn left(&self) -> &[Left] {
+        &self.left
     }
 
     /// How many octets of a frame to keep, at most its length. `tag` is the VLAN tag beside it.
@@ -76,13 +94,13 @@ impl Keep {
         let mut ethertype = u16::from_be_bytes([e0, e1]);
         let mut kept = ETHERNET;
         let mut is_limited =
-            self.limited.is_some() && macs.into_iter().any(|mac| self.headers.has_mac(Mac(mac)));
+            self.limited.is_some() && macs.into_iter().any(|mac| self.headers_only.has_mac(Mac(mac)));
         // VLANs of all tags come before addresses.
         if let Some(tag) = tag {
             self.vlan(tag.0)?;
             is_limited |= self.limits_vlan(tag.0);
         }
-        for _ in 0..MAX_TAGS {
+        for _ in 0..if self.is_within { tunnels::MAX_TAGS } else { MAX_TAGS } {
             if !TAGS.contains(&ethertype) {
                 break;
             }
@@ -108,10 +126,8 @@ impl Keep {
             ETHERTYPE_IPV6 => self.ipv6(rest),
             _ if self.exclusions.has_ethertype(ethertype) => Err(Exclusion::Protocol),
             ETHERTYPE_ARP => self.arp(rest),
-            ETHERTYPE_LLDP if self.limits(Protocol::Lldp) => Ok(0),
-            ETHERTYPE_LLDP => Ok(rest.len()),
-            ETHERTYPE_EAPOL if self.limits(Protocol::Eapol) => Ok(0),
-            ETHERTYPE_EAPOL => Ok(self.eapol(rest)),
+            ETHERTYPE_LLDP if !self.limits(Protocol::Lldp) => Ok(rest.len()),
+            ETHERTYPE_EAPOL if !self.limits(Protocol::Eapol) => Ok(self.eapol(rest)),
             length if length <= MAX_LLC => self.llc(length.into(), rest),
             _ => Ok(0),
         }
@@ -121,15 +137,12 @@ impl Keep {
     fn ipv4(&self, packet: &[u8]) -> Decision {
         let Some(header) = packet.first_chunk::<20>() else { return Ok(0) };
         let [first, _, l0, l1, _, _, f0, f1, _, protocol, _, _, s0, s1, s2, s3, d0, d1, d2, d3] = *header;
-        if first >> 4 != 4 {
+        if !(0x45..=0x4f).contains(&first) {
             return Ok(0);
         }
+        let header = 4 * usize::from(first & 0x0f);
         self.address([s0, s1, s2, s3])?;
         self.address([d0, d1, d2, d3])?;
-        let header = 4 * usize::from(first & 0x0f);
-        if header < 20 {
-            return Ok(0);
-        }
         self.protocol(|exclusions| exclusions.has_ip_protocol(protocol))?;
         if u16::from_be_bytes([f0, f1]) & 0x1fff != 0 {
             return Ok(header);
@@ -139,11 +152,11 @@ impl Keep {
         Ok(header
             + match protocol {
                 IP_TCP => self.tcp(rest)?,
-                IP_UDP => self.udp(rest, IpVersion::V4)?,
+                IP_UDP => self.udp(rest, IpVersion::V4, f0 & 0x20 != 0)?,
                 IP_ICMP => ICMP,
                 IP_IGMP if self.limits_ip_protocol(IP_IGMP) => ICMP,
                 IP_IGMP => message(rest, whole, |kind| IGMP_WHOLE.contains(&kind)),
-                _ => 0,
+                other => self.ip_tunnel(other, f0 & 0x20 != 0, rest)?,
             })
     }
 
@@ -159,8 +172,8 @@ impl Keep {
         self.address(*source)?;
         self.address(*destination)?;
         let by_ip_protocol = self.exclusions.is_by_ip_protocol();
-        let (mut protocol, mut extension) = (next, 0);
-        for _ in 0..MAX_EXTENSIONS {
+        let (mut protocol, mut extension, mut is_fragment) = (next, 0, false);
+        for _ in 0..if self.is_within { tunnels::MAX_EXTENSIONS } else { MAX_EXTENSIONS } {
             if !IPV6_EXTENSIONS.contains(&protocol) {
                 break;
             }
@@ -169,6 +182,9 @@ impl Keep {
                 return if by_ip_protocol { Err(Exclusion::Protocol) } else { Ok(40 + extension) };
             };
             let is_later = protocol == IPV6_FRAGMENT && u16::from_be_bytes([*o0, *o1]) & 0xfff8 != 0;
+            if protocol == IPV6_FRAGMENT {
+                is_fragment = o1 & 0x01 != 0;
+            }
             extension += match protocol {
                 IPV6_FRAGMENT => 8,
                 IP_AUTHENTICATION => 8 + 4 * usize::from(*length),
@@ -189,10 +205,10 @@ impl Keep {
             + extension
             + match protocol {
                 IP_TCP => self.tcp(rest)?,
-                IP_UDP => self.udp(rest, IpVersion::V6)?,
+                IP_UDP => self.udp(rest, IpVersion::V6, is_fragment)?,
                 IP_ICMPV6 if self.limits_ip_protocol(IP_ICMPV6) => ICMP,
                 IP_ICMPV6 => message(rest, whole, is_whole),
-                _ => 0,
+                other => self.ip_tunnel(other, is_fragment, rest)?,
             })
     }
 
@@ -221,20 +237,26 @@ impl Keep {
         excluded(!sets.is_empty() && self.exclusions.has_vlan(control & 0x0fff), Exclusion::Vlan)
     }
 
+    /// Whether nothing is whole: headers alone are kept of whatever it is.
+    #[inline]
+    fn is_headers_only(&self) -> bool {
+        self.is_within || self.is_limited
+    }
+
     /// Whether no more than headers is kept of a protocol.
     #[inline]
     fn limits(&self, protocol: Protocol) -> bool {
-        self.is_limited || self.headers.has(protocol)
+        self.is_headers_only() || self.headers_only.has(protocol)
     }
 
     #[inline]
     fn limits_ip_protocol(&self, number: u8) -> bool {
-        self.is_limited || self.headers.has_ip_protocol(number)
+        self.is_headers_only() || self.headers_only.has_ip_protocol(number)
     }
 
     #[inline]
     fn limits_vlan(&self, control: u16) -> bool {
-        !self.headers.vlans.is_empty() && self.headers.has_vlan(control & 0x0fff)
+        !self.headers_only.vlans.is_empty() && self.headers_only.has_vlan(control & 0x0fff)
     }
 
     #[inline]

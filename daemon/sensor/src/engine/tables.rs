@@ -1,6 +1,7 @@
 //! What a frame tells, and to which table.
 
 use headgate_record::{Field, Mac, Treatment};
+use headgate_rules::filter::Tunnel;
 use headgate_rules::{CollectGate, Rules};
 use headgate_service::config;
 use headgate_wire as wire;
@@ -12,6 +13,7 @@ use crate::state::dhcp::Dhcp;
 use crate::state::flow::{Flows, IpAddress};
 use crate::state::ndp::Ndp;
 use crate::state::neighbor::{self, Neighbors};
+use crate::state::within::Within;
 use crate::state::{Seen, Sink};
 
 /// The tables that all interfaces share.
@@ -22,6 +24,7 @@ pub(super) struct Tables {
     pub(super) dhcp: Dhcp,
     pub(super) flows: Flows,
     pub(super) ndp: Ndp,
+    pub(super) within: Within,
 }
 
 impl Tables {
@@ -35,6 +38,7 @@ impl Tables {
             dhcp: Dhcp::new(config.tables.leases.count(), config.tables.exchanges.count()),
             flows: Flows::new(config.tables.flows.count(), idle, active),
             ndp: Ndp::new(),
+            within: Within::new(config.tables.flows.count(), idle, active),
         }
     }
 
@@ -111,6 +115,9 @@ impl Tables {
                     self.flow(seen, ends, out);
                 }
                 self.application(seen, packet, from, collect, out);
+                if let Some(tunnel) = &packet.tunnel {
+                    self.within(seen, tunnel, (vlan, source), collect, out);
+                }
                 true
             }
             _ => false,
@@ -122,6 +129,38 @@ impl Tables {
         match ends {
             wire::IpEnds::V4(ends) => self.flows.packet(seen, ends, out),
             wire::IpEnds::V6(ends) => self.flows.packet(seen, ends, out),
+        }
+    }
+
+    /// What is within a tunnel that is looked into. `carrier` is the device that sent the tunnel's frame: what it says
+    /// as itself within counts once.
+    #[cold]
+    fn within(
+        &mut self,
+        seen: Seen,
+        tunnel: &wire::Tunnel<'_>,
+        carrier: (u16, Mac),
+        collect: &CollectGate,
+        out: &mut Sink,
+    ) {
+        let kind = Tunnel::of(&tunnel.header);
+        let is_read = |packet: &&wire::Packet<'_>| {
+            collect.tunnels().contains(kind)
+                && matches!(packet.framing, wire::Framing::Ethernet(_) | wire::Framing::None)
+        };
+        let Some(packet) = tunnel.inner.as_ref().filter(is_read) else { return };
+        let vlan = tunnel.vlan().unwrap_or(0);
+        let seen = Seen { vlan, bytes: u64::try_from(tunnel.length).unwrap_or(u64::MAX), ..seen };
+        if let Some(source) = packet.source().map(|mac| Mac(mac.0)).filter(|mac| !mac.is_group())
+            && (vlan, source) != carrier
+        {
+            self.devices.frame(source, seen, out);
+        }
+        if let wire::Network::Arp(wire::arp::Packet { addresses: Some(arp), .. }) = &packet.network {
+            self.devices.address(&(vlan, Mac(arp.sender_hardware.0)), arp.sender_protocol.into());
+        }
+        if let Some(ends) = packet.ends() {
+            self.within.packet(kind, seen, ends, out);
         }
     }
 

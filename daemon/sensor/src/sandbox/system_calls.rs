@@ -27,6 +27,7 @@ pub(super) fn programs(work: Work<'_>) -> Result<Vec<BpfProgram>, BackendError> 
             rules.extend(rules_for_files()?);
             Ok(vec![unknown(libc::SYS_clone3)?, allow(rules)?])
         }
+        Work::Interfaces { capture, reports } => Ok(vec![allow(rules_for_interfaces(capture, reports)?)?]),
     }
 }
 
@@ -81,6 +82,37 @@ pub(super) fn rules_for_files() -> Result<Rules, BackendError> {
         // whose flags can be looked at.
         (libc::SYS_clone3, Vec::new()),
     ]))
+}
+
+/// Binding capture descriptors to interfaces: not reading them, not sending on them, no ring.
+pub(super) fn rules_for_interfaces(capture: &[RawFd], reports: RawFd) -> Result<Rules, BackendError> {
+    let mut rules: Rules = FOLLOWING.iter().map(|call| (*call, Vec::new())).collect();
+    let each = |more: &[(u8, SeccompCmpOp, c_int)]| -> Result<Vec<SeccompRule>, BackendError> {
+        let on_capture = capture.iter().map(|fd| [&[(0, SeccompCmpOp::Eq, *fd)], more].concat());
+        Ok(on_capture.map(all).collect::<Result<Vec<_>, _>>()?.into_iter().flatten().collect())
+    };
+    let mut interface = each(&[(1, SeccompCmpOp::Eq, ioctl(libc::SIOCGIFINDEX))])?;
+    interface.extend(each(&[(1, SeccompCmpOp::Eq, ioctl(libc::SIOCGIFFLAGS))])?);
+    let group = [(1, SeccompCmpOp::Eq, libc::SOL_PACKET), (2, SeccompCmpOp::Eq, libc::PACKET_ADD_MEMBERSHIP)];
+    // Without capture descriptors an empty list would permit the call with any arguments.
+    for (call, conditions) in
+        [(libc::SYS_bind, each(&[])?), (libc::SYS_setsockopt, each(&group)?), (libc::SYS_ioctl, interface)]
+    {
+        if !conditions.is_empty() {
+            rules.insert(call, conditions);
+        }
+    }
+    for call in [libc::SYS_write, libc::SYS_sendto] {
+        rules.insert(call, all([(0, SeccompCmpOp::Eq, reports)])?.into_iter().collect());
+    }
+    let memory = [(2, flags(libc::PROT_EXEC), 0), (3, flags(libc::MAP_ANONYMOUS), libc::MAP_ANONYMOUS)];
+    rules.insert(libc::SYS_mmap, all(memory)?.into_iter().collect());
+    Ok(rules)
+}
+
+/// The number of a question in the type of its argument.
+fn ioctl(question: libc::Ioctl) -> c_int {
+    c_int::try_from(question).unwrap_or(0)
 }
 
 fn allow(rules: Rules) -> Result<BpfProgram, BackendError> {
@@ -153,6 +185,27 @@ const ALWAYS: &[c_long] = &[
     libc::SYS_exit,
     libc::SYS_exit_group,
     // Signals.
+    libc::SYS_rt_sigaction,
+    libc::SYS_rt_sigprocmask,
+    libc::SYS_rt_sigreturn,
+    libc::SYS_restart_syscall,
+];
+
+/// Calls with any arguments of the process that follows interfaces: waiting, memory, signals, the end.
+const FOLLOWING: &[c_long] = &[
+    #[cfg(target_arch = "x86_64")]
+    libc::SYS_poll,
+    libc::SYS_ppoll,
+    libc::SYS_getsockname,
+    libc::SYS_close,
+    libc::SYS_brk,
+    libc::SYS_munmap,
+    libc::SYS_mremap,
+    libc::SYS_madvise,
+    libc::SYS_futex,
+    libc::SYS_sigaltstack,
+    libc::SYS_exit,
+    libc::SYS_exit_group,
     libc::SYS_rt_sigaction,
     libc::SYS_rt_sigprocmask,
     libc::SYS_rt_sigreturn,

@@ -109,6 +109,10 @@ fn no_other_system_call_is_permitted() {
         let permitted: Vec<_> = system_calls::rules(&descriptors).unwrap().into_keys().collect();
         let made = |work| text(&system_calls::programs(work).unwrap());
         try_in_python(&made(Work::Wires(&descriptors)), &permitted, "wires");
+        let follows = Work::Interfaces { capture: &descriptors, reports: 2 };
+        let binding: Vec<_> =
+            system_calls::rules_for_interfaces(&descriptors, 2).unwrap().into_keys().collect();
+        try_in_python(&made(follows), &binding, "interfaces");
         let files = system_calls::rules_for_files().unwrap().into_keys();
         let permitted: Vec<_> = permitted.into_iter().chain(files).collect();
         try_in_python(&made(Work::Files(&[])), &permitted, "files");

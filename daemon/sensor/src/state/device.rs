@@ -9,13 +9,15 @@ use headgate_record::{Error, Field, Kind, Mac, Record, Value};
 use headgate_rules::fingerprint::{Fingerprints, Identity, Request};
 
 use super::entries::{Entries, Entry};
-use super::{InterfaceNumber, REPORT_INTERVAL, Seen, Sink};
+use super::{InterfaceNumber, REPORT_INTERVAL, SECOND, STAYED, Seen, Sink};
 use crate::identify;
 
 /// Most addresses remembered of one device; a new one replaces the one used least recently.
 const MAX_ADDRESSES: usize = 8;
 /// Places remembered: what [`recent_place`] tells apart.
 const RECENT: usize = 1 << 10;
+/// A device that was silent for so long has not stayed, nanoseconds.
+const LATELY: u64 = 3_600 * SECOND;
 /// Most service types remembered of one device.
 const MAX_SERVICES: usize = 32;
 
@@ -64,7 +66,7 @@ pub(crate) struct Names {
 }
 
 /// The devices, at most `capacity`. A full table gives up the one seen least recently of a few in turn
-/// ([`Entries::oldest`]).
+/// ([`Entries::oldest`]), and those that have stayed only when hardly any other is left.
 #[derive(Clone, Debug)]
 pub(crate) struct Devices {
     entries: Entries<Device>,
@@ -205,6 +207,7 @@ impl Devices {
                 device.emit(now, out);
             }
         }
+        self.entries.settle(|device| device.has_stayed(now));
     }
 
     #[inline]
@@ -278,6 +281,12 @@ impl Device {
         self.last_used = self.last_used.max(seen.time);
         self.frames += 1;
         self.bytes += seen.bytes;
+    }
+
+    /// Seen for long enough, and lately.
+    fn has_stayed(&self, now: u64) -> bool {
+        self.last_seen.saturating_sub(self.first_seen) >= STAYED
+            && now.saturating_sub(self.last_seen) < LATELY
     }
 
     fn is_router(&mut self, router: bool) {

@@ -2,7 +2,9 @@
 //!
 //! Nothing is relinked when an entry is used. A full table looks at the next [`LOOKED_AT`] entries in turn
 //! and gives up the one that was used least recently: an entry goes only while all the others looked at
-//! are as young or younger, and is not looked at again before all have been.
+//! are as young or younger, and is not looked at again before all have been. Where some have been said to stay
+//! ([`Entries::settle`]), it looks at the others as long as these are more than one in [`LOOKED_AT`]: newcomers push out
+//! newcomers.
 
 use std::hash::BuildHasher;
 
@@ -30,6 +32,8 @@ pub(crate) struct Entries<E> {
     /// Places of entries. Several tables, because one of them is at worst as large again as it need be.
     index: Vec<HashTable<u32>>,
     entries: Vec<E>,
+    /// So many at the beginning stay.
+    settled: usize,
     state: RandomState,
     hand: usize,
 }
@@ -41,6 +45,7 @@ impl<E: Entry> Entries<E> {
         Entries {
             index: (0..parts).map(|_| HashTable::new()).collect(),
             entries: Vec::with_capacity(capacity),
+            settled: 0,
             state: RandomState::default(),
             hand: 0,
         }
@@ -80,8 +85,13 @@ impl<E: Entry> Entries<E> {
         }
     }
 
-    /// Removes an entry. The last one takes its place.
-    pub(crate) fn remove(&mut self, at: usize) -> Option<E> {
+    /// Removes an entry. Another one takes its place.
+    pub(crate) fn remove(&mut self, mut at: usize) -> Option<E> {
+        if at < self.settled {
+            self.settled -= 1;
+            self.swap(at, self.settled);
+            at = self.settled;
+        }
         let last = self.entries.len().checked_sub(1)?;
         let hash = self.hash(&self.entries.get(at)?.key());
         let moved = self.hash(&self.entries.get(last)?.key());
@@ -100,10 +110,34 @@ impl<E: Entry> Entries<E> {
         Some(self.entries.swap_remove(at))
     }
 
+    /// Says anew which entries stay.
+    pub(crate) fn settle(&mut self, stays: impl Fn(&E) -> bool) {
+        let mut at = 0;
+        while at < self.settled {
+            if self.entries.get(at).is_some_and(&stays) {
+                at += 1;
+            } else {
+                self.settled -= 1;
+                self.swap(at, self.settled);
+            }
+        }
+        for at in self.settled..self.entries.len() {
+            if self.entries.get(at).is_some_and(&stays) {
+                self.swap(at, self.settled);
+                self.settled += 1;
+            }
+        }
+    }
+
     /// The entry that was used least recently of those that are looked at in this turn, and when.
     pub(crate) fn oldest(&mut self, last_used: impl Fn(&E) -> u64) -> Option<(u64, usize)> {
-        let count = self.entries.len();
-        let turn = (0..LOOKED_AT.min(count)).map(|step| (self.hand + step) % count);
+        let newcomers = self.entries.len() - self.settled;
+        let (first, count) = if newcomers > self.entries.len() / LOOKED_AT {
+            (self.settled, newcomers)
+        } else {
+            (0, self.settled)
+        };
+        let turn = (0..LOOKED_AT.min(count)).map(|step| first + (self.hand + step) % count);
         let oldest = turn.filter_map(|at| self.entries.get(at).map(|entry| (last_used(entry), at))).min();
         self.hand = (self.hand + LOOKED_AT) % count.max(1);
         oldest
@@ -117,9 +151,29 @@ impl<E: Entry> Entries<E> {
         self.entries.iter_mut()
     }
 
+    /// Two entries change places.
+    fn swap(&mut self, a: usize, b: usize) {
+        if a == b {
+            return;
+        }
+        // By way of a place that no entry has: both may have the same hash.
+        for (of, from, to) in [(a, a, usize::MAX), (b, b, a), (a, usize::MAX, b)] {
+            let Some(hash) = self.entries.get(of).map(|entry| self.hash(&entry.key())) else { return };
+            let parts = self.index.len();
+            let found = self.index.get_mut(part(hash, parts)).and_then(|index| {
+                index.find_mut(hash, |place_of| *place_of == u32::try_from(from).unwrap_or(u32::MAX))
+            });
+            if let Some(place_of) = found {
+                *place_of = u32::try_from(to).unwrap_or(u32::MAX);
+            }
+        }
+        self.entries.swap(a, b);
+    }
+
     /// Takes all entries.
     pub(crate) fn take(&mut self) -> Vec<E> {
         self.index.iter_mut().for_each(|index| *index = HashTable::new());
+        self.settled = 0;
         std::mem::take(&mut self.entries)
     }
 }
@@ -171,11 +225,18 @@ mod tests {
         fn behaves_like_a_map(
             parts in 1..4usize,
             actions in prop::collection::vec((any::<bool>(), 0..40u16), 0..300),
+            settles in prop::collection::vec(1..5u16, 300),
         ) {
             let mut entries = Entries::new(parts * ENTRIES_OF_A_PART);
             prop_assert_eq!(entries.index.len(), parts);
             let mut model = HashMap::new();
-            for (step, (adds, key)) in (0u64..).zip(actions) {
+            for (step, ((adds, key), divisor)) in (0u64..).zip(actions.into_iter().zip(settles)) {
+                if divisor > 1 {
+                    entries.settle(|e: &Seen| e.0.is_multiple_of(divisor));
+                    let settled = model.keys().filter(|key: &&u16| key.is_multiple_of(divisor)).count();
+                    prop_assert_eq!(entries.settled, settled);
+                    prop_assert!(entries.iter().take(settled).all(|e| e.0.is_multiple_of(divisor)));
+                }
                 let hash = entries.hash(&key);
                 match (adds, entries.find(hash, &key)) {
                     (_, None) => {
@@ -193,8 +254,30 @@ mod tests {
                 let held: HashMap<u16, u64> = entries.iter().map(|e| (e.0, e.1)).collect();
                 prop_assert_eq!(&held, &model);
                 prop_assert_eq!(entries.len(), model.len());
+                for key in model.keys() {
+                    let at = entries.find(entries.hash(key), key);
+                    prop_assert_eq!(at.and_then(|at| entries.get_mut(at)).map(|e| e.0), Some(*key));
+                }
             }
         }
+    }
+
+    #[test]
+    fn what_stays_is_not_given_up_while_there_are_newcomers_enough() {
+        let mut entries = Entries::new(320);
+        for key in 0..320 {
+            entries.insert(entries.hash(&key), Seen(key, key.into()));
+        }
+        entries.settle(|e: &Seen| !e.0.is_multiple_of(10));
+        // 32 newcomers; 10 places are theirs, however many stay.
+        for turn in 0..23 {
+            let (_, at) = entries.oldest(|e| e.1).unwrap();
+            assert_eq!(entries.remove(at).unwrap().0 % 10, 0, "turn {turn}");
+            entries.settle(|e: &Seen| !e.0.is_multiple_of(10));
+            assert_eq!(entries.settled, 288);
+        }
+        let (_, at) = entries.oldest(|e| e.1).unwrap();
+        assert_ne!(entries.remove(at).unwrap().0 % 10, 0);
     }
 
     #[test]

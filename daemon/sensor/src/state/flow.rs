@@ -24,6 +24,8 @@ pub(crate) trait IpAddress: Copy {
     type Words: Address;
 
     fn words(self) -> Self::Words;
+    /// Whether the first address and port come before the others, or are the same.
+    fn in_order(from: (Self, u16), to: (Self, u16)) -> bool;
     fn family(flows: &mut Flows) -> &mut Family<Self::Words>;
 }
 
@@ -32,7 +34,14 @@ impl IpAddress for Ipv4Addr {
 
     #[inline(always)]
     fn words(self) -> u32 {
-        self.to_bits()
+        u32::from_ne_bytes(self.octets())
+    }
+
+    #[inline(always)]
+    fn in_order(from: (Self, u16), to: (Self, u16)) -> bool {
+        let [from, to] =
+            [from, to].map(|(address, port)| u64::from(address.to_bits()) << 16 | u64::from(port));
+        from <= to
     }
 
     #[inline(always)]
@@ -49,7 +58,13 @@ impl IpAddress for Ipv6Addr {
         let octets = self.octets();
         let (words, _) = octets.as_chunks::<4>();
         let [a, b, c, d] = words else { return [0; 4] };
-        [a, b, c, d].map(|word| u32::from_be_bytes(*word))
+        [a, b, c, d].map(|word| u32::from_ne_bytes(*word))
+    }
+
+    #[inline(always)]
+    fn in_order(from: (Self, u16), to: (Self, u16)) -> bool {
+        let [from, to] = [from, to].map(|(address, port)| (address.to_bits(), port));
+        from <= to
     }
 
     #[inline(always)]

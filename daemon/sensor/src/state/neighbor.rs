@@ -6,7 +6,7 @@ use headgate_wire::lldp::med::Class;
 
 use super::announcement::{self, Announcement, NeighborKey, Origin};
 use super::table::Table;
-use super::{REPORT_INTERVAL, SECOND, Sink};
+use super::{REPORT_INTERVAL, SECOND, STAYED, Sink};
 
 #[derive(Clone, Debug)]
 struct Neighbor {
@@ -60,7 +60,9 @@ impl Neighbors {
             return true;
         }
         let neighbor = Neighbor { said, ttl, first_seen: time, last_seen: time, reported: 0, changed: true };
-        if let Some((_, oldest)) = self.table.insert(key, neighbor) {
+        let evicted = self.table.make_room(|n| n.last_seen.saturating_sub(n.first_seen) < STAYED);
+        self.table.insert(key, neighbor);
+        if let Some((_, oldest)) = evicted {
             self.evicted += 1;
             out.push(oldest.record("evicted"));
         }

@@ -12,6 +12,25 @@ pub struct Tunnel<'a> {
     pub header: Header,
     /// The packet within; `None` where it is of a protocol that is not read, or not even its first header can be.
     pub inner: Option<Packet<'a>>,
+    /// Octets of the packet within on the wire, as far as the headers around it say.
+    pub length: usize,
+}
+
+impl Tunnel<'_> {
+    /// The VLAN that the header of ERSPAN says of the frame within; `None` for one that came without.
+    #[must_use]
+    pub fn mirrored_vlan(&self) -> Option<u16> {
+        match &self.header {
+            Header::Erspan(_, header) => header.session.map(|session| session.vlan).filter(|vlan| *vlan != 0),
+            _ => None,
+        }
+    }
+
+    /// The VLAN of the packet within: that of its own tags, or of ERSPAN's header.
+    #[must_use]
+    pub fn vlan(&self) -> Option<u16> {
+        self.inner.as_ref().and_then(Packet::vlan).or_else(|| self.mirrored_vlan())
+    }
 }
 
 /// Whether an IP packet of a protocol is that of a tunnel.
@@ -111,6 +130,7 @@ impl<'a> Packet<'a> {
     }
 
     fn read_inside(&mut self, header: Header, inner: Inner, mut cursor: Cursor<'a>) -> Outcome {
+        let length = cursor.wire_remaining();
         let mut packet = Packet::new(None);
         packet.is_inner = true;
         let result = match inner {
@@ -130,7 +150,7 @@ impl<'a> Packet<'a> {
         packet.note(result);
         let fault = packet.malformed;
         let is_read = packet.is_understood() || !matches!(packet.framing, Framing::None);
-        self.tunnel = Some(Box::new(Tunnel { header, inner: is_read.then_some(packet) }));
+        self.tunnel = Some(Box::new(Tunnel { header, inner: is_read.then_some(packet), length }));
         fault.map_or(Ok(()), Err)
     }
 }

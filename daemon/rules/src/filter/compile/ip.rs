@@ -2,14 +2,16 @@
 
 use std::net::IpAddr;
 
-use super::{Compiler, END, LAYER_4};
+use super::sets::{self, Range, Word};
+use super::{Compiler, END, ETHERTYPE, FRAGMENT, LAYER_4, START};
 use crate::control::{
     ICMPV6_MLD_REPORT, ICMPV6_WHOLE, IGMP_WHOLE, IP_AUTHENTICATION, IP_ICMP, IP_ICMPV6, IP_IGMP, IP_TCP,
     IP_UDP, IPV6_EXTENSIONS, IPV6_FRAGMENT,
 };
-use crate::exclude::IpVersion;
+use crate::exclude::{Exclusion, IpVersion};
 use crate::filter::assemble::{Assembler, Label};
 use crate::filter::program::op;
+use crate::filter::reason::reason;
 use crate::treat::{mask_v4, mask_v6};
 
 impl Compiler<'_> {
@@ -18,29 +20,33 @@ impl Compiler<'_> {
         let bad = self.keep_x;
         let header_only = a.label();
         a.need(20, bad);
-        a.op(op::LD_B_IND, 0).op(op::AND_K, 0xf0).unless(op::JEQ_K, 0x40, bad);
-        for at in [12, 16] {
-            self.prefixes_v4(a, at);
+        a.op(op::LD_B_IND, 0).unless(op::JGE_K, 0x45, bad).when(op::JGT_K, 0x4f, bad);
+        if !self.exclusions.prefixes.is_empty() {
+            for at in [12, 16] {
+                self.prefixes_v4(a, at);
+            }
+            a.op(op::LD_B_IND, 0);
         }
-        a.op(op::LD_B_IND, 0).op(op::AND_K, 0x0f).unless(op::JGE_K, 5, bad);
-        a.op(op::LSH_K, 2).op(op::ADD_X, 0).op(op::ST, LAYER_4);
-        a.op(op::LD_B_IND, 9);
-        self.ip_protocols(a);
-        a.op(op::LD_H_IND, 6).when(op::JSET_K, 0x1fff, header_only);
+        a.op(op::AND_K, 0x0f).op(op::LSH_K, 2).op(op::ADD_X, 0).op(op::ST, LAYER_4);
+        if self.exclusions.is_by_ip_protocol() {
+            a.op(op::LD_B_IND, 9);
+            self.ip_protocols(a);
+        }
+        a.op(op::LD_H_IND, 6).op(op::ST, FRAGMENT).when(op::JSET_K, 0x1fff, header_only);
         let [tcp, udp, icmp, igmp] = [a.label(), a.label(), a.label(), a.label()];
+        let limits_igmp = self.limits_ip_protocol(IP_IGMP);
         a.op(op::LD_B_IND, 9);
         a.when(op::JEQ_K, IP_TCP.into(), tcp).when(op::JEQ_K, IP_UDP.into(), udp);
-        a.when(op::JEQ_K, IP_ICMP.into(), icmp).when(op::JEQ_K, IP_IGMP.into(), igmp);
+        a.when(op::JEQ_K, IP_ICMP.into(), icmp);
+        a.when(op::JEQ_K, IP_IGMP.into(), if limits_igmp { icmp } else { igmp });
+        self.ip_tunnels(a);
         a.place(header_only).op(op::LD_MEM, LAYER_4).keep_a();
-        if self.limits_ip_protocol(IP_IGMP) {
-            a.place(igmp);
-        } else {
+        if !limits_igmp {
             a.place(igmp).op(op::LD_H_IND, 2).op(op::ADD_X, 0).op(op::ST, END).op(op::LDX_MEM, LAYER_4);
             membership(a);
         }
         a.place(icmp).op(op::LDX_MEM, LAYER_4).keep_x(ICMP);
-        a.place(tcp).op(op::LDX_MEM, LAYER_4);
-        self.tcp(a);
+        a.place(tcp).op(op::LDX_MEM, LAYER_4).jump(self.tcp);
         a.place(udp).op(op::LDX_MEM, LAYER_4);
         self.udp(a, IpVersion::V4);
     }
@@ -56,12 +62,15 @@ impl Compiler<'_> {
         for at in [8, 24] {
             self.prefixes_v6(a, at);
         }
-        a.op(op::LD_H_IND, 4).op(op::ADD_K, 40).op(op::ADD_X, 0).op(op::ST, END);
+        let limits_icmp = self.limits_ip_protocol(IP_ICMPV6);
+        if !limits_icmp {
+            a.op(op::LD_H_IND, 4).op(op::ADD_K, 40).op(op::ADD_X, 0).op(op::ST, END);
+        }
         a.op(op::TXA, 0).op(op::ADD_K, 40).op(op::ST, LAYER_4);
         a.op(op::LD_B_IND, 6).op(op::LDX_MEM, LAYER_4);
         // What most packets carry, before what few do.
         a.when(op::JEQ_K, IP_TCP.into(), known).when(op::JEQ_K, IP_UDP.into(), known);
-        for _ in 0..MAX_EXTENSIONS {
+        for _ in 0..if self.is_within { MAX_EXTENSIONS_WITHIN } else { MAX_EXTENSIONS } {
             self.extension(a, cut, later, known);
         }
         a.jump(known);
@@ -81,42 +90,40 @@ impl Compiler<'_> {
         a.place(known);
         self.ip_protocols(a);
         self.unread_extensions(a);
-        let [tcp, udp, icmp] = [a.label(), a.label(), a.label()];
-        a.when(op::JEQ_K, IP_TCP.into(), tcp).when(op::JEQ_K, IP_UDP.into(), udp);
+        let [udp, icmp] = [a.label(), a.label()];
+        a.when(op::JEQ_K, IP_TCP.into(), self.tcp).when(op::JEQ_K, IP_UDP.into(), udp);
         a.when(op::JEQ_K, IP_ICMPV6.into(), icmp);
+        self.ip_tunnels(a);
         a.op(op::LD_MEM, LAYER_4).keep_a();
         a.place(icmp);
-        if self.limits_ip_protocol(IP_ICMPV6) {
+        if limits_icmp {
             a.keep_x(ICMP);
         } else {
             neighbor_and_listener_discovery(a);
         }
-        a.place(tcp);
-        self.tcp(a);
         a.place(udp);
         self.udp(a, IpVersion::V6);
     }
 
     /// Steps over one extension header: A is its number, X its offset. Goes to `known` when it is none.
     fn extension(&self, a: &mut Assembler, cut: Label, later: Label, known: Label) {
-        let [options, authentication, fragment, behind] = [a.label(), a.label(), a.label(), a.label()];
+        let [extension, options, fragment, behind] = [a.label(), a.label(), a.label(), a.label()];
         for number in IPV6_EXTENSIONS {
-            let sort = match number {
-                IPV6_FRAGMENT => fragment,
-                IP_AUTHENTICATION => authentication,
-                _ => options,
-            };
-            a.when(op::JEQ_K, number.into(), sort);
+            a.when(op::JEQ_K, number.into(), extension);
         }
         a.jump(known);
-        a.place(authentication).need(EXTENSION, cut);
-        a.op(op::LD_B_IND, 1).op(op::LSH_K, 2).jump(behind);
-        a.place(options).need(EXTENSION, cut);
-        a.op(op::LD_B_IND, 1).op(op::LSH_K, 3).jump(behind);
-        a.place(fragment).need(EXTENSION, cut);
-        a.op(op::LD_H_IND, 2).when(op::JSET_K, 0xfff8, later).op(op::AND_K, 0);
+        // One load is worth ten other instructions: the kernel makes as many of it.
+        a.place(extension).op(op::ST, ETHERTYPE).need(EXTENSION, cut);
+        a.op(op::LD_W_IND, 0).op(op::ST, START).op(op::LD_MEM, ETHERTYPE);
+        a.when(op::JEQ_K, IPV6_FRAGMENT.into(), fragment);
+        a.unless(op::JEQ_K, IP_AUTHENTICATION.into(), options);
+        a.op(op::LD_MEM, START).op(op::RSH_K, 16).op(op::AND_K, 0xff).op(op::LSH_K, 2).jump(behind);
+        a.place(options).op(op::LD_MEM, START).op(op::RSH_K, 16).op(op::AND_K, 0xff);
+        a.op(op::LSH_K, 3).jump(behind);
+        a.place(fragment).op(op::LD_MEM, START).op(op::ST, FRAGMENT);
+        a.when(op::JSET_K, 0xfff8, later).op(op::AND_K, 0);
         a.place(behind).op(op::ADD_K, EXTENSION).op(op::ADD_X, 0).op(op::ST, LAYER_4);
-        a.op(op::LD_B_IND, 0).op(op::LDX_MEM, LAYER_4);
+        a.op(op::LD_MEM, START).op(op::RSH_K, 24).op(op::LDX_MEM, LAYER_4);
     }
 
     /// A is what the last extension header names.
@@ -136,23 +143,25 @@ impl Compiler<'_> {
     }
 
     pub(super) fn prefixes_v4(&self, a: &mut Assembler, at: u32) {
-        for (network, length) in &self.exclusions.prefixes {
-            let IpAddr::V4(network) = network else { continue };
-            a.op(op::LD_W_IND, at).op(op::AND_K, mask_v4(*length));
-            a.when(op::JEQ_K, network.to_bits(), self.excluded.prefix);
-        }
+        let ranges = self.exclusions.prefixes.iter().filter_map(|(network, length)| match network {
+            IpAddr::V4(network) => Some((network.to_bits(), network.to_bits() | !mask_v4(*length))),
+            IpAddr::V6(_) => None,
+        });
+        self.prefixes(a, &[at], ranges.map(|(first, last)| (first.into(), last.into())).collect());
     }
 
     fn prefixes_v6(&self, a: &mut Assembler, at: u32) {
-        for (network, length) in &self.exclusions.prefixes {
-            let IpAddr::V6(network) = network else { continue };
-            let next = a.label();
-            let words = words(network.to_bits()).into_iter().zip(words(mask_v6(*length))).zip([0, 4, 8, 12]);
-            for ((word, mask), word_at) in words.filter(|((_, mask), _)| *mask != 0) {
-                a.op(op::LD_W_IND, at + word_at).op(op::AND_K, mask).unless(op::JEQ_K, word, next);
-            }
-            a.jump(self.excluded.prefix).place(next);
-        }
+        let ranges = self.exclusions.prefixes.iter().filter_map(|(network, length)| match network {
+            IpAddr::V6(network) => Some((network.to_bits(), network.to_bits() | !mask_v6(*length))),
+            IpAddr::V4(_) => None,
+        });
+        self.prefixes(a, &[at, at + 4, at + 8, at + 12], ranges.collect());
+    }
+
+    fn prefixes(&self, a: &mut Assembler, words_at: &[u32], ranges: Vec<Range>) {
+        let word = |at: &u32| Word { load: op::LD_W_IND, at: *at, mask: None, bits: 32 };
+        let words: Vec<Word> = words_at.iter().map(word).collect();
+        sets::exclude(a, &words, ranges, reason(Exclusion::Prefix));
     }
 }
 
@@ -177,12 +186,10 @@ fn neighbor_and_listener_discovery(a: &mut Assembler) {
     a.place(whole).keep_to(END, ICMP);
 }
 
-fn words(bits: u128) -> [u32; 4] {
-    [96, 64, 32, 0].map(|shift| u32::try_from(bits >> shift & u128::from(u32::MAX)).unwrap_or(0))
-}
-
 /// Most extension headers that are stepped over, as many as are read.
 const MAX_EXTENSIONS: u8 = headgate_wire::ipv6::MAX_EXTENSIONS;
+/// Within a tunnel.
+const MAX_EXTENSIONS_WITHIN: u8 = crate::filter::tunnels::MAX_EXTENSIONS;
 /// Octets that all extension headers have.
 const EXTENSION: u32 = 8;
 /// Octets that all messages of ICMP, ICMPv6 and IGMP have.

@@ -1,12 +1,14 @@
 //! What stands behind the link headers without IP: LLC, EAPOL and ARP. X is its offset.
 
+use std::collections::BTreeMap;
+
 use super::{Compiler, ETHERTYPE};
 use crate::control::{
     EAP_IDENTITY, EAP_KEPT, EAP_RESPONSE, EAPOL_EAP, EAPOL_KEY, KEY_KEPT, LLC_BPDU, LLC_SNAP, LLC_UI,
     LLC_WITHOUT_POLL, SNAP,
 };
 use crate::exclude::Protocol;
-use crate::filter::assemble::Assembler;
+use crate::filter::assemble::{Assembler, Label};
 use crate::filter::program::op;
 
 impl Compiler<'_> {
@@ -20,21 +22,38 @@ impl Compiler<'_> {
         a.op(op::LD_MEM, ETHERTYPE).keep_behind(0, LLC + 1);
         a.place(unnumbered).op(op::LD_B_IND, 2).op(op::AND_K, LLC_WITHOUT_POLL.into());
         a.unless(op::JEQ_K, LLC_UI.into(), other).op(op::LD_H_IND, 0);
-        let bpdu = self.unless_excluded(Protocol::Stp, self.unless_limited(Protocol::Stp, whole, other));
-        a.when(op::JEQ_K, u16::from_be_bytes(LLC_BPDU).into(), bpdu);
+        if !self.limits(Protocol::Stp) || self.exclusions.has(Protocol::Stp) {
+            let bpdu = self.unless_excluded(Protocol::Stp, whole);
+            a.when(op::JEQ_K, u16::from_be_bytes(LLC_BPDU).into(), bpdu);
+        }
         a.when(op::JEQ_K, u16::from_be_bytes(LLC_SNAP).into(), snap);
         a.place(other).op(op::LD_MEM, ETHERTYPE).keep_behind(0, LLC);
 
         let header = a.label();
         a.place(snap).need(LLC_AND_SNAP, header);
         a.op(op::LD_MEM, ETHERTYPE).unless(op::JGE_K, LLC_AND_SNAP, header);
+        let mut protocols: BTreeMap<u32, Vec<(u16, Label)>> = BTreeMap::new();
         for (([o0, o1, o2], number), protocol) in SNAP {
-            let next = a.label();
+            if !self.limits(protocol) || self.exclusions.has(protocol) {
+                let of_organisation = protocols.entry(u32::from_be_bytes([0, o0, o1, o2])).or_default();
+                of_organisation.push((number, self.unless_excluded(protocol, whole)));
+            }
+        }
+        if !protocols.is_empty() {
             a.op(op::LD_W_IND, 2).op(op::AND_K, 0x00ff_ffff);
-            a.unless(op::JEQ_K, u32::from_be_bytes([0, o0, o1, o2]), next);
-            let read = self.unless_excluded(protocol, self.unless_limited(protocol, whole, header));
-            a.op(op::LD_H_IND, 6).when(op::JEQ_K, number.into(), read);
-            a.place(next);
+        }
+        let organisations: Vec<_> =
+            protocols.into_iter().map(|(oui, protocols)| (oui, a.label(), protocols)).collect();
+        for (oui, known, _) in &organisations {
+            a.when(op::JEQ_K, *oui, *known);
+        }
+        a.jump(header);
+        for (_, known, protocols) in &organisations {
+            a.place(*known).op(op::LD_H_IND, 6);
+            for (number, read) in protocols {
+                a.when(op::JEQ_K, (*number).into(), *read);
+            }
+            a.jump(header);
         }
         a.place(header).op(op::LD_MEM, ETHERTYPE).keep_behind(0, LLC_AND_SNAP);
         a.place(whole).op(op::LD_MEM, ETHERTYPE).op(op::ADD_X, 0).keep_a();
@@ -67,7 +86,8 @@ impl Compiler<'_> {
         for at in [14, 24] {
             self.prefixes_v4(a, at);
         }
-        a.place(cut).keep_x(if self.limits(Protocol::Arp) { 0 } else { ARP });
+        let limits_arp = self.is_limited || self.headers_only.has(Protocol::Arp);
+        a.place(cut).keep_x(if limits_arp { 0 } else { ARP });
     }
 }
 

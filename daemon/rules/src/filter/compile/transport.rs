@@ -1,21 +1,22 @@
 //! TCP, UDP, and what UDP carries. X is the offset of the transport header.
 
+use super::sets::{self, Word};
 use super::{Compiler, END, LAYER_4};
 use crate::control::{
     DHCPV4_COOKIE, DHCPV4_PORTS, DHCPV6_LAST_TYPE, DHCPV6_PORTS, IP_UDP, MDNS_CODES, MDNS_PORT, RADIUS_CODES,
     RADIUS_LENGTHS, RADIUS_PORTS, RADIUS_WHOLE,
 };
-use crate::exclude::IpVersion;
+use crate::exclude::{Exclusion, IpVersion};
 use crate::filter::assemble::{Assembler, Label};
 use crate::filter::program::op;
+use crate::filter::reason::reason;
 
 impl Compiler<'_> {
     /// TCP (RFC 9293) with options.
     pub(super) fn tcp(&self, a: &mut Assembler) {
         let cut = a.label();
         a.need(20, cut);
-        let excluded = self.exclusions.protocols.iter().flat_map(|p| p.tcp_ports());
-        when_port(a, excluded.map(|port| (*port, self.excluded.protocol)).collect());
+        exclude_ports(a, self.exclusions.protocols.iter().flat_map(|p| p.tcp_ports()));
         a.op(op::LD_B_IND, 12).op(op::RSH_K, 2).op(op::AND_K, 0x3c).unless(op::JGE_K, 20, cut);
         a.op(op::ADD_X, 0).keep_a();
         a.place(cut).keep_x(20);
@@ -25,13 +26,13 @@ impl Compiler<'_> {
     pub(super) fn udp(&self, a: &mut Assembler, version: IpVersion) {
         let [header, dhcp, mdns, radius] = [a.label(), a.label(), a.label(), a.label()];
         a.need(UDP, header);
-        let excluded = self.exclusions.protocols.iter().flat_map(|p| p.udp_ports(version));
-        when_port(a, excluded.map(|port| (*port, self.excluded.protocol)).collect());
+        exclude_ports(a, self.exclusions.protocols.iter().flat_map(|p| p.udp_ports(version)));
+        self.udp_tunnels(a);
         if self.limits_ip_protocol(IP_UDP) {
             a.place(header).keep_x(UDP);
             return;
         }
-        let limited = self.headers.protocols.iter().flat_map(|p| p.udp_ports(version));
+        let limited = self.headers_only.protocols.iter().flat_map(|p| p.udp_ports(version));
         when_port(a, limited.map(|port| (*port, header)).collect());
         let dhcp_ports = if version == IpVersion::V4 { DHCPV4_PORTS } else { DHCPV6_PORTS };
         let mut read: Vec<_> = dhcp_ports.map(|port| (port, dhcp)).into();
@@ -57,7 +58,7 @@ impl Compiler<'_> {
     /// RADIUS (RFC 2865): code, identifier and length; of authentication and accounting all that the length says where
     /// the rules keep more.
     fn radius(&self, a: &mut Assembler) {
-        let [header, length, message] = [a.label(), a.label(), a.label()];
+        let [header, length] = [a.label(), a.label()];
         let (least, most) = RADIUS_LENGTHS;
         a.need(UDP + RADIUS, header).op(op::LD_B_IND, UDP);
         for (first, last) in RADIUS_CODES {
@@ -69,9 +70,8 @@ impl Compiler<'_> {
         a.unless(op::JGE_K, least.into(), not_radius).when(op::JGT_K, most.into(), not_radius);
         // Not beyond the datagram.
         a.op(op::ADD_K, UDP).op(op::ST, END).op(op::LD_H_IND, 4).op(op::LDX_MEM, END);
-        a.when(op::JGE_X, 0, message);
-        a.place(not_radius).op(op::LDX_MEM, LAYER_4).keep_x(UDP);
-        a.place(message).op(op::LDX_MEM, LAYER_4);
+        a.unless(op::JGE_X, 0, not_radius);
+        a.op(op::LDX_MEM, LAYER_4);
         if self.depth.radius {
             let [cut, whole] = [a.label(), a.label()];
             a.op(op::LD_B_IND, UDP);
@@ -83,6 +83,8 @@ impl Compiler<'_> {
         } else {
             a.keep_x(UDP + RADIUS);
         }
+        // Behind all that reads END, because it comes from where END is not written.
+        a.place(not_radius).op(op::LDX_MEM, LAYER_4).keep_x(UDP);
     }
 }
 
@@ -115,6 +117,15 @@ fn service_types(a: &mut Assembler) {
 fn keep_datagram(a: &mut Assembler, header: Label) {
     a.op(op::LD_H_IND, 4).unless(op::JGE_K, UDP, header).op(op::ADD_X, 0).keep_a();
     a.place(header).keep_x(UDP);
+}
+
+/// Ends where the source or the destination port is excluded.
+fn exclude_ports<'a>(a: &mut Assembler, ports: impl Iterator<Item = &'a u16>) {
+    let ports: Vec<_> = ports.map(|port| (u128::from(*port), u128::from(*port))).collect();
+    for at in [0, 2] {
+        let port = Word { load: op::LD_H_IND, at, mask: None, bits: 16 };
+        sets::exclude(a, &[port], ports.clone(), reason(Exclusion::Protocol));
+    }
 }
 
 /// Goes where the source port or else the destination port leads.

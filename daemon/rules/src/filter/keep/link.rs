@@ -56,7 +56,8 @@ impl Keep {
             self.address([s0, s1, s2, s3])?;
             self.address([t0, t1, t2, t3])?;
         }
-        Ok(if self.limits(Protocol::Arp) { 0 } else { ARP })
+        let limits_arp = self.is_limited || self.headers_only.has(Protocol::Arp);
+        Ok(if limits_arp { 0 } else { ARP })
     }
 }
 

@@ -10,13 +10,11 @@ use super::{ACK, Endpoint, FIN, IpAddress, RST, SYN};
 use crate::state::entries::Entry;
 use crate::state::{InterfaceNumber, Seen};
 
-/// An address of one family.
+/// An address of one family, as an entry holds it.
 pub(crate) trait Address: Copy + Eq + Hash {
     /// 0.0.0.0 or `::`.
     const UNSPECIFIED: Self;
 
-    /// Whether the first address and port come before the others, or are the same.
-    fn in_order(from: (Self, u16), to: (Self, u16)) -> bool;
     fn to_ip(self) -> IpAddr;
     /// Hashes both as whole words: what a processor has just written in parts it is slow to read as a whole.
     fn hash_both(low: Self, high: Self, hasher: &mut impl Hasher);
@@ -25,14 +23,8 @@ pub(crate) trait Address: Copy + Eq + Hash {
 impl Address for u32 {
     const UNSPECIFIED: Self = 0;
 
-    #[inline(always)]
-    fn in_order(from: (Self, u16), to: (Self, u16)) -> bool {
-        let [from, to] = [from, to].map(|(address, port)| u64::from(address) << 16 | u64::from(port));
-        from <= to
-    }
-
     fn to_ip(self) -> IpAddr {
-        Ipv4Addr::from_bits(self).into()
+        Ipv4Addr::from(self.to_ne_bytes()).into()
     }
 
     #[inline(always)]
@@ -45,13 +37,12 @@ impl Address for u32 {
 impl Address for [u32; 4] {
     const UNSPECIFIED: Self = [0; 4];
 
-    #[inline(always)]
-    fn in_order(from: (Self, u16), to: (Self, u16)) -> bool {
-        from <= to
-    }
-
     fn to_ip(self) -> IpAddr {
-        Ipv6Addr::from_bits(self.iter().fold(0, |bits, word| bits << 32 | u128::from(*word))).into()
+        let mut octets = [0; 16];
+        for (octets, word) in octets.as_chunks_mut::<4>().0.iter_mut().zip(self) {
+            *octets = word.to_ne_bytes();
+        }
+        Ipv6Addr::from(octets).into()
     }
 
     #[inline(always)]
@@ -80,16 +71,15 @@ impl<A: Address> Key<A> {
     /// The key of a segment's flow, and whether the low end sent it.
     #[inline(always)]
     pub(super) fn new<B: IpAddress<Words = A>>(seen: Seen, ends: Ends<B>) -> (Self, bool) {
-        let source = ends.source.words();
-        let (from, to) = ((source, ends.ports.0), (ends.destination.words(), ends.ports.1));
-        let from_low = A::in_order(from, to);
+        let (from, to) = ((ends.source, ends.ports.0), (ends.destination, ends.ports.1));
+        let from_low = B::in_order(from, to);
         let (low, high) = if from_low { (from, to) } else { (to, from) };
         let ports = u32::from(low.1) << 16 | u32::from(high.1);
         let facts = u32::from(seen.vlan & MAX_VLAN) | u32::from(ends.protocol) << PROTOCOL_SHIFT;
-        let is_anonymous = source == A::UNSPECIFIED;
+        let is_anonymous = ends.source.words() == A::UNSPECIFIED;
         let (facts, sender) =
             if is_anonymous { (facts | ANONYMOUS, Mac(ends.source_mac.0)) } else { (facts, NOBODY) };
-        (Key { low: low.0, high: high.0, ports, facts, sender }, from_low)
+        (Key { low: low.0.words(), high: high.0.words(), ports, facts, sender }, from_low)
     }
 }
 

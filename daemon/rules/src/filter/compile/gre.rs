@@ -1,0 +1,82 @@
+//! GRE, and ERSPAN in it.
+
+use super::tunnel::{Unread, behind, whole};
+use super::{Compiler, LAYER_4, START, VLAN_ID};
+use crate::control::{
+    ETHERTYPE_BRIDGED, ETHERTYPE_ERSPAN, ETHERTYPE_ERSPAN_III, ETHERTYPE_IPV4, ETHERTYPE_IPV6,
+};
+use crate::filter::Tunnel;
+use crate::filter::assemble::{Assembler, Label};
+use crate::filter::program::op;
+
+impl Compiler<'_> {
+    /// GRE (RFC 2784, RFC 2890), and ERSPAN in it.
+    pub(super) fn gre(&self, a: &mut Assembler, at: Label, unread: Unread) {
+        let kinds = self.depth.tunnels;
+        if !(kinds.contains(Tunnel::Gre) || kinds.contains(Tunnel::Erspan)) {
+            return;
+        }
+        let [erspan, erspan_iii, other] = [a.label(), a.label(), a.label()];
+        a.place(at).op(op::LDX_MEM, LAYER_4);
+        whole(a, 4, unread.ip);
+        a.op(op::LD_W_IND, 0).when(op::JSET_K, GRE_OTHER, other).op(op::ST, START);
+        behind(a, 4);
+        for part in [GRE_CHECKSUM, GRE_KEY, GRE_SEQUENCE] {
+            let without = a.label();
+            a.op(op::LD_MEM, START).unless(op::JSET_K, part, without);
+            behind(a, 4).place(without);
+        }
+        a.op(op::LD_MEM, START).op(op::AND_K, 0xffff);
+        if kinds.contains(Tunnel::Gre) {
+            a.when(op::JEQ_K, ETHERTYPE_IPV4.into(), self.ipv4);
+            a.when(op::JEQ_K, ETHERTYPE_IPV6.into(), self.ipv6);
+            a.when(op::JEQ_K, ETHERTYPE_BRIDGED.into(), self.frame);
+        }
+        if kinds.contains(Tunnel::Erspan) {
+            a.when(op::JEQ_K, ETHERTYPE_ERSPAN.into(), erspan);
+            a.when(op::JEQ_K, ETHERTYPE_ERSPAN_III.into(), erspan_iii);
+        }
+        a.jump(self.keep_x);
+        a.place(other).keep_x(4);
+        self.erspan(a, erspan, erspan_iii);
+    }
+
+    /// ERSPAN (draft-foschiano-erspan). X is behind GRE; the VLAN in the header is one of the frame's.
+    fn erspan(&self, a: &mut Assembler, at: Label, at_iii: Label) {
+        a.place(at).op(op::LD_MEM, START).unless(op::JSET_K, GRE_SEQUENCE, self.frame);
+        a.need(8, self.keep_x);
+        self.mirrored(a, 1);
+        behind(a, 8).jump(self.frame);
+
+        let ip = a.label();
+        a.place(at_iii).need(12, self.keep_x);
+        self.mirrored(a, 2);
+        a.op(op::LD_H_IND, 10).op(op::ST, START).op(op::AND_K, 0x01).op(op::LSH_K, 3);
+        a.op(op::ADD_K, 12).op(op::ADD_X, 0).op(op::TAX, 0);
+        a.op(op::LD_MEM, START).op(op::AND_K, ERSPAN_FRAME_TYPE);
+        a.when(op::JEQ_K, ERSPAN_ETHERNET, self.frame).when(op::JEQ_K, ERSPAN_IP, ip).jump(self.keep_x);
+        a.place(ip).need(1, self.keep_x).op(op::LD_B_IND, 0).op(op::AND_K, 0xf0);
+        a.when(op::JEQ_K, 0x40, self.ipv4).when(op::JEQ_K, 0x60, self.ipv6).jump(self.keep_x);
+    }
+
+    /// Version and VLAN; 0 is none: the frame came without a tag.
+    fn mirrored(&self, a: &mut Assembler, version: u32) {
+        a.op(op::LD_H_IND, 0).op(op::RSH_K, 12).unless(op::JEQ_K, version, self.keep_x);
+        if !self.exclusions.vlans.is_empty() {
+            let none = a.label();
+            a.op(op::LD_H_IND, 0).op(op::AND_K, VLAN_ID).when(op::JEQ_K, 0, none);
+            self.vlans(a, op::LD_H_IND, 0);
+            a.place(none);
+        }
+    }
+}
+
+const GRE_CHECKSUM: u32 = 0x8000_0000;
+const GRE_KEY: u32 = 0x2000_0000;
+const GRE_SEQUENCE: u32 = 0x1000_0000;
+/// A source route, or a version other than 0.
+const GRE_OTHER: u32 = 0x4007_0000;
+/// Frame types of type III, in their place.
+const ERSPAN_FRAME_TYPE: u32 = 0x7c00;
+const ERSPAN_ETHERNET: u32 = 0;
+const ERSPAN_IP: u32 = 2 << 10;

@@ -1,0 +1,231 @@
+//! Tunnels, looked into to one level. Most frames are none: nothing here is on their way.
+
+use headgate_wire::{capwap, geneve, tzsp, vxlan};
+
+use super::{Decision, Keep};
+use crate::control::{
+    ETHERTYPE_BRIDGED, ETHERTYPE_ERSPAN, ETHERTYPE_ERSPAN_III, ETHERTYPE_IPV4, ETHERTYPE_IPV6, IP_ETHERNET,
+    IP_GRE, IP_IPV4, IP_IPV6,
+};
+use crate::filter::Tunnel;
+use crate::filter::tunnels::MAX_TZSP_TAGS;
+
+/// What is within.
+enum Inner {
+    Ethernet,
+    Ipv4,
+    Ipv6,
+}
+
+/// Octets of a tunnel's header, and what is within where it is looked into.
+type Header = (usize, Option<Inner>);
+
+/// Whether datagrams between two ports are looked at here.
+#[inline(always)]
+pub(super) fn is_between([source, destination]: [u16; 2]) -> bool {
+    // All are compared at once.
+    PORTS.iter().fold(source == capwap::DATA_PORT, |found, port| found | (*port == destination))
+}
+
+impl Keep {
+    /// The payload of an IP packet.
+    #[cold]
+    pub(super) fn ip_tunnel(&self, protocol: u8, more_fragments: bool, payload: &[u8]) -> Decision {
+        let Some(within) = self.within.as_deref().filter(|_| !more_fragments) else { return Ok(0) };
+        let tunnels = self.depth.tunnels;
+        match protocol {
+            IP_GRE if tunnels.contains(Tunnel::Gre) || tunnels.contains(Tunnel::Erspan) => {
+                self.gre(within, payload)
+            }
+            IP_IPV4 if tunnels.contains(Tunnel::Ip) => within.ipv4(payload),
+            IP_IPV6 if tunnels.contains(Tunnel::Ip) => within.ipv6(payload),
+            IP_ETHERNET if tunnels.contains(Tunnel::Ip) => within.frame(payload),
+            _ => Ok(0),
+        }
+    }
+
+    /// A datagram, between the ports of a tunnel; `None` where that is not looked into.
+    #[cold]
+    pub(super) fn udp_tunnel(
+        &self,
+        [source, destination]: [u16; 2],
+        more_fragments: bool,
+        payload: &[u8],
+    ) -> Option<Decision> {
+        let within = self.within.as_deref()?;
+        let is_in = |kind| self.depth.tunnels.contains(kind);
+        // As in what reads them: GENEVE and TZSP, then what comes from the port of CAPWAP, then the others.
+        let from_capwap = source == capwap::DATA_PORT;
+        let read: fn(&[u8]) -> Header = match destination {
+            geneve::PORT if is_in(Tunnel::Geneve) => geneve,
+            tzsp::PORT if is_in(Tunnel::Tzsp) => tzsp,
+            geneve::PORT | tzsp::PORT if from_capwap => |_| UNREAD,
+            _ if from_capwap && is_in(Tunnel::Capwap) => capwap,
+            _ if from_capwap => |_| UNREAD,
+            vxlan::PORT | vxlan::LINUX_PORT if is_in(Tunnel::Vxlan) => vxlan,
+            vxlan::GPE_PORT if is_in(Tunnel::Vxlan) => gpe,
+            capwap::DATA_PORT if is_in(Tunnel::Capwap) => capwap,
+            _ => return None,
+        };
+        let (header, inner) = if more_fragments { UNREAD } else { read(payload) };
+        let behind = payload.get(header..).unwrap_or_default();
+        Some(within.inner(inner, behind).map(|kept| UDP + header + kept))
+    }
+
+    fn inner(&self, inner: Option<Inner>, behind: &[u8]) -> Decision {
+        match inner {
+            None => Ok(0),
+            Some(Inner::Ethernet) => self.frame(behind),
+            Some(Inner::Ipv4) => self.ipv4(behind),
+            Some(Inner::Ipv6) => self.ipv6(behind),
+        }
+    }
+
+    fn frame(&self, frame: &[u8]) -> Decision {
+        if frame.len() < super::ETHERNET { Ok(0) } else { self.link(frame, None) }
+    }
+
+    fn gre(&self, within: &Keep, payload: &[u8]) -> Decision {
+        let Some([f0, f1, p0, p1]) = payload.first_chunk::<4>() else { return Ok(0) };
+        let flags = u16::from_be_bytes([*f0, *f1]);
+        if flags & GRE_OTHER != 0 {
+            return Ok(4);
+        }
+        let parts = [GRE_CHECKSUM, GRE_KEY, GRE_SEQUENCE].into_iter().filter(|part| flags & part != 0);
+        let header = 4 + 4 * parts.count();
+        let behind = payload.get(header..).unwrap_or_default();
+        let (gre, erspan) =
+            (self.depth.tunnels.contains(Tunnel::Gre), self.depth.tunnels.contains(Tunnel::Erspan));
+        let kept = match u16::from_be_bytes([*p0, *p1]) {
+            ETHERTYPE_IPV4 if gre => within.ipv4(behind),
+            ETHERTYPE_IPV6 if gre => within.ipv6(behind),
+            ETHERTYPE_BRIDGED if gre => within.frame(behind),
+            ETHERTYPE_ERSPAN if erspan && flags & GRE_SEQUENCE == 0 => within.frame(behind),
+            ETHERTYPE_ERSPAN if erspan => within.erspan_ii(behind),
+            ETHERTYPE_ERSPAN_III if erspan => within.erspan_iii(behind),
+            _ => Ok(0),
+        };
+        Ok(header + kept?)
+    }
+
+    fn erspan_ii(&self, payload: &[u8]) -> Decision {
+        let Some(([v0, v1, ..], behind)) = payload.split_first_chunk::<8>() else { return Ok(0) };
+        if v0 >> 4 != 1 {
+            return Ok(0);
+        }
+        self.mirrored_vlan([*v0, *v1])?;
+        Ok(8 + self.frame(behind)?)
+    }
+
+    fn erspan_iii(&self, payload: &[u8]) -> Decision {
+        let Some([v0, v1, .., kind, platform]) = payload.first_chunk::<12>() else { return Ok(0) };
+        if v0 >> 4 != 2 {
+            return Ok(0);
+        }
+        self.mirrored_vlan([*v0, *v1])?;
+        let header = if platform & 0x01 == 0 { 12 } else { 20 };
+        let behind = payload.get(header..).unwrap_or_default();
+        let inner = match ((kind >> 2) & 0x1f, behind) {
+            (ERSPAN_ETHERNET, _) => Some(Inner::Ethernet),
+            (ERSPAN_IP, [0x40..=0x4f, ..]) => Some(Inner::Ipv4),
+            (ERSPAN_IP, [0x60..=0x6f, ..]) => Some(Inner::Ipv6),
+            _ => None,
+        };
+        Ok(header + self.inner(inner, behind)?)
+    }
+
+    /// 0 is none: the frame came without a tag.
+    fn mirrored_vlan(&self, field: [u8; 2]) -> Result<(), crate::exclude::Exclusion> {
+        match u16::from_be_bytes(field) & 0x0fff {
+            0 => Ok(()),
+            vlan => self.vlan(vlan),
+        }
+    }
+}
+
+fn vxlan(payload: &[u8]) -> Header {
+    match payload.first_chunk::<8>() {
+        Some([0x08, 0, 0, 0, .., 0]) => (8, Some(Inner::Ethernet)),
+        Some([0x88, policy, _, _, .., 0]) if policy & 0xb7 == 0 => (8, Some(Inner::Ethernet)),
+        _ => UNREAD,
+    }
+}
+
+fn gpe(payload: &[u8]) -> Header {
+    match payload.first_chunk::<8>() {
+        Some([0x08 | 0x0a, 0, 0, 0, .., 0]) => (8, Some(Inner::Ethernet)),
+        Some([0x0c | 0x0e, 0, 0, next, .., 0]) => match next {
+            1 => (8, Some(Inner::Ipv4)),
+            2 => (8, Some(Inner::Ipv6)),
+            3 => (8, Some(Inner::Ethernet)),
+            _ => (8, None),
+        },
+        _ => UNREAD,
+    }
+}
+
+fn geneve(payload: &[u8]) -> Header {
+    let Some([first @ 0..=0x3f, flags, p0, p1, .., 0]) = payload.first_chunk::<8>() else { return UNREAD };
+    if flags & 0xbf != 0 {
+        return UNREAD;
+    }
+    let inner = match u16::from_be_bytes([*p0, *p1]) {
+        ETHERTYPE_BRIDGED => Inner::Ethernet,
+        ETHERTYPE_IPV4 => Inner::Ipv4,
+        ETHERTYPE_IPV6 => Inner::Ipv6,
+        _ => return UNREAD,
+    };
+    let header = 8 + 4 * usize::from(*first);
+    if header > payload.len() { (8, None) } else { (header, Some(inner)) }
+}
+
+fn tzsp(payload: &[u8]) -> Header {
+    let Some([1, 0 | 1, 0, 1]) = payload.first_chunk::<4>() else { return UNREAD };
+    let mut header = 4;
+    for _ in 0..=MAX_TZSP_TAGS {
+        header += match payload.get(header..) {
+            Some([1, _, ..]) => return (header + 1, Some(Inner::Ethernet)),
+            Some([0, _, ..]) => 1,
+            Some([_, length, ..]) => 2 + usize::from(*length),
+            _ => break,
+        };
+    }
+    (4, None)
+}
+
+fn capwap(payload: &[u8]) -> Header {
+    let Some([0, length, kind, flags, _, _, o0, o1]) = payload.first_chunk::<8>() else { return UNREAD };
+    let header = 4 * usize::from(length >> 3);
+    if header < 8 || (flags | o1) & 0x07 != 0 {
+        return UNREAD;
+    }
+    let is_later = flags & 0x80 != 0 && [*o0, *o1] != [0, 0];
+    let is_native = kind & 0x01 != 0;
+    if flags & 0x08 != 0 || is_later || is_native || header > payload.len() {
+        return (8, None);
+    }
+    (header, Some(Inner::Ethernet))
+}
+
+/// Nothing behind UDP is kept.
+const UNREAD: Header = (0, None);
+const UDP: usize = 8;
+/// The destination ports of tunnels; one is there often enough that they fill a register.
+const PORTS: [u16; 8] = [
+    vxlan::PORT,
+    vxlan::LINUX_PORT,
+    vxlan::GPE_PORT,
+    geneve::PORT,
+    tzsp::PORT,
+    capwap::DATA_PORT,
+    capwap::DATA_PORT,
+    capwap::DATA_PORT,
+];
+const GRE_CHECKSUM: u16 = 0x8000;
+const GRE_KEY: u16 = 0x2000;
+const GRE_SEQUENCE: u16 = 0x1000;
+/// A source route, or a version other than 0.
+const GRE_OTHER: u16 = 0x4007;
+/// Frame types of type III.
+const ERSPAN_ETHERNET: u8 = 0;
+const ERSPAN_IP: u8 = 2;

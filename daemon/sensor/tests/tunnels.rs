@@ -1,0 +1,197 @@
+//! What is within tunnels: whose flows and devices it is, and that nothing counts twice.
+// A test fails by panicking.
+#![allow(clippy::panic, clippy::unwrap_used)]
+
+mod support;
+
+use headgate_record::{Field, Kind, Record};
+
+use support::{START, Sensor, assert_says, text};
+
+const CARRIER: [u8; 6] = [0x00, 0x1c, 0x73, 0, 0, 9];
+const STATION: [u8; 6] = [0x00, 0x1b, 0x21, 0, 0, 1];
+const SERVER: [u8; 6] = [0x00, 0x1b, 0x21, 0, 0, 2];
+
+fn frame(source: [u8; 6], tag: Option<u16>, packet: &[u8]) -> Vec<u8> {
+    let tag = tag.map_or(Vec::new(), |vid| [&[0x81, 0x00][..], &vid.to_be_bytes()].concat());
+    [&SERVER[..], &source, &tag, &[0x08, 0x00], packet].concat()
+}
+
+fn ip(from: [u8; 4], to: [u8; 4], protocol: u8, rest: &[u8]) -> Vec<u8> {
+    let length = ((20 + rest.len()) as u16).to_be_bytes();
+    let start = [0x45, 0, length[0], length[1], 0, 0, 0x40, 0, 64, protocol, 0, 0];
+    [&start[..], &from, &to, rest].concat()
+}
+
+fn udp(from: u16, to: u16, rest: &[u8]) -> Vec<u8> {
+    [&[from, to, 8 + rest.len() as u16, 0].map(u16::to_be_bytes).concat()[..], rest].concat()
+}
+
+/// A datagram of a station, 100 octets long with IP.
+fn datagram() -> Vec<u8> {
+    ip([10, 0, 0, 1], [10, 0, 0, 2], 17, &udp(40_001, 40_002, &[7; 72]))
+}
+
+fn vxlan(inner: &[u8]) -> Vec<u8> {
+    let header = [8, 0, 0, 0, 0, 0, 7, 0];
+    frame(
+        CARRIER,
+        None,
+        &ip([192, 0, 2, 1], [192, 0, 2, 2], 17, &udp(50_000, 4789, &[&header, inner].concat())),
+    )
+}
+
+/// As a switch sends what it mirrors, of VLAN 20.
+fn erspan(inner: &[u8]) -> Vec<u8> {
+    let header = [0x10, 0, 0x88, 0xbe, 0, 0, 0, 3, 0x10, 20, 0x58, 0x65, 0, 0, 0xab, 0xcd];
+    frame(CARRIER, None, &ip([192, 0, 2, 1], [192, 0, 2, 2], 47, &[&header, inner].concat()))
+}
+
+fn flow<'a>(flows: &'a [Record], interface: &str, protocol: &str) -> &'a Record {
+    let is_it =
+        |r: &&Record| text(r, Field::FlowInterface) == interface && text(r, Field::FlowTransport) == protocol;
+    flows.iter().find(is_it).unwrap_or_else(|| panic!("{interface} {protocol}: {flows:?}"))
+}
+
+#[test]
+fn what_a_switch_mirrors_is_a_flow_and_a_device_of_its_vlan() {
+    let mut sensor = Sensor::new("");
+    sensor.see(&erspan(&frame(STATION, None, &datagram())), START);
+    sensor.0.finish();
+    let records = sensor.0.take();
+    let of = |kind| records.iter().filter(|r| r.kind() == kind).cloned().collect::<Vec<_>>();
+    let flows = of(Kind::Flow);
+    assert_eq!(flows.len(), 2, "{flows:?}");
+    let inner = flow(&flows, "eth0/erspan", "udp");
+    assert_says(
+        inner,
+        &[
+            (Field::FlowVlan, "20"),
+            (Field::FlowMac, "00:1b:21:00:00:01"),
+            (Field::FlowPackets, "1"),
+            (Field::FlowBytes, "114"),
+        ],
+    );
+    assert_says(flow(&flows, "eth0", "gre"), &[(Field::FlowVlan, ""), (Field::FlowPackets, "1")]);
+    let devices = of(Kind::Device);
+    let station = devices.iter().find(|r| text(r, Field::DeviceMac) == "00:1b:21:00:00:01").unwrap();
+    assert_says(station, &[(Field::DeviceVlan, "20"), (Field::DeviceInterface, "eth0")]);
+}
+
+/// Once a packet in a tunnel and the same packet outside would have been two of one flow.
+#[test]
+fn a_packet_that_is_seen_within_a_tunnel_and_outside_counts_once_in_each_flow() {
+    let mut sensor = Sensor::new("");
+    let bare = frame(STATION, None, &datagram());
+    for at in 0..3 {
+        sensor.see(&bare, START + at);
+        sensor.see(&vxlan(&bare), START + at);
+    }
+    let flows = sensor.end(Kind::Flow);
+    assert_eq!(flows.len(), 3, "{flows:?}");
+    for (interface, bytes) in [("eth0/vxlan", "342"), ("eth0", "342")] {
+        let found: Vec<_> = flows
+            .iter()
+            .filter(|r| text(r, Field::FlowInterface) == interface && text(r, Field::FlowBytes) == bytes)
+            .collect();
+        assert_eq!(found.len(), 1, "{interface}: {flows:?}");
+        assert_says(found[0], &[(Field::FlowPackets, "3")]);
+    }
+}
+
+/// A keepalive of GRE carries its own answer: the same ends as its tunnel, the other way round.
+#[test]
+fn a_keepalive_of_gre_counts_once_in_the_flow_of_its_tunnel() {
+    let mut sensor = Sensor::new("");
+    let answer = ip([192, 0, 2, 2], [192, 0, 2, 1], 47, &[0, 0, 0, 0]);
+    let keepalive = ip([192, 0, 2, 1], [192, 0, 2, 2], 47, &[&[0, 0, 8, 0][..], &answer].concat());
+    sensor.see(&frame(CARRIER, None, &keepalive), START);
+    let flows = sensor.end(Kind::Flow);
+    assert_eq!(flows.len(), 2, "{flows:?}");
+    for interface in ["eth0", "eth0/gre"] {
+        assert_says(
+            flow(&flows, interface, "gre"),
+            &[(Field::FlowPackets, "1"), (Field::FlowReversePackets, "0")],
+        );
+    }
+}
+
+/// What a device sends within its own tunnel is one frame of it.
+#[test]
+fn a_device_that_is_both_ends_of_its_tunnel_counts_once() {
+    let mut sensor = Sensor::new("");
+    sensor.see(&vxlan(&frame(CARRIER, None, &datagram())), START);
+    let devices = sensor.end(Kind::Device);
+    let carrier: Vec<_> =
+        devices.iter().filter(|r| text(r, Field::DeviceMac) == "00:1c:73:00:00:09").collect();
+    assert_eq!(carrier.len(), 1);
+    assert_says(carrier[0], &[(Field::DeviceFrames, "1")]);
+}
+
+#[test]
+fn what_is_excluded_within_a_tunnel_excludes_the_whole_frame() {
+    for exclude in [
+        "macs = [\"00:1b:21:00:00:01\"]",
+        "vlans = [30]",
+        "prefixes = [\"10.0.0.1\"]",
+        "protocols = [\"udp/40002\"]",
+    ] {
+        let mut sensor = Sensor::new(&format!("[exclude]\n{exclude}\n"));
+        sensor.see(&vxlan(&frame(STATION, Some(30), &datagram())), START);
+        sensor.0.finish();
+        assert!(sensor.0.take().is_empty(), "{exclude}");
+    }
+}
+
+/// Of a frame of which no more than headers is read, headers within its tunnel are; exclusions hold there.
+#[test]
+fn what_is_within_the_tunnel_of_a_frame_of_headers_only_is_seen_and_excluded_as_in_others() {
+    let station = "[exclude]\nmacs = [\"00:1b:21:00:00:01\"]\n";
+    for choice in [
+        "interfaces = [\"eth0\"]",
+        "macs = [\"00:1c:73\"]",
+        "prefixes = [\"192.0.2.0/24\"]",
+        "protocols = [\"udp/4789\"]",
+        "protocols = [\"udp\"]",
+    ] {
+        for (exclude, flows) in [("", 2), (station, 0)] {
+            let mut sensor = Sensor::new(&format!("{exclude}[headers_only]\n{choice}\n"));
+            sensor.see(&vxlan(&frame(STATION, Some(30), &datagram())), START);
+            assert_eq!(sensor.end(Kind::Flow).len(), flows, "{choice}");
+        }
+    }
+}
+
+/// What does not fit into the program is judged by what it kept.
+#[test]
+fn what_the_kernel_leaves_is_excluded_by_the_collect_gate() {
+    let list =
+        |entry: fn(u32) -> String| (0..64).map(|n| format!("{:?}", entry(n))).collect::<Vec<_>>().join(", ");
+    let rules = format!(
+        "[exclude]\nvlans = [{}]\nmacs = [{}]\nprefixes = [{}]\nprotocols = [{}]\n",
+        list(|n| format!("{}-{}", n * 3, n * 3 + 1)),
+        list(|n| format!("00:1b:22:00:01:{n:02x}")),
+        list(|n| format!("2001:{n:x}:{n:x}:{n:x}:{n:x}:{n:x}:{n:x}:{n:x}")),
+        list(|n| format!("tcp/{}", n * 2 + 1)),
+    );
+    let mut sensor = Sensor::new(&rules);
+    let left = sensor.0.rules().keep().left();
+    assert!(left.iter().any(|left| left.name() == "vlan within tunnels"));
+    sensor.see(&vxlan(&frame(STATION, Some(30), &datagram())), START);
+    sensor.0.finish();
+    assert!(sensor.0.take().is_empty());
+    sensor.see(&vxlan(&frame(STATION, Some(29), &datagram())), START);
+    assert_eq!(sensor.end(Kind::Flow).len(), 2);
+}
+
+#[test]
+fn a_tunnel_that_no_rule_looks_into_is_one_flow() {
+    let mut sensor = Sensor::new("[collect]\ntunnels = [\"erspan\"]\n");
+    sensor.see(&vxlan(&frame(STATION, None, &datagram())), START);
+    sensor.0.finish();
+    let records = sensor.0.take();
+    assert!(records.iter().all(|r| !format!("{r:?}").contains("00:1b:21:00:00:01")));
+    let flows: Vec<_> = records.iter().filter(|r| r.kind() == Kind::Flow).collect();
+    assert_eq!(flows.len(), 1);
+    assert_says(flows[0], &[(Field::FlowInterface, "eth0"), (Field::FlowTransport, "udp")]);
+}
