@@ -5,6 +5,9 @@
 mod support;
 
 use headgate_record::{Field, Kind, Record};
+use headgate_rules::Rules;
+use headgate_sensor::Engine;
+use headgate_service::config::Headgate;
 
 use support::{START, Sensor, assert_says, text};
 
@@ -159,6 +162,19 @@ fn what_is_within_the_tunnel_of_a_frame_of_headers_only_is_seen_and_excluded_as_
             sensor.see(&vxlan(&frame(STATION, Some(30), &datagram())), START);
             assert_eq!(sensor.end(Kind::Flow).len(), flows, "{choice}");
         }
+    }
+}
+
+#[test]
+fn a_station_that_has_opted_out_is_not_seen_within_a_tunnel() {
+    let files = [("rules.toml".to_owned(), "[exclude]\nopt_out_lists = [\"x\"]".to_owned())];
+    for (listed, flows) in [("00:1b:21:00:00:01", 0), ("00:1b:21:00:00:03", 2)] {
+        let rules = Rules::parse_with_lists(&files, &|name| Ok((name.into(), listed.into()))).unwrap().0;
+        let mut sensor = Sensor(Engine::new(rules, &Headgate::default()));
+        for tunnel in [vxlan, erspan] {
+            sensor.see(&tunnel(&frame(STATION, None, &datagram())), START);
+        }
+        assert_eq!(sensor.end(Kind::Flow).len(), 2 * flows, "{listed}");
     }
 }
 
