@@ -24,7 +24,9 @@ fn main() {
             let (mut sender, _) = open(interface);
             sender.send_to(&last(), None).unwrap().unwrap();
         }
-        _ => panic!("packets send INTERFACE OCTETS[,OCTETS...] PER_SECOND SECONDS | receive INTERFACE | end INTERFACE"),
+        _ => panic!(
+            "packets send INTERFACE OCTETS[,OCTETS...] PER_SECOND SECONDS | receive INTERFACE | end INTERFACE"
+        ),
     }
 }
 
@@ -49,7 +51,9 @@ fn send(interface: &str, lengths: &[usize], per_second: u64, seconds: u64) {
             break;
         }
         // Where it is too early, it waits for the time of this frame, without sleeping: a sleep is longer than a burst.
-        while per_second > 0 && u128::from(sent) * 1_000_000_000 / u128::from(per_second) > start.elapsed().as_nanos() {
+        while per_second > 0
+            && u128::from(sent) * 1_000_000_000 / u128::from(per_second) > start.elapsed().as_nanos()
+        {
             std::hint::spin_loop();
         }
         // The wire may be full for a moment.
