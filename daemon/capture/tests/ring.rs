@@ -4,14 +4,19 @@
 //! traffic. Where the machine permits no user namespaces it says so and passes.
 #![allow(clippy::expect_used, clippy::panic, clippy::print_stdout, clippy::unwrap_used)]
 
-use std::fmt::Write as _;
 use std::os::fd::{AsFd, AsRawFd, IntoRawFd, OwnedFd};
 use std::process::{Command, Stdio};
 use std::time::{Duration, SystemTime};
 
 use headgate_capture::{
-    Error, Frame, Geometry, Instruction, Presence, Ring, Statistics, Tag, adopt, attach, open,
-    prefer_card_time, prepare,
+    Error, Geometry, Instruction, Presence, Ring, Statistics, Tag, adopt, attach, open, prefer_card_time,
+    prepare,
+};
+
+mod support;
+
+use support::{
+    GEOMETRY, HANDED, again, frame, ip, isolated, permitted, promiscuity, python, quiet, receive, ring, send,
 };
 
 const NEAR: &str = "near0";
@@ -389,6 +394,7 @@ fn an_interface_that_is_back_is_watched_again() {
             assert_eq!(attach(descriptor.as_fd(), NEAR, true).unwrap(), Presence::Gone);
             ip(&["link", "add", NEAR, "type", "veth", "peer", "name", FAR]);
             assert_eq!(attach(descriptor.as_fd(), NEAR, true).unwrap(), Presence::Down);
+            assert!(matches!(quiet(&mut ring), Err(Error::InterfaceDown)), "as if it had gone down just now");
             ip(&["link", "set", NEAR, "up"]);
             assert_eq!(attach(descriptor.as_fd(), NEAR, true).unwrap(), Presence::NoLink);
             ip(&["link", "set", FAR, "up"]);
@@ -402,124 +408,4 @@ fn an_interface_that_is_back_is_watched_again() {
         drop((ring, descriptor));
         assert!(!promiscuity(NEAR), "released by the last holder's end");
     });
-}
-
-fn promiscuity(interface: &str) -> bool {
-    let shown = Command::new("ip").args(["-d", "link", "show", interface]).output().unwrap();
-    String::from_utf8(shown.stdout).unwrap().contains("promiscuity 1")
-}
-
-/// Set in a test that was started again in its namespace.
-const INSIDE: &str = "HEADGATE_TEST_INSIDE";
-/// Set in a test that was started again with a descriptor as standard input.
-const HANDED: &str = "HEADGATE_TEST_HANDED";
-const GEOMETRY: Geometry = Geometry { block_bytes: 65_536, blocks: 8 };
-/// Far longer than any frame takes; no test waits so long unless it fails.
-const PATIENCE: Duration = Duration::from_secs(10);
-
-struct Seen {
-    time_ns: u64,
-    wire_len: u32,
-    tag: Option<Tag>,
-    bytes: Vec<u8>,
-}
-
-impl From<Frame<'_>> for Seen {
-    fn from(frame: Frame<'_>) -> Seen {
-        let Frame { time_ns, wire_len, tag, bytes, .. } = frame;
-        Seen { time_ns, wire_len, tag, bytes: bytes.to_vec() }
-    }
-}
-
-/// Runs `body` in namespaces with two joined interfaces that are up and silent.
-fn isolated(name: &str, body: fn()) {
-    if std::env::var_os(INSIDE).is_some() {
-        std::fs::write("/proc/sys/net/ipv6/conf/default/disable_ipv6", "1").unwrap();
-        ip(&["link", "add", NEAR, "type", "veth", "peer", "name", FAR]);
-        ip(&["link", "set", NEAR, "up"]);
-        ip(&["link", "set", FAR, "up"]);
-        body();
-    } else if permitted() {
-        let status = again(name).env(INSIDE, "1").status();
-        assert!(status.unwrap().success(), "the test failed in its namespace, see above");
-    }
-}
-
-/// This test program for one test, in new namespaces.
-fn again(name: &str) -> Command {
-    let mut command = Command::new("unshare");
-    command.arg("-Urn").arg(std::env::current_exe().unwrap()).args(["--exact", name, "--nocapture"]);
-    command
-}
-
-fn permitted() -> bool {
-    let permitted =
-        Command::new("unshare").args(["-Urn", "true"]).status().is_ok_and(|status| status.success());
-    if !permitted {
-        println!("skipped: user namespaces are not permitted here");
-    }
-    permitted
-}
-
-fn ip(arguments: &[&str]) {
-    assert!(Command::new("ip").args(arguments).status().expect("ip (package iproute2)").success());
-}
-
-fn python(script: &str, arguments: &[&str], stdin: Option<OwnedFd>) {
-    let mut command = Command::new("python3");
-    command.args(["-c", script]).args(arguments);
-    command.stdin(stdin.map_or_else(Stdio::null, Stdio::from));
-    assert!(command.status().expect("python3").success(), "{script}");
-}
-
-fn ring() -> Ring {
-    Ring::map(open(NEAR, &PROGRAM, true, GEOMETRY).unwrap(), GEOMETRY).unwrap()
-}
-
-fn frame(ethertype: &[u8], length: usize) -> Vec<u8> {
-    let mut frame = [&[0x02, 0, 0, 0, 0, 1, 0x02, 0, 0, 0, 0, 2], ethertype].concat();
-    while frame.len() < length {
-        frame.extend_from_slice(SECRET);
-    }
-    frame.truncate(length);
-    frame
-}
-
-/// Sends whole frames from an interface.
-fn send(interface: &str, frames: &[Vec<u8>]) {
-    let mut script = String::from(
-        "import socket, sys\ns = socket.socket(socket.AF_PACKET, socket.SOCK_RAW)\ns.bind((sys.argv[1], 0))\n",
-    );
-    let mut rest = frames;
-    while let [first, ..] = rest {
-        let count = rest.iter().take_while(|frame| *frame == first).count();
-        let hex: String = first.iter().fold(String::new(), |mut text, byte| {
-            write!(text, "{byte:02x}").unwrap();
-            text
-        });
-        writeln!(script, "for _ in range({count}): s.send(bytes.fromhex('{hex}'))").unwrap();
-        rest = &rest[count..];
-    }
-    python(&script, &[interface], None);
-}
-
-/// Polls until `count` frames have come, or none any more.
-fn receive(ring: &mut Ring, count: usize) -> Vec<Seen> {
-    let mut seen = Vec::new();
-    while seen.len() < count {
-        let patience = if count == usize::MAX { Duration::from_millis(200) } else { PATIENCE };
-        let before = seen.len();
-        let handled = ring.poll(patience, |frame| seen.push(Seen::from(frame))).unwrap();
-        assert_eq!(seen.len() - before, handled);
-        if handled == 0 && count == usize::MAX {
-            break;
-        }
-        assert!(handled > 0, "{} of {count} frames came", seen.len());
-    }
-    seen
-}
-
-/// Polls when no frame is expected.
-fn quiet(ring: &mut Ring) -> Result<usize, Error> {
-    ring.poll(Duration::from_millis(100), |_| panic!("a frame"))
 }
