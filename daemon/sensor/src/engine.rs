@@ -30,7 +30,6 @@ pub struct Engine {
     rules: Rules,
     /// No rule excludes a frame for what it is.
     excludes_nothing: bool,
-    nobody_opted_out: bool,
     config: config::Headgate,
     interfaces: Vec<Interface>,
     tables: Tables,
@@ -63,7 +62,6 @@ impl Engine {
         let tables = Tables::new(&rules, config);
         Engine {
             excludes_nothing: rules.collect().exclusions().is_empty(),
-            nobody_opted_out: rules.collect().exclusions().opted_out() == 0,
             rules,
             config: config.clone(),
             interfaces: Vec::new(),
@@ -137,12 +135,9 @@ impl Engine {
         let bytes = u64::from(frame.wire_len) + tag_octets;
         let vlan = frame.tag.map_or(0, |tag| stripped(tag).vid());
         let seen = Seen { number: on.number, vlan, time, bytes };
-        // What an excluded frame keeps says why it is excluded and is not used for anything else: too little to be plain.
         let kept = u64::try_from(frame.bytes.len()).unwrap_or(u64::MAX);
         let is_judged = on.excluded || !self.excludes_nothing;
-        if !is_judged
-            && let Some(ends) = plain(frame)
-            && (self.nobody_opted_out || !opts_out(&self.rules, ends))
+        if let Some(ends) = plain(frame, is_judged, &self.rules)
             && match ends {
                 wire::IpEnds::V4(ends) => self.tables.goes_on(seen, ends, &mut self.out),
                 wire::IpEnds::V6(ends) => self.tables.goes_on(seen, ends, &mut self.out),
@@ -157,12 +152,12 @@ impl Engine {
     /// A frame that begins something, says more, or is to be judged.
     #[inline(never)]
     fn see_other(&mut self, interface: usize, seen: Seen, frame: &Frame<'_>, is_judged: bool) -> Outcome {
-        let outcome = match plain(frame) {
-            Some(ends) if !is_judged && (self.nobody_opted_out || !opts_out(&self.rules, ends)) => {
+        let outcome = match plain(frame, is_judged, &self.rules) {
+            Some(ends) => {
                 self.tables.plain(seen, ends, &mut self.out);
                 Outcome::Used
             }
-            _ => self.judge(interface, seen, frame),
+            None => self.judge(interface, seen, frame),
         };
         if let Some(interface) = self.interfaces.get_mut(interface) {
             let kept = u64::try_from(frame.bytes.len()).unwrap_or(u64::MAX);
@@ -374,10 +369,15 @@ fn leave_headers(packet: &mut wire::Packet<'_>) {
     }
 }
 
-/// What a plain Ethernet frame says.
+/// What a plain Ethernet frame says, where no rule is to judge it. An excluded one keeps too few octets to be plain:
+/// they say why it is excluded and are not used for anything else.
 #[inline(always)]
-fn plain(frame: &Frame<'_>) -> Option<wire::IpEnds> {
-    if frame.link == Frame::ETHERNET { wire::plain(frame.bytes, frame.wire_len) } else { None }
+fn plain(frame: &Frame<'_>, is_judged: bool, rules: &Rules) -> Option<wire::IpEnds> {
+    if is_judged || frame.link != Frame::ETHERNET {
+        return None;
+    }
+    let ends = wire::plain(frame.bytes, frame.wire_len)?;
+    (!opts_out(rules, ends)).then_some(ends)
 }
 
 /// Whether one of the two stations of a plain frame has opted out.

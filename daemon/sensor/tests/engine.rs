@@ -252,6 +252,38 @@ fn a_packet_without_a_link_header_is_a_flow_of_no_device() {
 }
 
 /// A host with nine addresses was once reported every second, without its oldest address.
+/// A client that gave a group address as its own once became a device, and its frames were counted or not by where
+/// others stood in the table.
+#[test]
+fn a_sender_with_a_group_address_is_no_device() {
+    let mut engine = engine();
+    let group = [0x03, 0, 0, 0, 0, 1];
+    let ip = |protocol: u8, body: &[u8]| {
+        let total = u16::try_from(20 + body.len()).unwrap().to_be_bytes();
+        let mut frame =
+            [&[0xff; 6][..], &group, &[0x08, 0x00, 0x45, 0], &total, &[0, 0, 0, 0, 64, protocol, 0, 0]]
+                .concat();
+        frame.extend([10, 0, 0, 1, 10, 0, 0, 2]);
+        frame.extend(body);
+        frame
+    };
+    let mut discover = [&[1, 1, 6, 0, 0, 0, 0, 7][..], &[0; 20], &group].concat();
+    discover.resize(236, 0);
+    discover.extend([0x63, 0x82, 0x53, 0x63, 53, 1, 1, 255]);
+    let length = u16::try_from(8 + discover.len()).unwrap().to_be_bytes();
+    let datagram = [&[0, 68, 0, 67][..], &length, &[0, 0], &discover].concat();
+    see(&mut engine, &ip(17, &datagram), 1);
+    let segment = [0xc0, 0, 0, 80, 0, 0, 0, 1, 0, 0, 0, 2, 0x50, 0x10, 1, 0, 0, 0, 0, 0];
+    for time in 2..5 {
+        see(&mut engine, &ip(6, &segment), time);
+    }
+    engine.finish();
+    let records = engine.take();
+    assert!(of(&records, Kind::Device).is_empty(), "{records:?}");
+    let packets: u64 = of(&records, Kind::Flow).iter().map(|flow| number(flow, Field::FlowPackets)).sum();
+    assert_eq!(packets, 4);
+}
+
 #[test]
 fn a_device_with_more_addresses_than_are_remembered_is_reported_with_its_activity() {
     let (mut engine, mac) = (engine(), [0, 0x1b, 0x21, 0, 0, 1]);

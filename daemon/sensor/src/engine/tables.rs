@@ -46,7 +46,12 @@ impl Tables {
     /// which then is to be told whole.
     #[inline(always)]
     pub(super) fn goes_on<A: IpAddress>(&mut self, seen: Seen, ends: wire::Ends<A>, out: &mut Sink) -> bool {
-        let Some(device) = self.devices.recent(seen.vlan, Mac(ends.source_mac.0)) else { return false };
+        let source = Mac(ends.source_mac.0);
+        // No station has a group address, whoever sends from it.
+        if source.is_group() {
+            return false;
+        }
+        let Some(device) = self.devices.recent(seen.vlan, source) else { return false };
         let goes_on = self.flows.goes_on(seen, ends, out);
         if goes_on {
             device.frame(seen);

@@ -83,7 +83,8 @@ impl Dhcp {
         }
     }
 
-    /// A message was seen. Without an Ethernet client or a message type there is nothing to learn.
+    /// A message was seen. Without an Ethernet client or a message type there is nothing to learn, and no station has
+    /// a group address.
     pub(crate) fn message(
         &mut self,
         interface: InterfaceNumber,
@@ -95,6 +96,9 @@ impl Dhcp {
     ) {
         let (Some(client), Some(kind)) = (message.mac(), message.options.message_type) else { return };
         let client = Mac(client.0);
+        if client.is_group() {
+            return;
+        }
         // A client behind a relay agent is known from its messages alone.
         devices.mention((vlan, client), interface, time, out);
         if from_client(kind) {

@@ -68,7 +68,7 @@ pub(crate) struct Key<A> {
 }
 
 impl<A: Address> Key<A> {
-    /// The key of a segment's flow, and whether the low end sent it.
+    /// The key of a packet's flow, and whether the low end sent it.
     #[inline(always)]
     pub(super) fn new<B: IpAddress<Words = A>>(seen: Seen, ends: Ends<B>) -> (Self, bool) {
         let (from, to) = ((ends.source, ends.ports.0), (ends.destination, ends.ports.1));
