@@ -41,8 +41,9 @@ fn open(interface: &str) -> (Box<dyn DataLinkSender>, Box<dyn DataLinkReceiver>)
 
 fn send(interface: &str, lengths: &[usize], per_second: u64, seconds: u64) {
     let (mut sender, _) = open(interface);
-    let frames: Vec<Vec<u8>> =
-        (0..FLOWS * lengths.len()).map(|n| frame(n, lengths[n % lengths.len()] - FCS)).collect();
+    let frames: Vec<Vec<u8>> = (0..FLOWS * lengths.len())
+        .map(|n| frame(n / lengths.len(), lengths[n % lengths.len()] - FCS))
+        .collect();
     let (start, length) = (Instant::now(), Duration::from_secs(seconds));
     let mut sent = 0u64;
     for frame in frames.iter().cycle() {
