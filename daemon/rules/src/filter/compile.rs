@@ -27,7 +27,7 @@ pub struct TooLarge;
 
 /// Compiles the filter: the kernel's program, and the same decision in Rust. `headers_only` is of which frames no more
 /// than headers is kept; what it says of addresses of IP and of interfaces is not for the kernel, nor are opt-out
-/// lists. What else does not fit is left to the collect gate, sort by sort ([`Left::ORDER`], [`Keep::left`]).
+/// lists. What else does not fit is left to the collect gate, sort by sort ([`Keep::left`]).
 ///
 /// # Errors
 /// [`TooLarge`].
