@@ -76,21 +76,13 @@ impl File {
         let mut summary = FileSummary::default();
         // Ends: each round uses a record, or reads on, or is the last.
         summary.ended = loop {
-            if self.is_regular && self.read_plain(&mut summary, &mut keep, &mut f).is_break() {
+            if self.read_plain(&mut summary, &mut keep, &mut f).is_break() {
                 break Ended::Stopped;
             }
-            let (interface, whole, length) = if let Some(plain) = self.section.plain(self.buffer.data()) {
-                let behind = || self.buffer.data().get(plain.length..).unwrap_or_default();
-                let waits = !self.is_regular && self.section.plain(behind()).is_none();
-                let held = self.buffer.data_mut().get_mut(plain.octets).unwrap_or_default();
-                let frame = plain.interface.frame(plain.time_ns, plain.wire_len, held);
-                (plain.interface.as_given(waits), frame, plain.length)
-            } else {
-                match self.other_record(&mut summary) {
-                    Ok(Some(frame)) => frame,
-                    Ok(None) => continue,
-                    Err(ended) => break ended,
-                }
+            let (interface, whole, length) = match self.other_record(&mut summary) {
+                Ok(Some(frame)) => frame,
+                Ok(None) => continue,
+                Err(ended) => break ended,
             };
             let flow = hand_on(&mut summary, &mut keep, &mut f, interface, &whole);
             self.buffer.consume(length);
@@ -117,7 +109,8 @@ impl File {
         {
             let octets = record.get_mut(plain.octets).unwrap_or_default();
             let frame = plain.interface.frame(plain.time_ns, plain.wire_len, octets);
-            flow = hand_on(summary, keep, f, plain.interface.as_given(false), &frame);
+            let waits = !self.is_regular && self.section.plain(behind).is_none();
+            flow = hand_on(summary, keep, f, plain.interface.as_given(waits), &frame);
             (data, used) = (behind, used + plain.length);
         }
         self.buffer.consume(used);

@@ -151,10 +151,10 @@ pub(crate) fn ledger(answer: &Value, as_json: bool) -> Result<(), CliError> {
     }
 }
 
-fn rows<R>(kind: Kind, records: &[R], cell: impl Fn(&R, &str) -> String) -> Result<(), CliError> {
+fn rows<R>(kind: Kind, records: &[R], text: impl Fn(&R, &str) -> String) -> Result<(), CliError> {
     let columns = columns(kind);
     let header = columns.iter().map(|c| c.to_uppercase().replace('_', " ")).collect();
-    let rows = records.iter().map(|record| columns.iter().map(|column| cell(record, column)).collect());
+    let rows = records.iter().map(|record| columns.iter().map(|column| text(record, column)).collect());
     table(header, rows.collect())
 }
 

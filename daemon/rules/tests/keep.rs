@@ -433,7 +433,7 @@ fn both_keep_the_same_of_captured_frames() {
     }
     let (mut frames, mut kept) = (0, 0);
     for path in captures() {
-        each_frame(&std::fs::read(&path).unwrap(), |_, frame| {
+        each_frame(&std::fs::read(&path).unwrap(), |_, frame, _| {
             frames += 1;
             for (program, keep) in &decisions {
                 let cuts = (0..frame.len().min(MOST_HEADERS)).chain([frame.len()]);

@@ -120,7 +120,7 @@ fn what_is_kept_of_captured_tunnels_is_read_as_the_whole_is() {
     let rules = rules("");
     let mut counted: std::collections::BTreeMap<(&str, &str), u32> = std::collections::BTreeMap::new();
     for path in support::captures() {
-        support::each_frame(&std::fs::read(&path).unwrap(), |link, frame| {
+        support::each_frame(&std::fs::read(&path).unwrap(), |link, frame, _| {
             let read = |bytes| wire::parse(wire::Link::Ethernet, bytes, None, frame.len() as u32);
             let Some(Ok(whole)) = (link == 1).then(|| read(frame)) else { return };
             let Some(tunnel) = whole.tunnel.as_ref() else { return };

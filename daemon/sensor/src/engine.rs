@@ -369,6 +369,11 @@ fn leave_headers(packet: &mut wire::Packet<'_>) {
     }
 }
 
+const _: () = assert!(
+    filter::MAX_REASON < wire::ethernet::HEADER_LEN + wire::ipv4::HEADER_LEN + wire::udp::HEADER_LEN,
+    "an excluded frame is not plain"
+);
+
 /// What a plain Ethernet frame says, where no rule is to judge it. An excluded one keeps too few octets to be plain:
 /// they say why it is excluded and are not used for anything else.
 #[inline(always)]

@@ -77,6 +77,8 @@ pub use addresses::{Address, Addresses};
 pub use cursor::Cursor;
 pub use error::{Faults, Kind, Layer, MAX_FAULTS, Malformed};
 pub use link::Link;
-pub use packet::{Application, Encapsulation, Framing, Network, Packet, Transport, Tunnel, Wireless, parse};
+pub use packet::{
+    Application, Encapsulation, Framing, Network, Packet, Transport, Tunnel, Wireless, is_read_on, parse,
+};
 pub use plain::{Ends, IpEnds, plain};
 pub use text::{Octets, Text};

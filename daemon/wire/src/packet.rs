@@ -13,7 +13,7 @@ mod layers;
 mod read;
 mod tunnel;
 
-pub(crate) use ip::is_read_on;
+pub use ip::is_read_on;
 pub use tunnel::Tunnel;
 
 /// A frame, as far as it could be read.

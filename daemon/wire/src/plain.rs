@@ -72,7 +72,7 @@ pub fn plain(bytes: &[u8], wire_len: u32) -> Option<IpEnds> {
     let (destination_mac, behind) = bytes.split_first_chunk::<6>()?;
     let (source_mac, behind) = behind.split_first_chunk::<6>()?;
     let ([t0, t1], packet) = behind.split_first_chunk::<2>()?;
-    let (source_mac, destination_mac) = (ethernet::Address(*source_mac), ethernet::Address(*destination_mac));
+    let macs = (ethernet::Address(*source_mac), ethernet::Address(*destination_mac));
     let on_wire = usize::try_from(wire_len).ok()?.saturating_sub(ethernet::HEADER_LEN).max(packet.len());
     match u16::from_be_bytes([*t0, *t1]) {
         ethernet::IPV4 => {
@@ -87,17 +87,8 @@ pub fn plain(bytes: &[u8], wire_len: u32) -> Option<IpEnds> {
             }
             let total_length = usize::from(u16::from_be_bytes([l0, l1]));
             let length = total_length.checked_sub(ipv4::HEADER_LEN).filter(|_| total_length <= on_wire)?;
-            let (ports, flags) = transport(protocol, behind, length)?;
-            let (source, destination) = (Ipv4Addr::from(source), Ipv4Addr::from([d0, d1, d2, d3]));
-            Some(IpEnds::V4(Ends {
-                source_mac,
-                destination_mac,
-                source,
-                destination,
-                protocol,
-                ports,
-                flags,
-            }))
+            let addresses = (Ipv4Addr::from(source), Ipv4Addr::from([d0, d1, d2, d3]));
+            ends(macs, addresses, protocol, behind, length).map(IpEnds::V4)
         }
         ethernet::IPV6 => {
             let (fixed, behind) = packet.split_first_chunk::<8>()?;
@@ -108,20 +99,24 @@ pub fn plain(bytes: &[u8], wire_len: u32) -> Option<IpEnds> {
             if length > on_wire.saturating_sub(ipv6::HEADER_LEN) {
                 return None;
             }
-            let (ports, flags) = transport(protocol, behind, length)?;
-            let (source, destination) = (Ipv6Addr::from(*source), Ipv6Addr::from(*destination));
-            Some(IpEnds::V6(Ends {
-                source_mac,
-                destination_mac,
-                source,
-                destination,
-                protocol,
-                ports,
-                flags,
-            }))
+            let addresses = (Ipv6Addr::from(*source), Ipv6Addr::from(*destination));
+            ends(macs, addresses, protocol, behind, length).map(IpEnds::V6)
         }
         _ => None,
     }
+}
+
+/// The ends of what begins at `payload` and has `length` octets on the wire.
+#[inline(always)]
+fn ends<A>(
+    (source_mac, destination_mac): (ethernet::Address, ethernet::Address),
+    (source, destination): (A, A),
+    protocol: u8,
+    payload: &[u8],
+    length: usize,
+) -> Option<Ends<A>> {
+    let (ports, flags) = transport(protocol, payload, length)?;
+    Some(Ends { source_mac, destination_mac, source, destination, protocol, ports, flags })
 }
 
 /// Ports and control bits of what begins at `payload` and has `length` octets on the wire.

@@ -11,7 +11,9 @@ use std::cell::RefCell;
 use std::sync::LazyLock;
 use std::time::Duration;
 
-use headgate_wire::{Application, Cursor, IpEnds, Kind, Link, Malformed, Network, Packet, Transport, vlan};
+use headgate_wire::{
+    Application, Cursor, IpEnds, Kind, Link, Malformed, Network, Packet, Transport, is_read_on, vlan,
+};
 use rustix::time::{ClockId, clock_gettime};
 use serde::Serialize;
 
@@ -74,7 +76,11 @@ fn agree(plain: Option<IpEnds>, packet: Option<&(Packet<'_>, Option<Malformed>)>
         // Ports of the other family's applications, and a tag in the frame, are left to the packet.
         (None, Some(_)) => assert!(
             packet.is_some_and(|(packet, _)| {
-                matches!(packet.transport, Transport::Udp(_)) || !packet.tags.is_empty()
+                let is_read = match &packet.transport {
+                    Transport::Udp(header) => is_read_on(header.source, header.destination),
+                    _ => false,
+                };
+                is_read || !packet.tags.is_empty()
             }),
             "a bare segment is not plain: {packet:?}"
         ),

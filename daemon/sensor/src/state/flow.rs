@@ -23,9 +23,11 @@ pub(crate) trait IpAddress: Copy {
     /// As entries hold it.
     type Words: Address;
 
+    /// The address as entries hold it.
     fn words(self) -> Self::Words;
     /// Whether the first address and port come before the others, or are the same.
     fn in_order(from: (Self, u16), to: (Self, u16)) -> bool;
+    /// The flows between such addresses.
     fn family(flows: &mut Flows) -> &mut Family<Self::Words>;
 }
 

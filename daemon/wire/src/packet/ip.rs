@@ -198,9 +198,10 @@ impl<'a> Packet<'a> {
     }
 }
 
-/// Whether what UDP datagrams between two ports carry is read here.
+/// Whether what UDP datagrams between two ports, source and destination, carry is read here.
 #[inline(always)]
-pub(crate) fn is_read_on(source: u16, destination: u16) -> bool {
+#[must_use]
+pub fn is_read_on(source: u16, destination: u16) -> bool {
     tunnel::is_between(source, destination) || is_known(source) || is_known(destination)
 }
 
