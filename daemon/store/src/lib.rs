@@ -64,6 +64,9 @@ mod sockets;
 mod status;
 mod store;
 
+#[cfg(test)]
+mod proof;
+
 pub use args::{Arguments, run};
 pub use error::{Error, OpenError};
 
