@@ -94,18 +94,22 @@ impl Said {
     /// # Errors
     /// What is not so.
     pub(super) fn holds(mut self, store: &mut Store, committed: u64) -> Result<(), String> {
-        let wrong = |what: &str, found: u64| Err(format!("{what}: {found}, of {} kept and {} given", self.kept, self.given));
+        let wrong = |what: &str, found: u64| {
+            Err(format!("{what}: {found}, of {} kept and {} given", self.kept, self.given))
+        };
         if committed < self.kept || committed > self.given {
             return wrong("committed", committed);
         }
         let failed = |error: crate::Error| headgate_service::exit::chain(&error);
         let db = store.connection();
-        let structure: String = db.query_row("PRAGMA integrity_check", [], |r| r.get(0)).map_err(|e| e.to_string())?;
+        let structure: String =
+            db.query_row("PRAGMA integrity_check", [], |r| r.get(0)).map_err(|e| e.to_string())?;
         if structure != "ok" {
             return Err(structure);
         }
         let missing = segment::missing(db).map_err(failed)?;
-        let quarantined: i64 = db.query_row("SELECT COUNT(*) FROM quarantine", [], |r| r.get(0)).map_err(|e| e.to_string())?;
+        let quarantined: i64 =
+            db.query_row("SELECT COUNT(*) FROM quarantine", [], |r| r.get(0)).map_err(|e| e.to_string())?;
         if missing > 0 || quarantined > 0 {
             return Err(format!("{missing} segments missing, {quarantined} in quarantine"));
         }

@@ -37,7 +37,9 @@ pub(super) fn record(command: &Command, directory: &Path) -> Option<Vec<Done>> {
     strace.envs(command.get_envs().filter_map(|(name, value)| Some((name, value?))));
     match strace.output() {
         Ok(output) if output.status.success() => {}
-        Ok(output) if String::from_utf8_lossy(&output.stderr).contains("Operation not permitted") => return None,
+        Ok(output) if String::from_utf8_lossy(&output.stderr).contains("Operation not permitted") => {
+            return None;
+        }
         Ok(output) => panic!("{}", String::from_utf8_lossy(&output.stderr)),
         Err(_) => return None,
     }
@@ -91,7 +93,19 @@ impl Files {
         if result < 0 {
             return;
         }
-        let arguments: Vec<&str> = arguments.trim_end().trim_end_matches(')').split(", ").collect();
+        let arguments = arguments.trim_end().trim_end_matches(')');
+        // Strings are in hexadecimal: no comma and no quotation mark is within one.
+        let (before, rest) = arguments.split_once('"').unwrap_or((arguments, ""));
+        let (string, after) = rest.split_once('"').unwrap_or((rest, ""));
+        let mut arguments: Vec<&str> = before.split(", ").filter(|part| !part.is_empty()).collect();
+        if !rest.is_empty() {
+            arguments.push(string);
+            if let Some(two) = after.strip_prefix(", \"") {
+                arguments.push(two.trim_end_matches('"'));
+            } else {
+                arguments.extend(after.split(", ").skip(1));
+            }
+        }
         let number = |at: usize| arguments[at].parse::<i64>().unwrap();
         let length = |at: usize| usize::try_from(number(at)).unwrap();
         match name {
@@ -118,7 +132,10 @@ impl Files {
                     *position = usize::try_from(result).unwrap();
                 }
             }
-            "write" | "pwrite64" => self.wrote(number(0), octets(arguments[1]), result, arguments.get(3)),
+            "write" | "pwrite64" if self.open.contains_key(&number(0)) => {
+                self.wrote(number(0), octets(arguments[1]), result, arguments.get(3));
+            }
+            "write" | "pwrite64" => {}
             "ftruncate" => {
                 if let Some(Open::File { file, .. }) = self.open.get(&number(0)) {
                     self.done.push(Done::Resized { file: *file, length: length(1) });
@@ -155,7 +172,9 @@ impl Files {
     }
 
     fn wrote(&mut self, descriptor: i64, mut octets: Vec<u8>, result: i64, at: Option<&&str>) {
-        octets.truncate(usize::try_from(result).unwrap());
+        let result = usize::try_from(result).unwrap();
+        assert!(octets.len() >= result, "strace cut a string");
+        octets.truncate(result);
         match self.open.get_mut(&descriptor) {
             Some(Open::Said) => {
                 let text = String::from_utf8(octets).unwrap();
@@ -186,10 +205,8 @@ fn path(text: &str) -> String {
 
 /// The octets of a string in hexadecimal escapes.
 fn octets(text: &str) -> Vec<u8> {
-    let inside = text.strip_prefix('"').and_then(|t| t.strip_suffix('"'));
-    let inside = inside.unwrap_or_else(|| panic!("strace cut a string: {}", &text[text.len().saturating_sub(40)..]));
-    let digit = |byte: u8| char::from(byte).to_digit(16).and_then(|d| u8::try_from(d).ok()).unwrap();
-    inside.as_bytes().chunks_exact(4).map(|escape| digit(escape[2]) * 16 + digit(escape[3])).collect()
+    let digits: Vec<u8> = text.as_bytes().chunks_exact(4).flat_map(|escape| [escape[2], escape[3]]).collect();
+    hex::decode(digits).unwrap()
 }
 
 /// The file in the directory that the process says things in.
