@@ -55,6 +55,10 @@ pub(crate) mod meta {
     pub(crate) const LEDGER_PRUNED: &str = "ledger_pruned";
     /// See [`LEDGER_PRUNED`].
     pub(crate) const LEDGER_ANCHOR: &str = "ledger_anchor";
+    /// The wrapped key that signs the ledger.
+    pub(crate) const LEDGER_KEY: &str = "ledger_key";
+    /// Signature that says which entries of the ledger are the first and the last.
+    pub(crate) const LEDGER_HEAD: &str = "ledger_head";
     /// How many segments damage has removed without this program's doing.
     pub(crate) const MISSING: &str = "segments_missing";
 }
@@ -294,10 +298,13 @@ fn pragma(db: &Connection, name: &str) -> Result<u64, Error> {
 }
 
 /// In order; the version of a schema is the number of its last migration.
-const MIGRATIONS: [&str; 2] =
-    [include_str!("../migrations/001_initial.sql"), include_str!("../migrations/002_member.sql")];
+const MIGRATIONS: [&str; 3] = [
+    include_str!("../migrations/001_initial.sql"),
+    include_str!("../migrations/002_member.sql"),
+    include_str!("../migrations/004_ledger_signature.sql"),
+];
 /// The newest schema that this program knows.
-const SCHEMA: i64 = 2;
+const SCHEMA: i64 = 3;
 /// `application_id` of a store: "HDGT".
 const APPLICATION: i64 = 0x4844_4754;
 /// Page size, octets.

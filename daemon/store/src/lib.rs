@@ -60,6 +60,7 @@ mod query;
 mod release;
 mod seal;
 mod segment;
+mod sign;
 mod sockets;
 mod status;
 mod store;

@@ -7,7 +7,7 @@ use std::path::Path;
 use ed25519_dalek::VerifyingKey;
 use headgate_rules::Rules;
 use headgate_service::config as files;
-use rusqlite::Connection;
+use rusqlite::{Connection, Transaction};
 
 use crate::admit::{self, Part};
 use crate::config::Settings;
@@ -16,7 +16,7 @@ use crate::keys::Keys;
 use crate::ledger::{self, Event};
 use crate::master::MasterKey;
 use crate::outbox::{self, Refusal};
-use crate::{Error, OpenError, evict, release, segment};
+use crate::{Error, OpenError, evict, release, segment, sign};
 
 /// A store that is open. It belongs to one thread.
 pub(crate) struct Store {
@@ -70,7 +70,7 @@ impl Store {
     pub(crate) fn greet(&mut self, id: [u8; 16], now_ms: u64) -> Result<(u64, u64), Error> {
         let transaction = begin(&mut self.database.connection)?;
         let greeting = admit::greet(&transaction, &self.keys, id, now_ms)?;
-        transaction.commit()?;
+        commit(transaction, &self.keys)?;
         self.keys.reload(&self.database.connection)?;
         if greeting.destroyed {
             self.checkpoint_due = !database::checkpoint(&self.database.connection)?;
@@ -89,7 +89,7 @@ impl Store {
         let transaction = begin(&mut self.database.connection)?;
         evict::make_room(&transaction, self.settings.cap, octets, now_ms)?;
         let through = admit::hand_over(&transaction, &self.keys, &self.rules, session, parts, now_ms)?;
-        transaction.commit()?;
+        commit(transaction, &self.keys)?;
         Ok(through)
     }
 
@@ -106,8 +106,8 @@ impl Store {
         let transaction = begin(db)?;
         release::release(&transaction, &self.keys, &self.rules, &self.settings, self.database.epoch, now_ms)?;
         evict::make_room_for_batch(&transaction, self.settings.cap, now_ms)?;
-        ledger::prune(&transaction, self.settings.cap)?;
-        transaction.commit()?;
+        ledger::prune(&transaction, self.settings.cap, now_ms)?;
+        commit(transaction, &self.keys)?;
         Ok(true)
     }
 
@@ -115,7 +115,7 @@ impl Store {
     pub(crate) fn next_batch(&mut self, now_ms: u64) -> Result<Option<Vec<u8>>, Error> {
         let transaction = begin(&mut self.database.connection)?;
         let batch = outbox::next(&transaction, &self.keys, now_ms)?;
-        transaction.commit()?;
+        commit(transaction, &self.keys)?;
         Ok(batch)
     }
 
@@ -125,7 +125,7 @@ impl Store {
         let transaction = begin(&mut self.database.connection)?;
         let key = self.receipt_key.as_ref();
         let verdict = outbox::accept(&transaction, settings, epoch, key, receipt, now_ms)?;
-        transaction.commit()?;
+        commit(transaction, &self.keys)?;
         Ok(verdict)
     }
 
@@ -153,7 +153,7 @@ impl Store {
         if self.keys.is_rotation_due(now_ms) {
             let transaction = begin(&mut self.database.connection)?;
             self.keys.rotate(&transaction, now_ms)?;
-            transaction.commit()?;
+            commit(transaction, &self.keys)?;
             self.keys.reload(&self.database.connection)?;
         }
         if database::allocated(&self.database.connection)? > evict::budget(self.settings.cap) {
@@ -205,7 +205,7 @@ impl Store {
     fn shrink(&mut self, now_ms: u64) -> Result<bool, Error> {
         let transaction = begin(&mut self.database.connection)?;
         let more = evict::shrink(&transaction, self.settings.cap, now_ms)?;
-        transaction.commit()?;
+        commit(transaction, &self.keys)?;
         if more {
             database::checkpoint(&self.database.connection)?;
         }
@@ -229,8 +229,14 @@ impl Store {
             set(&transaction, meta::RULES, digest)?;
             ledger::append(&transaction, &Event::Rules { digest }, now_ms)?;
         }
-        Ok(transaction.commit()?)
+        commit(transaction, &self.keys)
     }
+}
+
+/// Commits, with the ledger signed.
+fn commit(transaction: Transaction<'_>, keys: &Keys) -> Result<(), Error> {
+    sign::sign(&transaction, keys)?;
+    Ok(transaction.commit()?)
 }
 
 fn read_rules(path: &Path) -> Result<Rules, OpenError> {
