@@ -13,8 +13,8 @@ use sha2::{Digest, Sha256};
 pub const VERSION: u32 = 1;
 /// Longest line of an exported ledger, octets: one entry.
 pub const MAX_LINE: usize = 16 << 10;
-/// Most entries in one answer of the store.
-pub const MAX_PAGE: usize = 4_096;
+/// Most entries in one answer of the store: none of them has more than some 3,000 octets.
+pub const MAX_PAGE: usize = 1_024;
 const DOMAIN: &[u8] = b"headgate ledger v1\0";
 const SIGNED_ENTRY: &[u8] = b"headgate ledger entry v1\0";
 const SIGNED_HEAD: &[u8] = b"headgate ledger head v1\0";
@@ -228,7 +228,8 @@ mod tests {
             let (event, detail) = ("rules".to_owned(), format!("{{\"n\":{number}}}"));
             previous = hash(&previous, number, 5, &event, &detail);
             let hash = hex(&previous);
-            let signature = (number % 2 == 0).then(|| hex(&sign(&entry_bytes(&hex(&database), number, &hash))));
+            let signature =
+                (number % 2 == 0).then(|| hex(&sign(&entry_bytes(&hex(&database), number, &hash))));
             entries.push(Entry { number, at_ms: 5, event, detail, hash, signature });
         }
         let signature = hex(&sign(&head_bytes(&hex(&database), pruned, pruned + 6, &hex(&previous))));

@@ -5,8 +5,8 @@
 //! younger than six months the ledger itself says so; the number and hash of the last one that left stay as the anchor
 //! that the rest is verified from.
 
-use rusqlite::{Connection, params};
 use headgate_record::ledger::{Entry, Header, VERSION, hash, hex, origin};
+use rusqlite::{Connection, params};
 use serde_json::{Value, json};
 
 use crate::Error;
@@ -136,9 +136,14 @@ pub(crate) fn after(db: &Connection, entry: u64, limit: usize) -> Result<Vec<Ent
     Ok(rows.collect::<Result<_, _>>()?)
 }
 
+/// How many entries a store of `cap` octets keeps.
+pub(crate) fn most(cap: u64) -> u64 {
+    cap / SHARE / ENTRY_BYTES
+}
+
 /// Removes the oldest entries once there are more than the ledger's share of a store of `cap` octets.
 pub(crate) fn prune(db: &Connection, cap: u64, now_ms: u64) -> Result<(), Error> {
-    let most = cap / SHARE / ENTRY_BYTES;
+    let most = most(cap);
     let (last, pruned) = (last_id(db, TABLE)?, get_number(db, meta::LEDGER_PRUNED)?);
     if last.saturating_sub(pruned) <= most {
         return Ok(());

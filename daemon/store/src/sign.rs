@@ -17,7 +17,8 @@ use crate::{Error, ledger};
 /// Those of the database. A ledger whose end is damaged is left as it is: verification says where.
 pub(crate) fn sign(db: &Connection, keys: &Keys) -> Result<(), Error> {
     let last = last_id(db, "ledger")?;
-    let mut statement = db.prepare_cached("SELECT hash FROM ledger WHERE number = ?1 AND signature IS NULL")?;
+    let mut statement =
+        db.prepare_cached("SELECT hash FROM ledger WHERE number = ?1 AND signature IS NULL")?;
     let hash: Option<Vec<u8>> = statement.query_row([sql(last)], |r| r.get(0)).optional()?;
     let Some(hash) = hash.map(|hash| hex(&hash)) else { return Ok(()) };
     let key = match key(db, keys)? {
@@ -29,7 +30,8 @@ pub(crate) fn sign(db: &Connection, keys: &Keys) -> Result<(), Error> {
     };
     let database = hex(&ledger::identity(db)?);
     let entry = key.sign(&entry_bytes(&database, last, &hash)).to_bytes();
-    db.prepare_cached("UPDATE ledger SET signature = ?2 WHERE number = ?1")?.execute(params![sql(last), entry])?;
+    db.prepare_cached("UPDATE ledger SET signature = ?2 WHERE number = ?1")?
+        .execute(params![sql(last), entry])?;
     let pruned = get_number(db, meta::LEDGER_PRUNED)?;
     set(db, meta::LEDGER_HEAD, key.sign(&head_bytes(&database, pruned, last, &hash)).to_bytes())
 }

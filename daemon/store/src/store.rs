@@ -5,9 +5,11 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
 use ed25519_dalek::VerifyingKey;
+use headgate_record::{Class, Kind};
 use headgate_rules::Rules;
 use headgate_service::config as files;
 use rusqlite::{Connection, Transaction};
+use serde_json::Value;
 
 use crate::admit::{self, Part};
 use crate::config::Settings;
@@ -16,7 +18,7 @@ use crate::keys::Keys;
 use crate::ledger::{self, Event};
 use crate::master::MasterKey;
 use crate::outbox::{self, Refusal};
-use crate::{Error, OpenError, evict, release, segment, sign};
+use crate::{Error, OpenError, buffer, evict, release, segment, sign};
 
 /// A store that is open. It belongs to one thread.
 pub(crate) struct Store {
@@ -164,6 +166,47 @@ impl Store {
             self.checkpoint_due = !database::checkpoint(&self.database.connection)?;
         }
         Ok(())
+    }
+
+    /// Deletes the next segments of a class that were sealed before a time, or counts all of them; see [`buffer::purge`].
+    pub(crate) fn purge(
+        &mut self,
+        class: Option<Class>,
+        before_ms: u64,
+        count_only: bool,
+        now_ms: u64,
+    ) -> Result<Value, Error> {
+        let transaction = begin(&mut self.database.connection)?;
+        let purged = buffer::purge(&transaction, class, before_ms, count_only, now_ms)?;
+        commit(transaction, &self.keys)?;
+        self.checkpoint_due |= !count_only;
+        Ok(purged)
+    }
+
+    /// Takes records out, and writes that down at the first of them; see [`buffer::export`].
+    pub(crate) fn export(
+        &mut self,
+        kind: Option<Kind>,
+        after: u64,
+        taken: u32,
+        now_ms: u64,
+    ) -> Result<Value, Error> {
+        if (after, taken) == (0, 0) {
+            let transaction = begin(&mut self.database.connection)?;
+            let event = Event::Exported { kind: kind.map_or("all", Kind::name) };
+            ledger::append(&transaction, &event, now_ms)?;
+            commit(transaction, &self.keys)?;
+        }
+        buffer::export(&self.database.connection, &self.keys, kind, after, taken)
+    }
+
+    /// Verifies the segments behind one; at the end, whether one has vanished since the last look.
+    pub(crate) fn verify(&self, after: u64) -> Result<Value, Error> {
+        let verified = buffer::verify(&self.database.connection, &self.keys, after)?;
+        if verified["next"].is_null() {
+            self.note_missing()?;
+        }
+        Ok(verified)
     }
 
     /// Moves the WAL into the database and closes it.
