@@ -175,6 +175,60 @@ pub enum ControlRequest {
         /// At most so many entries, the most recent first.
         limit: u32,
     },
+    /// The ledger as it is verified and exported: the header, and entries in order.
+    LedgerEntries {
+        /// Number of the last entry that is known.
+        after: u64,
+    },
+    /// The public key that the ledger is signed with, in PEM.
+    LedgerKey,
+    /// What the buffer holds, by class, and what it takes.
+    BufferStats,
+    /// Opens and reads the next segments, in order of their ids, and says which of them do not open.
+    BufferVerify {
+        /// Id of the last segment that is known.
+        after: u64,
+    },
+    /// Opens the next batches of the outbox.
+    BufferVerifyOutbox {
+        /// Sequence of the last batch that is known.
+        after: u64,
+    },
+    /// Has SQLite verify the structure of the whole database, beside other work.
+    BufferStructure,
+    /// Deletes the next segments of a class that were sealed before a time. Only for who may change.
+    BufferPurge {
+        /// Class name; all classes without one.
+        class: Option<String>,
+        /// Milliseconds since 1970.
+        before_ms: u64,
+        /// Only counts what would be deleted.
+        count_only: bool,
+    },
+    /// Gives some free pages back to the file system. Only for who may change.
+    BufferCompact,
+    /// The next records as they are kept, in order. Only for who may change, and written in the ledger.
+    BufferExport {
+        /// Kind name; all kinds without one.
+        kind: Option<String>,
+        /// Id of the last segment that is known.
+        after: u64,
+        /// How many records of the segment behind it are known.
+        taken: u32,
+    },
+}
+
+impl ControlRequest {
+    /// Whether it is only for who may change: root, and the store's own user.
+    #[must_use]
+    pub fn is_change(&self) -> bool {
+        matches!(
+            self,
+            ControlRequest::BufferPurge { count_only: false, .. }
+                | ControlRequest::BufferCompact
+                | ControlRequest::BufferExport { .. }
+        )
+    }
 }
 
 impl FromSensor {

@@ -6,7 +6,7 @@
 use std::fs::{File, OpenOptions};
 use std::io;
 use std::os::unix::fs::OpenOptionsExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use rusqlite::types::{FromSql, ToSql};
 use rusqlite::{Connection, OpenFlags, OptionalExtension, Transaction, TransactionBehavior, params};
@@ -55,6 +55,10 @@ pub(crate) mod meta {
     pub(crate) const LEDGER_PRUNED: &str = "ledger_pruned";
     /// See [`LEDGER_PRUNED`].
     pub(crate) const LEDGER_ANCHOR: &str = "ledger_anchor";
+    /// The wrapped key that signs the ledger.
+    pub(crate) const LEDGER_KEY: &str = "ledger_key";
+    /// Signature that says which entries of the ledger are the first and the last.
+    pub(crate) const LEDGER_HEAD: &str = "ledger_head";
     /// How many segments damage has removed without this program's doing.
     pub(crate) const MISSING: &str = "segments_missing";
 }
@@ -65,14 +69,10 @@ pub(crate) mod meta {
 /// Any [`OpenError`]; an existing database is then as it was.
 pub(crate) fn open(settings: &Settings, master: &MasterKey, now_ms: u64) -> Result<Database, OpenError> {
     let path = settings.database();
-    examine(&path, master)?;
-    create_file(&path, &settings.directory)?;
-    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    let mut connection = Connection::open_with_flags(&path, flags)?;
-    prepare(&connection)?;
-    migrate(&mut connection)?;
-    initialise(&mut connection, master, now_ms)?;
-    sync_directory(&settings.directory)?;
+    if !examine(&path, master)? {
+        create(&path, &settings.directory, master, now_ms)?;
+    }
+    let connection = connect(&path)?;
     let id = get(&connection, meta::DATABASE)?.ok_or(Error::Damaged("identity"))?;
     let epoch: i64 = get(&connection, meta::EPOCH)?.ok_or(Error::Damaged("epoch"))?;
     Ok(Database { connection, id, epoch: number(epoch) })
@@ -137,11 +137,7 @@ pub(crate) fn allocated(db: &Connection) -> Result<u64, Error> {
 pub(crate) fn on_disk(database: &Path) -> u64 {
     ["", "-wal", "-shm"]
         .iter()
-        .filter_map(|suffix| {
-            let mut path = database.as_os_str().to_owned();
-            path.push(suffix);
-            std::fs::metadata(path).ok()
-        })
+        .filter_map(|suffix| std::fs::metadata(with_suffix(database, suffix)).ok())
         .map(|m| m.len())
         .sum()
 }
@@ -165,10 +161,55 @@ pub(crate) fn checkpoint(db: &Connection) -> Result<bool, Error> {
     Ok(busy? == 0)
 }
 
-/// Looks at an existing database without changing it or its WAL.
-fn examine(path: &Path, master: &MasterKey) -> Result<(), OpenError> {
-    if std::fs::metadata(path).map(|m| m.len()).unwrap_or(0) == 0 {
-        return Ok(());
+/// Makes a database under another name, and gives it its own when it is whole and on disk: wherever power is cut, there is
+/// none or all of it. A rollback journal, which a new database has until it is in WAL mode, would else be found beside
+/// it, and only be played back by whoever may change a database before looking whose it is.
+fn create(path: &Path, directory: &Path, master: &MasterKey, now_ms: u64) -> Result<(), OpenError> {
+    let failed = |what, file: &Path| {
+        let file = file.to_path_buf();
+        move |source| OpenError::File { what, file, source }
+    };
+    let unfinished = with_suffix(path, UNFINISHED);
+    for suffix in ["", "-journal", "-wal", "-shm"] {
+        let left = with_suffix(&unfinished, suffix);
+        match std::fs::remove_file(&left) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                return Err(failed("cannot remove", &left)(error));
+            }
+            _ => {}
+        }
+    }
+    // SQLite gives WAL and shared memory the permissions of the database file.
+    let file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&unfinished);
+    let file = file.map_err(failed("cannot make", &unfinished))?;
+    let mut connection = connect(&unfinished)?;
+    initialise(&mut connection, master, now_ms)?;
+    checkpoint(&connection)?;
+    connection.close().map_err(|(_, error)| error)?;
+    file.sync_all().map_err(failed("cannot sync", &unfinished))?;
+    std::fs::rename(&unfinished, path).map_err(failed("cannot make", path))?;
+    sync_directory(directory)
+}
+
+/// Opens a database that may be used, and brings its schema up to date.
+fn connect(path: &Path) -> Result<Connection, Error> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let mut connection = Connection::open_with_flags(path, flags)?;
+    prepare(&connection)?;
+    migrate(&mut connection)?;
+    Ok(connection)
+}
+
+fn with_suffix(path: &Path, suffix: &str) -> PathBuf {
+    let mut path = path.as_os_str().to_owned();
+    path.push(suffix);
+    path.into()
+}
+
+/// Looks at an existing database without changing it or its WAL. Gives whether there is one.
+fn examine(path: &Path, master: &MasterKey) -> Result<bool, OpenError> {
+    if std::fs::metadata(path).map_or(true, |m| m.len() == 0) {
+        return Ok(false);
     }
     let db = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
     db.busy_timeout(BUSY)?;
@@ -182,31 +223,14 @@ fn examine(path: &Path, master: &MasterKey) -> Result<(), OpenError> {
         return Err(OpenError::Schema { file: path.to_path_buf(), found: version, known: SCHEMA });
     }
     if version == 0 {
-        return Ok(());
+        return Ok(false);
     }
     let id: Option<[u8; 16]> = get(&db, meta::DATABASE)?;
     let expected: Option<[u8; 32]> = get(&db, meta::VERIFIER)?;
     match (id, expected) {
-        (Some(id), Some(expected)) if keys::verifier(master, &id)? == expected => Ok(()),
+        (Some(id), Some(expected)) if keys::verifier(master, &id)? == expected => Ok(true),
         (Some(_), Some(_)) => Err(OpenError::WrongKey(path.to_path_buf())),
-        // Power failed between the schema and the first content.
-        _ => Ok(()),
-    }
-}
-
-/// SQLite gives WAL and shared memory the permissions of the database file.
-fn create_file(path: &Path, directory: &Path) -> Result<(), OpenError> {
-    match OpenOptions::new().write(true).create_new(true).mode(0o600).open(path) {
-        Ok(file) => {
-            file.sync_all().map_err(|source| OpenError::File {
-                what: "cannot sync",
-                file: path.into(),
-                source,
-            })?;
-            sync_directory(directory)
-        }
-        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
-        Err(source) => Err(OpenError::File { what: "cannot make", file: path.into(), source }),
+        _ => Err(Error::Damaged("identity").into()),
     }
 }
 
@@ -254,9 +278,6 @@ fn migrate(db: &mut Connection) -> Result<(), Error> {
 
 fn initialise(db: &mut Connection, master: &MasterKey, now_ms: u64) -> Result<(), Error> {
     let transaction = begin(db)?;
-    if get::<[u8; 16]>(&transaction, meta::DATABASE)?.is_some() {
-        return Ok(());
-    }
     let mut id = [0; 16];
     getrandom::fill(&mut id).map_err(|_| Error::Random)?;
     let mut epoch = 0;
@@ -277,14 +298,19 @@ fn pragma(db: &Connection, name: &str) -> Result<u64, Error> {
 }
 
 /// In order; the version of a schema is the number of its last migration.
-const MIGRATIONS: [&str; 2] =
-    [include_str!("../migrations/001_initial.sql"), include_str!("../migrations/002_member.sql")];
+const MIGRATIONS: [&str; 3] = [
+    include_str!("../migrations/001_initial.sql"),
+    include_str!("../migrations/002_member.sql"),
+    include_str!("../migrations/004_ledger_signature.sql"),
+];
 /// The newest schema that this program knows.
-const SCHEMA: i64 = 2;
+const SCHEMA: i64 = 3;
 /// `application_id` of a store: "HDGT".
 const APPLICATION: i64 = 0x4844_4754;
 /// Page size, octets.
 pub(crate) const PAGE: u64 = 16_384;
+/// What a database is called until it is whole, behind its name.
+const UNFINISHED: &str = ".new";
 const CACHE_KIB: u32 = 8_192;
 /// A commit that finds so many pages in the WAL moves them into the database: 2 MiB.
 const CHECKPOINT_PAGES: u32 = 128;

@@ -175,6 +175,9 @@ pub enum Error {
     /// No record kind has the name that was asked for.
     #[error("no such record kind")]
     UnknownKind,
+    /// No class has the name that was asked for.
+    #[error("no such class: bulk, state or account")]
+    UnknownClass,
     /// The system gives no random numbers.
     #[error("no random numbers")]
     Random,
@@ -192,9 +195,12 @@ impl Exit for Error {
             },
             Error::Sealed | Error::Damaged(_) => exit::DATA,
             Error::Random => exit::SYSTEM,
-            Error::Gap { .. } | Error::EndedSession | Error::Full | Error::UnknownKind | Error::Record(_) => {
-                exit::SOFTWARE
-            }
+            Error::Gap { .. }
+            | Error::EndedSession
+            | Error::Full
+            | Error::UnknownKind
+            | Error::UnknownClass
+            | Error::Record(_) => exit::SOFTWARE,
         }
     }
 }

@@ -45,6 +45,7 @@
 mod account;
 mod admit;
 mod args;
+mod buffer;
 mod config;
 mod database;
 mod error;
@@ -60,9 +61,13 @@ mod query;
 mod release;
 mod seal;
 mod segment;
+mod sign;
 mod sockets;
 mod status;
 mod store;
+
+#[cfg(test)]
+mod proof;
 
 pub use args::{Arguments, run};
 pub use error::{Error, OpenError};

@@ -72,6 +72,9 @@ fn serve_uplink(mut stream: UnixStream, requests: &SyncSender<Request>) {
 pub(crate) fn administrator(mut stream: UnixStream, requests: &SyncSender<Request>) {
     while let Some(bytes) = read(&mut stream, MAX_CONTROL_BYTES, Idle::Ends) {
         let answer: Option<Value> = match serde_json::from_slice::<ControlRequest>(&bytes) {
+            Ok(request) if request.is_change() && !may_change(&stream) => {
+                Some(json!({ "error": "only root may do that" }))
+            }
             Ok(request) => ask(requests, |reply| Request::Control { request, reply }),
             Err(error) => Some(json!({ "error": format!("not a request: {error}") })),
         };
@@ -79,6 +82,12 @@ pub(crate) fn administrator(mut stream: UnixStream, requests: &SyncSender<Reques
             return;
         }
     }
+}
+
+/// Whether the other end is root or this process's own user (SO_PEERCRED).
+fn may_change(stream: &UnixStream) -> bool {
+    rustix::net::sockopt::socket_peercred(stream)
+        .is_ok_and(|peer| peer.uid.is_root() || peer.uid == rustix::process::geteuid())
 }
 
 /// One hand-over, and those that the sensor has sent behind it already: they share one commit.

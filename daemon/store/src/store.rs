@@ -5,9 +5,11 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
 use ed25519_dalek::VerifyingKey;
+use headgate_record::{Class, Kind};
 use headgate_rules::Rules;
 use headgate_service::config as files;
-use rusqlite::Connection;
+use rusqlite::{Connection, Transaction};
+use serde_json::Value;
 
 use crate::admit::{self, Part};
 use crate::config::Settings;
@@ -16,7 +18,7 @@ use crate::keys::Keys;
 use crate::ledger::{self, Event};
 use crate::master::MasterKey;
 use crate::outbox::{self, Refusal};
-use crate::{Error, OpenError, evict, release, segment};
+use crate::{Error, OpenError, buffer, evict, release, segment, sign};
 
 /// A store that is open. It belongs to one thread.
 pub(crate) struct Store {
@@ -70,7 +72,7 @@ impl Store {
     pub(crate) fn greet(&mut self, id: [u8; 16], now_ms: u64) -> Result<(u64, u64), Error> {
         let transaction = begin(&mut self.database.connection)?;
         let greeting = admit::greet(&transaction, &self.keys, id, now_ms)?;
-        transaction.commit()?;
+        commit(transaction, &self.keys)?;
         self.keys.reload(&self.database.connection)?;
         if greeting.destroyed {
             self.checkpoint_due = !database::checkpoint(&self.database.connection)?;
@@ -89,7 +91,7 @@ impl Store {
         let transaction = begin(&mut self.database.connection)?;
         evict::make_room(&transaction, self.settings.cap, octets, now_ms)?;
         let through = admit::hand_over(&transaction, &self.keys, &self.rules, session, parts, now_ms)?;
-        transaction.commit()?;
+        commit(transaction, &self.keys)?;
         Ok(through)
     }
 
@@ -106,8 +108,8 @@ impl Store {
         let transaction = begin(db)?;
         release::release(&transaction, &self.keys, &self.rules, &self.settings, self.database.epoch, now_ms)?;
         evict::make_room_for_batch(&transaction, self.settings.cap, now_ms)?;
-        ledger::prune(&transaction, self.settings.cap)?;
-        transaction.commit()?;
+        ledger::prune(&transaction, self.settings.cap, now_ms)?;
+        commit(transaction, &self.keys)?;
         Ok(true)
     }
 
@@ -115,7 +117,7 @@ impl Store {
     pub(crate) fn next_batch(&mut self, now_ms: u64) -> Result<Option<Vec<u8>>, Error> {
         let transaction = begin(&mut self.database.connection)?;
         let batch = outbox::next(&transaction, &self.keys, now_ms)?;
-        transaction.commit()?;
+        commit(transaction, &self.keys)?;
         Ok(batch)
     }
 
@@ -125,7 +127,7 @@ impl Store {
         let transaction = begin(&mut self.database.connection)?;
         let key = self.receipt_key.as_ref();
         let verdict = outbox::accept(&transaction, settings, epoch, key, receipt, now_ms)?;
-        transaction.commit()?;
+        commit(transaction, &self.keys)?;
         Ok(verdict)
     }
 
@@ -153,7 +155,7 @@ impl Store {
         if self.keys.is_rotation_due(now_ms) {
             let transaction = begin(&mut self.database.connection)?;
             self.keys.rotate(&transaction, now_ms)?;
-            transaction.commit()?;
+            commit(transaction, &self.keys)?;
             self.keys.reload(&self.database.connection)?;
         }
         if database::allocated(&self.database.connection)? > evict::budget(self.settings.cap) {
@@ -164,6 +166,47 @@ impl Store {
             self.checkpoint_due = !database::checkpoint(&self.database.connection)?;
         }
         Ok(())
+    }
+
+    /// Deletes the next segments of a class that were sealed before a time, or counts all of them; see [`buffer::purge`].
+    pub(crate) fn purge(
+        &mut self,
+        class: Option<Class>,
+        before_ms: u64,
+        count_only: bool,
+        now_ms: u64,
+    ) -> Result<Value, Error> {
+        let transaction = begin(&mut self.database.connection)?;
+        let purged = buffer::purge(&transaction, class, before_ms, count_only, now_ms)?;
+        commit(transaction, &self.keys)?;
+        self.checkpoint_due |= !count_only;
+        Ok(purged)
+    }
+
+    /// Takes records out, and writes that down at the first of them; see [`buffer::export`].
+    pub(crate) fn export(
+        &mut self,
+        kind: Option<Kind>,
+        after: u64,
+        taken: u32,
+        now_ms: u64,
+    ) -> Result<Value, Error> {
+        if (after, taken) == (0, 0) {
+            let transaction = begin(&mut self.database.connection)?;
+            let event = Event::Exported { kind: kind.map_or("all", Kind::name) };
+            ledger::append(&transaction, &event, now_ms)?;
+            commit(transaction, &self.keys)?;
+        }
+        buffer::export(&self.database.connection, &self.keys, kind, after, taken)
+    }
+
+    /// Verifies the segments behind one; at the end, whether one has vanished since the last look.
+    pub(crate) fn verify(&self, after: u64) -> Result<Value, Error> {
+        let verified = buffer::verify(&self.database.connection, &self.keys, after)?;
+        if verified["next"].is_null() {
+            self.note_missing()?;
+        }
+        Ok(verified)
     }
 
     /// Moves the WAL into the database and closes it.
@@ -205,7 +248,7 @@ impl Store {
     fn shrink(&mut self, now_ms: u64) -> Result<bool, Error> {
         let transaction = begin(&mut self.database.connection)?;
         let more = evict::shrink(&transaction, self.settings.cap, now_ms)?;
-        transaction.commit()?;
+        commit(transaction, &self.keys)?;
         if more {
             database::checkpoint(&self.database.connection)?;
         }
@@ -229,8 +272,14 @@ impl Store {
             set(&transaction, meta::RULES, digest)?;
             ledger::append(&transaction, &Event::Rules { digest }, now_ms)?;
         }
-        Ok(transaction.commit()?)
+        commit(transaction, &self.keys)
     }
+}
+
+/// Commits, with the ledger signed.
+fn commit(transaction: Transaction<'_>, keys: &Keys) -> Result<(), Error> {
+    sign::sign(&transaction, keys)?;
+    Ok(transaction.commit()?)
 }
 
 fn read_rules(path: &Path) -> Result<Rules, OpenError> {

@@ -1,0 +1,2 @@
+-- The store's Ed25519 signature of an entry that was the last of its transaction.
+ALTER TABLE ledger ADD COLUMN signature BLOB;
