@@ -21,7 +21,7 @@ pub mod receipt;
 mod record;
 mod value;
 
-pub use dictionary::{Class, Field, Kind, Payload, Person, Treatment};
+pub use dictionary::{Class, Field, Identifier, Identities, Identity, Kind, Payload, Person, Treatment};
 pub use error::Error;
 pub use record::{Change, MAX_FIELDS, Record};
 pub use value::{MAX_LIST, MAX_TEXT, Mac, Value, ValueType};
