@@ -14,7 +14,7 @@ use crate::keys::Keys;
 use crate::ledger::{self, Event};
 use crate::members::Members;
 use crate::seal::{KeyRef, Place};
-use crate::segment::{self, Segment};
+use crate::segment::{self, Kept, Segment};
 use crate::{Error, error};
 
 /// How far the release gate has come.
@@ -115,7 +115,7 @@ pub(crate) fn gather(
         if gathered.first == 0 {
             gathered.first = segment.id;
         }
-        let records = match segment::read(db, keys, &segment) {
+        let records = match segment::open(db, keys, &segment) {
             Ok(records) => records,
             Err(error) if error::is_damaged(&error) => {
                 gathered.damaged.push(segment);
@@ -125,7 +125,9 @@ pub(crate) fn gather(
             Err(error) => return Err(error),
         };
         let start = gathered.cursor.taken_of(&segment);
-        for (at, record) in (0_u32..).zip(&records).skip(usize::try_from(start).unwrap_or(usize::MAX)) {
+        for (at, Kept { record, erased }) in
+            (0_u32..).zip(&records).skip(usize::try_from(start).unwrap_or(usize::MAX))
+        {
             if gathered.records.len() >= most || bytes >= MAX_BYTES || examined >= MAX_EXAMINED {
                 gathered.cursor.partial = segment.id;
                 gathered.cursor.taken = at;
@@ -134,7 +136,9 @@ pub(crate) fn gather(
             examined += 1;
             // What is kept for the session only is so because of an address that the record may not hold any more.
             let session_only = matches!(segment.key, KeyRef::Session(_)) && !gate.releases_randomised_macs();
-            let verdict = if session_only {
+            let verdict = if *erased {
+                Verdict::Withhold(ERASED)
+            } else if session_only {
                 Verdict::Withhold(RANDOMISED_MAC)
             } else {
                 gate.release_among(record, keys, &Members { db, keys })
@@ -221,6 +225,8 @@ fn class_slot(counts: &mut [u64; Class::ALL.len()], class: Class) -> Option<&mut
     counts.iter_mut().zip(Class::ALL).find(|(_, c)| *c == class).map(|(count, _)| count)
 }
 
+/// Why nothing leaves of what is left of somebody who was erased.
+const ERASED: &str = "erased";
 /// Most segments that one batch reads.
 const MAX_SEGMENTS: u32 = 1_024;
 /// Most records that the gate looks at for one batch, withheld ones included.

@@ -12,7 +12,7 @@ use rusqlite::Connection;
 use crate::admit::{self, Part};
 use crate::config::Settings;
 use crate::database::{self, Database, begin, get, get_number, meta, set, sql};
-use crate::keys::Keys;
+use crate::keys::{Keys, Rotation};
 use crate::ledger::{self, Event};
 use crate::master::MasterKey;
 use crate::outbox::{self, Refusal};
@@ -47,7 +47,7 @@ impl Store {
         let receipt_key = settings.has_receiver.then(|| outbox::receipt_key(&settings)).transpose()?;
         let master = MasterKey::read(&settings.credentials)?;
         let database = database::open(&settings, &master, now_ms)?;
-        let keys = Keys::load(&database.connection, &master, database.id)?;
+        let keys = Keys::load(&database.connection, &master, database.id, now_ms)?;
         let (rules_refused, checkpoint_due) = (None, true);
         let mut store = Store {
             database,
@@ -86,11 +86,16 @@ impl Store {
         octets: u64,
         now_ms: u64,
     ) -> Result<u64, Error> {
-        let transaction = begin(&mut self.database.connection)?;
-        evict::make_room(&transaction, self.settings.cap, octets, now_ms)?;
-        let through = admit::hand_over(&transaction, &self.keys, &self.rules, session, parts, now_ms)?;
-        transaction.commit()?;
-        Ok(through)
+        let Store { database, keys, rules, settings, .. } = self;
+        let take = || {
+            let transaction = begin(&mut database.connection)?;
+            evict::make_room(&transaction, keys, settings.cap, octets, now_ms)?;
+            let through = admit::hand_over(&transaction, keys, rules, session, parts, now_ms)?;
+            transaction.commit()?;
+            Ok(through)
+        };
+        // What was rolled back is not known.
+        take().inspect_err(|_| keys.identities().forget())
     }
 
     /// Makes a batch when one is due. Gives whether it did.
@@ -105,7 +110,7 @@ impl Store {
         }
         let transaction = begin(db)?;
         release::release(&transaction, &self.keys, &self.rules, &self.settings, self.database.epoch, now_ms)?;
-        evict::make_room_for_batch(&transaction, self.settings.cap, now_ms)?;
+        evict::make_room_for_batch(&transaction, &self.keys, self.settings.cap, now_ms)?;
         ledger::prune(&transaction, self.settings.cap)?;
         transaction.commit()?;
         Ok(true)
@@ -152,7 +157,7 @@ impl Store {
     pub(crate) fn maintain(&mut self, now_ms: u64) -> Result<(), Error> {
         if self.keys.is_rotation_due(now_ms) {
             let transaction = begin(&mut self.database.connection)?;
-            self.keys.rotate(&transaction, now_ms)?;
+            self.keys.rotate(&transaction, Rotation::All, now_ms)?;
             transaction.commit()?;
             self.keys.reload(&self.database.connection)?;
         }
@@ -204,7 +209,7 @@ impl Store {
 
     fn shrink(&mut self, now_ms: u64) -> Result<bool, Error> {
         let transaction = begin(&mut self.database.connection)?;
-        let more = evict::shrink(&transaction, self.settings.cap, now_ms)?;
+        let more = evict::shrink(&transaction, &self.keys, self.settings.cap, now_ms)?;
         transaction.commit()?;
         if more {
             database::checkpoint(&self.database.connection)?;

@@ -74,7 +74,7 @@ fn a_newer_schema_is_refused_and_the_database_is_as_it_was() {
     let before = std::fs::read(site.database()).unwrap();
     let (status, text) = site.run("run");
     assert_eq!(status.code(), Some(78), "{text}");
-    assert!(text.contains("has schema 99; this program knows schemas up to 2"), "{text}");
+    assert!(text.contains("has schema 99; this program knows schemas up to 3"), "{text}");
     assert_eq!(std::fs::read(site.database()).unwrap(), before);
 }
 
