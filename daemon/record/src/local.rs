@@ -14,6 +14,7 @@ use prost::Message;
 use serde::{Deserialize, Serialize};
 
 use crate::codec::RecordMessage;
+use crate::subject::{Action, Who};
 use crate::{Error, Record};
 
 /// The version of these messages; both ends are of one package, so it must be equal.
@@ -175,6 +176,30 @@ pub enum ControlRequest {
         /// At most so many entries, the most recent first.
         limit: u32,
     },
+    /// About one person.
+    Subject {
+        /// Whom.
+        who: Who,
+        /// What.
+        action: Action,
+    },
+    /// Begins a new epoch of keys: `all`, `data`, `pseudonym`, `blind`, or `master`.
+    RotateKeys {
+        /// Which.
+        which: String,
+    },
+}
+
+impl ControlRequest {
+    /// Whether only root may ask it; the others are for members of the group.
+    #[must_use]
+    pub fn is_for_root(&self) -> bool {
+        match self {
+            ControlRequest::Subject { action, .. } => action.is_for_root(),
+            ControlRequest::RotateKeys { .. } => true,
+            _ => false,
+        }
+    }
 }
 
 impl FromSensor {

@@ -24,10 +24,27 @@ CREATE TABLE blind (
 -- Of each segment of format 2: which entries of which rows it refers to, sealed. Segments of format 1 have no row here.
 CREATE TABLE segment_mention (
   segment INTEGER PRIMARY KEY,
+  epoch   INTEGER,
+  session INTEGER,
   sealed  BLOB NOT NULL
 ) STRICT;
 DROP TRIGGER segment_removed;
 CREATE TRIGGER segment_removed AFTER DELETE ON segment BEGIN
   DELETE FROM segment_kind WHERE segment = OLD.id;
   DELETE FROM segment_mention WHERE segment = OLD.id;
+END;
+
+-- What the receiver is to forget and no batch has told it yet, one value each.
+CREATE TABLE tombstone (
+  number INTEGER PRIMARY KEY AUTOINCREMENT,
+  epoch  INTEGER NOT NULL,
+  sealed BLOB NOT NULL
+) STRICT;
+-- How many values a batch in the outbox asks to forget: its receipt must say so.
+CREATE TABLE outbox_forget (
+  sequence INTEGER PRIMARY KEY,
+  forget   INTEGER NOT NULL
+) STRICT;
+CREATE TRIGGER outbox_removed AFTER DELETE ON outbox BEGIN
+  DELETE FROM outbox_forget WHERE sequence = OLD.sequence;
 END;

@@ -79,6 +79,13 @@ impl Rotation {
         }
     }
 
+    const EACH: [Rotation; 4] = [Rotation::All, Rotation::Data, Rotation::Pseudonym, Rotation::Blind];
+
+    /// The rotation of this name.
+    pub(crate) fn from_name(name: &str) -> Option<Rotation> {
+        Rotation::EACH.into_iter().find(|rotation| rotation.name() == name)
+    }
+
     /// Its name in the ledger and in messages.
     pub(crate) fn name(self) -> &'static str {
         match self {
@@ -369,6 +376,7 @@ pub(crate) fn destroy_unneeded(db: &Connection) -> Result<(), Error> {
         "DELETE FROM key WHERE purpose = ?1 AND epoch < (SELECT MAX(epoch) FROM key WHERE purpose = ?1)
            AND epoch NOT IN (SELECT epoch FROM segment WHERE epoch IS NOT NULL)
            AND epoch NOT IN (SELECT epoch FROM outbox)
+           AND epoch NOT IN (SELECT epoch FROM tombstone)
            AND epoch NOT IN (SELECT epoch FROM quarantine WHERE epoch IS NOT NULL)",
         [data],
     )?;

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use headgate_record::batch::{self, Batch, BatchId};
+use headgate_record::batch::{self, Batch, BatchId, MAX_FORGET};
 use headgate_record::{Class, Kind, Record, codec};
 use headgate_rules::{RANDOMISED_MAC, ReleaseGate, Rules, Verdict};
 use rusqlite::{Connection, params};
@@ -13,8 +13,10 @@ use crate::database::{get_number, meta, set, sql};
 use crate::keys::Keys;
 use crate::ledger::{self, Event};
 use crate::members::Members;
+use crate::outbox::ERASED;
 use crate::seal::{KeyRef, Place};
 use crate::segment::{self, Kept, Segment};
+use crate::subject::erase;
 use crate::{Error, error};
 
 /// How far the release gate has come.
@@ -78,6 +80,9 @@ impl Cursor {
 
 /// Whether a batch is due: enough records wait, or the oldest has waited long enough.
 pub(crate) fn is_due(db: &Connection, settings: &Settings, now_ms: u64) -> Result<bool, Error> {
+    if erase::is_tombstone_due(db)? {
+        return Ok(true);
+    }
     let cursor = Cursor::load(db)?;
     let Some(oldest) = segment::after(db, cursor.through, 1)?.pop() else { return Ok(false) };
     let delay = u64::try_from(settings.batch_delay.as_millis()).unwrap_or(u64::MAX);
@@ -181,13 +186,16 @@ pub(crate) fn release(
     }
     gathered.cursor.store(db)?;
     let (withheld, lost) = account::take(db)?;
-    if gathered.records.is_empty() && withheld.is_empty() && lost.is_empty() {
+    let forget = erase::take_tombstone(db, keys, MAX_FORGET)?;
+    if gathered.records.is_empty() && withheld.is_empty() && lost.is_empty() && forget.is_empty() {
         return Ok(None);
     }
     let sequence = get_number(db, meta::SEQUENCE)?.saturating_add(1);
     let records = u64::try_from(gathered.records.len()).unwrap_or(u64::MAX);
     let id = BatchId { appliance: settings.appliance.clone(), epoch, sequence };
-    let batch = Batch { id, rules: rules.digest(), records: gathered.records, withheld, lost };
+    let asked = i64::try_from(forget.len()).unwrap_or(i64::MAX);
+    let (rules, records_of) = (rules.digest(), gathered.records);
+    let batch = Batch { id, rules, records: records_of, withheld, lost, forget, replaces: Vec::new() };
     let encoded = batch.encode()?;
     let (digest, key) = (batch::digest(&encoded), keys.present());
     let sealed = keys.seal(key, Place::Outbox { sequence, records, digest: &digest, key }, &encoded)?;
@@ -208,6 +216,9 @@ pub(crate) fn release(
         digest,
         sealed
     ])?;
+    if asked > 0 {
+        db.execute("INSERT INTO outbox_forget (sequence, forget) VALUES (?1, ?2)", [sql(sequence), asked])?;
+    }
     set(db, meta::SEQUENCE, sql(sequence))?;
     let bytes = u64::try_from(encoded.len()).unwrap_or(u64::MAX);
     ledger::append(db, &Event::Released { sequence, records, bytes, digest }, now_ms)?;
@@ -225,8 +236,6 @@ fn class_slot(counts: &mut [u64; Class::ALL.len()], class: Class) -> Option<&mut
     counts.iter_mut().zip(Class::ALL).find(|(_, c)| *c == class).map(|(count, _)| count)
 }
 
-/// Why nothing leaves of what is left of somebody who was erased.
-const ERASED: &str = "erased";
 /// Most segments that one batch reads.
 const MAX_SEGMENTS: u32 = 1_024;
 /// Most records that the gate looks at for one batch, withheld ones included.

@@ -37,6 +37,8 @@ pub(crate) enum Place<'a> {
     Mention { segment: u64, key: KeyRef },
     /// The content of a row of `identity`.
     Identity { identity: u64, shared: bool, key: KeyRef },
+    /// A row of `tombstone`.
+    Tombstone { number: u64, key: KeyRef },
     /// The wrapped key of a row of `identity`.
     SubjectKey { identity: u64, key: KeyRef },
     /// A row of `outbox`.
@@ -131,6 +133,11 @@ impl Place<'_> {
                 data.extend_from_slice(b"mention\0");
                 key.bind(&mut data);
                 data.extend_from_slice(&segment.to_be_bytes());
+            }
+            Place::Tombstone { number, key } => {
+                data.extend_from_slice(b"tombston");
+                key.bind(&mut data);
+                data.extend_from_slice(&number.to_be_bytes());
             }
             Place::Identity { identity, shared, key } => {
                 data.extend_from_slice(b"identity");

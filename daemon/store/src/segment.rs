@@ -1,12 +1,14 @@
 //! Segments: the sealed rows that hold records, and the only code that writes, reads and deletes them.
 
+use std::collections::HashSet;
+
 use headgate_record::{Class, Record, codec};
 use rusqlite::{Connection, Row, params};
 
 use crate::account::{self, End};
 use crate::block::{self, Block};
 use crate::database::{self, add, last_id, meta, number, sql};
-use crate::identity::{self, Found, Writer, sweep};
+use crate::identity::{self, Found, Writer, row, sweep};
 use crate::keys::Keys;
 use crate::ledger::{self, Event};
 use crate::release::Cursor;
@@ -89,6 +91,18 @@ fn seal(
     sweep::mention(db, keys, id, key, mentioned)
 }
 
+/// A segment by its id.
+pub(crate) fn find(db: &Connection, id: u64) -> Result<Option<Segment>, Error> {
+    Ok(after(db, id.saturating_sub(1), 1)?.pop().filter(|segment| segment.id == id))
+}
+
+/// How many segments are of a format in which records say who they are about.
+pub(crate) fn unconverted(db: &Connection) -> Result<u64, Error> {
+    let mut statement =
+        db.prepare_cached("SELECT (SELECT COUNT(*) FROM segment) - (SELECT COUNT(*) FROM segment_mention)")?;
+    Ok(number(statement.query_row([], |r| r.get(0))?))
+}
+
 /// Up to `limit` segments with ids above `id`, in order.
 pub(crate) fn after(db: &Connection, id: u64, limit: u32) -> Result<Vec<Segment>, Error> {
     let mut statement = db.prepare_cached(
@@ -151,6 +165,103 @@ pub(crate) fn open(db: &Connection, keys: &Keys, segment: &Segment) -> Result<Ve
         Ok(Kept { record, erased: matches!(found, Found::Erased) })
     });
     records.collect()
+}
+
+/// The records of a segment whose subject one of these identity rows is.
+///
+/// # Errors
+/// As [`open`].
+pub(crate) fn about(
+    db: &Connection,
+    keys: &Keys,
+    segment: &Segment,
+    rows: &HashSet<u64>,
+) -> Result<Vec<Record>, Error> {
+    let (_, content) = content(db, keys, segment)?;
+    let mut found = Vec::new();
+    for (mut record, references) in block::decode(&content)? {
+        if is_about(&references, rows) {
+            identity::resolve(db, keys, &mut record, &references)?;
+            found.push(record);
+        }
+    }
+    Ok(found)
+}
+
+/// Changes the records of a segment whose subject one of these identity rows is; `with` sees them without what identifies
+/// anybody, and says whether it changed one. Gives how many it changed.
+///
+/// # Errors
+/// As [`open`].
+pub(crate) fn change(
+    db: &Connection,
+    keys: &Keys,
+    segment: &Segment,
+    rows: &HashSet<u64>,
+    with: impl Fn(&mut Record) -> bool,
+) -> Result<u64, Error> {
+    let (_, content) = content(db, keys, segment)?;
+    let (mut block, mut changed) = (Block::default(), 0);
+    for (mut record, references) in block::decode(&content)? {
+        changed += u64::from(is_about(&references, rows) && with(&mut record));
+        block.push(&record, &references);
+    }
+    if changed > 0 {
+        put(db, keys, segment, &block)?;
+    }
+    Ok(changed)
+}
+
+/// Brings up to `limit` segments of format 1 to format 2, the oldest first; what does not open is quarantined. Gives whether
+/// there are more.
+pub(crate) fn convert(db: &Connection, keys: &Keys, limit: u32, now_ms: u64) -> Result<bool, Error> {
+    // Counting reads an index; looking for them reads the whole table.
+    if unconverted(db)? == 0 {
+        return Ok(false);
+    }
+    let older = "SELECT id, class, records, epoch, session, created_ms FROM segment
+                   WHERE id NOT IN (SELECT segment FROM segment_mention) ORDER BY id LIMIT ?1";
+    let older: Vec<Segment> =
+        db.prepare_cached(older)?.query_map([limit], from_row)?.collect::<Result<_, _>>()?;
+    for segment in &older {
+        let records = match content(db, keys, segment) {
+            Ok((_, content)) => codec::decode(&content).map_err(Error::from),
+            Err(error) => Err(error),
+        };
+        let records = match records {
+            Ok(records) => records,
+            Err(error) if error::is_damaged(&error) => {
+                quarantine(db, segment, &Cursor::load(db)?, now_ms)?;
+                continue;
+            }
+            Err(error) => return Err(error),
+        };
+        let mut writer = Writer::new(db, keys, segment.key)?;
+        let (mut block, mut references) = (Block::default(), Vec::new());
+        for mut record in records {
+            references.clear();
+            writer.refer(&mut record, &mut references)?;
+            block.push(&record, &references);
+        }
+        writer.finish()?;
+        put(db, keys, segment, &block)?;
+        sweep::mention(db, keys, segment.id, segment.key, block.mentioned)?;
+    }
+    Ok(u32::try_from(older.len()) == Ok(limit))
+}
+
+/// Writes other content in place of a segment's.
+fn put(db: &Connection, keys: &Keys, segment: &Segment, block: &Block) -> Result<(), Error> {
+    let packed =
+        zstd::bulk::compress(&block.encode(), COMPRESSION_LEVEL).map_err(|_| Error::Damaged("encoder"))?;
+    let Segment { id, class, records, key, .. } = *segment;
+    let sealed = keys.seal(key, Place::Segment { id, class, records, key }, &packed)?;
+    db.prepare_cached("UPDATE segment SET sealed = ?2 WHERE id = ?1")?.execute(params![sql(id), sealed])?;
+    Ok(())
+}
+
+fn is_about(references: &[u64], rows: &HashSet<u64>) -> bool {
+    references.first().is_some_and(|first| rows.contains(&row::split(*first).0))
 }
 
 /// The format of a segment and what it holds.

@@ -102,7 +102,8 @@ impl Record {
     /// Takes out what identifies somebody. What infrastructure says of itself identifies nobody.
     #[must_use]
     pub fn take_identities(&mut self) -> Identities {
-        if self.kind() == Kind::Counters || self.get(Field::NeighborInfrastructure) == Some(&Value::Bool(true))
+        if self.kind() == Kind::Counters
+            || self.get(Field::NeighborInfrastructure) == Some(&Value::Bool(true))
         {
             return Identities::default();
         }

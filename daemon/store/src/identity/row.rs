@@ -163,6 +163,16 @@ impl Row {
         all
     }
 
+    /// Whether it is found by this.
+    pub(crate) fn holds(&self, identifier: Identifier, text: &str) -> bool {
+        let found = self
+            .entries
+            .iter()
+            .flat_map(Record::identifiers)
+            .chain(self.entries.iter().filter_map(Record::anchor));
+        found.into_iter().any(|(i, value)| i == identifier && i.text(value) == text)
+    }
+
     /// How many different source addresses of flows are its own.
     pub(crate) fn sources(&self) -> usize {
         self.entries.iter().filter(|entry| entry.get(Field::FlowSourceAddress).is_some()).count()

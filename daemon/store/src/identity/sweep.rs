@@ -27,8 +27,11 @@ pub(crate) fn mention(
         last = reference;
     }
     let sealed = keys.seal(key, Place::Mention { segment, key }, &list)?;
-    db.prepare_cached("INSERT INTO segment_mention (segment, sealed) VALUES (?1, ?2)")?
-        .execute(params![sql(segment), sealed])?;
+    let (epoch, session) = key.columns();
+    db.prepare_cached(
+        "INSERT INTO segment_mention (segment, epoch, session, sealed) VALUES (?1, ?2, ?3, ?4)",
+    )?
+    .execute(params![sql(segment), epoch, session, sealed])?;
     Ok(())
 }
 
@@ -41,8 +44,7 @@ pub(crate) fn mentions(
     mut each: impl FnMut(u64, Option<&[u64]>) -> bool,
 ) -> Result<(), Error> {
     let mut statement = db.prepare_cached(
-        "SELECT m.segment, m.sealed, s.epoch, s.session FROM segment_mention m JOIN segment s ON s.id = m.segment
-           WHERE m.segment > ?1 ORDER BY m.segment",
+        "SELECT segment, sealed, epoch, session FROM segment_mention WHERE segment > ?1 ORDER BY segment",
     )?;
     let mut rows = statement.query([sql(after)])?;
     let mut references = Vec::new();
