@@ -6,6 +6,7 @@ use clap::{Parser, Subcommand};
 use headgate_service::config::DEFAULT_PATH;
 
 use crate::schema::File;
+use crate::subject::SubjectCommand;
 
 /// Headgate passes headers, never payload: see what it sees, keeps and sends.
 ///
@@ -95,6 +96,18 @@ pub(crate) enum Command {
         #[arg(long, default_value_t = 100)]
         limit: u32,
     },
+    /// One person: find, export, set right, forget
+    Subject {
+        /// What to do
+        #[command(subcommand)]
+        command: SubjectCommand,
+    },
+    /// The store's keys
+    Keys {
+        /// What to do with them
+        #[command(subcommand)]
+        command: KeysCommand,
+    },
     /// Work with rule files
     Rules {
         /// What to do with them
@@ -137,6 +150,22 @@ pub(crate) enum Command {
         /// Leave the site in this new or empty directory, to look at
         #[arg(long, value_name = "DIR")]
         keep: Option<PathBuf>,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum KeysCommand {
+    /// Begin to use fresh keys, without a pause; without an option all but the master key (root)
+    Rotate {
+        /// The key that seals what comes from now on
+        #[arg(long, group = "which")]
+        data: bool,
+        /// The keys of pseudonyms: the same device has another one from now on
+        #[arg(long, group = "which")]
+        pseudonym: bool,
+        /// The key of the index by which persons are found
+        #[arg(long, group = "which")]
+        blind: bool,
     },
 }
 

@@ -35,4 +35,4 @@ pub use file::{ReadList, Rules};
 pub use places::{Gate, Origin, Place, Places};
 pub use profile::Profile;
 pub use release::{GROUP_SIZES, Groups, KIND, RANDOMISED_MAC, ReleaseGate, Verdict, is_randomised};
-pub use treat::{Pseudonymise, Purpose};
+pub use treat::{Pseudonymise, Purpose, pseudonym};
