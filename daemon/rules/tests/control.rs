@@ -6,7 +6,7 @@
 
 use headgate_record::{Field, Treatment};
 use headgate_rules::filter::{Depth, VlanTag, compile, exclusion};
-use headgate_rules::{Exclusion, Exclusions, Gate, Rules};
+use headgate_rules::{Exclusion, Exclusions, Gate, RuleList, Rules};
 use headgate_wire as wire;
 use proptest::prelude::*;
 use proptest::sample::{select, subsequence};
@@ -358,7 +358,10 @@ proptest! {
 }
 
 fn octets(depth: Depth, frame: &[u8]) -> usize {
-    compile(&Exclusions::default(), &Exclusions::default(), depth).unwrap().0.run(frame, None)
+    compile(&Exclusions::default(), &Exclusions::default(), &RuleList::default(), depth)
+        .unwrap()
+        .0
+        .run(frame, None)
 }
 
 #[test]
@@ -452,7 +455,9 @@ fn a_field_deepens_the_filter_if_it_is_read_from_there_and_only_then() {
 fn nothing_is_deeper_by_default() {
     assert_eq!(rules("").collect().depth(), Depth::default());
     assert_eq!(
-        &compile(&Exclusions::default(), &Exclusions::default(), Depth::default()).unwrap().0,
+        &compile(&Exclusions::default(), &Exclusions::default(), &RuleList::default(), Depth::default())
+            .unwrap()
+            .0,
         rules("").filter()
     );
 }

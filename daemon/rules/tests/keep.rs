@@ -5,7 +5,7 @@
 mod support;
 
 use headgate_rules::filter::{Depth, Keep, Program, Tunnel, VlanTag, compile, exclusion};
-use headgate_rules::{Exclusions, Rules};
+use headgate_rules::{Exclusions, RuleList, Rules};
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::{Index, select};
@@ -22,7 +22,7 @@ fn both(exclusions: &Exclusions, depth: Depth) -> (Program, Keep) {
 }
 
 fn both_limited(exclusions: &Exclusions, headers_only: &Exclusions, depth: Depth) -> (Program, Keep) {
-    compile(exclusions, headers_only, depth).unwrap()
+    compile(exclusions, headers_only, &RuleList::default(), depth).unwrap()
 }
 
 fn any_depth() -> impl Strategy<Value = Depth> {
