@@ -32,6 +32,10 @@ impl Compiler<'_> {
             a.when(op::JEQ_K, u16::from_be_bytes(LLC_BPDU).into(), bpdu);
         }
         a.when(op::JEQ_K, u16::from_be_bytes(LLC_SNAP).into(), snap);
+        if !ruled.is_empty() {
+            a.jump(other);
+            self.decide_control(a, &mut ruled);
+        }
         a.place(other);
         self.decide(a, self.unknown_llc(), llc_header);
         a.place(llc_header).op(op::LD_MEM, ETHERTYPE).keep_behind(0, LLC);
@@ -62,11 +66,7 @@ impl Compiler<'_> {
             }
             a.jump(header);
         }
-        for (at, protocol, [header, read]) in ruled {
-            a.place(at);
-            self.decide(a, self.without_ip(Some(protocol)), header);
-            a.jump(read);
-        }
+        self.decide_control(a, &mut ruled);
         a.place(header);
         self.decide(a, self.unknown_llc(), snap_header);
         a.place(snap_header).op(op::LD_MEM, ETHERTYPE).keep_behind(0, LLC_AND_SNAP);
@@ -92,6 +92,15 @@ impl Compiler<'_> {
         let at = a.label();
         ruled.push((at, protocol, [header, if is_limited { header } else { whole }]));
         Some(at)
+    }
+
+    /// Where rules decide about control protocols.
+    fn decide_control(&self, a: &mut Assembler, ruled: &mut Vec<(Label, Protocol, [Label; 2])>) {
+        for (at, protocol, [header, read]) in ruled.drain(..) {
+            a.place(at);
+            self.decide(a, self.without_ip(Some(protocol)), header);
+            a.jump(read);
+        }
     }
 
     /// What may, as the collect gate reads it, be a protocol that stands above Ethernet as well.
