@@ -15,7 +15,7 @@ use proptest::sample::{select, subsequence};
 mod frames;
 
 use frames::{
-    ABOVE_IP, AT_ETHERNET, Control, Layer, SECRET, all, datagram_v4, datagram_v6, ethernet, headers, radius,
+    ABOVE_IP, AT_ETHERNET, Layer, SECRET, all, datagram_v4, datagram_v6, ethernet, headers, radius,
 };
 
 fn rules(text: &str) -> Rules {
