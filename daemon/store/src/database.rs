@@ -78,6 +78,58 @@ pub(crate) fn open(settings: &Settings, master: &MasterKey, now_ms: u64) -> Resu
     Ok(Database { connection, id, epoch: number(epoch) })
 }
 
+/// Takes a database that cannot be used out of the way, with its WAL, under a name that says when, so that another one can
+/// begin. The latest [`ASIDE_KEPT`] such databases are kept, as they were found. Gives its octets.
+///
+/// # Errors
+/// [`OpenError::File`]; where nothing could be moved, all is as it was.
+pub(crate) fn set_aside(settings: &Settings, now_ms: u64) -> Result<u64, OpenError> {
+    let path = settings.database();
+    let octets = on_disk(&path);
+    let mut before = aside(settings)?;
+    before.sort();
+    let surplus = before.len().saturating_sub(ASIDE_KEPT.saturating_sub(1));
+    for old in before.iter().take(surplus) {
+        for suffix in ["", "-wal"] {
+            // What cannot be removed is counted, and tried again the next time.
+            let _ = std::fs::remove_file(with_suffix(old, suffix));
+        }
+    }
+    // The database last: while it has its name, this is done again.
+    let target = with_suffix(&path, &format!("{ASIDE}{now_ms:013}"));
+    for suffix in ["-wal", ""] {
+        let from = with_suffix(&path, suffix);
+        match std::fs::rename(&from, with_suffix(&target, suffix)) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            renamed => {
+                renamed.map_err(|source| OpenError::File { what: "cannot move", file: from, source })?
+            }
+        }
+    }
+    let _ = std::fs::remove_file(with_suffix(&path, "-shm"));
+    sync_directory(&settings.directory)?;
+    Ok(octets)
+}
+
+/// The databases that lie aside.
+///
+/// # Errors
+/// [`OpenError::File`].
+pub(crate) fn aside(settings: &Settings) -> Result<Vec<PathBuf>, OpenError> {
+    let failed = |source| OpenError::File { what: "cannot list", file: settings.directory.clone(), source };
+    let prefix = with_suffix(&settings.database(), ASIDE);
+    let prefix = prefix.as_os_str().as_encoded_bytes();
+    let mut found = Vec::new();
+    for entry in std::fs::read_dir(&settings.directory).map_err(failed)? {
+        let path = entry.map_err(failed)?.path();
+        let name = path.as_os_str().as_encoded_bytes();
+        if name.strip_prefix(prefix).is_some_and(|rest| rest.iter().all(u8::is_ascii_digit)) {
+            found.push(path);
+        }
+    }
+    Ok(found)
+}
+
 /// A transaction that takes the write lock at its start.
 pub(crate) fn begin(connection: &mut Connection) -> Result<Transaction<'_>, Error> {
     Ok(connection.transaction_with_behavior(TransactionBehavior::Immediate)?)
@@ -309,6 +361,10 @@ const SCHEMA: i64 = 3;
 const APPLICATION: i64 = 0x4844_4754;
 /// Page size, octets.
 pub(crate) const PAGE: u64 = 16_384;
+/// What a database is called that lies aside, behind its name and before the time.
+const ASIDE: &str = ".damaged-";
+/// Databases that are kept aside: each is as large as the cap allows.
+const ASIDE_KEPT: usize = 1;
 /// What a database is called until it is whole, behind its name.
 const UNFINISHED: &str = ".new";
 const CACHE_KIB: u32 = 8_192;

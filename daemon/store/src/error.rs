@@ -83,12 +83,10 @@ pub enum OpenError {
         source: io::Error,
     },
     /// The database cannot be brought into use.
-    #[error("{file} cannot be used{hint}", file = .file.display())]
+    #[error("{file} cannot be used", file = .file.display())]
     Unusable {
         /// The database.
         file: PathBuf,
-        /// What can be done, where something can.
-        hint: &'static str,
         /// Why it failed.
         source: Error,
     },
@@ -125,17 +123,11 @@ impl OpenError {
     /// Names the database that an error is about.
     pub(crate) fn about(self, file: PathBuf) -> OpenError {
         match self {
-            OpenError::Database(source) => {
-                let is_damaged = source.code() == exit::DATA;
-                let hint = if is_damaged { DAMAGED } else { "" };
-                OpenError::Unusable { file, hint, source }
-            }
+            OpenError::Database(source) => OpenError::Unusable { file, source },
             other => other,
         }
     }
 }
-
-const DAMAGED: &str = ", is damaged, and is left as it is; when it is moved away, the store begins a new one";
 
 impl From<rusqlite::Error> for OpenError {
     fn from(error: rusqlite::Error) -> Self {

@@ -76,6 +76,7 @@ pub(crate) fn status(
         "not_collected": not_collected,
         "quarantined": count(db, "quarantine")?,
         "missing": get_number(db, meta::MISSING)?,
+        "databases_set_aside": crate::database::aside(settings).map_or(0, |aside| aside.len()),
         "sensor": {
             "connected": peers.sensors > 0,
             "committed": peers.committed,

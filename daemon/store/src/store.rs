@@ -8,6 +8,7 @@ use ed25519_dalek::VerifyingKey;
 use headgate_record::{Class, Kind};
 use headgate_rules::Rules;
 use headgate_service::config as files;
+use headgate_service::exit::{self, Exit};
 use rusqlite::{Connection, Transaction};
 use serde_json::Value;
 
@@ -37,7 +38,7 @@ impl Store {
     /// Opens the store that the settings name, and makes its database where there is none.
     ///
     /// # Errors
-    /// Any [`OpenError`]; what existed is then unchanged.
+    /// Any [`OpenError`]; what existed is then unchanged. A database that is damaged beyond opening is none: it is set aside.
     pub(crate) fn open(settings: Settings, now_ms: u64) -> Result<Store, OpenError> {
         let file = settings.database();
         Store::begin(settings, now_ms).map_err(|error| error.about(file))
@@ -48,8 +49,12 @@ impl Store {
         let rules = read_rules(&settings.rules)?;
         let receipt_key = settings.has_receiver.then(|| outbox::receipt_key(&settings)).transpose()?;
         let master = MasterKey::read(&settings.credentials)?;
-        let database = database::open(&settings, &master, now_ms)?;
-        let keys = Keys::load(&database.connection, &master, database.id)?;
+        let (database, keys) = match open(&settings, &master, now_ms) {
+            Err(OpenError::Database(error)) if error.code() == exit::DATA => {
+                begin_anew(&settings, &master, &error, now_ms)?
+            }
+            opened => opened?,
+        };
         let (rules_refused, checkpoint_due) = (None, true);
         let mut store = Store {
             database,
@@ -280,6 +285,29 @@ impl Store {
 fn commit(transaction: Transaction<'_>, keys: &Keys) -> Result<(), Error> {
     sign::sign(&transaction, keys)?;
     Ok(transaction.commit()?)
+}
+
+/// Opens the database and unwraps its keys.
+fn open(settings: &Settings, master: &MasterKey, now_ms: u64) -> Result<(Database, Keys), OpenError> {
+    let database = database::open(settings, master, now_ms)?;
+    let keys = Keys::load(&database.connection, master, database.id)?;
+    Ok((database, keys))
+}
+
+/// Sets aside a database that is too damaged to be opened, and begins another: what comes in from now on is kept.
+fn begin_anew(
+    settings: &Settings,
+    master: &MasterKey,
+    error: &Error,
+    now_ms: u64,
+) -> Result<(Database, Keys), OpenError> {
+    let octets = database::set_aside(settings, now_ms)?;
+    log::error!(event = "database_set_aside"; "the database cannot be used, lies aside, and another begins: {}", exit::chain(error));
+    let (mut database, keys) = open(settings, master, now_ms)?;
+    let transaction = begin(&mut database.connection)?;
+    ledger::append(&transaction, &Event::SetAside { octets }, now_ms)?;
+    commit(transaction, &keys)?;
+    Ok((database, keys))
 }
 
 fn read_rules(path: &Path) -> Result<Rules, OpenError> {

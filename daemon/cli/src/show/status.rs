@@ -90,6 +90,7 @@ fn problems(answer: &Value) -> Result<(), CliError> {
     for (key, what) in [
         ("quarantined", "damaged parts of the buffer are set aside"),
         ("missing", "parts of the buffer are missing"),
+        ("databases_set_aside", "a buffer that could not be opened lies aside, and another was begun"),
         ("malformed", "malformed records were refused"),
     ] {
         let count =
