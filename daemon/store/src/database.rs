@@ -194,6 +194,12 @@ pub(crate) fn on_disk(database: &Path) -> u64 {
         .sum()
 }
 
+/// Whether the database may grow, or must do with the pages that it has.
+pub(crate) fn may_grow(db: &Connection, may: bool) -> Result<(), Error> {
+    let most = if may { MOST_PAGES } else { pragma(db, "page_count")? };
+    Ok(db.query_row(&format!("PRAGMA max_page_count = {most}"), [], |_| Ok(()))?)
+}
+
 /// Gives up to this many free pages back to the file system.
 pub(crate) fn vacuum(db: &Connection) -> Result<(), Error> {
     // Each page is a row of the answer.
@@ -367,6 +373,8 @@ const ASIDE: &str = ".damaged-";
 const ASIDE_KEPT: usize = 1;
 /// What a database is called until it is whole, behind its name.
 const UNFINISHED: &str = ".new";
+/// SQLite's own bound.
+const MOST_PAGES: u64 = 4_294_967_294;
 const CACHE_KIB: u32 = 8_192;
 /// A commit that finds so many pages in the WAL moves them into the database: 2 MiB.
 const CHECKPOINT_PAGES: u32 = 128;

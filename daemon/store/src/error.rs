@@ -206,6 +206,16 @@ pub(crate) fn is_damaged(error: &Error) -> bool {
     }
 }
 
+/// Whether the file system has no room, or the database may not grow any more.
+pub(crate) fn is_disk_full(error: &Error) -> bool {
+    use rusqlite::ErrorCode as Code;
+    match error {
+        // Shared memory that finds no room is an input or output error to SQLite.
+        Error::Database(error) => matches!(error.sqlite_error_code(), Some(Code::DiskFull | Code::SystemIoFailure)),
+        _ => false,
+    }
+}
+
 /// Whether SQLite found its own file damaged, or a column of another type than declared.
 pub(crate) fn is_damage(error: &rusqlite::Error) -> bool {
     matches!(error.sqlite_error_code(), Some(rusqlite::ErrorCode::DatabaseCorrupt))

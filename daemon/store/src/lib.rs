@@ -45,6 +45,7 @@
 mod account;
 mod admit;
 mod args;
+mod ballast;
 mod buffer;
 mod config;
 mod database;

@@ -77,6 +77,7 @@ pub(crate) fn status(
         "quarantined": count(db, "quarantine")?,
         "missing": get_number(db, meta::MISSING)?,
         "databases_set_aside": crate::database::aside(settings).map_or(0, |aside| aside.len()),
+        "room_on_disk": store.has_room(),
         "sensor": {
             "connected": peers.sensors > 0,
             "committed": peers.committed,

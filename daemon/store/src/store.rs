@@ -13,13 +13,14 @@ use rusqlite::{Connection, Transaction};
 use serde_json::Value;
 
 use crate::admit::{self, Part};
+use crate::ballast::Ballast;
 use crate::config::Settings;
 use crate::database::{self, Database, begin, get, get_number, meta, set, sql};
 use crate::keys::Keys;
 use crate::ledger::{self, Event};
 use crate::master::MasterKey;
 use crate::outbox::{self, Refusal};
-use crate::{Error, OpenError, buffer, evict, release, segment, sign};
+use crate::{Error, OpenError, buffer, error, evict, release, segment, sign};
 
 /// A store that is open. It belongs to one thread.
 pub(crate) struct Store {
@@ -31,6 +32,9 @@ pub(crate) struct Store {
     receipt_key: Option<VerifyingKey>,
     /// What was deleted may still be in the WAL.
     checkpoint_due: bool,
+    ballast: Ballast,
+    /// The file system is full: the database does with the pages that it has.
+    is_tight: bool,
     _lock: File,
 }
 
@@ -49,7 +53,14 @@ impl Store {
         let rules = read_rules(&settings.rules)?;
         let receipt_key = settings.has_receiver.then(|| outbox::receipt_key(&settings)).transpose()?;
         let master = MasterKey::read(&settings.credentials)?;
-        let (database, keys) = match open(&settings, &master, now_ms) {
+        let mut ballast = Ballast::of(&settings.directory);
+        let opened = match open(&settings, &master, now_ms) {
+            Err(OpenError::Database(error)) if error::is_disk_full(&error) && ballast.give_up() => {
+                open(&settings, &master, now_ms)
+            }
+            opened => opened,
+        };
+        let (database, keys) = match opened {
             Err(OpenError::Database(error)) if error.code() == exit::DATA => {
                 begin_anew(&settings, &master, &error, now_ms)?
             }
@@ -64,12 +75,60 @@ impl Store {
             rules_refused,
             receipt_key,
             checkpoint_due,
+            ballast,
+            is_tight: false,
             _lock: lock,
         };
-        store.note_missing()?;
-        store.note_rules(now_ms)?;
-        while store.shrink(now_ms)? {}
+        store.ballast.take();
+        match store.begin_work(now_ms) {
+            Err(error) if error::is_disk_full(&error) => {
+                store.make_way(now_ms)?;
+                store.begin_work(now_ms)?;
+            }
+            begun => begun?,
+        }
         Ok(store)
+    }
+
+    fn begin_work(&mut self, now_ms: u64) -> Result<(), Error> {
+        self.note_missing()?;
+        self.note_rules(now_ms)?;
+        while self.shrink(now_ms)? {}
+        Ok(())
+    }
+
+    /// After something failed because the file system is full: from now on the database does with the pages that it has, and
+    /// the least valuable in it gives way, within what the ballast was. What failed may be asked again.
+    ///
+    /// # Errors
+    /// Those of the database, when somebody else was faster in taking what the ballast was.
+    pub(crate) fn make_way(&mut self, now_ms: u64) -> Result<(), Error> {
+        self.ballast.give_up();
+        if !std::mem::replace(&mut self.is_tight, true) {
+            log::warn!(event = "disk_full"; "the file system of the store is full: the least valuable gives way as if the buffer were");
+        }
+        database::may_grow(&self.database.connection, false)?;
+        let used = database::used(&self.database.connection)?;
+        // As if the cap were so much below what is in use.
+        let cap = used.saturating_sub(WAY).saturating_add(self.settings.cap - evict::budget(self.settings.cap));
+        let transaction = begin(&mut self.database.connection)?;
+        evict::shrink(&transaction, cap, now_ms)?;
+        commit(transaction, &self.keys)?;
+        self.checkpoint_due = !database::checkpoint(&self.database.connection)?;
+        Ok(())
+    }
+
+    /// Whether the ballast is held, and the database may grow.
+    pub(crate) fn has_room(&self) -> bool {
+        self.ballast.is_held() && !self.is_tight
+    }
+
+    fn take_ballast(&mut self) -> Result<(), Error> {
+        if self.ballast.take() && self.is_tight {
+            database::may_grow(&self.database.connection, true)?;
+            self.is_tight = false;
+        }
+        Ok(())
     }
 
     /// Makes a sensor's session the present one. Gives the store's number for it and the number of its
@@ -163,6 +222,7 @@ impl Store {
             commit(transaction, &self.keys)?;
             self.keys.reload(&self.database.connection)?;
         }
+        self.take_ballast()?;
         if database::allocated(&self.database.connection)? > evict::budget(self.settings.cap) {
             database::vacuum(&self.database.connection)?;
             self.checkpoint_due = true;
@@ -330,6 +390,8 @@ fn lock(path: &Path) -> Result<File, OpenError> {
     }
 }
 
+/// So much is given up at once on a full file system, octets: what that writes to the WAL is less than the ballast.
+const WAY: u64 = 1 << 20;
 /// No more batches are made while the outbox takes this part of the cap: what waits as segments is
 /// given up by class when room is short, what waits in the outbox is not.
 const OUTBOX_SHARE: u64 = 4;

@@ -81,6 +81,9 @@ fn problems(answer: &Value) -> Result<(), CliError> {
     for (at, what) in answer["problems"].as_object().into_iter().flatten() {
         problems.push(format!("the store fails at {at}: {}; journalctl -u headgate", cell(what)));
     }
+    if answer["room_on_disk"] == false {
+        problems.push("the disk of the buffer is full: the least valuable gives way early; df, headgate buffer stats".to_owned());
+    }
     if !answer["rules_refused"].is_null() {
         problems.push(format!(
             "changed rules were refused, the last good ones hold: {}; headgate rules check",

@@ -37,7 +37,7 @@ fn power_cut_while_the_database_is_made_once_left_a_store_that_never_starts() {
     let mut left: Vec<_> =
         std::fs::read_dir(site.path("store")).unwrap().map(|f| f.unwrap().file_name()).collect();
     left.sort();
-    assert_eq!(left, ["store.db", "store.lock"]);
+    assert_eq!(left, ["store.ballast", "store.db", "store.lock"]);
 }
 
 /// Whether the test can see a loss at all: a disk that says that it has synchronised, and has not, loses records.
