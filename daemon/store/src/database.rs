@@ -8,8 +8,9 @@ use std::io;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
-use rusqlite::types::{FromSql, ToSql};
+use rusqlite::types::{FromSql, ToSql, ToSqlOutput, ValueRef};
 use rusqlite::{Connection, OpenFlags, OptionalExtension, Transaction, TransactionBehavior, params};
+use sha2::{Digest, Sha256};
 
 use crate::config::Settings;
 use crate::keys::{self, Keys};
@@ -55,6 +56,8 @@ pub(crate) mod meta {
     pub(crate) const LEDGER_PRUNED: &str = "ledger_pruned";
     /// See [`LEDGER_PRUNED`].
     pub(crate) const LEDGER_ANCHOR: &str = "ledger_anchor";
+    /// How many single values were found not to be what was set.
+    pub(crate) const UNSOUND: &str = "values_unsound";
     /// The wrapped key that signs the ledger.
     pub(crate) const LEDGER_KEY: &str = "ledger_key";
     /// Signature that says which entries of the ledger are the first and the last.
@@ -148,9 +151,51 @@ pub(crate) fn get_number(db: &Connection, name: &str) -> Result<u64, Error> {
 
 /// Sets a single value.
 pub(crate) fn set(db: &Connection, name: &str, value: impl ToSql) -> Result<(), Error> {
-    let mut statement = db.prepare_cached("INSERT OR REPLACE INTO meta (name, value) VALUES (?1, ?2)")?;
-    statement.execute(params![name, value])?;
+    let value = value.to_sql()?;
+    let checksum = match &value {
+        ToSqlOutput::Borrowed(value) => checksum(name, *value),
+        ToSqlOutput::Owned(value) => checksum(name, value.into()),
+        _ => return Err(Error::Damaged("value of a known type")),
+    };
+    let mut statement =
+        db.prepare_cached("INSERT OR REPLACE INTO meta (name, value, checksum) VALUES (?1, ?2, ?3)")?;
+    statement.execute(params![name, value, checksum])?;
     Ok(())
+}
+
+/// How many single values are not what was set: a bit of their name, value or checksum has flipped.
+pub(crate) fn unsound(db: &Connection) -> Result<u64, Error> {
+    let mut statement = db.prepare("SELECT name, value, checksum FROM meta WHERE checksum IS NOT NULL")?;
+    let mut rows = statement.query([])?;
+    let mut unsound = 0;
+    while let Some(row) = rows.next()? {
+        let is_sound = match (row.get_ref(0)?, row.get_ref(2)?) {
+            (ValueRef::Text(name), ValueRef::Blob(written)) => std::str::from_utf8(name)
+                .is_ok_and(|name| row.get_ref(1).is_ok_and(|v| checksum(name, v) == written)),
+            _ => false,
+        };
+        unsound += u64::from(!is_sound);
+    }
+    Ok(unsound)
+}
+
+/// The first octets of SHA-256 over name, type and value.
+fn checksum(name: &str, value: ValueRef<'_>) -> [u8; 8] {
+    let octets = match value {
+        ValueRef::Null => Vec::new(),
+        ValueRef::Integer(number) => number.to_be_bytes().to_vec(),
+        ValueRef::Real(number) => number.to_bits().to_be_bytes().to_vec(),
+        ValueRef::Text(octets) | ValueRef::Blob(octets) => octets.to_vec(),
+    };
+    let digest: [u8; 32] = Sha256::new()
+        .chain_update(name)
+        .chain_update([0])
+        .chain_update(value.data_type().to_string())
+        .chain_update([0])
+        .chain_update(octets)
+        .finalize()
+        .into();
+    digest.first_chunk().copied().unwrap_or_default()
 }
 
 /// Adds to a single number.

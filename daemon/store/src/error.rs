@@ -211,7 +211,9 @@ pub(crate) fn is_disk_full(error: &Error) -> bool {
     use rusqlite::ErrorCode as Code;
     match error {
         // Shared memory that finds no room is an input or output error to SQLite.
-        Error::Database(error) => matches!(error.sqlite_error_code(), Some(Code::DiskFull | Code::SystemIoFailure)),
+        Error::Database(error) => {
+            matches!(error.sqlite_error_code(), Some(Code::DiskFull | Code::SystemIoFailure))
+        }
         _ => false,
     }
 }

@@ -5,6 +5,7 @@
 //! `HEADGATE_TEST_SEED` repeats a run.
 
 mod disk;
+mod flips;
 mod full;
 mod power;
 mod site;

@@ -92,6 +92,7 @@ impl Store {
 
     fn begin_work(&mut self, now_ms: u64) -> Result<(), Error> {
         self.note_missing()?;
+        self.note_unsound(now_ms)?;
         self.note_rules(now_ms)?;
         while self.shrink(now_ms)? {}
         Ok(())
@@ -110,7 +111,8 @@ impl Store {
         database::may_grow(&self.database.connection, false)?;
         let used = database::used(&self.database.connection)?;
         // As if the cap were so much below what is in use.
-        let cap = used.saturating_sub(WAY).saturating_add(self.settings.cap - evict::budget(self.settings.cap));
+        let cap =
+            used.saturating_sub(WAY).saturating_add(self.settings.cap - evict::budget(self.settings.cap));
         let transaction = begin(&mut self.database.connection)?;
         evict::shrink(&transaction, cap, now_ms)?;
         commit(transaction, &self.keys)?;
@@ -326,6 +328,19 @@ impl Store {
         if missing > get_number(db, meta::MISSING)? {
             log::error!(event = "segments_missing"; "{missing} segments are missing: they were not deleted by this program");
             set(db, meta::MISSING, sql(missing))?;
+        }
+        Ok(())
+    }
+
+    /// A cursor or a count of which a bit has flipped cannot be set right, but is told.
+    fn note_unsound(&mut self, now_ms: u64) -> Result<(), Error> {
+        let unsound = database::unsound(&self.database.connection)?;
+        if unsound > get_number(&self.database.connection, meta::UNSOUND)? {
+            log::error!(event = "values_unsound"; "{unsound} of the store's own values are not what was set: counts may be wrong");
+            let transaction = begin(&mut self.database.connection)?;
+            set(&transaction, meta::UNSOUND, sql(unsound))?;
+            ledger::append(&transaction, &Event::Unsound { values: unsound }, now_ms)?;
+            commit(transaction, &self.keys)?;
         }
         Ok(())
     }

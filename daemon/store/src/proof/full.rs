@@ -11,7 +11,7 @@ use crate::admit::Part;
 use crate::error::is_disk_full;
 use crate::store::Store;
 
-/// The test runs again, as this, in a mount namespace of its own.
+/// The test runs again, with the place of its disk in this, in a mount namespace of its own.
 const INSIDE: &str = "HEADGATE_TEST_MOUNT";
 
 #[test]
@@ -135,14 +135,13 @@ impl Fill {
 
 /// Runs `body` with a small file system of its own; says so where none can be mounted.
 fn inside(test: &str, body: impl FnOnce(&Path)) {
-    let disk = std::env::temp_dir().join("headgate-full-disk");
-    if std::env::var_os(INSIDE).is_some() {
+    if let Some(disk) = std::env::var_os(INSIDE).map(PathBuf::from) {
         let size = format!("size={DISK},mode=700");
         let mounted = Command::new("mount").args(["-t", "tmpfs", "-o", &size, "tmpfs"]).arg(&disk).status();
         assert!(mounted.unwrap().success());
         return body(&disk);
     }
-    fs::create_dir_all(&disk).unwrap();
+    let disk = tempfile::tempdir().unwrap();
     let root = rustix::process::geteuid().is_root();
     let namespaces: &[&str] = if root { &["-m"] } else { &["-m", "-U", "-r"] };
     if !Command::new("unshare").args(namespaces).arg("true").status().is_ok_and(|s| s.success()) {
@@ -151,7 +150,7 @@ fn inside(test: &str, body: impl FnOnce(&Path)) {
     }
     let mut again = Command::new("unshare");
     again.args(namespaces).arg(std::env::current_exe().unwrap());
-    again.args(["--exact", test, "--nocapture"]).env(INSIDE, "");
+    again.args(["--exact", test, "--nocapture"]).env(INSIDE, disk.path());
     assert!(again.status().unwrap().success(), "see above");
 }
 
