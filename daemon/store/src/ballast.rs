@@ -44,7 +44,8 @@ impl Ballast {
     }
 
     fn allocate(&self) -> io::Result<()> {
-        let file = OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(&self.file)?;
+        let file =
+            OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(&self.file)?;
         let allocated = allocate(&file);
         if allocated.is_err() {
             file.set_len(0)?;

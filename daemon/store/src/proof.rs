@@ -7,6 +7,7 @@
 mod disk;
 mod flips;
 mod full;
+mod model;
 mod power;
 mod site;
 mod trace;
