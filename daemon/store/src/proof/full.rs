@@ -92,6 +92,27 @@ fn a_store_opens_with_no_octet_free() {
     });
 }
 
+#[test]
+fn a_disk_that_may_only_be_read_is_named_and_left_as_it_is() {
+    inside("proof::full::a_disk_that_may_only_be_read_is_named_and_left_as_it_is", |disk| {
+        let (site, store, _) = filled(disk, FEW);
+        store.close().unwrap();
+        let before = fs::read(disk.join("store/store.db")).unwrap();
+        let remount = |how: &str| {
+            let mounted = Command::new("mount").args(["-o", &format!("remount,{how}")]).arg(disk).status();
+            assert!(mounted.unwrap().success());
+        };
+        remount("ro");
+        let Err(refused) = Store::open(settings(&site, disk), NOW_MS) else { panic!("it cannot be written") };
+        let words = headgate_service::exit::chain(&refused);
+        assert!(words.contains("store.lock") && words.contains("Read-only file system"), "{words}");
+        assert_eq!(fs::read(disk.join("store/store.db")).unwrap(), before);
+        remount("rw");
+        let mut store = Store::open(settings(&site, disk), NOW_MS).unwrap();
+        assert_eq!(store.greet([1; 16], NOW_MS).unwrap().1, FEW);
+    });
+}
+
 /// A store that has taken so many records, on this disk.
 fn filled(disk: &Path, records: u64) -> (Site, Store, u64) {
     let site = Site::new();
