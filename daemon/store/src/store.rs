@@ -270,7 +270,7 @@ impl Store {
     /// Verifies the segments behind one; at the end, whether one has vanished since the last look.
     pub(crate) fn verify(&self, after: u64) -> Result<Value, Error> {
         let verified = buffer::verify(&self.database.connection, &self.keys, after)?;
-        if verified["next"].is_null() {
+        if verified.get("next").is_none_or(Value::is_null) {
             self.note_missing()?;
         }
         Ok(verified)

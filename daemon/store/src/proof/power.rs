@@ -45,7 +45,7 @@ fn power_cut_while_the_database_is_made_once_left_a_store_that_never_starts() {
 fn a_disk_that_does_not_synchronise_is_found_out() {
     let Some((site, done)) = recorded() else { return };
     let (tried, wrong) = cut_everywhere(site, done, 60, Obeys::No);
-    assert!(wrong.len() > tried / 4, "{} of {tried}", wrong.len());
+    assert!(wrong.len() > 5, "{} of {tried}", wrong.len());
 }
 
 #[derive(Clone, Copy, PartialEq)]

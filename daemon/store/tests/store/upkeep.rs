@@ -35,7 +35,9 @@ fn a_segment_that_vanishes_while_the_store_runs_is_noticed_when_it_is_read() {
     site.configure("", "");
     let running = site.start();
     let mut sensor = running.sensor(1);
-    (1..=3).for_each(|n| drop(sensor.hand_over(vec![device(n)]).unwrap()));
+    for number in 1..=3 {
+        sensor.hand_over(vec![device(number)]).unwrap();
+    }
     site.sqlite().execute_batch("DELETE FROM segment WHERE id = 2").unwrap();
     let first = running.ask(&ControlRequest::BufferVerify { after: 0 });
     running.ask(&ControlRequest::BufferVerify { after: first["next"].as_u64().unwrap() });
