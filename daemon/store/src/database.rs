@@ -8,8 +8,9 @@ use std::io;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
-use rusqlite::types::{FromSql, ToSql};
+use rusqlite::types::{FromSql, ToSql, ToSqlOutput, ValueRef};
 use rusqlite::{Connection, OpenFlags, OptionalExtension, Transaction, TransactionBehavior, params};
+use sha2::{Digest, Sha256};
 
 use crate::config::Settings;
 use crate::keys::{self, Keys};
@@ -55,6 +56,8 @@ pub(crate) mod meta {
     pub(crate) const LEDGER_PRUNED: &str = "ledger_pruned";
     /// See [`LEDGER_PRUNED`].
     pub(crate) const LEDGER_ANCHOR: &str = "ledger_anchor";
+    /// How many single values were found not to be what was set.
+    pub(crate) const UNSOUND: &str = "values_unsound";
     /// The wrapped key that signs the ledger.
     pub(crate) const LEDGER_KEY: &str = "ledger_key";
     /// Signature that says which entries of the ledger are the first and the last.
@@ -80,6 +83,58 @@ pub(crate) fn open(settings: &Settings, master: &MasterKey, now_ms: u64) -> Resu
     Ok(Database { connection, id, epoch: number(epoch) })
 }
 
+/// Takes a database that cannot be used out of the way, with its WAL, under a name that says when, so that another one can
+/// begin. The latest [`ASIDE_KEPT`] such databases are kept, as they were found. Gives its octets.
+///
+/// # Errors
+/// [`OpenError::File`]; where nothing could be moved, all is as it was.
+pub(crate) fn set_aside(settings: &Settings, now_ms: u64) -> Result<u64, OpenError> {
+    let path = settings.database();
+    let octets = on_disk(&path);
+    let mut before = aside(settings)?;
+    before.sort();
+    let surplus = before.len().saturating_sub(ASIDE_KEPT.saturating_sub(1));
+    for old in before.iter().take(surplus) {
+        for suffix in ["", "-wal"] {
+            // What cannot be removed is counted, and tried again the next time.
+            let _ = std::fs::remove_file(with_suffix(old, suffix));
+        }
+    }
+    // The database last: while it has its name, this is done again.
+    let target = with_suffix(&path, &format!("{ASIDE}{now_ms:013}"));
+    for suffix in ["-wal", ""] {
+        let from = with_suffix(&path, suffix);
+        match std::fs::rename(&from, with_suffix(&target, suffix)) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            renamed => {
+                renamed.map_err(|source| OpenError::File { what: "cannot move", file: from, source })?
+            }
+        }
+    }
+    let _ = std::fs::remove_file(with_suffix(&path, "-shm"));
+    sync_directory(&settings.directory)?;
+    Ok(octets)
+}
+
+/// The databases that lie aside.
+///
+/// # Errors
+/// [`OpenError::File`].
+pub(crate) fn aside(settings: &Settings) -> Result<Vec<PathBuf>, OpenError> {
+    let failed = |source| OpenError::File { what: "cannot list", file: settings.directory.clone(), source };
+    let prefix = with_suffix(&settings.database(), ASIDE);
+    let prefix = prefix.as_os_str().as_encoded_bytes();
+    let mut found = Vec::new();
+    for entry in std::fs::read_dir(&settings.directory).map_err(failed)? {
+        let path = entry.map_err(failed)?.path();
+        let name = path.as_os_str().as_encoded_bytes();
+        if name.strip_prefix(prefix).is_some_and(|rest| rest.iter().all(u8::is_ascii_digit)) {
+            found.push(path);
+        }
+    }
+    Ok(found)
+}
+
 /// A transaction that takes the write lock at its start.
 pub(crate) fn begin(connection: &mut Connection) -> Result<Transaction<'_>, Error> {
     Ok(connection.transaction_with_behavior(TransactionBehavior::Immediate)?)
@@ -98,9 +153,51 @@ pub(crate) fn get_number(db: &Connection, name: &str) -> Result<u64, Error> {
 
 /// Sets a single value.
 pub(crate) fn set(db: &Connection, name: &str, value: impl ToSql) -> Result<(), Error> {
-    let mut statement = db.prepare_cached("INSERT OR REPLACE INTO meta (name, value) VALUES (?1, ?2)")?;
-    statement.execute(params![name, value])?;
+    let value = value.to_sql()?;
+    let checksum = match &value {
+        ToSqlOutput::Borrowed(value) => checksum(name, *value),
+        ToSqlOutput::Owned(value) => checksum(name, value.into()),
+        _ => return Err(Error::Damaged("value of a known type")),
+    };
+    let mut statement =
+        db.prepare_cached("INSERT OR REPLACE INTO meta (name, value, checksum) VALUES (?1, ?2, ?3)")?;
+    statement.execute(params![name, value, checksum])?;
     Ok(())
+}
+
+/// How many single values are not what was set: a bit of their name, value or checksum has flipped.
+pub(crate) fn unsound(db: &Connection) -> Result<u64, Error> {
+    let mut statement = db.prepare("SELECT name, value, checksum FROM meta WHERE checksum IS NOT NULL")?;
+    let mut rows = statement.query([])?;
+    let mut unsound = 0;
+    while let Some(row) = rows.next()? {
+        let is_sound = match (row.get_ref(0)?, row.get_ref(2)?) {
+            (ValueRef::Text(name), ValueRef::Blob(written)) => std::str::from_utf8(name)
+                .is_ok_and(|name| row.get_ref(1).is_ok_and(|v| checksum(name, v) == written)),
+            _ => false,
+        };
+        unsound += u64::from(!is_sound);
+    }
+    Ok(unsound)
+}
+
+/// The first octets of SHA-256 over name, type and value.
+fn checksum(name: &str, value: ValueRef<'_>) -> [u8; 8] {
+    let octets = match value {
+        ValueRef::Null => Vec::new(),
+        ValueRef::Integer(number) => number.to_be_bytes().to_vec(),
+        ValueRef::Real(number) => number.to_bits().to_be_bytes().to_vec(),
+        ValueRef::Text(octets) | ValueRef::Blob(octets) => octets.to_vec(),
+    };
+    let digest: [u8; 32] = Sha256::new()
+        .chain_update(name)
+        .chain_update([0])
+        .chain_update(value.data_type().to_string())
+        .chain_update([0])
+        .chain_update(octets)
+        .finalize()
+        .into();
+    digest.first_chunk().copied().unwrap_or_default()
 }
 
 /// Adds to a single number.
@@ -142,6 +239,12 @@ pub(crate) fn on_disk(database: &Path) -> u64 {
         .filter_map(|suffix| std::fs::metadata(with_suffix(database, suffix)).ok())
         .map(|m| m.len())
         .sum()
+}
+
+/// Whether the database may grow, or must do with the pages that it has.
+pub(crate) fn may_grow(db: &Connection, may: bool) -> Result<(), Error> {
+    let most = if may { MOST_PAGES } else { pragma(db, "page_count")? };
+    Ok(db.query_row(&format!("PRAGMA max_page_count = {most}"), [], |_| Ok(()))?)
 }
 
 /// Gives up to this many free pages back to the file system.
@@ -312,8 +415,14 @@ const SCHEMA: i64 = 4;
 const APPLICATION: i64 = 0x4844_4754;
 /// Page size, octets.
 pub(crate) const PAGE: u64 = 16_384;
+/// What a database is called that lies aside, behind its name and before the time.
+const ASIDE: &str = ".damaged-";
+/// Databases that are kept aside: each is as large as the cap allows.
+const ASIDE_KEPT: usize = 1;
 /// What a database is called until it is whole, behind its name.
 const UNFINISHED: &str = ".new";
+/// SQLite's own bound.
+const MOST_PAGES: u64 = 4_294_967_294;
 const CACHE_KIB: u32 = 8_192;
 /// A commit that finds so many pages in the WAL moves them into the database: 2 MiB.
 const CHECKPOINT_PAGES: u32 = 128;

@@ -83,12 +83,10 @@ pub enum OpenError {
         source: io::Error,
     },
     /// The database cannot be brought into use.
-    #[error("{file} cannot be used{hint}", file = .file.display())]
+    #[error("{file} cannot be used", file = .file.display())]
     Unusable {
         /// The database.
         file: PathBuf,
-        /// What can be done, where something can.
-        hint: &'static str,
         /// Why it failed.
         source: Error,
     },
@@ -125,17 +123,11 @@ impl OpenError {
     /// Names the database that an error is about.
     pub(crate) fn about(self, file: PathBuf) -> OpenError {
         match self {
-            OpenError::Database(source) => {
-                let is_damaged = source.code() == exit::DATA;
-                let hint = if is_damaged { DAMAGED } else { "" };
-                OpenError::Unusable { file, hint, source }
-            }
+            OpenError::Database(source) => OpenError::Unusable { file, source },
             other => other,
         }
     }
 }
-
-const DAMAGED: &str = ", is damaged, and is left as it is; when it is moved away, the store begins a new one";
 
 impl From<rusqlite::Error> for OpenError {
     fn from(error: rusqlite::Error) -> Self {
@@ -233,6 +225,18 @@ pub(crate) fn is_damaged(error: &Error) -> bool {
     match error {
         Error::Sealed | Error::Record(_) => true,
         Error::Database(error) => is_damage(error),
+        _ => false,
+    }
+}
+
+/// Whether the file system has no room, or the database may not grow any more.
+pub(crate) fn is_disk_full(error: &Error) -> bool {
+    use rusqlite::ErrorCode as Code;
+    match error {
+        // Shared memory that finds no room is an input or output error to SQLite.
+        Error::Database(error) => {
+            matches!(error.sqlite_error_code(), Some(Code::DiskFull | Code::SystemIoFailure))
+        }
         _ => false,
     }
 }

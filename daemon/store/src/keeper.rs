@@ -16,7 +16,7 @@ use crate::admit::Part;
 use crate::keys::Rotation;
 use crate::status::{Peers, UplinkState, status};
 use crate::store::Store;
-use crate::{Error, buffer, query, sign};
+use crate::{Error, buffer, error, query, sign};
 
 /// What a connection asks of the keeper. A reply that is dropped means: close the connection.
 pub(crate) enum Request {
@@ -100,6 +100,11 @@ impl Keeper {
             }
             Request::HandOver { session, parts, octets, reply } => {
                 let through = self.store.hand_over(session, parts, octets, now_ms());
+                if through.as_ref().is_err_and(error::is_disk_full) {
+                    // The sensor says it again.
+                    let way = self.store.make_way(now_ms());
+                    self.problems.note("making room", way);
+                }
                 if let Some(through) = self.problems.note("hand-over", through) {
                     self.peers.committed = Some(through);
                     let _ = reply.try_send(through);

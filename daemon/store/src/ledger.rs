@@ -44,6 +44,8 @@ pub(crate) enum Event {
     Exported { kind: &'static str },
     /// The database that was here before could not be used, and lies aside.
     SetAside { octets: u64 },
+    /// Single values of the store are not what was set.
+    Unsound { values: u64 },
     /// Entries younger than six months left, because the ledger had outgrown its share.
     PrunedEarly { through: u64 },
 }
@@ -193,6 +195,7 @@ impl Event {
             Event::Purged { .. } => "purged",
             Event::Exported { .. } => "exported",
             Event::SetAside { .. } => "set-aside",
+            Event::Unsound { .. } => "values-unsound",
             Event::PrunedEarly { .. } => "pruned-early",
         }
     }
@@ -229,6 +232,7 @@ impl Event {
             }),
             Event::Exported { kind } => json!({ "kind": kind }),
             Event::SetAside { octets } => json!({ "octets": octets }),
+            Event::Unsound { values } => json!({ "values": values }),
             Event::PrunedEarly { through } => json!({ "through": through }),
         }
     }

@@ -5,6 +5,9 @@
 //! `HEADGATE_TEST_SEED` repeats a run.
 
 mod disk;
+mod flips;
+mod full;
+mod model;
 mod power;
 mod site;
 mod trace;

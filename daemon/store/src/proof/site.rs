@@ -171,7 +171,7 @@ pub(super) fn record(number: u64) -> Record {
     let [.., c, d, e] = (number % 97).to_be_bytes();
     let first = if number % 12 == 5 { 0x02 } else { 0x00 };
     let mac = Mac([first, 0x10, 0x20, c, d, e]);
-    if number % 3 == 0 {
+    if number.is_multiple_of(3) {
         let mut record = Record::new(Kind::Device);
         record.set(Field::DeviceMac, mac).unwrap();
         record.set(Field::DeviceFrames, number).unwrap();

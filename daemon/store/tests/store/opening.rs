@@ -50,6 +50,22 @@ fn a_wrong_master_key_leaves_the_wal_of_a_killed_store_alone() {
 }
 
 #[test]
+fn a_store_whose_wal_is_gone_goes_on_from_what_is_in_its_database() {
+    let site = used_site();
+    let running = site.start();
+    running.sensor(1).hand_over(vec![device(2)]).unwrap();
+    running.kill();
+    std::fs::remove_file(site.path("store/store.db-wal")).unwrap();
+    let running = site.start();
+    let mut sensor = running.sensor(1);
+    assert_eq!(sensor.committed, 1, "the sensor is told what is there");
+    assert_eq!(sensor.hand_over(vec![device(2)]), Some(2));
+    let status = running.status();
+    assert_eq!((&status["missing"], &status["quarantined"]), (&0.into(), &0.into()));
+    assert_eq!(running.ask(&ControlRequest::Ledger { limit: 1 })["verified"], true);
+}
+
+#[test]
 fn a_store_without_a_key_is_not_made() {
     let site = Site::new("");
     std::fs::remove_file(site.path("credentials/master.key")).unwrap();
