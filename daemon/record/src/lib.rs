@@ -14,6 +14,7 @@
 
 pub mod batch;
 pub mod codec;
+mod decode;
 pub mod dictionary;
 mod error;
 pub mod ledger;

@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::codec::RecordMessage;
 use crate::subject::{Action, Who};
-use crate::{Error, Record};
+use crate::{Error, Record, decode};
 
 /// The version of these messages; both ends are of one package, so it must be equal.
 pub const VERSION: u32 = 1;
@@ -256,7 +256,7 @@ impl FromSensor {
             }
             FromSensor::Records { first, records } => SensorBody::Records(Records {
                 first: *first,
-                records: records.iter().map(RecordMessage::from).collect(),
+                records: records.iter().map(|record| RecordMessage::from(record).encode_to_vec()).collect(),
             }),
             FromSensor::Interfaces(interfaces) => {
                 let interfaces = interfaces
@@ -286,9 +286,10 @@ impl FromSensor {
             SensorBody::Records(records) if records.records.len() > MAX_HANDOVER => {
                 Err(Error::Limit { what: "handover", limit: MAX_HANDOVER })
             }
-            SensorBody::Records(Records { first, records }) => {
-                Ok(Handover::Records { first, records: records.into_iter().map(Record::try_from).collect() })
-            }
+            SensorBody::Records(Records { first, records }) => Ok(Handover::Records {
+                first,
+                records: records.iter().map(|octets| decode::record(octets)).collect(),
+            }),
             SensorBody::Interfaces(said) if said.interfaces.len() > MAX_INTERFACES => {
                 Err(Error::Limit { what: "interfaces", limit: MAX_INTERFACES })
             }
@@ -442,8 +443,9 @@ struct Hello {
 struct Records {
     #[prost(uint64, tag = "1")]
     first: u64,
-    #[prost(message, repeated, tag = "2")]
-    records: Vec<RecordMessage>,
+    /// Each a `RecordMessage`.
+    #[prost(bytes = "vec", repeated, tag = "2")]
+    records: Vec<Vec<u8>>,
 }
 #[derive(Clone, PartialEq, Message)]
 struct Committed {
@@ -541,9 +543,8 @@ mod tests {
     fn one_bad_record_does_not_hide_its_neighbours() {
         let mut good = Record::new(Kind::Device);
         good.set(Field::DeviceVlan, 5u16).unwrap();
-        let mut bad = RecordMessage::from(&good);
-        bad.clear();
-        let body = SensorBody::Records(Records { first: 4, records: vec![RecordMessage::from(&good), bad] });
+        let good_octets = RecordMessage::from(&good).encode_to_vec();
+        let body = SensorBody::Records(Records { first: 4, records: vec![good_octets, Vec::new()] });
         let Ok(Handover::Records { first, records }) =
             FromSensor::decode(&SensorMessage { body: Some(body) }.encode_to_vec())
         else {
