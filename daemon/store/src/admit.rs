@@ -7,6 +7,7 @@ use headgate_rules::{Rules, is_randomised};
 use rusqlite::{Connection, OptionalExtension, params};
 
 use crate::account::{self, End};
+use crate::clock::Moment;
 use crate::database::{last_id, number, sql};
 use crate::keys::Keys;
 use crate::ledger::{self, Event};
@@ -71,7 +72,7 @@ pub(crate) fn hand_over(
     rules: &Rules,
     session: u64,
     parts: Vec<Part>,
-    now_ms: u64,
+    at: Moment,
 ) -> Result<u64, Error> {
     let row = "SELECT committed FROM session WHERE number = ?1 AND wrapped IS NOT NULL";
     let committed = db.query_row(row, [sql(session)], |r| r.get(0)).optional()?;
@@ -107,7 +108,7 @@ pub(crate) fn hand_over(
         }
     }
     for ((class, key), records) in groups {
-        segment::insert(db, keys, key, class, records, now_ms)?;
+        segment::insert(db, keys, key, class, records, at)?;
     }
     if committed != before {
         let mut statement = db.prepare_cached("UPDATE session SET committed = ?2 WHERE number = ?1")?;

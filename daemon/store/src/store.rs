@@ -12,13 +12,14 @@ use rusqlite::Connection;
 use serde_json::Value;
 
 use crate::admit::{self, Part};
+use crate::clock::{Clock, Moment, Reading};
 use crate::config::Settings;
 use crate::database::{self, Database, begin, get, get_number, meta, set, sql};
 use crate::keys::{Keys, Rotation};
 use crate::ledger::{self, Event};
 use crate::master::MasterKey;
 use crate::outbox::{self, Refusal};
-use crate::{Error, OpenError, evict, release, segment, subject};
+use crate::{Error, OpenError, evict, release, retain, segment, subject};
 
 /// A store that is open. It belongs to one thread.
 pub(crate) struct Store {
@@ -32,6 +33,9 @@ pub(crate) struct Store {
     checkpoint_due: bool,
     /// Segments of an earlier format may be left.
     converting: bool,
+    clock: Clock,
+    /// Time lived when it was last looked for what is too old.
+    expired_ms: Option<u64>,
     _lock: File,
 }
 
@@ -52,6 +56,7 @@ impl Store {
         let master = MasterKey::read(&settings.credentials)?;
         let database = database::open(&settings, &master, now_ms)?;
         let keys = Keys::load(&database.connection, &master, database.id, now_ms)?;
+        let clock = Clock::load(&database.connection, &Reading::now(now_ms))?;
         let (rules_refused, checkpoint_due) = (None, true);
         let mut store = Store {
             database,
@@ -62,6 +67,8 @@ impl Store {
             receipt_key,
             checkpoint_due,
             converting: true,
+            clock,
+            expired_ms: None,
             _lock: lock,
         };
         store.note_missing()?;
@@ -91,16 +98,20 @@ impl Store {
         octets: u64,
         now_ms: u64,
     ) -> Result<u64, Error> {
-        let Store { database, keys, rules, settings, .. } = self;
+        let Store { database, keys, rules, settings, clock, .. } = self;
         let take = || {
             let transaction = begin(&mut database.connection)?;
             evict::make_room(&transaction, keys, settings.cap, octets, now_ms)?;
-            let through = admit::hand_over(&transaction, keys, rules, session, parts, now_ms)?;
+            let at = clock.observe(&transaction, &Reading::now(now_ms))?;
+            let through = admit::hand_over(&transaction, keys, rules, session, parts, at)?;
             transaction.commit()?;
             Ok(through)
         };
-        // What was rolled back is not known.
-        take().inspect_err(|_| keys.identities().forget())
+        let taken = take();
+        if taken.is_err() {
+            self.undone(now_ms);
+        }
+        taken
     }
 
     /// Makes a batch when one is due. Gives whether it did.
@@ -206,9 +217,19 @@ impl Store {
         if self.keys.is_rotation_due(now_ms) {
             self.rotate(Rotation::All, now_ms)?;
         }
+        let reading = Reading::now(now_ms);
+        if self.clock.is_due(&reading) {
+            let transaction = begin(&mut self.database.connection)?;
+            let at = self.clock.observe(&transaction, &reading)?;
+            transaction.commit()?;
+            self.expire(at)?;
+        }
         if self.converting {
             let transaction = begin(&mut self.database.connection)?;
-            let more = segment::convert(&transaction, &self.keys, CONVERTED, now_ms);
+            let more = self
+                .clock
+                .observe(&transaction, &reading)
+                .and_then(|at| segment::convert(&transaction, &self.keys, CONVERTED, at));
             let more = more.and_then(|more| Ok(transaction.commit().map(|()| more)?));
             self.converting = more.inspect_err(|_| self.keys.identities().forget())?;
             self.checkpoint_due |= !self.converting;
@@ -219,6 +240,35 @@ impl Store {
         }
         if self.checkpoint_due {
             self.checkpoint_due = !database::checkpoint(&self.database.connection)?;
+        }
+        Ok(())
+    }
+
+    /// A transaction was rolled back: what was known of it is not so.
+    fn undone(&mut self, now_ms: u64) {
+        self.keys.identities().forget();
+        // Where the database cannot even be read, the next transaction says so.
+        if let Ok(clock) = Clock::load(&self.database.connection, &Reading::now(now_ms)) {
+            self.clock = clock;
+        }
+    }
+
+    /// Deletes what is too old, some at a time, and looks for more in an hour when there is none.
+    fn expire(&mut self, at: Moment) -> Result<(), Error> {
+        let looked = self.expired_ms.is_some_and(|then| at.lived_ms.saturating_sub(then) < EXPIRY_MS);
+        if looked {
+            return Ok(());
+        }
+        let transaction = begin(&mut self.database.connection)?;
+        let deleted = retain::expire(&transaction, &self.keys, &self.settings.retention_ms, at);
+        let deleted = deleted
+            .and_then(|deleted| Ok(transaction.commit().map(|()| deleted)?))
+            .inspect_err(|_| self.keys.identities().forget())?;
+        if deleted == 0 {
+            self.expired_ms = Some(at.lived_ms);
+        } else {
+            self.keys.reload(&self.database.connection)?;
+            self.checkpoint_due = true;
         }
         Ok(())
     }
@@ -313,5 +363,7 @@ fn lock(path: &Path) -> Result<File, OpenError> {
 /// No more batches are made while the outbox takes this part of the cap: what waits as segments is
 /// given up by class when room is short, what waits in the outbox is not.
 const OUTBOX_SHARE: u64 = 4;
+/// How often it is looked for what is too old.
+const EXPIRY_MS: u64 = 60 * 60 * 1_000;
 /// Segments of an earlier format that are converted at a time.
 const CONVERTED: u32 = 16;
