@@ -7,7 +7,7 @@ use std::path::Path;
 use ed25519_dalek::VerifyingKey;
 use headgate_record::subject::{Action, Who};
 use headgate_rules::Rules;
-use headgate_service::config as files;
+use headgate_service::{config as files, credential};
 use rusqlite::Connection;
 use serde_json::Value;
 
@@ -54,7 +54,17 @@ impl Store {
         let rules = read_rules(&settings.rules)?;
         let receipt_key = settings.has_receiver.then(|| outbox::receipt_key(&settings)).transpose()?;
         let master = MasterKey::read(&settings.credentials)?;
-        let database = database::open(&settings, &master, now_ms)?;
+        let (master, database) = match database::open(&settings, &master, now_ms) {
+            // The machine failed between the rotation of the master key and the exchange of its files.
+            Err(OpenError::WrongKey(file)) => {
+                let next =
+                    MasterKey::read_next(&settings.credentials).map_err(|_| OpenError::WrongKey(file))?;
+                let database = database::open(&settings, &next, now_ms)?;
+                log::warn!(event = "next_master_key"; "the master key is {}: put it in the place of {}", credential::NEXT_MASTER_KEY, credential::MASTER_KEY);
+                (next, database)
+            }
+            opened => (master, opened?),
+        };
         let keys = Keys::load(&database.connection, &master, database.id, now_ms)?;
         let clock = Clock::load(&database.connection, &Reading::now(now_ms))?;
         let (rules_refused, checkpoint_due) = (None, true);
@@ -253,6 +263,21 @@ impl Store {
         }
     }
 
+    /// Wraps all keys under the master key that lies beside the present one, in one transaction: a crash at any moment
+    /// leaves one of the two that opens the store, and [`Store::open`] tries both.
+    pub(crate) fn rotate_master(&mut self, now_ms: u64) -> Result<(), Error> {
+        let next = MasterKey::read_next(&self.settings.credentials)
+            .map_err(|error| Error::NextKey(Box::new(error)))?;
+        let transaction = begin(&mut self.database.connection)?;
+        self.keys.rewrap(&transaction, &next)?;
+        ledger::append(&transaction, &Event::KeysRotated { which: MASTER }, now_ms)?;
+        transaction.commit()?;
+        self.keys = Keys::load(&self.database.connection, &next, self.database.id, now_ms)?;
+        // Not even wrapped keys under the old one are left.
+        self.checkpoint_due = !database::checkpoint(&self.database.connection)?;
+        Ok(())
+    }
+
     /// Deletes what is too old, some at a time, and looks for more in an hour when there is none.
     fn expire(&mut self, at: Moment) -> Result<(), Error> {
         let looked = self.expired_ms.is_some_and(|then| at.lived_ms.saturating_sub(then) < EXPIRY_MS);
@@ -363,6 +388,8 @@ fn lock(path: &Path) -> Result<File, OpenError> {
 /// No more batches are made while the outbox takes this part of the cap: what waits as segments is
 /// given up by class when room is short, what waits in the outbox is not.
 const OUTBOX_SHARE: u64 = 4;
+/// The name of the master key in the ledger.
+const MASTER: &str = "master";
 /// How often it is looked for what is too old.
 const EXPIRY_MS: u64 = 60 * 60 * 1_000;
 /// Segments of an earlier format that are converted at a time.

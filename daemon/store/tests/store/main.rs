@@ -4,6 +4,7 @@
 mod acknowledgements;
 mod bounds;
 mod damage;
+mod memory;
 mod opening;
 mod privacy;
 mod receipts;
