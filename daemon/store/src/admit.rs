@@ -95,16 +95,14 @@ pub(crate) fn hand_over(
                     continue;
                 }
             };
-            let admitted = match rules.collect().admit(&record, keys) {
-                Ok(admitted) => admitted,
-                Err(reason) => {
-                    account::add(db, End::NotCollected(record.kind()), reason, 1)?;
-                    continue;
-                }
-            };
+            if let Some(reason) = rules.collect().refuses(&record) {
+                account::add(db, End::NotCollected(record.kind()), reason, 1)?;
+                continue;
+            }
             members::note(db, keys, rules, &record)?;
             let key = if is_randomised(&record) { KeyRef::Session(session) } else { keys.present() };
-            groups.entry((record.kind().class(), key)).or_default().push(admitted);
+            let kept = rules.collect().keep(record, keys);
+            groups.entry((kept.kind().class(), key)).or_default().push(kept);
         }
     }
     for ((class, key), records) in groups {

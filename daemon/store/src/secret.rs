@@ -38,7 +38,8 @@ impl Secret {
 /// them. It reaches below the frame of whoever calls it, so it is called when they have returned.
 #[inline(never)]
 pub(crate) fn scrub() {
-    let mut left = [0_u8; STACK_LEFT];
+    // In words: each is one store that the compiler may not leave out.
+    let mut left = [0_u64; STACK_LEFT / 8];
     left.zeroize();
     std::hint::black_box(&left);
 }

@@ -206,7 +206,9 @@ impl Store {
             .and_then(|answer| Ok(transaction.commit().map(|()| answer)?))
             .inspect_err(|_| keys.identities().forget())?;
         self.checkpoint_due = !database::checkpoint(&self.database.connection)?;
-        answer["wal_cut"] = (!self.checkpoint_due).into();
+        if let Some(answer) = answer.as_object_mut() {
+            answer.insert("wal_cut".into(), (!self.checkpoint_due).into());
+        }
         Ok(answer)
     }
 

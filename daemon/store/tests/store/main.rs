@@ -3,6 +3,7 @@
 
 mod acknowledgements;
 mod bounds;
+mod credentials;
 mod damage;
 mod memory;
 mod opening;
