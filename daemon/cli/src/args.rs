@@ -175,6 +175,9 @@ pub(crate) enum KeysCommand {
         /// The key of the index by which persons are found
         #[arg(long, group = "which")]
         blind: bool,
+        /// The master key: master.key.new, which `headgate-store new-key` makes, is used from now on
+        #[arg(long, group = "which")]
+        master: bool,
     },
 }
 

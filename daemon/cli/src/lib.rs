@@ -73,11 +73,20 @@ fn run(args: Args) -> Result<(), CliError> {
         Command::Ledger { command: Some(command), .. } => ledger::run(&config, command, json),
         Command::Buffer { command } => buffer::run(&config, command, json),
         Command::Subject { command } => subject::run(&config, command, json),
-        Command::Keys { command: args::KeysCommand::Rotate { data, pseudonym, blind } } => {
-            let which = [(data, "data"), (pseudonym, "pseudonym"), (blind, "blind")];
+        Command::Keys { command: args::KeysCommand::Rotate { data, pseudonym, blind, master } } => {
+            let which = [(data, "data"), (pseudonym, "pseudonym"), (blind, "blind"), (master, "master")];
             let which = which.into_iter().find(|(chosen, _)| *chosen).map_or("all", |(_, name)| name);
             let answer = ask::rotate_keys(&config, which)?;
-            if json { show::json(&answer) } else { show::line(&format!("Fresh keys are in use: {which}.")) }
+            if json {
+                return show::json(&answer);
+            }
+            show::line(&format!("Fresh keys are in use: {which}."))?;
+            if master {
+                show::line(
+                    "Put master.key.new in the place of master.key now, and a copy of it off this machine.",
+                )?;
+            }
+            Ok(())
         }
         Command::Rules { command: args::RulesCommand::Check } => rules::check(&config, json),
         Command::Rules { command: args::RulesCommand::Show } => rules::show(&config, json),

@@ -141,15 +141,24 @@ impl CollectGate {
     /// # Errors
     /// The reason under which the record is counted.
     pub fn admit(&self, record: &Record, pseudonyms: &dyn Pseudonymise) -> Result<Record, &'static str> {
+        self.refuses(record).map_or_else(|| Ok(self.keep(record.clone(), pseudonyms)), Err)
+    }
+
+    /// Why nothing of a record is written, where that is so.
+    #[must_use]
+    pub fn refuses(&self, record: &Record) -> Option<&'static str> {
         if !self.collects(record.kind()) {
-            return Err(KIND);
+            return Some(KIND);
         }
         let opt_outs = &self.exclusions.opt_outs;
-        if !opt_outs.is_empty() && stations(record).any(|mac| opt_outs.find(mac).is_some()) {
-            return Err(OPTED_OUT);
-        }
-        let keys = Some((pseudonyms, Purpose::Collect));
-        Ok(build(record.clone(), &self.treatments, self.lengths, keys))
+        let opted_out = !opt_outs.is_empty() && stations(record).any(|mac| opt_outs.find(mac).is_some());
+        opted_out.then_some(OPTED_OUT)
+    }
+
+    /// What of a record that is not refused is written.
+    #[must_use]
+    pub fn keep(&self, record: Record, pseudonyms: &dyn Pseudonymise) -> Record {
+        build(record, &self.treatments, self.lengths, Some((pseudonyms, Purpose::Collect)))
     }
 
     /// What the kernel keeps beyond headers and control protocols: what the fields that these rules keep, in

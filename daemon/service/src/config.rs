@@ -33,6 +33,8 @@ described! {
         flows: Flows = Flows::default();
         /// Where records are kept.
         store: Store = Store::default();
+        /// How long records are kept.
+        retention: Retention = Retention::default();
         /// Where its processes meet.
         sockets: Sockets = Sockets::default();
         /// Where records are sent.
@@ -101,6 +103,18 @@ described! {
         batch_records: Bounded<1, 4_096> = Bounded::of(1_000);
         /// Records wait at most so long for others before they leave, seconds.
         batch_delay: Bounded<0, 3_600> = Bounded::of(5);
+    }
+}
+
+described! {
+    /// `[retention]`: days that the appliance has lived since; longer only where a longer period is set here.
+    Retention {
+        /// Flows.
+        flows: Bounded<1, 3_650> = Bounded::of(60);
+        /// Devices, neighbours, leases, exchanges, authentications, bridges.
+        devices: Bounded<1, 3_650> = Bounded::of(60);
+        /// Counters.
+        counters: Bounded<1, 3_650> = Bounded::of(60);
     }
 }
 

@@ -4,6 +4,8 @@ use std::path::{Path, PathBuf};
 
 /// The store's master key, 32 octets.
 pub const MASTER_KEY: &str = "master.key";
+/// The master key that is to take its place.
+pub const NEXT_MASTER_KEY: &str = "master.key.new";
 /// The receiver's receipt key, Ed25519 public key in PEM (SubjectPublicKeyInfo).
 pub const RECEIPT_KEY: &str = "receipt.pub";
 /// The certificate authority that the receiver's certificate must come from, PEM.

@@ -21,13 +21,17 @@ CREATE TABLE blind (
   PRIMARY KEY (tag, identity)
 ) STRICT, WITHOUT ROWID;
 
--- Of each segment of format 2: which entries of which rows it refers to, sealed. Segments of format 1 have no row here.
+-- Of each segment of format 2: by which clock, and how much time the store had lived when it was sealed; which entries of which rows
+-- it refers to, sealed. Segments of format 1 have no row here.
 CREATE TABLE segment_mention (
   segment INTEGER PRIMARY KEY,
   epoch   INTEGER,
   session INTEGER,
-  sealed  BLOB NOT NULL
+  clock    INTEGER NOT NULL,
+  lived_ms INTEGER NOT NULL,
+  sealed   BLOB NOT NULL
 ) STRICT;
+CREATE INDEX segment_mention_clock ON segment_mention (clock);
 DROP TRIGGER segment_removed;
 CREATE TRIGGER segment_removed AFTER DELETE ON segment BEGIN
   DELETE FROM segment_kind WHERE segment = OLD.id;
@@ -48,3 +52,14 @@ CREATE TABLE outbox_forget (
 CREATE TRIGGER outbox_removed AFTER DELETE ON outbox BEGIN
   DELETE FROM outbox_forget WHERE sequence = OLD.sequence;
 END;
+
+-- How wall clock and monotonic clock lie to each other, from a moment on. `correction_ms` is by how much the wall clock turned
+-- out to be wrong.
+CREATE TABLE clock (
+  number        INTEGER PRIMARY KEY AUTOINCREMENT,
+  boot          BLOB NOT NULL,
+  monotonic_ms  INTEGER NOT NULL,
+  wall_ms       INTEGER NOT NULL,
+  synchronised  INTEGER NOT NULL,
+  correction_ms INTEGER NOT NULL
+) STRICT;

@@ -7,6 +7,7 @@ use headgate_rules::{Rules, is_randomised};
 use rusqlite::{Connection, OptionalExtension, params};
 
 use crate::account::{self, End};
+use crate::clock::Moment;
 use crate::database::{last_id, number, sql};
 use crate::keys::Keys;
 use crate::ledger::{self, Event};
@@ -71,7 +72,7 @@ pub(crate) fn hand_over(
     rules: &Rules,
     session: u64,
     parts: Vec<Part>,
-    now_ms: u64,
+    at: Moment,
 ) -> Result<u64, Error> {
     let row = "SELECT committed FROM session WHERE number = ?1 AND wrapped IS NOT NULL";
     let committed = db.query_row(row, [sql(session)], |r| r.get(0)).optional()?;
@@ -94,20 +95,18 @@ pub(crate) fn hand_over(
                     continue;
                 }
             };
-            let admitted = match rules.collect().admit(&record, keys) {
-                Ok(admitted) => admitted,
-                Err(reason) => {
-                    account::add(db, End::NotCollected(record.kind()), reason, 1)?;
-                    continue;
-                }
-            };
+            if let Some(reason) = rules.collect().refuses(&record) {
+                account::add(db, End::NotCollected(record.kind()), reason, 1)?;
+                continue;
+            }
             members::note(db, keys, rules, &record)?;
             let key = if is_randomised(&record) { KeyRef::Session(session) } else { keys.present() };
-            groups.entry((record.kind().class(), key)).or_default().push(admitted);
+            let kept = rules.collect().keep(record, keys);
+            groups.entry((kept.kind().class(), key)).or_default().push(kept);
         }
     }
     for ((class, key), records) in groups {
-        segment::insert(db, keys, key, class, records, now_ms)?;
+        segment::insert(db, keys, key, class, records, at)?;
     }
     if committed != before {
         let mut statement = db.prepare_cached("UPDATE session SET committed = ?2 WHERE number = ?1")?;

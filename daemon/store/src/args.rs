@@ -8,7 +8,7 @@ use std::sync::mpsc::sync_channel;
 
 use clap::{Parser, Subcommand};
 use headgate_service::stop::Stop;
-use headgate_service::{config, lockdown, notify};
+use headgate_service::{config, credential, lockdown, notify};
 
 use crate::OpenError;
 use crate::config::Settings;
@@ -29,6 +29,8 @@ pub struct Arguments {
 enum Command {
     /// Make the master key and the directories; an existing key is never changed
     Init(File),
+    /// Make the master key that `headgate keys rotate --master` is to use from then on
+    NewKey(File),
     /// Keep the records of this appliance
     Run(File),
 }
@@ -47,6 +49,7 @@ struct File {
 pub fn run(arguments: &Arguments) -> Result<(), OpenError> {
     match &arguments.command {
         Command::Init(file) => init(&Settings::load(&file.config)?),
+        Command::NewKey(file) => new_key(&Settings::load(&file.config)?),
         Command::Run(file) => serve(&file.config),
     }
 }
@@ -60,9 +63,20 @@ fn init(settings: &Settings) -> Result<(), OpenError> {
     Ok(())
 }
 
+fn new_key(settings: &Settings) -> Result<(), OpenError> {
+    MasterKey::create_next(&settings.credentials)?;
+    let file = settings.credentials.join(credential::NEXT_MASTER_KEY);
+    // Nobody may be reading.
+    let _ = writeln!(std::io::stdout().lock(), "made {}", file.display());
+    Ok(())
+}
+
 fn serve(config: &Path) -> Result<(), OpenError> {
     let system = |what| move |source| OpenError::System { what, source };
     lockdown::privileges().map_err(system("cannot give up privileges"))?;
+    if !lockdown::memory().map_err(system("cannot lock memory"))? {
+        log::warn!(event = "memory_unlocked"; "keys may come into swap: memory is not locked (LimitMEMLOCK=infinity in the unit, or no swap)");
+    }
     let stop = Stop::install().map_err(system("cannot watch signals"))?;
     let settings = Settings::load(config)?;
     make_directory(&settings.directory)?;

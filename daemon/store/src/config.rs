@@ -18,6 +18,8 @@ pub struct Settings {
     pub batch_records: usize,
     /// Longest wait of a record for others.
     pub batch_delay: Duration,
+    /// How long records of each class are kept, milliseconds, in the order of `Class::ALL`.
+    pub retention_ms: [u64; 3],
     /// Whether a receiver is configured; without one nothing is released.
     pub has_receiver: bool,
     /// Directory of the sockets.
@@ -41,6 +43,8 @@ impl Settings {
             cap: u64::from(headgate.store.max_mib.get()) << 20,
             batch_records: headgate.store.batch_records.count(),
             batch_delay: headgate.store.batch_delay.seconds(),
+            retention_ms: [headgate.retention.flows, headgate.retention.devices, headgate.retention.counters]
+                .map(|days| u64::from(days.get()) * DAY_MS),
             has_receiver: headgate.uplink.receiver.is_some(),
             sockets: headgate.sockets.directory,
             credentials: headgate.credentials.directory,
@@ -61,6 +65,7 @@ impl Settings {
     }
 }
 
+const DAY_MS: u64 = 24 * 60 * 60 * 1_000;
 const RULES_FILE: &str = "rules.toml";
 const DATABASE_FILE: &str = "store.db";
 const LOCK_FILE: &str = "store.lock";

@@ -64,6 +64,14 @@ pub(crate) mod meta {
     pub(crate) const LEDGER_HEAD: &str = "ledger_head";
     /// How many identity rows were deleted by this program.
     pub(crate) const IDENTITIES_GONE: &str = "identities_gone";
+    /// Time lived, when it was last written down, by the monotonic and by the wall clock then.
+    pub(crate) const LIVED: &str = "lived_ms";
+    /// See [`LIVED`].
+    pub(crate) const LIVED_MONOTONIC: &str = "lived_monotonic_ms";
+    /// See [`LIVED`].
+    pub(crate) const LIVED_WALL: &str = "lived_wall_ms";
+    /// Wall clock at the end of the boot before, where it was synchronised and the time since is not counted yet.
+    pub(crate) const AWAY_SINCE: &str = "away_since_ms";
     /// How many segments damage has removed without this program's doing.
     pub(crate) const MISSING: &str = "segments_missing";
 }

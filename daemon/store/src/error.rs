@@ -185,6 +185,11 @@ pub enum Error {
     /// Not all segments can be searched for persons yet.
     #[error("{0} segments of an earlier version are being brought up to date; ask again in a moment")]
     Converting(u64),
+    /// The master key that is to be used from now on cannot be.
+    #[error(
+        "the next master key cannot be used; `headgate-store new-key` makes one, and a unit has it after a restart"
+    )]
+    NextKey(#[source] Box<OpenError>),
     /// Only root may ask this.
     #[error("only root may do this")]
     OnlyRoot,
@@ -205,6 +210,7 @@ impl Exit for Error {
             },
             Error::Sealed | Error::Damaged(_) => exit::DATA,
             Error::Random => exit::SYSTEM,
+            Error::NextKey(error) => error.code(),
             Error::OnlyRoot => exit::NO_PERMISSION,
             Error::Converting(_) => exit::TRY_LATER,
             Error::Unusable(_) | Error::NobodyFound | Error::SeveralFound(_) | Error::NothingCorrected => {

@@ -157,6 +157,9 @@ impl Keeper {
         match request {
             ControlRequest::Subject { who, action } => return self.store.subject(who, action, now_ms()),
             ControlRequest::RotateKeys { which } => {
+                if which == "master" {
+                    return self.store.rotate_master(now_ms()).map(|()| json!({ "rotated": which }));
+                }
                 let rotation = Rotation::from_name(which).ok_or(Error::Unusable("no such keys"))?;
                 return self.store.rotate(rotation, now_ms()).map(|()| json!({ "rotated": rotation.name() }));
             }

@@ -18,11 +18,11 @@ use sha2::Sha256;
 use zeroize::Zeroizing;
 
 use crate::Error;
-use crate::database::{number, sql};
+use crate::database::{meta, number, set, sql};
 use crate::identity::Identities;
 use crate::master::MasterKey;
 use crate::seal::{Cipher, KeyRef, Place};
-use crate::secret::Secret;
+use crate::secret::{Secret, scrub};
 
 /// What a wrapped key is for. The number is its identity on disk.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -232,6 +232,43 @@ impl Keys {
         destroy_unneeded(db)
     }
 
+    /// Wraps all keys under another master key, in the caller's transaction. What does not open stays as it is. The caller
+    /// commits and then uses the keys that [`Keys::load`] gives with it.
+    pub(crate) fn rewrap(&self, db: &Connection, next: &MasterKey) -> Result<(), Error> {
+        let wrapping = wrapping(next, &self.database)?;
+        let again = |purpose, of, wrapped: &[u8]| match self.unwrap(purpose, of, wrapped) {
+            Ok(key) => {
+                wrapping.seal(&self.database, Place::Key { purpose, number: of }, key.bytes()).map(Some)
+            }
+            Err(Error::Sealed) => Ok(None),
+            Err(error) => Err(error),
+        };
+        let keys: Vec<(u64, u32, Vec<u8>)> = db
+            .prepare("SELECT epoch, purpose, wrapped FROM key")?
+            .query_map([], |r| Ok((number(r.get(0)?), r.get(1)?, r.get(2)?)))?
+            .collect::<Result<_, _>>()?;
+        for (of, purpose_number, wrapped) in keys {
+            let purpose = KeyPurpose::OF_EPOCH.into_iter().find(|p| p.number() == purpose_number);
+            let Some(purpose) = purpose else { continue };
+            if let Some(wrapped) = again(purpose, of, &wrapped)? {
+                db.execute(
+                    "UPDATE key SET wrapped = ?3 WHERE epoch = ?1 AND purpose = ?2",
+                    params![sql(of), purpose_number, wrapped],
+                )?;
+            }
+        }
+        let sessions: Vec<(u64, Vec<u8>)> = db
+            .prepare("SELECT number, wrapped FROM session WHERE wrapped IS NOT NULL")?
+            .query_map([], |r| Ok((number(r.get(0)?), r.get(1)?)))?
+            .collect::<Result<_, _>>()?;
+        for (of, wrapped) in sessions {
+            if let Some(wrapped) = again(KeyPurpose::Session, of, &wrapped)? {
+                db.execute("UPDATE session SET wrapped = ?2 WHERE number = ?1", params![sql(of), wrapped])?;
+            }
+        }
+        set(db, meta::VERIFIER, verifier(next, &self.database)?)
+    }
+
     /// A fresh wrapped key for a sensor's session.
     pub(crate) fn session_key(&self, session: u64) -> Result<Vec<u8>, Error> {
         wrap(&self.wrapping, &self.database, KeyPurpose::Session, session)
@@ -340,8 +377,16 @@ impl Pseudonymise for Keys {
     }
 }
 
-/// HMAC-SHA-256. Its key is a block that starts with the secret; RFC 2104 pads a shorter key with zeros.
+/// HMAC-SHA-256, of whose key nothing is left on the stack.
 fn authenticate(key: &Secret, parts: &[&[u8]]) -> [u8; 32] {
+    let tag = hash(key, parts);
+    scrub();
+    tag
+}
+
+/// Its key is a block that starts with the secret; RFC 2104 pads a shorter key with zeros.
+#[inline(never)]
+fn hash(key: &Secret, parts: &[&[u8]]) -> [u8; 32] {
     let mut block: hmac::digest::array::Array<u8, hmac::digest::consts::U64> = Default::default();
     if let Some(start) = block.first_chunk_mut::<32>() {
         start.copy_from_slice(key.bytes());
@@ -436,6 +481,13 @@ fn wrapping(master: &MasterKey, database: &[u8; 16]) -> Result<Cipher, Error> {
 }
 
 fn derive(master: &MasterKey, database: &[u8; 16], what: &[u8], into: &mut [u8; 32]) -> Result<(), Error> {
+    let expanded = expand(master, database, what, into);
+    scrub();
+    expanded
+}
+
+#[inline(never)]
+fn expand(master: &MasterKey, database: &[u8; 16], what: &[u8], into: &mut [u8; 32]) -> Result<(), Error> {
     let expander = Hkdf::<Sha256>::new(Some(database), master.bytes());
     expander.expand(what, into).map_err(|_| Error::Damaged("key length"))
 }

@@ -22,6 +22,8 @@ pub(crate) enum Event {
     Receipted { sequence: u64, receipt: Vec<u8> },
     /// Room was made: segments, the records among them that had not been released, and batches.
     Evicted { segments: u64, records_lost: u64, batches: u64 },
+    /// What was older than its period was deleted: segments, the records among them that had not been released.
+    Expired { segments: u64, records_lost: u64 },
     /// Other rules are in force.
     Rules { digest: [u8; 32] },
     /// A sensor's session is over, and what was kept for it only is destroyed.
@@ -184,6 +186,7 @@ impl Event {
             Event::Released { .. } => "released",
             Event::Receipted { .. } => "receipted",
             Event::Evicted { .. } => "evicted",
+            Event::Expired { .. } => "expired",
             Event::Rules { .. } => "rules",
             Event::SessionDestroyed { .. } => "session-destroyed",
             Event::Rewritten { .. } => "rewritten",
@@ -212,6 +215,9 @@ impl Event {
             }
             Event::Evicted { segments, records_lost, batches } => {
                 json!({ "segments": segments, "records_lost": records_lost, "batches": batches })
+            }
+            Event::Expired { segments, records_lost } => {
+                json!({ "segments": segments, "records_lost": records_lost })
             }
             Event::Rules { digest } => json!({ "digest": hex::encode(digest) }),
             Event::SessionDestroyed { segments, records } => {

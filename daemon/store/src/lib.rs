@@ -28,7 +28,7 @@
 //! 5. *Who deletes.* A batch leaves the outbox by a receipt that the pinned key signed for exactly
 //!    these bytes; by damage, into quarantine; or as the last resort to make room. A segment leaves to
 //!    make room, with its session, by damage, or when the administrator purges. Each is counted by class and reason, and
-//!    is in the ledger. Nothing else deletes but root who has a person erased (`subject/erase.rs`).
+//!    is in the ledger. Nothing else deletes but time (`retain.rs`), and root who has a person erased (`subject/erase.rs`).
 //! 6. *For the session only.* What is about a device with a randomised address is sealed under a key
 //!    of the sensor's session. When another session begins, these segments are overwritten and the
 //!    key is destroyed.
@@ -51,6 +51,7 @@ mod args;
 mod ballast;
 mod block;
 mod buffer;
+mod clock;
 mod config;
 mod database;
 mod error;
@@ -65,6 +66,7 @@ mod outbox;
 mod peers;
 mod query;
 mod release;
+mod retain;
 mod seal;
 mod secret;
 mod segment;

@@ -3,7 +3,7 @@
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read, Write};
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use headgate_service::credential;
 use zeroize::Zeroizing;
@@ -22,7 +22,18 @@ impl MasterKey {
     /// [`OpenError::NoKey`]; [`OpenError::Exposed`] for a file of ours that group or others may
     /// read; [`OpenError::BadKey`] for anything but 32 octets or 64 hexadecimal digits.
     pub(crate) fn read(directory: &Path) -> Result<MasterKey, OpenError> {
-        let path = credential::path(directory, credential::MASTER_KEY);
+        MasterKey::from_file(credential::path(directory, credential::MASTER_KEY))
+    }
+
+    /// Reads the key that is to take its place, in the same way.
+    ///
+    /// # Errors
+    /// As [`MasterKey::read`].
+    pub(crate) fn read_next(directory: &Path) -> Result<MasterKey, OpenError> {
+        MasterKey::from_file(credential::path(directory, credential::NEXT_MASTER_KEY))
+    }
+
+    fn from_file(path: PathBuf) -> Result<MasterKey, OpenError> {
         let failed = |source| OpenError::File { what: "cannot read", file: path.clone(), source };
         let mut file = File::open(&path).map_err(|source| match source.kind() {
             io::ErrorKind::NotFound => OpenError::NoKey(path.clone()),
@@ -66,7 +77,19 @@ impl MasterKey {
     /// # Errors
     /// [`OpenError::KeyExists`]; an existing file is never touched.
     pub(crate) fn create(directory: &Path) -> Result<(), OpenError> {
-        let path = directory.join(credential::MASTER_KEY);
+        MasterKey::create_as(directory, credential::MASTER_KEY)
+    }
+
+    /// Makes the key that is to take its place, in the same way.
+    ///
+    /// # Errors
+    /// As [`MasterKey::create`].
+    pub(crate) fn create_next(directory: &Path) -> Result<(), OpenError> {
+        MasterKey::create_as(directory, credential::NEXT_MASTER_KEY)
+    }
+
+    fn create_as(directory: &Path, name: &str) -> Result<(), OpenError> {
+        let path = directory.join(name);
         let failed = |source: io::Error| match source.kind() {
             io::ErrorKind::AlreadyExists => OpenError::KeyExists(path.clone()),
             _ => OpenError::File { what: "cannot make", file: path.clone(), source },

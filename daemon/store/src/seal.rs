@@ -14,7 +14,7 @@ use headgate_record::Class;
 use crate::Error;
 use crate::database::{number, sql};
 use crate::keys::KeyPurpose;
-use crate::secret::Secret;
+use crate::secret::{Secret, scrub};
 
 /// A key made ready for use, on the heap; its schedule is cleared when it is dropped.
 pub(crate) struct Cipher(Box<Aes256Gcm>);
@@ -50,7 +50,9 @@ pub(crate) enum Place<'a> {
 impl Cipher {
     /// Makes a key ready.
     pub(crate) fn new(key: &Secret) -> Cipher {
-        Cipher(Box::new(Aes256Gcm::new(key.bytes().into())))
+        let cipher = Cipher(schedule(key));
+        scrub();
+        cipher
     }
 
     /// Seals `content` for its place in the database with this identity.
@@ -78,8 +80,9 @@ impl Cipher {
                 &place.associated_data(format, database),
                 body.into(),
             )
-            .map_err(|_| Error::Sealed)?;
-        sealed.extend_from_slice(&tag);
+            .map_err(|_| Error::Sealed);
+        scrub();
+        sealed.extend_from_slice(&tag?);
         Ok(sealed)
     }
 
@@ -99,11 +102,20 @@ impl Cipher {
             return Err(Error::Sealed);
         }
         let mut content = rest.to_vec();
-        self.0
+        let opened = self
+            .0
             .decrypt_in_place(&Nonce::from(*nonce), &place.associated_data(*format, database), &mut content)
-            .map_err(|_| Error::Sealed)?;
+            .map_err(|_| Error::Sealed);
+        scrub();
+        opened?;
         Ok(content)
     }
+}
+
+/// The schedule is made on the stack and moved: in a frame of its own, so that [`scrub`] reaches it.
+#[inline(never)]
+fn schedule(key: &Secret) -> Box<Aes256Gcm> {
+    Box::new(Aes256Gcm::new(key.bytes().into()))
 }
 
 impl Place<'_> {

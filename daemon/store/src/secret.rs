@@ -34,6 +34,19 @@ impl Secret {
     }
 }
 
+/// Overwrites what the functions that were called before have left on the stack: copies of keys and of what is derived from
+/// them. It reaches below the frame of whoever calls it, so it is called when they have returned.
+#[inline(never)]
+pub(crate) fn scrub() {
+    // In words: each is one store that the compiler may not leave out.
+    let mut left = [0_u64; STACK_LEFT / 8];
+    left.zeroize();
+    std::hint::black_box(&left);
+}
+
+/// More than key schedules, sealing and hashing take of the stack, octets.
+const STACK_LEFT: usize = 16 << 10;
+
 impl Drop for Secret {
     fn drop(&mut self) {
         self.0.zeroize();

@@ -2,11 +2,12 @@
 
 use std::collections::HashSet;
 
-use headgate_record::{Class, Record, codec};
+use headgate_record::{Change, Class, Record, Value, codec};
 use rusqlite::{Connection, Row, params};
 
 use crate::account::{self, End};
 use crate::block::{self, Block};
+use crate::clock::{self, Moment};
 use crate::database::{self, add, last_id, meta, number, sql};
 use crate::identity::{self, Found, Writer, row, sweep};
 use crate::keys::Keys;
@@ -46,7 +47,7 @@ pub(crate) fn insert(
     key: KeyRef,
     class: Class,
     records: Vec<Record>,
-    now_ms: u64,
+    at: Moment,
 ) -> Result<(), Error> {
     let mut writer = Writer::new(db, keys, key)?;
     let (mut block, mut references) = (Block::default(), Vec::new());
@@ -55,11 +56,11 @@ pub(crate) fn insert(
         writer.refer(&mut record, &mut references)?;
         block.push(&record, &references);
         if block.is_full() {
-            seal(db, keys, key, class, std::mem::take(&mut block), now_ms)?;
+            seal(db, keys, key, class, std::mem::take(&mut block), at)?;
         }
     }
     if block.records > 0 {
-        seal(db, keys, key, class, block, now_ms)?;
+        seal(db, keys, key, class, block, at)?;
     }
     writer.finish()
 }
@@ -70,7 +71,7 @@ fn seal(
     key: KeyRef,
     class: Class,
     block: Block,
-    now_ms: u64,
+    at: Moment,
 ) -> Result<(), Error> {
     let packed =
         zstd::bulk::compress(&block.encode(), COMPRESSION_LEVEL).map_err(|_| Error::Damaged("encoder"))?;
@@ -82,13 +83,13 @@ fn seal(
         "INSERT INTO segment (id, class, records, epoch, session, created_ms, sealed)
            VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
     )?;
-    statement.execute(params![sql(id), class.number(), records, epoch, session, sql(now_ms), sealed])?;
+    statement.execute(params![sql(id), class.number(), records, epoch, session, sql(at.wall_ms), sealed])?;
     let mut statement =
         db.prepare_cached("INSERT INTO segment_kind (segment, kind, records) VALUES (?1, ?2, ?3)")?;
     for (kind, count) in kinds {
         statement.execute(params![sql(id), kind.number(), count])?;
     }
-    sweep::mention(db, keys, id, key, mentioned)
+    sweep::mention(db, keys, id, key, mentioned, at)
 }
 
 /// A segment by its id.
@@ -160,7 +161,9 @@ pub(crate) fn open(db: &Connection, keys: &Keys, segment: &Segment) -> Result<Ve
         let records = codec::decode(&content)?;
         return Ok(records.into_iter().map(|record| Kept { record, erased: false }).collect());
     }
+    let correction = clock::correction_ns(db, segment.id)?;
     let records = block::decode(&content)?.into_iter().map(|(mut record, references)| {
+        correct(&mut record, correction);
         let found = identity::resolve(db, keys, &mut record, &references)?;
         Ok(Kept { record, erased: matches!(found, Found::Erased) })
     });
@@ -178,8 +181,9 @@ pub(crate) fn about(
     rows: &HashSet<u64>,
 ) -> Result<Vec<Record>, Error> {
     let (_, content) = content(db, keys, segment)?;
-    let mut found = Vec::new();
+    let (mut found, correction) = (Vec::new(), clock::correction_ns(db, segment.id)?);
     for (mut record, references) in block::decode(&content)? {
+        correct(&mut record, correction);
         if is_about(&references, rows) {
             identity::resolve(db, keys, &mut record, &references)?;
             found.push(record);
@@ -214,7 +218,7 @@ pub(crate) fn change(
 
 /// Brings up to `limit` segments of format 1 to format 2, the oldest first; what does not open is quarantined. Gives whether
 /// there are more.
-pub(crate) fn convert(db: &Connection, keys: &Keys, limit: u32, now_ms: u64) -> Result<bool, Error> {
+pub(crate) fn convert(db: &Connection, keys: &Keys, limit: u32, at: Moment) -> Result<bool, Error> {
     // Counting reads an index; looking for them reads the whole table.
     if unconverted(db)? == 0 {
         return Ok(false);
@@ -231,7 +235,7 @@ pub(crate) fn convert(db: &Connection, keys: &Keys, limit: u32, now_ms: u64) -> 
         let records = match records {
             Ok(records) => records,
             Err(error) if error::is_damaged(&error) => {
-                quarantine(db, segment, &Cursor::load(db)?, now_ms)?;
+                quarantine(db, segment, &Cursor::load(db)?, at.wall_ms)?;
                 continue;
             }
             Err(error) => return Err(error),
@@ -245,7 +249,7 @@ pub(crate) fn convert(db: &Connection, keys: &Keys, limit: u32, now_ms: u64) -> 
         }
         writer.finish()?;
         put(db, keys, segment, &block)?;
-        sweep::mention(db, keys, segment.id, segment.key, block.mentioned)?;
+        sweep::mention(db, keys, segment.id, segment.key, block.mentioned, at)?;
     }
     Ok(u32::try_from(older.len()) == Ok(limit))
 }
@@ -262,6 +266,16 @@ fn put(db: &Connection, keys: &Keys, segment: &Segment, block: &Block) -> Result
 
 fn is_about(references: &[u64], rows: &HashSet<u64>) -> bool {
     references.first().is_some_and(|first| rows.contains(&row::split(*first).0))
+}
+
+/// Corrects all times of a record by so many nanoseconds.
+fn correct(record: &mut Record, by_ns: i64) {
+    if by_ns != 0 {
+        record.change_each(|_, value| match value {
+            Value::Time(ns) => Change::Replace(Value::Time(ns.saturating_add_signed(by_ns))),
+            _ => Change::Keep,
+        });
+    }
 }
 
 /// The format of a segment and what it holds.

@@ -8,20 +8,21 @@ use ed25519_dalek::VerifyingKey;
 use headgate_record::subject::{Action, Who};
 use headgate_record::{Class, Kind};
 use headgate_rules::Rules;
-use headgate_service::config as files;
 use headgate_service::exit::{self, Exit};
+use headgate_service::{config as files, credential};
 use rusqlite::{Connection, Transaction};
 use serde_json::Value;
 
 use crate::admit::{self, Part};
 use crate::ballast::Ballast;
+use crate::clock::{Clock, Moment, Reading};
 use crate::config::Settings;
 use crate::database::{self, Database, begin, get, get_number, meta, set, sql};
 use crate::keys::{Keys, Rotation};
 use crate::ledger::{self, Event};
 use crate::master::MasterKey;
 use crate::outbox::{self, Refusal};
-use crate::{Error, OpenError, buffer, error, evict, release, segment, sign, subject};
+use crate::{Error, OpenError, buffer, error, evict, release, retain, segment, sign, subject};
 
 /// A store that is open. It belongs to one thread.
 pub(crate) struct Store {
@@ -38,6 +39,9 @@ pub(crate) struct Store {
     ballast: Ballast,
     /// The file system is full: the database does with the pages that it has.
     is_tight: bool,
+    clock: Clock,
+    /// Time lived when it was last looked for what is too old.
+    expired_ms: Option<u64>,
     _lock: File,
 }
 
@@ -69,6 +73,7 @@ impl Store {
             }
             opened => opened?,
         };
+        let clock = Clock::load(&database.connection, &Reading::now(now_ms))?;
         let (rules_refused, checkpoint_due) = (None, true);
         let mut store = Store {
             database,
@@ -81,6 +86,8 @@ impl Store {
             converting: true,
             ballast,
             is_tight: false,
+            clock,
+            expired_ms: None,
             _lock: lock,
         };
         store.ballast.take();
@@ -158,16 +165,20 @@ impl Store {
         octets: u64,
         now_ms: u64,
     ) -> Result<u64, Error> {
-        let Store { database, keys, rules, settings, .. } = self;
+        let Store { database, keys, rules, settings, clock, .. } = self;
         let take = || {
             let transaction = begin(&mut database.connection)?;
             evict::make_room(&transaction, keys, settings.cap, octets, now_ms)?;
-            let through = admit::hand_over(&transaction, keys, rules, session, parts, now_ms)?;
+            let at = clock.observe(&transaction, &Reading::now(now_ms))?;
+            let through = admit::hand_over(&transaction, keys, rules, session, parts, at)?;
             commit(transaction, keys)?;
             Ok(through)
         };
-        // What was rolled back is not known.
-        take().inspect_err(|_| keys.identities().forget())
+        let taken = take();
+        if taken.is_err() {
+            self.undone(now_ms);
+        }
+        taken
     }
 
     /// Makes a batch when one is due. Gives whether it did.
@@ -252,7 +263,9 @@ impl Store {
             .and_then(|answer| commit(transaction, keys).map(|()| answer))
             .inspect_err(|_| keys.identities().forget())?;
         self.checkpoint_due = !database::checkpoint(&self.database.connection)?;
-        answer["wal_cut"] = (!self.checkpoint_due).into();
+        if let Some(answer) = answer.as_object_mut() {
+            answer.insert("wal_cut".into(), (!self.checkpoint_due).into());
+        }
         Ok(answer)
     }
 
@@ -273,9 +286,19 @@ impl Store {
         if self.keys.is_rotation_due(now_ms) {
             self.rotate(Rotation::All, now_ms)?;
         }
+        let reading = Reading::now(now_ms);
+        if self.clock.is_due(&reading) {
+            let transaction = begin(&mut self.database.connection)?;
+            let at = self.clock.observe(&transaction, &reading)?;
+            transaction.commit()?;
+            self.expire(at)?;
+        }
         if self.converting {
             let transaction = begin(&mut self.database.connection)?;
-            let more = segment::convert(&transaction, &self.keys, CONVERTED, now_ms);
+            let more = self
+                .clock
+                .observe(&transaction, &reading)
+                .and_then(|at| segment::convert(&transaction, &self.keys, CONVERTED, at));
             let more = more.and_then(|more| commit(transaction, &self.keys).map(|()| more));
             self.converting = more.inspect_err(|_| self.keys.identities().forget())?;
             self.checkpoint_due |= !self.converting;
@@ -287,6 +310,50 @@ impl Store {
         }
         if self.checkpoint_due {
             self.checkpoint_due = !database::checkpoint(&self.database.connection)?;
+        }
+        Ok(())
+    }
+
+    /// A transaction was rolled back: what was known of it is not so.
+    fn undone(&mut self, now_ms: u64) {
+        self.keys.identities().forget();
+        // Where the database cannot even be read, the next transaction says so.
+        if let Ok(clock) = Clock::load(&self.database.connection, &Reading::now(now_ms)) {
+            self.clock = clock;
+        }
+    }
+
+    /// Wraps all keys under the master key that lies beside the present one, in one transaction: a crash at any moment
+    /// leaves one of the two that opens the store, and [`Store::open`] tries both.
+    pub(crate) fn rotate_master(&mut self, now_ms: u64) -> Result<(), Error> {
+        let next = MasterKey::read_next(&self.settings.credentials)
+            .map_err(|error| Error::NextKey(Box::new(error)))?;
+        let transaction = begin(&mut self.database.connection)?;
+        self.keys.rewrap(&transaction, &next)?;
+        ledger::append(&transaction, &Event::KeysRotated { which: MASTER }, now_ms)?;
+        commit(transaction, &self.keys)?;
+        self.keys = Keys::load(&self.database.connection, &next, self.database.id, now_ms)?;
+        // Not even wrapped keys under the old one are left.
+        self.checkpoint_due = !database::checkpoint(&self.database.connection)?;
+        Ok(())
+    }
+
+    /// Deletes what is too old, some at a time, and looks for more in an hour when there is none.
+    fn expire(&mut self, at: Moment) -> Result<(), Error> {
+        let looked = self.expired_ms.is_some_and(|then| at.lived_ms.saturating_sub(then) < EXPIRY_MS);
+        if looked {
+            return Ok(());
+        }
+        let transaction = begin(&mut self.database.connection)?;
+        let deleted = retain::expire(&transaction, &self.keys, &self.settings.retention_ms, at);
+        let deleted = deleted
+            .and_then(|deleted| commit(transaction, &self.keys).map(|()| deleted))
+            .inspect_err(|_| self.keys.identities().forget())?;
+        if deleted == 0 {
+            self.expired_ms = Some(at.lived_ms);
+        } else {
+            self.keys.reload(&self.database.connection)?;
+            self.checkpoint_due = true;
         }
         Ok(())
     }
@@ -418,8 +485,22 @@ fn commit(transaction: Transaction<'_>, keys: &Keys) -> Result<(), Error> {
     Ok(transaction.commit()?)
 }
 
-/// Opens the database and unwraps its keys.
+/// Opens the database with the master key, or else with the next.
 fn open(settings: &Settings, master: &MasterKey, now_ms: u64) -> Result<(Database, Keys), OpenError> {
+    match open_with(settings, master, now_ms) {
+        // The machine failed between the rotation of the master key and the exchange of its files.
+        Err(OpenError::WrongKey(file)) => {
+            let next = MasterKey::read_next(&settings.credentials).map_err(|_| OpenError::WrongKey(file))?;
+            let opened = open_with(settings, &next, now_ms)?;
+            log::warn!(event = "next_master_key"; "the master key is {}: put it in the place of {}", credential::NEXT_MASTER_KEY, credential::MASTER_KEY);
+            Ok(opened)
+        }
+        opened => opened,
+    }
+}
+
+/// Opens the database and unwraps its keys.
+fn open_with(settings: &Settings, master: &MasterKey, now_ms: u64) -> Result<(Database, Keys), OpenError> {
     let database = database::open(settings, master, now_ms)?;
     let keys = Keys::load(&database.connection, master, database.id, now_ms)?;
     Ok((database, keys))
@@ -466,5 +547,9 @@ const WAY: u64 = 1 << 20;
 /// No more batches are made while the outbox takes this part of the cap: what waits as segments is
 /// given up by class when room is short, what waits in the outbox is not.
 const OUTBOX_SHARE: u64 = 4;
+/// The name of the master key in the ledger.
+const MASTER: &str = "master";
+/// How often it is looked for what is too old.
+const EXPIRY_MS: u64 = 60 * 60 * 1_000;
 /// Segments of an earlier format that are converted at a time.
 const CONVERTED: u32 = 16;

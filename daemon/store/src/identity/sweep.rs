@@ -6,18 +6,20 @@ use headgate_record::codec;
 use rusqlite::{Connection, params};
 
 use super::row::{self, Row};
+use crate::clock::Moment;
 use crate::database::{number, sql};
 use crate::keys::Keys;
 use crate::seal::{KeyRef, Place};
 use crate::{Error, error};
 
-/// Writes which entries a segment refers to; `references` in any order.
+/// Writes which entries a segment refers to, and when it was sealed; `references` in any order.
 pub(crate) fn mention(
     db: &Connection,
     keys: &Keys,
     segment: u64,
     key: KeyRef,
     mut references: Vec<u64>,
+    at: Moment,
 ) -> Result<(), Error> {
     references.sort_unstable();
     references.dedup();
@@ -29,9 +31,10 @@ pub(crate) fn mention(
     let sealed = keys.seal(key, Place::Mention { segment, key }, &list)?;
     let (epoch, session) = key.columns();
     db.prepare_cached(
-        "INSERT INTO segment_mention (segment, epoch, session, sealed) VALUES (?1, ?2, ?3, ?4)",
+        "INSERT INTO segment_mention (segment, epoch, session, clock, lived_ms, sealed)
+           VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
     )?
-    .execute(params![sql(segment), epoch, session, sealed])?;
+    .execute(params![sql(segment), epoch, session, sql(at.clock), sql(at.lived_ms), sealed])?;
     Ok(())
 }
 

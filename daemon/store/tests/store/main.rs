@@ -3,7 +3,9 @@
 
 mod acknowledgements;
 mod bounds;
+mod credentials;
 mod damage;
+mod memory;
 mod opening;
 mod privacy;
 mod receipts;

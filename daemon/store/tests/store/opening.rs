@@ -66,6 +66,39 @@ fn a_store_whose_wal_is_gone_goes_on_from_what_is_in_its_database() {
 }
 
 #[test]
+fn the_master_key_is_rotated_and_either_file_opens_the_store_until_they_are_exchanged() {
+    let site = used_site();
+    let [key, next] = ["credentials/master.key", "credentials/master.key.new"].map(|name| site.path(name));
+    let rotate = ControlRequest::RotateKeys { which: "master".into() };
+    let running = site.start();
+    let refused = running.refused(&rotate);
+    assert!(refused.contains("headgate-store new-key") && refused.contains("master.key.new"), "{refused}");
+    assert!(site.run("new-key").0.success());
+    running.ask(&rotate);
+    assert_eq!(running.sensor(1).hand_over_from(2, vec![device(2)]), Some(2), "without a pause");
+    // It is killed before anybody could exchange the files.
+    running.kill();
+    let running = site.start();
+    assert_eq!(running.status()["records"]["device"], 2);
+    let ledger = running.ask(&ControlRequest::Ledger { limit: 9 }).to_string();
+    assert!(ledger.contains("keys-rotated"), "{ledger}");
+    running.stop();
+    let old = std::fs::read(&key).unwrap();
+    std::fs::rename(&next, &key).unwrap();
+    let running = site.start();
+    assert_eq!(
+        running.ask(&ControlRequest::Records { kind: "device".into(), limit: 9 }).as_array().unwrap().len(),
+        2
+    );
+    running.stop();
+    // The old one opens nothing any more.
+    std::fs::remove_file(&key).unwrap();
+    std::fs::write(&key, old).unwrap();
+    std::fs::set_permissions(&key, std::fs::Permissions::from_mode(0o400)).unwrap();
+    assert_eq!(site.run("run").0.code(), Some(78));
+}
+
+#[test]
 fn a_store_without_a_key_is_not_made() {
     let site = Site::new("");
     std::fs::remove_file(site.path("credentials/master.key")).unwrap();

@@ -17,7 +17,7 @@ use headgate_service::{credential, frame};
 
 /// Tells this binary to be the store.
 pub const ARGUMENTS: &str = "HEADGATE_STORE_TEST_ARGUMENTS";
-const PATIENCE: Duration = Duration::from_secs(60);
+pub const PATIENCE: Duration = Duration::from_secs(60);
 
 pub struct Site {
     directory: tempfile::TempDir,
@@ -68,7 +68,18 @@ impl Site {
     }
 
     pub fn start(&self) -> Running<'_> {
-        let running = Running { site: self, child: self.spawn("run", Stdio::inherit()) };
+        self.started(self.command("run"))
+    }
+
+    /// As [`Site::start`], with credentials that the service manager has put into this directory (systemd.exec(5)).
+    pub fn start_with_credentials(&self, directory: &Path) -> Running<'_> {
+        let mut command = self.command("run");
+        command.env("CREDENTIALS_DIRECTORY", directory);
+        self.started(command)
+    }
+
+    fn started(&self, mut command: Command) -> Running<'_> {
+        let running = Running { site: self, child: command.stderr(Stdio::inherit()).spawn().unwrap() };
         drop(running.connect(local::CONTROL_SOCKET));
         running
     }
@@ -76,23 +87,22 @@ impl Site {
     /// Runs a subcommand that is expected to end by itself.
     pub fn run(&self, subcommand: &str) -> (ExitStatus, String) {
         let said = self.path("said");
-        let mut child = self.spawn(subcommand, File::create(&said).unwrap().into());
+        let mut child = self.command(subcommand).stderr(File::create(&said).unwrap()).spawn().unwrap();
         let status = child.wait().unwrap();
         (status, std::fs::read_to_string(said).unwrap())
     }
 
-    fn spawn(&self, subcommand: &str, stderr: Stdio) -> Child {
+    fn command(&self, subcommand: &str) -> Command {
         let config = self.path("headgate.toml");
-        Command::new(std::env::current_exe().unwrap())
+        let mut command = Command::new(std::env::current_exe().unwrap());
+        command
             .args(["the_store_process", "--exact", "--nocapture"])
             .env(ARGUMENTS, format!("headgate-store\n{subcommand}\n--config\n{}", config.display()))
             .env("HEADGATE_LOG", "error")
             .env_remove("NOTIFY_SOCKET")
             .env_remove("CREDENTIALS_DIRECTORY")
-            .stdout(Stdio::null())
-            .stderr(stderr)
-            .spawn()
-            .unwrap()
+            .stdout(Stdio::null());
+        command
     }
 
     pub fn receipt(&self, batch: &[u8]) -> Receipt {
@@ -190,6 +200,10 @@ impl Running<'_> {
             }
             std::thread::sleep(Duration::from_millis(10));
         }
+    }
+
+    pub fn id(&self) -> u32 {
+        self.child.id()
     }
 
     pub fn kill(mut self) {

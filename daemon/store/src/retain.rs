@@ -1,0 +1,59 @@
+//! How long what is kept is kept (`[retention]`): by time lived, not by the wall clock (`clock.rs`).
+
+use headgate_record::Class;
+use rusqlite::{Connection, params};
+
+use crate::account::{self, End};
+use crate::clock::Moment;
+use crate::database::{number, sql};
+use crate::identity::sweep;
+use crate::keys::{self, Keys};
+use crate::ledger::{self, Event};
+use crate::release::Cursor;
+use crate::{Error, segment};
+
+/// Deletes segments of each class that are older than its period, in milliseconds in the order of [`Class::ALL`]; at most
+/// [`CHUNK`] in all. What had not been released is counted as lost under [`EXPIRED`]. With the last segment of a key epoch its
+/// keys are destroyed. Gives how many segments went.
+pub(crate) fn expire(
+    db: &Connection,
+    keys: &Keys,
+    periods: &[u64; Class::ALL.len()],
+    now: Moment,
+) -> Result<usize, Error> {
+    let cursor = Cursor::load(db)?;
+    let (mut deleted, mut lost) = (0_usize, 0_u64);
+    for (class, period) in Class::ALL.into_iter().zip(periods) {
+        let Some(before) = now.lived_ms.checked_sub(*period) else { continue };
+        // Ids and time lived grow together: whoever finds a younger one is done.
+        for old in segment::oldest(db, class, CHUNK)? {
+            if deleted >= usize::try_from(CHUNK).unwrap_or(usize::MAX) || sealed_at(db, old.id)? >= before {
+                break;
+            }
+            let unreleased = cursor.unreleased(&old);
+            account::add(db, End::Lost(class), EXPIRED, unreleased)?;
+            segment::delete(db, old.id)?;
+            deleted += 1;
+            lost = lost.saturating_add(unreleased);
+        }
+    }
+    if deleted > 0 {
+        sweep::sweep(db, keys)?;
+        keys::destroy_unneeded(db)?;
+        let segments = u64::try_from(deleted).unwrap_or(u64::MAX);
+        ledger::append(db, &Event::Expired { segments, records_lost: lost }, now.wall_ms)?;
+    }
+    Ok(deleted)
+}
+
+/// Time lived when a segment was sealed. One of an earlier format has none yet: it is as young as can be.
+fn sealed_at(db: &Connection, id: u64) -> Result<u64, Error> {
+    let mut statement =
+        db.prepare_cached("SELECT COALESCE((SELECT lived_ms FROM segment_mention WHERE segment = ?1), ?2)")?;
+    Ok(number(statement.query_row(params![sql(id), i64::MAX], |r| r.get(0))?))
+}
+
+/// Reason under which records are counted that were never released and are too old to be kept.
+const EXPIRED: &str = "retention";
+/// Most segments deleted at a time.
+const CHUNK: u32 = 64;
