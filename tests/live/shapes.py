@@ -262,10 +262,12 @@ PLAIN = {
     "IP in IP": lambda: ip(),
     "IP in IPv6": lambda: ip6(),
     "GRE over IPv6": lambda: ip6() / GRE(),
+    "MPLS in GRE": lambda: ip() / GRE(proto=0x8847) / MPLS(label=16, s=0) / MPLS(label=17, s=1),
 }
 for tunnel, outer in PLAIN.items():
     shape(f"IPv4 and TCP in {tunnel}", lambda s: outer() / ip() / tcp() / s, "ip:tcp")
     shape(f"IPv6 and UDP in {tunnel}", lambda s: outer() / ip6() / udp() / s, "ipv6:udp")
+shape("MPLS with Ethernet in GRE", lambda s: ip() / GRE(proto=0x8847) / (b"\0\1\1\x40\0\0\0\0" + bytes(Ether() / ip() / udp() / s)), "gre:mpls")
 shape("GRE with an unknown protocol", lambda s: ip() / GRE(proto=0x88B5) / s, "gre")
 shape("PPP in GRE", lambda s: ip() / GRE(proto=0x880B) / (b"\xff\3\0\x21" + bytes(ip() / udp() / s)), "gre", before=32)
 WLAN = b"\x08\1\0\0" + bytes(18) + b"\0\0"

@@ -88,3 +88,5 @@ pub(crate) const IP_ETHERNET: u8 = 143;
 pub(crate) const ETHERTYPE_BRIDGED: u16 = 0x6558;
 pub(crate) const ETHERTYPE_ERSPAN: u16 = 0x88be;
 pub(crate) const ETHERTYPE_ERSPAN_III: u16 = 0x22eb;
+/// MPLS, with labels of the downstream and of the upstream router (RFC 5332, 3).
+pub(crate) const ETHERTYPES_MPLS: [u16; 2] = [0x8847, 0x8848];

@@ -30,5 +30,4 @@ pub use keep::Keep;
 pub use left::{Left, Scope};
 pub use program::{Instruction, MAX_INSTRUCTIONS, Program, VlanTag};
 pub use reason::{End, MAX_REASON, end, exclusion};
-pub use selection::Selection;
 pub use tunnels::{Tunnel, Tunnels};

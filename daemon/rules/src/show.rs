@@ -124,6 +124,12 @@ impl Rules {
                     (true, Collect::Control) => {
                         writeln!(text, "# The kernel keeps what it keeps without rules.")
                     }
+                    (true, _) if rules.iter().take(at).any(|r| !r.conditions.interfaces.is_empty()) => {
+                        writeln!(
+                            text,
+                            "# Decided in the kernel, but for frames that a rule of interfaces before it may match."
+                        )
+                    }
                     (true, _) => writeln!(text, "# Decided in the kernel."),
                 };
             }

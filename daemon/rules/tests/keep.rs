@@ -179,7 +179,11 @@ fn any_gre(level: u8) -> BoxedStrategy<Vec<u8>> {
         })
     });
     let flags = select(&[[0u8, 0], [0x80, 0], [0x10, 0], [0xb0, 0], [0x20, 0], [0x40, 0], [0x30, 0x81]]);
-    (flags, any_protocol(), mirror, any_within(level + 1))
+    let label = select(&[[0x12u8, 0x34, 0x5a, 255], [0, 1, 1, 254], [0, 0, 0, 9]]);
+    let within = (vec(label, 0..4), any_within(level + 1));
+    let within = within.prop_map(|(labels, within)| [labels.as_flattened(), &within].concat());
+    let within = prop_oneof![3 => any_within(level + 1), 1 => within];
+    (flags, any_protocol(), mirror, within)
         .prop_map(|(flags, protocol, mirror, rest)| {
             let parts = (flags[0] >> 7) + (flags[0] >> 5 & 1) + (flags[0] >> 4 & 1);
             [&flags[..], &protocol, &vec![0; 4 * usize::from(parts)], &mirror, &rest].concat()

@@ -295,7 +295,10 @@ impl Excluded {
             part: Some(found.part),
             within_tunnel: found.within_tunnel,
             at: places.headers_only(&found).map(|place| place.to_string()),
-            decided_in: if rules.limits_in_kernel(&found) { KERNEL } else { COLLECT_GATE },
+            decided_in: match whole.link == Frame::ETHERNET && rules.limits_in_kernel(&found) {
+                true => KERNEL,
+                false => COLLECT_GATE,
+            },
         })
     }
 }
@@ -322,7 +325,9 @@ impl Ruled {
             Judgement::Excluded(_) => return None,
         };
         let rule = list.iter().nth(found.rule)?;
-        let is_in_kernel = by_kernel || !found.collect.ends() && rules.rules_in_kernel(&packet, &found);
+        // The kernel's program is for Ethernet.
+        let may_limit = whole.link == Frame::ETHERNET && !found.collect.ends();
+        let is_in_kernel = by_kernel || may_limit && rules.rules_in_kernel(&packet, &found);
         Some(Ruled {
             name: rule.name().to_owned(),
             collect: found.collect.name(),

@@ -85,8 +85,7 @@ impl Keep {
     }
 
     /// The rules that are decided here, and not in the collect gate.
-    #[must_use]
-    pub fn rules(&self) -> &Selection {
+    pub(crate) fn rules(&self) -> &Selection {
         &self.rules
     }
 

@@ -11,7 +11,7 @@ use crate::rule::{Collect, Rule, RuleList, RuleMatch, bits};
 /// The first rules of a list, as many as the program decides. A rule of some interfaces only is decided in the collect
 /// gate: one program serves all.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Selection {
+pub(crate) struct Selection {
     rules: Vec<Rule>,
     /// What is done by each.
     acts: Vec<Act>,
@@ -71,14 +71,12 @@ impl Selection {
     }
 
     /// How many rules of the list are decided.
-    #[must_use]
-    pub fn count(&self) -> usize {
+    pub(crate) fn count(&self) -> usize {
         self.rules.len()
     }
 
     /// Whether what is to be done with a frame by a rule that was found is done here.
-    #[must_use]
-    pub fn decides(&self, found: &RuleMatch) -> bool {
+    pub(crate) fn decides(&self, found: &RuleMatch) -> bool {
         let rule = self.rules.get(found.rule);
         // What is kept as without rules is kept without having been found.
         rule.map_or(found.collect == Collect::Control, |rule| rule.conditions.interfaces.is_empty())

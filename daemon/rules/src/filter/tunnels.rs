@@ -118,3 +118,5 @@ pub(super) const MAX_TAGS: usize = 2;
 pub(super) const MAX_EXTENSIONS: u8 = 2;
 /// Most tagged fields of TZSP, padding among them, that are stepped over.
 pub(super) const MAX_TZSP_TAGS: u8 = 6;
+/// Most entries of a label stack of MPLS that are looked behind.
+pub(super) const MAX_LABELS: usize = 3;

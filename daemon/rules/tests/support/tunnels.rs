@@ -160,6 +160,14 @@ pub fn tunnels(inner: &Shape) -> Vec<Tunnelled> {
         ip("gre", Tunnel::Gre, 47, &[0, 0, p0, p1], false),
         ip("gre with all", Tunnel::Gre, 47, &[0xb0, 0, p0, p1, 1, 2, 0, 0, 0, 0, 0, 5, 0, 0, 0, 6], false),
         ip("gre, ethernet", Tunnel::Gre, 47, &[0x20, 0, 0x65, 0x58, 0, 0, 0, 5], true),
+        ip("gre, mpls", Tunnel::Gre, 47, &[0, 0, 0x88, 0x47, 0, 1, 1, 254], false),
+        ip(
+            "gre, mpls of three labels",
+            Tunnel::Gre,
+            47,
+            &[0x20, 0, 0x88, 0x48, 0, 0, 0, 5, 0x12, 0x34, 0x5a, 255, 0, 2, 0, 9, 0, 1, 1, 254],
+            false,
+        ),
         ip("erspan i", Tunnel::Erspan, 47, &[0, 0, 0x88, 0xbe], true),
         ip(
             "erspan ii",

@@ -1,13 +1,15 @@
 //! GRE, and ERSPAN in it.
 
 use super::tunnel::{Unread, behind, whole};
-use super::{Compiler, LAYER_4, START, VLAN_ID};
+use super::{Compiler, END, LAYER_4, START, VLAN_ID};
 use crate::control::{
     ETHERTYPE_BRIDGED, ETHERTYPE_ERSPAN, ETHERTYPE_ERSPAN_III, ETHERTYPE_IPV4, ETHERTYPE_IPV6,
+    ETHERTYPES_MPLS,
 };
 use crate::filter::Tunnel;
 use crate::filter::assemble::{Assembler, Label};
 use crate::filter::program::op;
+use crate::filter::tunnels::MAX_LABELS;
 
 impl Compiler<'_> {
     /// GRE (RFC 2784, RFC 2890), and ERSPAN in it.
@@ -16,7 +18,7 @@ impl Compiler<'_> {
         if !(kinds.contains(Tunnel::Gre) || kinds.contains(Tunnel::Erspan)) {
             return;
         }
-        let [erspan, erspan_iii, other] = [a.label(), a.label(), a.label()];
+        let [erspan, erspan_iii, other, mpls] = [a.label(), a.label(), a.label(), a.label()];
         a.place(at).op(op::LDX_MEM, LAYER_4);
         whole(a, 4, unread.ip);
         a.op(op::LD_W_IND, 0).when(op::JSET_K, GRE_OTHER, other).op(op::ST, START);
@@ -31,6 +33,9 @@ impl Compiler<'_> {
             a.when(op::JEQ_K, ETHERTYPE_IPV4.into(), self.bare_ipv4);
             a.when(op::JEQ_K, ETHERTYPE_IPV6.into(), self.bare_ipv6);
             a.when(op::JEQ_K, ETHERTYPE_BRIDGED.into(), self.frame);
+            for ethertype in ETHERTYPES_MPLS {
+                a.when(op::JEQ_K, ethertype.into(), mpls);
+            }
         }
         if kinds.contains(Tunnel::Erspan) {
             a.when(op::JEQ_K, ETHERTYPE_ERSPAN.into(), erspan);
@@ -38,7 +43,24 @@ impl Compiler<'_> {
         }
         a.jump(self.keep_x);
         a.place(other).keep_x(4);
+        if kinds.contains(Tunnel::Gre) {
+            self.mpls(a, mpls);
+        }
         self.erspan(a, erspan, erspan_iii);
+    }
+
+    /// MPLS (RFC 3032) in GRE (RFC 4023, 4). X is behind GRE. Where no IP is found behind the bottom of the stack,
+    /// nothing of it is kept.
+    fn mpls(&self, a: &mut Assembler, at: Label) {
+        let [unread, bottom] = [a.label(), a.label()];
+        a.place(at).op(op::STX, END);
+        for _ in 0..MAX_LABELS {
+            a.need(4, unread).op(op::LD_W_IND, 0).op(op::ST, START);
+            behind(a, 4).op(op::LD_MEM, START).when(op::JSET_K, MPLS_BOTTOM, bottom);
+        }
+        a.jump(unread).place(bottom).need(1, unread).op(op::LD_B_IND, 0).op(op::AND_K, 0xf0);
+        a.when(op::JEQ_K, 0x40, self.bare_ipv4).when(op::JEQ_K, 0x60, self.bare_ipv6);
+        a.place(unread).op(op::LDX_MEM, END).jump(self.keep_x);
     }
 
     /// ERSPAN (draft-foschiano-erspan). X is behind GRE; the VLAN in the header is one of the frame's.
@@ -71,6 +93,8 @@ impl Compiler<'_> {
     }
 }
 
+/// S of a stack entry.
+const MPLS_BOTTOM: u32 = 0x0000_0100;
 const GRE_CHECKSUM: u32 = 0x8000_0000;
 const GRE_KEY: u32 = 0x2000_0000;
 const GRE_SEQUENCE: u32 = 0x1000_0000;

@@ -4,12 +4,12 @@ use headgate_wire::{capwap, geneve, tzsp, vxlan};
 
 use super::{Candidates, Decision, Keep};
 use crate::control::{
-    ETHERTYPE_BRIDGED, ETHERTYPE_ERSPAN, ETHERTYPE_ERSPAN_III, ETHERTYPE_IPV4, ETHERTYPE_IPV6, IP_ETHERNET,
-    IP_GRE, IP_IPV4, IP_IPV6,
+    ETHERTYPE_BRIDGED, ETHERTYPE_ERSPAN, ETHERTYPE_ERSPAN_III, ETHERTYPE_IPV4, ETHERTYPE_IPV6,
+    ETHERTYPES_MPLS, IP_ETHERNET, IP_GRE, IP_IPV4, IP_IPV6,
 };
 use crate::filter::Tunnel;
 use crate::filter::reason::End;
-use crate::filter::tunnels::MAX_TZSP_TAGS;
+use crate::filter::tunnels::{MAX_LABELS, MAX_TZSP_TAGS};
 
 /// What is within.
 enum Inner {
@@ -110,6 +110,7 @@ impl Keep {
             ETHERTYPE_IPV4 if gre => within.bare_ipv4(behind),
             ETHERTYPE_IPV6 if gre => within.bare_ipv6(behind),
             ETHERTYPE_BRIDGED if gre => within.frame(behind, within.rules.any_vlan),
+            protocol if gre && ETHERTYPES_MPLS.contains(&protocol) => within.mpls(behind),
             ETHERTYPE_ERSPAN if erspan && flags & GRE_SEQUENCE == 0 => {
                 within.frame(behind, within.rules.any_vlan)
             }
@@ -118,6 +119,18 @@ impl Keep {
             _ => Ok(0),
         };
         Ok(header + kept?)
+    }
+
+    fn mpls(&self, stack: &[u8]) -> Decision {
+        let (entries, _) = stack.as_chunks::<4>();
+        let bottom = entries.iter().take(MAX_LABELS).position(|[_, _, label, _]| label & 0x01 != 0);
+        let Some(stack_length) = bottom.map(|at| 4 * (at + 1)) else { return Ok(0) };
+        let behind = stack.get(stack_length..).unwrap_or_default();
+        match behind {
+            [0x40..=0x4f, ..] => Ok(stack_length + self.bare_ipv4(behind)?),
+            [0x60..=0x6f, ..] => Ok(stack_length + self.bare_ipv6(behind)?),
+            _ => Ok(0),
+        }
     }
 
     fn erspan_ii(&self, payload: &[u8]) -> Decision {
