@@ -190,18 +190,6 @@ pub enum ControlRequest {
     },
 }
 
-impl ControlRequest {
-    /// Whether only root may ask it; the others are for members of the group.
-    #[must_use]
-    pub fn is_for_root(&self) -> bool {
-        match self {
-            ControlRequest::Subject { action, .. } => action.is_for_root(),
-            ControlRequest::RotateKeys { .. } => true,
-            _ => false,
-        }
-    }
-}
-
 impl FromSensor {
     /// The message's bytes.
     #[must_use]
