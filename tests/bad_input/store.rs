@@ -136,19 +136,37 @@ fn a_batch_with_a_wrong_bit_is_set_aside_and_the_receiver_sees_the_gap() {
 }
 
 #[test]
-fn a_database_that_is_none_is_refused_and_left_as_it_is() {
+fn a_database_that_is_none_lies_aside_and_another_begins() {
     let (site, _) = filled();
     let path = site.path("store/store.db");
     let whole = fs::read(&path).unwrap();
     let torn = [&[0x55; 4096][..], &whole[4096..]].concat();
     for content in [b"no database at all, but longer than its header is".repeat(90), torn] {
         fs::write(&path, &content).unwrap();
-        let words = "store.db cannot be used, is damaged, and is left as it is; when it is moved away";
-        assert_ended(&start(&site), exit::DATA, &[words, "file is not a database"]);
-        assert_eq!(fs::read(&path).unwrap(), content);
+        let mut store = site.start_store();
+        let status = site.ask(&["status"]).unwrap();
+        assert_eq!(
+            (&status["databases_set_aside"], &status["waiting"]),
+            (&1.into(), &0.into()),
+            "the latest is kept"
+        );
+        let said = site.status_text();
+        assert!(
+            said.contains(
+                "wrong      1: a buffer that could not be opened lies aside, and another was begun"
+            ),
+            "{said}"
+        );
+        let ledger = site.ask(&["ledger"]).unwrap();
+        let events: Vec<_> =
+            ledger["entries"].as_array().unwrap().iter().map(|e| e["event"].clone()).collect();
+        assert!(events.contains(&"set-aside".into()) && ledger["verified"] == true, "{ledger}");
+        assert!(store.terminate().success());
+        let aside = fs::read_dir(site.path("store")).unwrap().map(|f| f.unwrap().path());
+        let aside: Vec<_> = aside.filter(|f| f.to_str().unwrap().contains("store.db.damaged-")).collect();
+        assert_eq!(aside.len(), 1);
+        assert_eq!(fs::read(&aside[0]).unwrap(), content, "as it was found");
     }
-    fs::write(&path, whole).unwrap();
-    let _store = site.start_store();
 }
 
 #[test]

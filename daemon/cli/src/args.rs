@@ -95,6 +95,15 @@ pub(crate) enum Command {
         /// At most so many entries
         #[arg(long, default_value_t = 100)]
         limit: u32,
+        /// Instead of listing the latest
+        #[command(subcommand)]
+        command: Option<LedgerCommand>,
+    },
+    /// Work with the encrypted buffer of a running store
+    Buffer {
+        /// What to do with it
+        #[command(subcommand)]
+        command: BufferCommand,
     },
     /// One person: find, export, set right, forget
     Subject {
@@ -170,6 +179,87 @@ pub(crate) enum KeysCommand {
         #[arg(long, group = "which")]
         master: bool,
     },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum LedgerCommand {
+    /// Whether every entry is as it was written, none is missing, and all are signed; and where not
+    Verify {
+        /// An exported ledger, in place of the running store's
+        #[arg(value_name = "FILE")]
+        file: Option<PathBuf>,
+        /// The public key of the store that wrote it, as `headgate ledger key` printed it
+        #[arg(long, value_name = "FILE")]
+        key: Option<PathBuf>,
+    },
+    /// Write the whole ledger as JSON lines, to be verified elsewhere
+    Export {
+        /// A new file; without one, standard output
+        #[arg(value_name = "FILE")]
+        file: Option<PathBuf>,
+    },
+    /// The public key that the ledger is signed with
+    Key,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum BufferCommand {
+    /// Open and read everything that is kept, and say what is damaged or missing
+    Verify,
+    /// What is kept by class, since when, and what it takes on disk
+    Stats,
+    /// Delete what was kept before a time (root only); without --yes only say what that would be
+    Purge {
+        /// Only of this class: bulk (flows), state or account
+        #[arg(long, value_parser = ["bulk", "state", "account"])]
+        class: Option<String>,
+        /// What was kept before this time, such as 2026-01-31T00:00:00Z
+        #[arg(long, value_name = "TIME", value_parser = time, required_unless_present = "all", conflicts_with = "all")]
+        before: Option<u64>,
+        /// Whenever it was kept
+        #[arg(long)]
+        all: bool,
+        /// Delete it
+        #[arg(long)]
+        yes: bool,
+    },
+    /// Give free pages back to the file system (root only)
+    Compact,
+    /// Write every record that is kept to a file (root only); the ledger says so
+    Export {
+        /// Only of this kind, such as device
+        #[arg(long, value_parser = kind, required_if_eq("format", "csv"))]
+        kind: Option<headgate_record::Kind>,
+        /// How
+        #[arg(long, value_enum, default_value_t = Format::Json)]
+        format: Format,
+        /// A new file; without one, standard output
+        #[arg(value_name = "FILE")]
+        file: Option<PathBuf>,
+    },
+}
+
+/// How records are written to a file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum Format {
+    /// A JSON object on each line
+    Json,
+    /// Comma-separated values, RFC 4180
+    Csv,
+}
+
+/// A time of RFC 3339 as milliseconds since 1970.
+fn time(text: &str) -> Result<u64, String> {
+    let time = time::OffsetDateTime::parse(text, &time::format_description::well_known::Rfc3339);
+    let time = time.map_err(|_| "not a time such as 2026-01-31T00:00:00Z".to_owned())?;
+    u64::try_from(time.unix_timestamp_nanos() / 1_000_000).map_err(|_| "before 1970".to_owned())
+}
+
+fn kind(name: &str) -> Result<headgate_record::Kind, String> {
+    headgate_record::Kind::from_name(name).ok_or_else(|| {
+        let kinds: Vec<_> = headgate_record::Kind::ALL.iter().map(|kind| kind.name()).collect();
+        format!("not a kind of record: {}", kinds.join(", "))
+    })
 }
 
 #[derive(Debug, Subcommand)]

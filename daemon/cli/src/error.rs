@@ -66,6 +66,12 @@ pub(crate) enum CliError {
         #[source]
         source: io::Error,
     },
+    /// A file to read is not what it should be.
+    #[error("{file}:{line}: {what}", file = .file.display())]
+    Data { file: PathBuf, line: u64, what: String },
+    /// A file to write is there already.
+    #[error("{file} exists and is left as it is", file = .0.display())]
+    Exists(PathBuf),
     /// The opener handed over no socket.
     #[error("the opener handed over no capture socket")]
     NoSocket,
@@ -96,7 +102,8 @@ impl Exit for CliError {
             CliError::Refused(_) | CliError::Nothing(_) => exit::NO,
             CliError::Failed { code, .. } => *code,
             CliError::NoInput { .. } => exit::NO_INPUT,
-            CliError::Directory { .. } => exit::CANNOT_CREATE,
+            CliError::Data { .. } => exit::DATA,
+            CliError::Directory { .. } | CliError::Exists(_) => exit::CANNOT_CREATE,
             CliError::File { .. } | CliError::Output(_) => exit::IO,
             CliError::Start { .. } | CliError::System { .. } => exit::SYSTEM,
         }

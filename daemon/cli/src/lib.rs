@@ -13,12 +13,15 @@
 
 mod args;
 mod ask;
+mod buffer;
 mod dictionary;
 mod dissect;
 mod doctor;
 mod enroll;
 mod error;
 mod explain;
+mod ledger;
+mod output;
 mod programs;
 mod replay;
 mod rules;
@@ -66,7 +69,9 @@ fn run(args: Args) -> Result<(), CliError> {
         Command::Flows { limit } => show::records(headgate_record::Kind::Flow, &config, limit, json),
         Command::Counters { limit } => show::records(headgate_record::Kind::Counters, &config, limit, json),
         Command::Preview { limit } => show::preview(&ask::preview(&config, limit)?, json),
-        Command::Ledger { limit } => show::ledger(&ask::ledger(&config, limit)?, json),
+        Command::Ledger { limit, command: None } => show::ledger(&ask::ledger(&config, limit)?, json),
+        Command::Ledger { command: Some(command), .. } => ledger::run(&config, command, json),
+        Command::Buffer { command } => buffer::run(&config, command, json),
         Command::Subject { command } => subject::run(&config, command, json),
         Command::Keys { command: args::KeysCommand::Rotate { data, pseudonym, blind, master } } => {
             let which = [(data, "data"), (pseudonym, "pseudonym"), (blind, "blind"), (master, "master")];

@@ -340,7 +340,8 @@ impl Field {
     /// The field with this number.
     #[must_use]
     pub fn from_number(number: u32) -> Option<Field> {
-        Field::ALL.iter().copied().find(|f| u32::from(f.definition().number) == number)
+        let at = Field::ALL.binary_search_by_key(&number, |field| field.definition().number.into()).ok()?;
+        Field::ALL.get(at).copied()
     }
 
     /// The fields of a kind, in the dictionary's order.

@@ -2,7 +2,7 @@
 //!
 //! **What it does.** Declares every record kind and every field once ([`dictionary`]), with its
 //! source in a standard, whether it can identify a person, and what the gates do with it by default;
-//! encodes records ([`codec`]), released batches and receipts ([`batch`], [`receipt`]), and the
+//! encodes records ([`codec`]), released batches and receipts ([`batch`], [`receipt`]), verifies the ledger ([`ledger`]), and the
 //! messages between the processes of one appliance ([`local`]).
 //!
 //! **What it never does.** It performs no input or output, reads no clock and holds no key. A value
@@ -14,8 +14,10 @@
 
 pub mod batch;
 pub mod codec;
+mod decode;
 pub mod dictionary;
 mod error;
+pub mod ledger;
 pub mod local;
 pub mod receipt;
 mod record;

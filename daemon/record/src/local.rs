@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::codec::RecordMessage;
 use crate::subject::{Action, Who};
-use crate::{Error, Record};
+use crate::{Error, Record, decode};
 
 /// The version of these messages; both ends are of one package, so it must be equal.
 pub const VERSION: u32 = 1;
@@ -176,6 +176,47 @@ pub enum ControlRequest {
         /// At most so many entries, the most recent first.
         limit: u32,
     },
+    /// The ledger as it is verified and exported: the header, and entries in order.
+    LedgerEntries {
+        /// Number of the last entry that is known.
+        after: u64,
+    },
+    /// The public key that the ledger is signed with, in PEM.
+    LedgerKey,
+    /// What the buffer holds, by class, and what it takes.
+    BufferStats,
+    /// Opens and reads the next segments, in order of their ids, and says which of them do not open.
+    BufferVerify {
+        /// Id of the last segment that is known.
+        after: u64,
+    },
+    /// Opens the next batches of the outbox.
+    BufferVerifyOutbox {
+        /// Sequence of the last batch that is known.
+        after: u64,
+    },
+    /// Has SQLite verify the structure of the whole database, beside other work.
+    BufferStructure,
+    /// Deletes the next segments of a class that were sealed before a time. Only for who may change.
+    BufferPurge {
+        /// Class name; all classes without one.
+        class: Option<String>,
+        /// Milliseconds since 1970.
+        before_ms: u64,
+        /// Only counts what would be deleted.
+        count_only: bool,
+    },
+    /// Gives some free pages back to the file system. Only for who may change.
+    BufferCompact,
+    /// The next records as they are kept, in order. Only for who may change, and written in the ledger.
+    BufferExport {
+        /// Kind name; all kinds without one.
+        kind: Option<String>,
+        /// Id of the last segment that is known.
+        after: u64,
+        /// How many records of the segment behind it are known.
+        taken: u32,
+    },
     /// About one person.
     Subject {
         /// Whom.
@@ -190,6 +231,21 @@ pub enum ControlRequest {
     },
 }
 
+impl ControlRequest {
+    /// Whether only root may ask it; the others are for members of the group.
+    #[must_use]
+    pub fn is_for_root(&self) -> bool {
+        match self {
+            ControlRequest::Subject { action, .. } => action.is_for_root(),
+            ControlRequest::RotateKeys { .. }
+            | ControlRequest::BufferPurge { count_only: false, .. }
+            | ControlRequest::BufferCompact
+            | ControlRequest::BufferExport { .. } => true,
+            _ => false,
+        }
+    }
+}
+
 impl FromSensor {
     /// The message's bytes.
     #[must_use]
@@ -200,7 +256,7 @@ impl FromSensor {
             }
             FromSensor::Records { first, records } => SensorBody::Records(Records {
                 first: *first,
-                records: records.iter().map(RecordMessage::from).collect(),
+                records: records.iter().map(|record| RecordMessage::from(record).encode_to_vec()).collect(),
             }),
             FromSensor::Interfaces(interfaces) => {
                 let interfaces = interfaces
@@ -230,9 +286,10 @@ impl FromSensor {
             SensorBody::Records(records) if records.records.len() > MAX_HANDOVER => {
                 Err(Error::Limit { what: "handover", limit: MAX_HANDOVER })
             }
-            SensorBody::Records(Records { first, records }) => {
-                Ok(Handover::Records { first, records: records.into_iter().map(Record::try_from).collect() })
-            }
+            SensorBody::Records(Records { first, records }) => Ok(Handover::Records {
+                first,
+                records: records.iter().map(|octets| decode::record(octets)).collect(),
+            }),
             SensorBody::Interfaces(said) if said.interfaces.len() > MAX_INTERFACES => {
                 Err(Error::Limit { what: "interfaces", limit: MAX_INTERFACES })
             }
@@ -386,8 +443,9 @@ struct Hello {
 struct Records {
     #[prost(uint64, tag = "1")]
     first: u64,
-    #[prost(message, repeated, tag = "2")]
-    records: Vec<RecordMessage>,
+    /// Each a `RecordMessage`.
+    #[prost(bytes = "vec", repeated, tag = "2")]
+    records: Vec<Vec<u8>>,
 }
 #[derive(Clone, PartialEq, Message)]
 struct Committed {
@@ -485,9 +543,8 @@ mod tests {
     fn one_bad_record_does_not_hide_its_neighbours() {
         let mut good = Record::new(Kind::Device);
         good.set(Field::DeviceVlan, 5u16).unwrap();
-        let mut bad = RecordMessage::from(&good);
-        bad.clear();
-        let body = SensorBody::Records(Records { first: 4, records: vec![RecordMessage::from(&good), bad] });
+        let good_octets = RecordMessage::from(&good).encode_to_vec();
+        let body = SensorBody::Records(Records { first: 4, records: vec![good_octets, Vec::new()] });
         let Ok(Handover::Records { first, records }) =
             FromSensor::decode(&SensorMessage { body: Some(body) }.encode_to_vec())
         else {

@@ -2,8 +2,6 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::local::ControlRequest;
-
 /// By what a person is found.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
@@ -52,18 +50,6 @@ impl Action {
     #[must_use]
     pub fn is_for_root(&self) -> bool {
         !matches!(self, Action::Find)
-    }
-}
-
-impl ControlRequest {
-    /// Whether only root may ask it; the others are for members of the group.
-    #[must_use]
-    pub fn is_for_root(&self) -> bool {
-        match self {
-            ControlRequest::Subject { action, .. } => action.is_for_root(),
-            ControlRequest::RotateKeys { .. } => true,
-            _ => false,
-        }
     }
 }
 

@@ -6,10 +6,11 @@
 use std::fs::{File, OpenOptions};
 use std::io;
 use std::os::unix::fs::OpenOptionsExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-use rusqlite::types::{FromSql, ToSql};
+use rusqlite::types::{FromSql, ToSql, ToSqlOutput, ValueRef};
 use rusqlite::{Connection, OpenFlags, OptionalExtension, Transaction, TransactionBehavior, params};
+use sha2::{Digest, Sha256};
 
 use crate::config::Settings;
 use crate::keys::{self, Keys};
@@ -55,6 +56,12 @@ pub(crate) mod meta {
     pub(crate) const LEDGER_PRUNED: &str = "ledger_pruned";
     /// See [`LEDGER_PRUNED`].
     pub(crate) const LEDGER_ANCHOR: &str = "ledger_anchor";
+    /// How many single values were found not to be what was set.
+    pub(crate) const UNSOUND: &str = "values_unsound";
+    /// The wrapped key that signs the ledger.
+    pub(crate) const LEDGER_KEY: &str = "ledger_key";
+    /// Signature that says which entries of the ledger are the first and the last.
+    pub(crate) const LEDGER_HEAD: &str = "ledger_head";
     /// How many identity rows were deleted by this program.
     pub(crate) const IDENTITIES_GONE: &str = "identities_gone";
     /// Time lived, when it was last written down, by the monotonic and by the wall clock then.
@@ -75,17 +82,65 @@ pub(crate) mod meta {
 /// Any [`OpenError`]; an existing database is then as it was.
 pub(crate) fn open(settings: &Settings, master: &MasterKey, now_ms: u64) -> Result<Database, OpenError> {
     let path = settings.database();
-    examine(&path, master)?;
-    create_file(&path, &settings.directory)?;
-    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    let mut connection = Connection::open_with_flags(&path, flags)?;
-    prepare(&connection)?;
-    migrate(&mut connection)?;
-    initialise(&mut connection, master, now_ms)?;
-    sync_directory(&settings.directory)?;
+    if !examine(&path, master)? {
+        create(&path, &settings.directory, master, now_ms)?;
+    }
+    let connection = connect(&path)?;
     let id = get(&connection, meta::DATABASE)?.ok_or(Error::Damaged("identity"))?;
     let epoch: i64 = get(&connection, meta::EPOCH)?.ok_or(Error::Damaged("epoch"))?;
     Ok(Database { connection, id, epoch: number(epoch) })
+}
+
+/// Takes a database that cannot be used out of the way, with its WAL, under a name that says when, so that another one can
+/// begin. The latest [`ASIDE_KEPT`] such databases are kept, as they were found. Gives its octets.
+///
+/// # Errors
+/// [`OpenError::File`]; where nothing could be moved, all is as it was.
+pub(crate) fn set_aside(settings: &Settings, now_ms: u64) -> Result<u64, OpenError> {
+    let path = settings.database();
+    let octets = on_disk(&path);
+    let mut before = aside(settings)?;
+    before.sort();
+    let surplus = before.len().saturating_sub(ASIDE_KEPT.saturating_sub(1));
+    for old in before.iter().take(surplus) {
+        for suffix in ["", "-wal"] {
+            // What cannot be removed is counted, and tried again the next time.
+            let _ = std::fs::remove_file(with_suffix(old, suffix));
+        }
+    }
+    // The database last: while it has its name, this is done again.
+    let target = with_suffix(&path, &format!("{ASIDE}{now_ms:013}"));
+    for suffix in ["-wal", ""] {
+        let from = with_suffix(&path, suffix);
+        match std::fs::rename(&from, with_suffix(&target, suffix)) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            renamed => {
+                renamed.map_err(|source| OpenError::File { what: "cannot move", file: from, source })?
+            }
+        }
+    }
+    let _ = std::fs::remove_file(with_suffix(&path, "-shm"));
+    sync_directory(&settings.directory)?;
+    Ok(octets)
+}
+
+/// The databases that lie aside.
+///
+/// # Errors
+/// [`OpenError::File`].
+pub(crate) fn aside(settings: &Settings) -> Result<Vec<PathBuf>, OpenError> {
+    let failed = |source| OpenError::File { what: "cannot list", file: settings.directory.clone(), source };
+    let prefix = with_suffix(&settings.database(), ASIDE);
+    let prefix = prefix.as_os_str().as_encoded_bytes();
+    let mut found = Vec::new();
+    for entry in std::fs::read_dir(&settings.directory).map_err(failed)? {
+        let path = entry.map_err(failed)?.path();
+        let name = path.as_os_str().as_encoded_bytes();
+        if name.strip_prefix(prefix).is_some_and(|rest| rest.iter().all(u8::is_ascii_digit)) {
+            found.push(path);
+        }
+    }
+    Ok(found)
 }
 
 /// A transaction that takes the write lock at its start.
@@ -106,9 +161,51 @@ pub(crate) fn get_number(db: &Connection, name: &str) -> Result<u64, Error> {
 
 /// Sets a single value.
 pub(crate) fn set(db: &Connection, name: &str, value: impl ToSql) -> Result<(), Error> {
-    let mut statement = db.prepare_cached("INSERT OR REPLACE INTO meta (name, value) VALUES (?1, ?2)")?;
-    statement.execute(params![name, value])?;
+    let value = value.to_sql()?;
+    let checksum = match &value {
+        ToSqlOutput::Borrowed(value) => checksum(name, *value),
+        ToSqlOutput::Owned(value) => checksum(name, value.into()),
+        _ => return Err(Error::Damaged("value of a known type")),
+    };
+    let mut statement =
+        db.prepare_cached("INSERT OR REPLACE INTO meta (name, value, checksum) VALUES (?1, ?2, ?3)")?;
+    statement.execute(params![name, value, checksum])?;
     Ok(())
+}
+
+/// How many single values are not what was set: a bit of their name, value or checksum has flipped.
+pub(crate) fn unsound(db: &Connection) -> Result<u64, Error> {
+    let mut statement = db.prepare("SELECT name, value, checksum FROM meta WHERE checksum IS NOT NULL")?;
+    let mut rows = statement.query([])?;
+    let mut unsound = 0;
+    while let Some(row) = rows.next()? {
+        let is_sound = match (row.get_ref(0)?, row.get_ref(2)?) {
+            (ValueRef::Text(name), ValueRef::Blob(written)) => std::str::from_utf8(name)
+                .is_ok_and(|name| row.get_ref(1).is_ok_and(|v| checksum(name, v) == written)),
+            _ => false,
+        };
+        unsound += u64::from(!is_sound);
+    }
+    Ok(unsound)
+}
+
+/// The first octets of SHA-256 over name, type and value.
+fn checksum(name: &str, value: ValueRef<'_>) -> [u8; 8] {
+    let octets = match value {
+        ValueRef::Null => Vec::new(),
+        ValueRef::Integer(number) => number.to_be_bytes().to_vec(),
+        ValueRef::Real(number) => number.to_bits().to_be_bytes().to_vec(),
+        ValueRef::Text(octets) | ValueRef::Blob(octets) => octets.to_vec(),
+    };
+    let digest: [u8; 32] = Sha256::new()
+        .chain_update(name)
+        .chain_update([0])
+        .chain_update(value.data_type().to_string())
+        .chain_update([0])
+        .chain_update(octets)
+        .finalize()
+        .into();
+    digest.first_chunk().copied().unwrap_or_default()
 }
 
 /// Adds to a single number.
@@ -147,13 +244,15 @@ pub(crate) fn allocated(db: &Connection) -> Result<u64, Error> {
 pub(crate) fn on_disk(database: &Path) -> u64 {
     ["", "-wal", "-shm"]
         .iter()
-        .filter_map(|suffix| {
-            let mut path = database.as_os_str().to_owned();
-            path.push(suffix);
-            std::fs::metadata(path).ok()
-        })
+        .filter_map(|suffix| std::fs::metadata(with_suffix(database, suffix)).ok())
         .map(|m| m.len())
         .sum()
+}
+
+/// Whether the database may grow, or must do with the pages that it has.
+pub(crate) fn may_grow(db: &Connection, may: bool) -> Result<(), Error> {
+    let most = if may { MOST_PAGES } else { pragma(db, "page_count")? };
+    Ok(db.query_row(&format!("PRAGMA max_page_count = {most}"), [], |_| Ok(()))?)
 }
 
 /// Gives up to this many free pages back to the file system.
@@ -175,10 +274,55 @@ pub(crate) fn checkpoint(db: &Connection) -> Result<bool, Error> {
     Ok(busy? == 0)
 }
 
-/// Looks at an existing database without changing it or its WAL.
-fn examine(path: &Path, master: &MasterKey) -> Result<(), OpenError> {
-    if std::fs::metadata(path).map(|m| m.len()).unwrap_or(0) == 0 {
-        return Ok(());
+/// Makes a database under another name, and gives it its own when it is whole and on disk: wherever power is cut, there is
+/// none or all of it. A rollback journal, which a new database has until it is in WAL mode, would else be found beside
+/// it, and only be played back by whoever may change a database before looking whose it is.
+fn create(path: &Path, directory: &Path, master: &MasterKey, now_ms: u64) -> Result<(), OpenError> {
+    let failed = |what, file: &Path| {
+        let file = file.to_path_buf();
+        move |source| OpenError::File { what, file, source }
+    };
+    let unfinished = with_suffix(path, UNFINISHED);
+    for suffix in ["", "-journal", "-wal", "-shm"] {
+        let left = with_suffix(&unfinished, suffix);
+        match std::fs::remove_file(&left) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                return Err(failed("cannot remove", &left)(error));
+            }
+            _ => {}
+        }
+    }
+    // SQLite gives WAL and shared memory the permissions of the database file.
+    let file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&unfinished);
+    let file = file.map_err(failed("cannot make", &unfinished))?;
+    let mut connection = connect(&unfinished)?;
+    initialise(&mut connection, master, now_ms)?;
+    checkpoint(&connection)?;
+    connection.close().map_err(|(_, error)| error)?;
+    file.sync_all().map_err(failed("cannot sync", &unfinished))?;
+    std::fs::rename(&unfinished, path).map_err(failed("cannot make", path))?;
+    sync_directory(directory)
+}
+
+/// Opens a database that may be used, and brings its schema up to date.
+fn connect(path: &Path) -> Result<Connection, Error> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let mut connection = Connection::open_with_flags(path, flags)?;
+    prepare(&connection)?;
+    migrate(&mut connection)?;
+    Ok(connection)
+}
+
+fn with_suffix(path: &Path, suffix: &str) -> PathBuf {
+    let mut path = path.as_os_str().to_owned();
+    path.push(suffix);
+    path.into()
+}
+
+/// Looks at an existing database without changing it or its WAL. Gives whether there is one.
+fn examine(path: &Path, master: &MasterKey) -> Result<bool, OpenError> {
+    if std::fs::metadata(path).map_or(true, |m| m.len() == 0) {
+        return Ok(false);
     }
     let db = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
     db.busy_timeout(BUSY)?;
@@ -192,31 +336,14 @@ fn examine(path: &Path, master: &MasterKey) -> Result<(), OpenError> {
         return Err(OpenError::Schema { file: path.to_path_buf(), found: version, known: SCHEMA });
     }
     if version == 0 {
-        return Ok(());
+        return Ok(false);
     }
     let id: Option<[u8; 16]> = get(&db, meta::DATABASE)?;
     let expected: Option<[u8; 32]> = get(&db, meta::VERIFIER)?;
     match (id, expected) {
-        (Some(id), Some(expected)) if keys::verifier(master, &id)? == expected => Ok(()),
+        (Some(id), Some(expected)) if keys::verifier(master, &id)? == expected => Ok(true),
         (Some(_), Some(_)) => Err(OpenError::WrongKey(path.to_path_buf())),
-        // Power failed between the schema and the first content.
-        _ => Ok(()),
-    }
-}
-
-/// SQLite gives WAL and shared memory the permissions of the database file.
-fn create_file(path: &Path, directory: &Path) -> Result<(), OpenError> {
-    match OpenOptions::new().write(true).create_new(true).mode(0o600).open(path) {
-        Ok(file) => {
-            file.sync_all().map_err(|source| OpenError::File {
-                what: "cannot sync",
-                file: path.into(),
-                source,
-            })?;
-            sync_directory(directory)
-        }
-        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
-        Err(source) => Err(OpenError::File { what: "cannot make", file: path.into(), source }),
+        _ => Err(Error::Damaged("identity").into()),
     }
 }
 
@@ -264,9 +391,6 @@ fn migrate(db: &mut Connection) -> Result<(), Error> {
 
 fn initialise(db: &mut Connection, master: &MasterKey, now_ms: u64) -> Result<(), Error> {
     let transaction = begin(db)?;
-    if get::<[u8; 16]>(&transaction, meta::DATABASE)?.is_some() {
-        return Ok(());
-    }
     let mut id = [0; 16];
     getrandom::fill(&mut id).map_err(|_| Error::Random)?;
     let mut epoch = 0;
@@ -287,17 +411,26 @@ fn pragma(db: &Connection, name: &str) -> Result<u64, Error> {
 }
 
 /// In order; the version of a schema is the number of its last migration.
-const MIGRATIONS: [&str; 3] = [
+const MIGRATIONS: [&str; 4] = [
     include_str!("../migrations/001_initial.sql"),
     include_str!("../migrations/002_member.sql"),
     include_str!("../migrations/003_identity.sql"),
+    include_str!("../migrations/004_ledger_signature.sql"),
 ];
 /// The newest schema that this program knows.
-const SCHEMA: i64 = 3;
+const SCHEMA: i64 = 4;
 /// `application_id` of a store: "HDGT".
 const APPLICATION: i64 = 0x4844_4754;
 /// Page size, octets.
 pub(crate) const PAGE: u64 = 16_384;
+/// What a database is called that lies aside, behind its name and before the time.
+const ASIDE: &str = ".damaged-";
+/// Databases that are kept aside: each is as large as the cap allows.
+const ASIDE_KEPT: usize = 1;
+/// What a database is called until it is whole, behind its name.
+const UNFINISHED: &str = ".new";
+/// SQLite's own bound.
+const MOST_PAGES: u64 = 4_294_967_294;
 const CACHE_KIB: u32 = 8_192;
 /// A commit that finds so many pages in the WAL moves them into the database: 2 MiB.
 const CHECKPOINT_PAGES: u32 = 128;

@@ -83,12 +83,10 @@ pub enum OpenError {
         source: io::Error,
     },
     /// The database cannot be brought into use.
-    #[error("{file} cannot be used{hint}", file = .file.display())]
+    #[error("{file} cannot be used", file = .file.display())]
     Unusable {
         /// The database.
         file: PathBuf,
-        /// What can be done, where something can.
-        hint: &'static str,
         /// Why it failed.
         source: Error,
     },
@@ -125,17 +123,11 @@ impl OpenError {
     /// Names the database that an error is about.
     pub(crate) fn about(self, file: PathBuf) -> OpenError {
         match self {
-            OpenError::Database(source) => {
-                let is_damaged = source.code() == exit::DATA;
-                let hint = if is_damaged { DAMAGED } else { "" };
-                OpenError::Unusable { file, hint, source }
-            }
+            OpenError::Database(source) => OpenError::Unusable { file, source },
             other => other,
         }
     }
 }
-
-const DAMAGED: &str = ", is damaged, and is left as it is; when it is moved away, the store begins a new one";
 
 impl From<rusqlite::Error> for OpenError {
     fn from(error: rusqlite::Error) -> Self {
@@ -175,6 +167,9 @@ pub enum Error {
     /// No record kind has the name that was asked for.
     #[error("no such record kind")]
     UnknownKind,
+    /// No class has the name that was asked for.
+    #[error("no such class: bulk, state or account")]
+    UnknownClass,
     /// Something that was asked for cannot be used as it was written.
     #[error("{0}")]
     Unusable(&'static str),
@@ -221,9 +216,12 @@ impl Exit for Error {
             Error::Unusable(_) | Error::NobodyFound | Error::SeveralFound(_) | Error::NothingCorrected => {
                 exit::NO
             }
-            Error::Gap { .. } | Error::EndedSession | Error::Full | Error::UnknownKind | Error::Record(_) => {
-                exit::SOFTWARE
-            }
+            Error::Gap { .. }
+            | Error::EndedSession
+            | Error::Full
+            | Error::UnknownKind
+            | Error::UnknownClass
+            | Error::Record(_) => exit::SOFTWARE,
         }
     }
 }
@@ -233,6 +231,18 @@ pub(crate) fn is_damaged(error: &Error) -> bool {
     match error {
         Error::Sealed | Error::Record(_) => true,
         Error::Database(error) => is_damage(error),
+        _ => false,
+    }
+}
+
+/// Whether the file system has no room, or the database may not grow any more.
+pub(crate) fn is_disk_full(error: &Error) -> bool {
+    use rusqlite::ErrorCode as Code;
+    match error {
+        // Shared memory that finds no room is an input or output error to SQLite.
+        Error::Database(error) => {
+            matches!(error.sqlite_error_code(), Some(Code::DiskFull | Code::SystemIoFailure))
+        }
         _ => false,
     }
 }

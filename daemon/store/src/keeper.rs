@@ -2,10 +2,11 @@
 
 use std::collections::BTreeMap;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender};
+use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use headgate_record::Kind;
 use headgate_record::local::{ControlRequest, LinkState};
+use headgate_record::{Class, Kind};
 use headgate_service::exit::chain;
 use headgate_service::notify::Watchdog;
 use headgate_service::stop::Stop;
@@ -15,7 +16,7 @@ use crate::admit::Part;
 use crate::keys::Rotation;
 use crate::status::{Peers, UplinkState, status};
 use crate::store::Store;
-use crate::{Error, query};
+use crate::{Error, buffer, error, query, sign};
 
 /// What a connection asks of the keeper. A reply that is dropped means: close the connection.
 pub(crate) enum Request {
@@ -45,12 +46,14 @@ pub(crate) struct Keeper {
     peers: Peers,
     waiting: Vec<(Instant, SyncSender<Option<Vec<u8>>>)>,
     problems: Problems,
+    structure: Option<JoinHandle<()>>,
 }
 
 impl Keeper {
     /// A keeper of this store.
     pub(crate) fn new(store: Store) -> Keeper {
-        Keeper { store, peers: Peers::default(), waiting: Vec::new(), problems: Problems::default() }
+        let (peers, waiting, problems) = (Peers::default(), Vec::new(), Problems::default());
+        Keeper { store, peers, waiting, problems, structure: None }
     }
 
     /// Runs until `stop`, and then for at most [`SENSOR_LIMIT`] while a sensor is connected: when both are
@@ -97,6 +100,11 @@ impl Keeper {
             }
             Request::HandOver { session, parts, octets, reply } => {
                 let through = self.store.hand_over(session, parts, octets, now_ms());
+                if through.as_ref().is_err_and(error::is_disk_full) {
+                    // The sensor says it again.
+                    let way = self.store.make_way(now_ms());
+                    self.problems.note("making room", way);
+                }
                 if let Some(through) = self.problems.note("hand-over", through) {
                     self.peers.committed = Some(through);
                     let _ = reply.try_send(through);
@@ -133,6 +141,7 @@ impl Keeper {
                 self.peers.uplink = Some(UplinkState { connected, problem, retry_ms, at_ms: now_ms() });
             }
             Request::UplinkGone => self.peers.uplink = None,
+            Request::Control { request: ControlRequest::BufferStructure, reply, .. } => self.structure(reply),
             Request::Control { request, is_root, reply } => {
                 let permitted = if is_root || !request.is_for_root() { Ok(()) } else { Err(Error::OnlyRoot) };
                 let answer = match permitted.and_then(|()| self.answer(&request)) {
@@ -161,16 +170,49 @@ impl Keeper {
         match request {
             ControlRequest::Status => status(store, peers, &problems.present, now_ms()),
             ControlRequest::Records { kind, limit } => {
-                let kind = Kind::from_name(kind).ok_or(Error::UnknownKind)?;
-                query::records(db, store.keys(), kind, *limit)
+                query::records(db, store.keys(), kind_of(kind)?, *limit)
             }
             ControlRequest::Preview { limit } => {
                 query::preview(db, store.keys(), store.rules(), store.settings(), *limit)
             }
             ControlRequest::Ledger { limit } => query::ledger(db, *limit),
+            ControlRequest::LedgerEntries { after } => query::ledger_entries(db, *after),
+            ControlRequest::LedgerKey => Ok(json!(sign::public_key(db, store.keys())?)),
+            ControlRequest::BufferStats => buffer::stats(db, store.settings()),
+            ControlRequest::BufferVerify { after } => store.verify(*after),
+            ControlRequest::BufferVerifyOutbox { after } => buffer::verify_outbox(db, store.keys(), *after),
+            ControlRequest::BufferPurge { class, before_ms, count_only } => {
+                let class = class.as_deref().map(class_of).transpose()?;
+                store.purge(class, *before_ms, *count_only, now_ms())
+            }
+            ControlRequest::BufferCompact => buffer::compact(db, store.settings()),
+            ControlRequest::BufferExport { kind, after, taken } => {
+                let kind = kind.as_deref().map(kind_of).transpose()?;
+                store.export(kind, *after, *taken, now_ms())
+            }
+            // It has a thread of its own.
+            ControlRequest::BufferStructure => Ok(Value::Null),
             // Answered above: they change something.
             ControlRequest::Subject { .. } | ControlRequest::RotateKeys { .. } => Err(Error::UnknownKind),
         }
+    }
+
+    /// Has the structure verified by a thread of its own, which reads as long as the file is large; one at a time.
+    fn structure(&mut self, reply: SyncSender<Value>) {
+        if self.structure.as_ref().is_some_and(|thread| !thread.is_finished()) {
+            let _ = reply.try_send(json!({ "error": "the structure is being verified for somebody else" }));
+            return;
+        }
+        let database = self.store.settings().database();
+        let verify = move || {
+            let answer = match buffer::structure(&database) {
+                Ok(answer) => json!({ "ok": answer }),
+                Err(error) => json!({ "error": chain(&error) }),
+            };
+            let _ = reply.try_send(answer);
+        };
+        // Where no thread can be had, the connection is closed.
+        self.structure = thread::Builder::new().name("verify".into()).spawn(verify).ok();
     }
 
     /// Maintains, releases, and answers those who wait. Gives whether there is more to do at once.
@@ -197,6 +239,14 @@ impl Keeper {
             keep
         });
     }
+}
+
+fn kind_of(name: &str) -> Result<Kind, Error> {
+    Kind::from_name(name).ok_or(Error::UnknownKind)
+}
+
+fn class_of(name: &str) -> Result<Class, Error> {
+    Class::ALL.into_iter().find(|class| class.name() == name).ok_or(Error::UnknownClass)
 }
 
 /// Milliseconds since 1970 by the wall clock.

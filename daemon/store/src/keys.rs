@@ -35,6 +35,8 @@ pub(crate) enum KeyPurpose {
     Release,
     /// Seals the records that are kept for one sensor session only.
     Session,
+    /// Signs the ledger.
+    Ledger,
     /// Tags by which identity rows are found.
     Blind,
 }
@@ -51,6 +53,7 @@ impl KeyPurpose {
             KeyPurpose::Collect => 2,
             KeyPurpose::Release => 3,
             KeyPurpose::Session => 4,
+            KeyPurpose::Ledger => 16,
             KeyPurpose::Blind => 5,
         }
     }
@@ -269,6 +272,16 @@ impl Keys {
     /// A fresh wrapped key for a sensor's session.
     pub(crate) fn session_key(&self, session: u64) -> Result<Vec<u8>, Error> {
         wrap(&self.wrapping, &self.database, KeyPurpose::Session, session)
+    }
+
+    /// A fresh wrapped key for signing the ledger.
+    pub(crate) fn new_ledger_key(&self) -> Result<Vec<u8>, Error> {
+        wrap(&self.wrapping, &self.database, KeyPurpose::Ledger, 0)
+    }
+
+    /// Unwraps what [`Keys::new_ledger_key`] made.
+    pub(crate) fn ledger_key(&self, wrapped: &[u8]) -> Result<Secret, Error> {
+        self.unwrap(KeyPurpose::Ledger, 0, wrapped)
     }
 
     /// The present epoch of the pseudonym keys.

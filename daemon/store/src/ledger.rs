@@ -1,13 +1,13 @@
-//! The ledger: what this store did that matters to others, in a chain of hashes.
+//! The ledger: what this store did that matters to others, in a chain of hashes that it signs.
 //!
-//! Entry `n` has the hash SHA-256(domain ‖ hash of entry n-1 ‖ n ‖ time ‖ length of event ‖ event ‖
-//! detail); the first follows the hash of the database's identity. No entry holds personal data.
-//! Entries leave only when the ledger outgrows its share of the store, oldest first; the number and
-//! hash of the last one that left stay as the anchor that the rest is verified from.
+//! How the chain is made and verified is in [`headgate_record::ledger`]. No entry holds personal data. Entries are outside of
+//! eviction: they leave only when the ledger outgrows its share of the store, oldest first, and when such an entry is
+//! younger than six months the ledger itself says so; the number and hash of the last one that left stay as the anchor
+//! that the rest is verified from.
 
+use headgate_record::ledger::{Entry, Header, VERSION, hash, hex, origin};
 use rusqlite::{Connection, params};
 use serde_json::{Value, json};
-use sha2::{Digest, Sha256};
 
 use crate::Error;
 use crate::database::{self, get, get_number, last_id, meta, number, set, sql};
@@ -35,11 +35,21 @@ pub(crate) enum Event {
     /// A value was set right in so many places.
     Corrected { field: &'static str, places: u64 },
     /// All that is kept of a person was asked for.
-    Exported,
+    SubjectExported,
     /// Keys of a new epoch are in use.
     KeysRotated { which: &'static str },
     /// A segment or batch does not open.
     Quarantined { table: &'static str, row: u64, records: u64 },
+    /// The administrator deleted segments: the records among them that had not been released are lost.
+    Purged { class: &'static str, before_ms: u64, segments: u64, records: u64, records_lost: u64 },
+    /// The administrator took records, of a kind or of all, out of the buffer.
+    Exported { kind: &'static str },
+    /// The database that was here before could not be used, and lies aside.
+    SetAside { octets: u64 },
+    /// Single values of the store are not what was set.
+    Unsound { values: u64 },
+    /// Entries younger than six months left, because the ledger had outgrown its share.
+    PrunedEarly { through: u64 },
 }
 
 /// What verifying found.
@@ -84,7 +94,7 @@ pub(crate) fn verify(db: &Connection) -> Result<Verdict, Error> {
         if entry != expected || written != computed {
             return Ok(Verdict { broken_at: Some(expected) });
         }
-        previous = computed;
+        previous = computed.to_vec();
         expected = expected.saturating_add(1);
     }
     let complete = expected == last_id(db, TABLE)?.saturating_add(1);
@@ -109,21 +119,64 @@ pub(crate) fn latest(db: &Connection, limit: u32) -> Result<Vec<Value>, Error> {
     Ok(rows.collect::<Result<_, _>>()?)
 }
 
+/// What an export of the ledger begins with.
+pub(crate) fn header(db: &Connection) -> Result<Header, Error> {
+    Ok(Header {
+        version: VERSION,
+        database: hex(&identity(db)?),
+        pruned: get_number(db, meta::LEDGER_PRUNED)?,
+        anchor: hex(&anchor(db)?),
+        last: last_id(db, TABLE)?,
+        signature: hex(&get::<Vec<u8>>(db, meta::LEDGER_HEAD)?.unwrap_or_default()),
+    })
+}
+
+/// Entries behind one, in order: at most `limit`.
+pub(crate) fn after(db: &Connection, entry: u64, limit: usize) -> Result<Vec<Entry>, Error> {
+    let mut statement = db.prepare_cached(
+        "SELECT number, at_ms, event, detail, hash, signature FROM ledger WHERE number > ?1 ORDER BY number LIMIT ?2",
+    )?;
+    let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+    let rows = statement.query_map(params![sql(entry), limit], |r| {
+        Ok(Entry {
+            number: number(r.get(0)?),
+            at_ms: number(r.get(1)?),
+            event: r.get(2)?,
+            detail: r.get(3)?,
+            hash: hex(&r.get::<_, Vec<u8>>(4)?),
+            signature: r.get::<_, Option<Vec<u8>>>(5)?.map(|signature| hex(&signature)),
+        })
+    })?;
+    Ok(rows.collect::<Result<_, _>>()?)
+}
+
+/// How many entries a store of `cap` octets keeps.
+pub(crate) fn most(cap: u64) -> u64 {
+    cap / SHARE / ENTRY_BYTES
+}
+
 /// Removes the oldest entries once there are more than the ledger's share of a store of `cap` octets.
-pub(crate) fn prune(db: &Connection, cap: u64) -> Result<(), Error> {
-    let most = cap / SHARE / ENTRY_BYTES;
+pub(crate) fn prune(db: &Connection, cap: u64, now_ms: u64) -> Result<(), Error> {
+    let most = most(cap);
     let (last, pruned) = (last_id(db, TABLE)?, get_number(db, meta::LEDGER_PRUNED)?);
     if last.saturating_sub(pruned) <= most {
         return Ok(());
     }
     // A sixteenth at once, so that this happens seldom.
     let through = last.saturating_sub(most - most / 16);
-    let hash: Vec<u8> = db
-        .query_row("SELECT hash FROM ledger WHERE number = ?1", [sql(through)], |r| r.get(0))
+    let (hash, at_ms) = db
+        .query_row("SELECT hash, at_ms FROM ledger WHERE number = ?1", [sql(through)], |r| {
+            Ok((r.get::<_, Vec<u8>>(0)?, number(r.get(1)?)))
+        })
         .unwrap_or_default();
     db.execute("DELETE FROM ledger WHERE number <= ?1", [sql(through)])?;
     set(db, meta::LEDGER_PRUNED, sql(through))?;
-    set(db, meta::LEDGER_ANCHOR, hash)
+    set(db, meta::LEDGER_ANCHOR, hash)?;
+    if now_ms.saturating_sub(at_ms) < KEPT_MS {
+        log::warn!(event = "ledger_short"; "the ledger is larger than its share: entries of less than six months left; raise store.max_mib");
+        append(db, &Event::PrunedEarly { through }, now_ms)?;
+    }
+    Ok(())
 }
 
 impl Event {
@@ -139,9 +192,14 @@ impl Event {
             Event::Rewritten { .. } => "rewritten",
             Event::Erased { .. } => "erased",
             Event::Corrected { .. } => "corrected",
-            Event::Exported => "exported",
+            Event::SubjectExported => "subject-exported",
             Event::KeysRotated { .. } => "keys-rotated",
             Event::Quarantined { .. } => "quarantined",
+            Event::Purged { .. } => "purged",
+            Event::Exported { .. } => "exported",
+            Event::SetAside { .. } => "set-aside",
+            Event::Unsound { .. } => "values-unsound",
+            Event::PrunedEarly { .. } => "pruned-early",
         }
     }
 
@@ -169,11 +227,19 @@ impl Event {
                 json!({ "rows": rows, "batches": batches, "tombstone": tombstone })
             }
             Event::Corrected { field, places } => json!({ "field": field, "places": places }),
-            Event::Exported => json!({}),
+            Event::SubjectExported => json!({}),
             Event::KeysRotated { which } => json!({ "which": which }),
             Event::Quarantined { table, row, records } => {
                 json!({ "table": table, "row": row, "records": records })
             }
+            Event::Purged { class, before_ms, segments, records, records_lost } => json!({
+                "class": class, "before_ms": before_ms, "segments": segments, "records": records,
+                "records_lost": records_lost,
+            }),
+            Event::Exported { kind } => json!({ "kind": kind }),
+            Event::SetAside { octets } => json!({ "octets": octets }),
+            Event::Unsound { values } => json!({ "values": values }),
+            Event::PrunedEarly { through } => json!({ "through": through }),
         }
     }
 }
@@ -182,29 +248,18 @@ impl Event {
 fn anchor(db: &Connection) -> Result<Vec<u8>, Error> {
     match get(db, meta::LEDGER_ANCHOR)? {
         Some(hash) => Ok(hash),
-        None => {
-            let id: [u8; 16] = database::get(db, meta::DATABASE)?.ok_or(Error::Damaged("identity"))?;
-            Ok(Sha256::new().chain_update(DOMAIN).chain_update(id).finalize().to_vec())
-        }
+        None => Ok(origin(&identity(db)?).to_vec()),
     }
 }
 
-fn hash(previous: &[u8], entry: u64, at_ms: u64, event: &str, detail: &str) -> Vec<u8> {
-    let length = u32::try_from(event.len()).unwrap_or(u32::MAX);
-    Sha256::new()
-        .chain_update(DOMAIN)
-        .chain_update(previous)
-        .chain_update(entry.to_be_bytes())
-        .chain_update(at_ms.to_be_bytes())
-        .chain_update(length.to_be_bytes())
-        .chain_update(event)
-        .chain_update(detail)
-        .finalize()
-        .to_vec()
+/// Identity of the database.
+pub(crate) fn identity(db: &Connection) -> Result<[u8; 16], Error> {
+    database::get(db, meta::DATABASE)?.ok_or(Error::Damaged("identity"))
 }
 
 const TABLE: &str = "ledger";
-const DOMAIN: &[u8] = b"headgate ledger v1\0";
+/// An entry that leaves earlier is said to: six months.
+const KEPT_MS: u64 = 183 * 24 * 60 * 60 * 1_000;
 /// Most entries in one answer.
 const MAX_LISTED: u32 = 4_096;
 /// The ledger may take this part of the store.
@@ -224,7 +279,7 @@ mod tests {
         let cap = SHARE * ENTRY_BYTES * 32;
         for epoch in 0..100 {
             append(&db, &Event::Created { epoch }, epoch).unwrap();
-            prune(&db, cap).unwrap();
+            prune(&db, cap, epoch + KEPT_MS).unwrap();
         }
         assert_eq!(verify(&db).unwrap().broken_at, None);
         let kept = latest(&db, 1_000).unwrap();
@@ -233,6 +288,22 @@ mod tests {
         let oldest = kept.last().unwrap()["number"].as_i64().unwrap();
         db.execute("DELETE FROM ledger WHERE number = ?1", [oldest]).unwrap();
         assert_eq!(verify(&db).unwrap().broken_at, u64::try_from(oldest).ok());
+    }
+
+    #[test]
+    fn entries_of_less_than_six_months_leave_only_when_there_is_no_room_and_that_is_said() {
+        let (db, _) = in_memory(&MasterKey::random());
+        let cap = SHARE * ENTRY_BYTES * 32;
+        for epoch in 0..31 {
+            append(&db, &Event::Created { epoch }, epoch).unwrap();
+            prune(&db, cap, u64::MAX).unwrap();
+        }
+        assert_eq!(latest(&db, 1_000).unwrap().len(), 32, "whatever their age");
+        append(&db, &Event::Created { epoch: 32 }, 1_000).unwrap();
+        prune(&db, cap, 2_000).unwrap();
+        let kept = latest(&db, 1_000).unwrap();
+        assert_eq!((&kept[0]["event"], &kept[0]["detail"]["through"]), (&"pruned-early".into(), &3.into()));
+        assert_eq!(verify(&db).unwrap().broken_at, None);
     }
 
     #[test]

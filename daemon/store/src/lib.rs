@@ -27,9 +27,8 @@
 //!    What identifies somebody stands in no segment, but in a row under a key of its own (`identity.rs`), found by keyed tags.
 //! 5. *Who deletes.* A batch leaves the outbox by a receipt that the pinned key signed for exactly
 //!    these bytes; by damage, into quarantine; or as the last resort to make room. A segment leaves to
-//!    make room, with its session, or by damage. Each is counted by class and reason, and is in the
-//!    ledger. Nothing else deletes but time (`retain.rs`), and root who has a person
-//!    erased (`subject/erase.rs`).
+//!    make room, with its session, by damage, or when the administrator purges. Each is counted by class and reason, and
+//!    is in the ledger. Nothing else deletes but time (`retain.rs`), and root who has a person erased (`subject/erase.rs`).
 //! 6. *For the session only.* What is about a device with a randomised address is sealed under a key
 //!    of the sensor's session. When another session begins, these segments are overwritten and the
 //!    key is destroyed.
@@ -39,15 +38,19 @@
 //!    not acknowledged.
 //! 8. *Damage is local.* A segment or batch that does not open is set aside as it is and counted; all
 //!    else goes on. Segments that vanish are noticed, because ids are never given twice and deletions
-//!    are counted.
-//! 9. *Refusal changes nothing.* A wrong key, a newer schema, unusable rules or a bad receipt leave the
-//!    database as it was.
+//!    are counted. A database that cannot be opened at all lies aside, and another begins.
+//! 9. *A full disk is a full buffer.* With no octet free the least valuable gives way within a ballast (`ballast.rs`), and what
+//!    was not acknowledged is said again.
+//! 10. *Refusal changes nothing.* A wrong key, a newer schema, unusable rules or a bad receipt leave the
+//!     database as it was.
 #![deny(clippy::indexing_slicing, clippy::as_conversions)]
 
 mod account;
 mod admit;
 mod args;
+mod ballast;
 mod block;
+mod buffer;
 mod clock;
 mod config;
 mod database;
@@ -67,10 +70,14 @@ mod retain;
 mod seal;
 mod secret;
 mod segment;
+mod sign;
 mod sockets;
 mod status;
 mod store;
 mod subject;
+
+#[cfg(test)]
+mod proof;
 
 pub use args::{Arguments, run};
 pub use error::{Error, OpenError};

@@ -136,6 +136,14 @@ pub(crate) fn oldest(db: &Connection) -> Result<Option<Waiting>, Error> {
     Ok(statement.query_row([], from_row).optional()?)
 }
 
+/// Up to `limit` batches behind a sequence, in order.
+pub(crate) fn after(db: &Connection, sequence: u64, limit: u32) -> Result<Vec<Waiting>, Error> {
+    let mut statement =
+        db.prepare_cached(&format!("{SELECT} WHERE sequence > ?1 ORDER BY sequence LIMIT ?2"))?;
+    let rows = statement.query_map(params![sql(sequence), limit], from_row)?;
+    Ok(rows.collect::<Result<_, _>>()?)
+}
+
 /// All batches that wait, the oldest first.
 pub(crate) fn all(db: &Connection) -> Result<Vec<Waiting>, Error> {
     let mut statement = db.prepare_cached(&format!("{SELECT} ORDER BY sequence"))?;
@@ -223,7 +231,11 @@ fn find(db: &Connection, sequence: u64) -> Result<Option<Waiting>, Error> {
     Ok(statement.query_row([sql(sequence)], from_row).optional()?)
 }
 
-fn read(db: &Connection, keys: &Keys, waiting: &Waiting) -> Result<Vec<u8>, Error> {
+/// The bytes of a batch.
+///
+/// # Errors
+/// [`Error::Sealed`] for a batch that is damaged or not in its place.
+pub(crate) fn read(db: &Connection, keys: &Keys, waiting: &Waiting) -> Result<Vec<u8>, Error> {
     let mut statement = db.prepare_cached("SELECT sealed FROM outbox WHERE sequence = ?1")?;
     let sealed: Vec<u8> = statement.query_row([sql(waiting.sequence)], |r| r.get(0))?;
     let Waiting { sequence, digest, key, .. } = waiting;

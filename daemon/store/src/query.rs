@@ -3,6 +3,7 @@
 
 use std::collections::HashSet;
 
+use headgate_record::ledger::MAX_PAGE;
 use headgate_record::{Kind, local};
 use rusqlite::Connection;
 use serde_json::{Value, json};
@@ -84,6 +85,11 @@ pub(crate) fn ledger(db: &Connection, limit: u32) -> Result<Value, Error> {
     }))
 }
 
+/// The header of the ledger and the entries behind one.
+pub(crate) fn ledger_entries(db: &Connection, after: u64) -> Result<Value, Error> {
+    Ok(json!({ "header": ledger::header(db)?, "entries": ledger::after(db, after, MAX_PAGE)? }))
+}
+
 /// JSON values that together fit into one answer.
 struct List {
     items: Vec<Value>,
@@ -125,6 +131,6 @@ const MAX_SCANNED: usize = 100_000;
 /// Most records of one answer.
 const MAX_LISTED: usize = 16_384;
 /// Most octets of the records of one answer; the rest of the message needs little.
-const MAX_OCTETS: usize = local::MAX_MESSAGE_BYTES - (1 << 20);
+pub(crate) const MAX_OCTETS: usize = local::MAX_MESSAGE_BYTES - (1 << 20);
 /// Segments looked up together.
 const CHUNK: u32 = 64;

@@ -76,6 +76,9 @@ pub(crate) fn status(
         "not_collected": not_collected,
         "quarantined": count(db, "quarantine")?,
         "missing": get_number(db, meta::MISSING)?,
+        "values_unsound": get_number(db, meta::UNSOUND)?,
+        "databases_set_aside": crate::database::aside(settings).map_or(0, |aside| aside.len()),
+        "room_on_disk": store.has_room(),
         "sensor": {
             "connected": peers.sensors > 0,
             "committed": peers.committed,

@@ -6,12 +6,15 @@ use std::path::Path;
 
 use ed25519_dalek::VerifyingKey;
 use headgate_record::subject::{Action, Who};
+use headgate_record::{Class, Kind};
 use headgate_rules::Rules;
+use headgate_service::exit::{self, Exit};
 use headgate_service::{config as files, credential};
-use rusqlite::Connection;
+use rusqlite::{Connection, Transaction};
 use serde_json::Value;
 
 use crate::admit::{self, Part};
+use crate::ballast::Ballast;
 use crate::clock::{Clock, Moment, Reading};
 use crate::config::Settings;
 use crate::database::{self, Database, begin, get, get_number, meta, set, sql};
@@ -19,7 +22,7 @@ use crate::keys::{Keys, Rotation};
 use crate::ledger::{self, Event};
 use crate::master::MasterKey;
 use crate::outbox::{self, Refusal};
-use crate::{Error, OpenError, evict, release, retain, segment, subject};
+use crate::{Error, OpenError, buffer, error, evict, release, retain, segment, sign, subject};
 
 /// A store that is open. It belongs to one thread.
 pub(crate) struct Store {
@@ -33,6 +36,9 @@ pub(crate) struct Store {
     checkpoint_due: bool,
     /// Segments of an earlier format may be left.
     converting: bool,
+    ballast: Ballast,
+    /// The file system is full: the database does with the pages that it has.
+    is_tight: bool,
     clock: Clock,
     /// Time lived when it was last looked for what is too old.
     expired_ms: Option<u64>,
@@ -43,7 +49,7 @@ impl Store {
     /// Opens the store that the settings name, and makes its database where there is none.
     ///
     /// # Errors
-    /// Any [`OpenError`]; what existed is then unchanged.
+    /// Any [`OpenError`]; what existed is then unchanged. A database that is damaged beyond opening is none: it is set aside.
     pub(crate) fn open(settings: Settings, now_ms: u64) -> Result<Store, OpenError> {
         let file = settings.database();
         Store::begin(settings, now_ms).map_err(|error| error.about(file))
@@ -54,18 +60,19 @@ impl Store {
         let rules = read_rules(&settings.rules)?;
         let receipt_key = settings.has_receiver.then(|| outbox::receipt_key(&settings)).transpose()?;
         let master = MasterKey::read(&settings.credentials)?;
-        let (master, database) = match database::open(&settings, &master, now_ms) {
-            // The machine failed between the rotation of the master key and the exchange of its files.
-            Err(OpenError::WrongKey(file)) => {
-                let next =
-                    MasterKey::read_next(&settings.credentials).map_err(|_| OpenError::WrongKey(file))?;
-                let database = database::open(&settings, &next, now_ms)?;
-                log::warn!(event = "next_master_key"; "the master key is {}: put it in the place of {}", credential::NEXT_MASTER_KEY, credential::MASTER_KEY);
-                (next, database)
+        let mut ballast = Ballast::of(&settings.directory);
+        let opened = match open(&settings, &master, now_ms) {
+            Err(OpenError::Database(error)) if error::is_disk_full(&error) && ballast.give_up() => {
+                open(&settings, &master, now_ms)
             }
-            opened => (master, opened?),
+            opened => opened,
         };
-        let keys = Keys::load(&database.connection, &master, database.id, now_ms)?;
+        let (database, keys) = match opened {
+            Err(OpenError::Database(error)) if error.code() == exit::DATA => {
+                begin_anew(&settings, &master, &error, now_ms)?
+            }
+            opened => opened?,
+        };
         let clock = Clock::load(&database.connection, &Reading::now(now_ms))?;
         let (rules_refused, checkpoint_due) = (None, true);
         let mut store = Store {
@@ -77,14 +84,64 @@ impl Store {
             receipt_key,
             checkpoint_due,
             converting: true,
+            ballast,
+            is_tight: false,
             clock,
             expired_ms: None,
             _lock: lock,
         };
-        store.note_missing()?;
-        store.note_rules(now_ms)?;
-        while store.shrink(now_ms)? {}
+        store.ballast.take();
+        match store.begin_work(now_ms) {
+            Err(error) if error::is_disk_full(&error) => {
+                store.make_way(now_ms)?;
+                store.begin_work(now_ms)?;
+            }
+            begun => begun?,
+        }
         Ok(store)
+    }
+
+    fn begin_work(&mut self, now_ms: u64) -> Result<(), Error> {
+        self.note_missing()?;
+        self.note_unsound(now_ms)?;
+        self.note_rules(now_ms)?;
+        while self.shrink(now_ms)? {}
+        Ok(())
+    }
+
+    /// After something failed because the file system is full: from now on the database does with the pages that it has, and
+    /// the least valuable in it gives way, within what the ballast was. What failed may be asked again.
+    ///
+    /// # Errors
+    /// Those of the database, when somebody else was faster in taking what the ballast was.
+    pub(crate) fn make_way(&mut self, now_ms: u64) -> Result<(), Error> {
+        self.ballast.give_up();
+        if !std::mem::replace(&mut self.is_tight, true) {
+            log::warn!(event = "disk_full"; "the file system of the store is full: the least valuable gives way as if the buffer were");
+        }
+        database::may_grow(&self.database.connection, false)?;
+        let used = database::used(&self.database.connection)?;
+        // As if the cap were so much below what is in use.
+        let cap =
+            used.saturating_sub(WAY).saturating_add(self.settings.cap - evict::budget(self.settings.cap));
+        let transaction = begin(&mut self.database.connection)?;
+        evict::shrink(&transaction, &self.keys, cap, now_ms)?;
+        commit(transaction, &self.keys)?;
+        self.checkpoint_due = !database::checkpoint(&self.database.connection)?;
+        Ok(())
+    }
+
+    /// Whether the ballast is held, and the database may grow.
+    pub(crate) fn has_room(&self) -> bool {
+        self.ballast.is_held() && !self.is_tight
+    }
+
+    fn take_ballast(&mut self) -> Result<(), Error> {
+        if self.ballast.take() && self.is_tight {
+            database::may_grow(&self.database.connection, true)?;
+            self.is_tight = false;
+        }
+        Ok(())
     }
 
     /// Makes a sensor's session the present one. Gives the store's number for it and the number of its
@@ -92,7 +149,7 @@ impl Store {
     pub(crate) fn greet(&mut self, id: [u8; 16], now_ms: u64) -> Result<(u64, u64), Error> {
         let transaction = begin(&mut self.database.connection)?;
         let greeting = admit::greet(&transaction, &self.keys, id, now_ms)?;
-        transaction.commit()?;
+        commit(transaction, &self.keys)?;
         self.keys.reload(&self.database.connection)?;
         if greeting.destroyed {
             self.checkpoint_due = !database::checkpoint(&self.database.connection)?;
@@ -114,7 +171,7 @@ impl Store {
             evict::make_room(&transaction, keys, settings.cap, octets, now_ms)?;
             let at = clock.observe(&transaction, &Reading::now(now_ms))?;
             let through = admit::hand_over(&transaction, keys, rules, session, parts, at)?;
-            transaction.commit()?;
+            commit(transaction, keys)?;
             Ok(through)
         };
         let taken = take();
@@ -137,8 +194,8 @@ impl Store {
         let transaction = begin(db)?;
         release::release(&transaction, &self.keys, &self.rules, &self.settings, self.database.epoch, now_ms)?;
         evict::make_room_for_batch(&transaction, &self.keys, self.settings.cap, now_ms)?;
-        ledger::prune(&transaction, self.settings.cap)?;
-        transaction.commit()?;
+        ledger::prune(&transaction, self.settings.cap, now_ms)?;
+        commit(transaction, &self.keys)?;
         Ok(true)
     }
 
@@ -146,7 +203,7 @@ impl Store {
     pub(crate) fn next_batch(&mut self, now_ms: u64) -> Result<Option<Vec<u8>>, Error> {
         let transaction = begin(&mut self.database.connection)?;
         let batch = outbox::next(&transaction, &self.keys, now_ms)?;
-        transaction.commit()?;
+        commit(transaction, &self.keys)?;
         Ok(batch)
     }
 
@@ -156,7 +213,7 @@ impl Store {
         let transaction = begin(&mut self.database.connection)?;
         let key = self.receipt_key.as_ref();
         let verdict = outbox::accept(&transaction, settings, epoch, key, receipt, now_ms)?;
-        transaction.commit()?;
+        commit(transaction, &self.keys)?;
         Ok(verdict)
     }
 
@@ -188,9 +245,9 @@ impl Store {
             Action::Export { after, .. } => {
                 let page = subject::answer(&transaction, keys, who, action)?;
                 if *after == 0 {
-                    ledger::append(&transaction, &Event::Exported, now_ms)?;
+                    ledger::append(&transaction, &Event::SubjectExported, now_ms)?;
                 }
-                transaction.commit()?;
+                commit(transaction, keys)?;
                 return Ok(page);
             }
             Action::Correct { field, value } => {
@@ -203,7 +260,7 @@ impl Store {
             }
         };
         let mut answer = answer
-            .and_then(|answer| Ok(transaction.commit().map(|()| answer)?))
+            .and_then(|answer| commit(transaction, keys).map(|()| answer))
             .inspect_err(|_| keys.identities().forget())?;
         self.checkpoint_due = !database::checkpoint(&self.database.connection)?;
         if let Some(answer) = answer.as_object_mut() {
@@ -217,7 +274,7 @@ impl Store {
         let transaction = begin(&mut self.database.connection)?;
         self.keys.rotate(&transaction, rotation, now_ms)?;
         ledger::append(&transaction, &Event::KeysRotated { which: rotation.name() }, now_ms)?;
-        transaction.commit()?;
+        commit(transaction, &self.keys)?;
         self.keys.reload(&self.database.connection)?;
         self.checkpoint_due = !database::checkpoint(&self.database.connection)?;
         Ok(())
@@ -242,10 +299,11 @@ impl Store {
                 .clock
                 .observe(&transaction, &reading)
                 .and_then(|at| segment::convert(&transaction, &self.keys, CONVERTED, at));
-            let more = more.and_then(|more| Ok(transaction.commit().map(|()| more)?));
+            let more = more.and_then(|more| commit(transaction, &self.keys).map(|()| more));
             self.converting = more.inspect_err(|_| self.keys.identities().forget())?;
             self.checkpoint_due |= !self.converting;
         }
+        self.take_ballast()?;
         if database::allocated(&self.database.connection)? > evict::budget(self.settings.cap) {
             database::vacuum(&self.database.connection)?;
             self.checkpoint_due = true;
@@ -273,7 +331,7 @@ impl Store {
         let transaction = begin(&mut self.database.connection)?;
         self.keys.rewrap(&transaction, &next)?;
         ledger::append(&transaction, &Event::KeysRotated { which: MASTER }, now_ms)?;
-        transaction.commit()?;
+        commit(transaction, &self.keys)?;
         self.keys = Keys::load(&self.database.connection, &next, self.database.id, now_ms)?;
         // Not even wrapped keys under the old one are left.
         self.checkpoint_due = !database::checkpoint(&self.database.connection)?;
@@ -289,7 +347,7 @@ impl Store {
         let transaction = begin(&mut self.database.connection)?;
         let deleted = retain::expire(&transaction, &self.keys, &self.settings.retention_ms, at);
         let deleted = deleted
-            .and_then(|deleted| Ok(transaction.commit().map(|()| deleted)?))
+            .and_then(|deleted| commit(transaction, &self.keys).map(|()| deleted))
             .inspect_err(|_| self.keys.identities().forget())?;
         if deleted == 0 {
             self.expired_ms = Some(at.lived_ms);
@@ -298,6 +356,47 @@ impl Store {
             self.checkpoint_due = true;
         }
         Ok(())
+    }
+
+    /// Deletes the next segments of a class that were sealed before a time, or counts all of them; see [`buffer::purge`].
+    pub(crate) fn purge(
+        &mut self,
+        class: Option<Class>,
+        before_ms: u64,
+        count_only: bool,
+        now_ms: u64,
+    ) -> Result<Value, Error> {
+        let transaction = begin(&mut self.database.connection)?;
+        let purged = buffer::purge(&transaction, class, before_ms, count_only, now_ms)?;
+        commit(transaction, &self.keys)?;
+        self.checkpoint_due |= !count_only;
+        Ok(purged)
+    }
+
+    /// Takes records out, and writes that down at the first of them; see [`buffer::export`].
+    pub(crate) fn export(
+        &mut self,
+        kind: Option<Kind>,
+        after: u64,
+        taken: u32,
+        now_ms: u64,
+    ) -> Result<Value, Error> {
+        if (after, taken) == (0, 0) {
+            let transaction = begin(&mut self.database.connection)?;
+            let event = Event::Exported { kind: kind.map_or("all", Kind::name) };
+            ledger::append(&transaction, &event, now_ms)?;
+            commit(transaction, &self.keys)?;
+        }
+        buffer::export(&self.database.connection, &self.keys, kind, after, taken)
+    }
+
+    /// Verifies the segments behind one; at the end, whether one has vanished since the last look.
+    pub(crate) fn verify(&self, after: u64) -> Result<Value, Error> {
+        let verified = buffer::verify(&self.database.connection, &self.keys, after)?;
+        if verified.get("next").is_none_or(Value::is_null) {
+            self.note_missing()?;
+        }
+        Ok(verified)
     }
 
     /// Moves the WAL into the database and closes it.
@@ -339,7 +438,7 @@ impl Store {
     fn shrink(&mut self, now_ms: u64) -> Result<bool, Error> {
         let transaction = begin(&mut self.database.connection)?;
         let more = evict::shrink(&transaction, &self.keys, self.settings.cap, now_ms)?;
-        transaction.commit()?;
+        commit(transaction, &self.keys)?;
         if more {
             database::checkpoint(&self.database.connection)?;
         }
@@ -356,6 +455,19 @@ impl Store {
         Ok(())
     }
 
+    /// A cursor or a count of which a bit has flipped cannot be set right, but is told.
+    fn note_unsound(&mut self, now_ms: u64) -> Result<(), Error> {
+        let unsound = database::unsound(&self.database.connection)?;
+        if unsound > get_number(&self.database.connection, meta::UNSOUND)? {
+            log::error!(event = "values_unsound"; "{unsound} of the store's own values are not what was set: counts may be wrong");
+            let transaction = begin(&mut self.database.connection)?;
+            set(&transaction, meta::UNSOUND, sql(unsound))?;
+            ledger::append(&transaction, &Event::Unsound { values: unsound }, now_ms)?;
+            commit(transaction, &self.keys)?;
+        }
+        Ok(())
+    }
+
     fn note_rules(&mut self, now_ms: u64) -> Result<(), Error> {
         let digest = self.rules.digest();
         let transaction = begin(&mut self.database.connection)?;
@@ -363,8 +475,51 @@ impl Store {
             set(&transaction, meta::RULES, digest)?;
             ledger::append(&transaction, &Event::Rules { digest }, now_ms)?;
         }
-        Ok(transaction.commit()?)
+        commit(transaction, &self.keys)
     }
+}
+
+/// Commits, with the ledger signed.
+fn commit(transaction: Transaction<'_>, keys: &Keys) -> Result<(), Error> {
+    sign::sign(&transaction, keys)?;
+    Ok(transaction.commit()?)
+}
+
+/// Opens the database with the master key, or else with the next.
+fn open(settings: &Settings, master: &MasterKey, now_ms: u64) -> Result<(Database, Keys), OpenError> {
+    match open_with(settings, master, now_ms) {
+        // The machine failed between the rotation of the master key and the exchange of its files.
+        Err(OpenError::WrongKey(file)) => {
+            let next = MasterKey::read_next(&settings.credentials).map_err(|_| OpenError::WrongKey(file))?;
+            let opened = open_with(settings, &next, now_ms)?;
+            log::warn!(event = "next_master_key"; "the master key is {}: put it in the place of {}", credential::NEXT_MASTER_KEY, credential::MASTER_KEY);
+            Ok(opened)
+        }
+        opened => opened,
+    }
+}
+
+/// Opens the database and unwraps its keys.
+fn open_with(settings: &Settings, master: &MasterKey, now_ms: u64) -> Result<(Database, Keys), OpenError> {
+    let database = database::open(settings, master, now_ms)?;
+    let keys = Keys::load(&database.connection, master, database.id, now_ms)?;
+    Ok((database, keys))
+}
+
+/// Sets aside a database that is too damaged to be opened, and begins another: what comes in from now on is kept.
+fn begin_anew(
+    settings: &Settings,
+    master: &MasterKey,
+    error: &Error,
+    now_ms: u64,
+) -> Result<(Database, Keys), OpenError> {
+    let octets = database::set_aside(settings, now_ms)?;
+    log::error!(event = "database_set_aside"; "the database cannot be used, lies aside, and another begins: {}", exit::chain(error));
+    let (mut database, keys) = open(settings, master, now_ms)?;
+    let transaction = begin(&mut database.connection)?;
+    ledger::append(&transaction, &Event::SetAside { octets }, now_ms)?;
+    commit(transaction, &keys)?;
+    Ok((database, keys))
 }
 
 fn read_rules(path: &Path) -> Result<Rules, OpenError> {
@@ -387,6 +542,8 @@ fn lock(path: &Path) -> Result<File, OpenError> {
     }
 }
 
+/// So much is given up at once on a full file system, octets: what that writes to the WAL is less than the ballast.
+const WAY: u64 = 1 << 20;
 /// No more batches are made while the outbox takes this part of the cap: what waits as segments is
 /// given up by class when room is short, what waits in the outbox is not.
 const OUTBOX_SHARE: u64 = 4;

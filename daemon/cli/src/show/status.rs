@@ -81,6 +81,12 @@ fn problems(answer: &Value) -> Result<(), CliError> {
     for (at, what) in answer["problems"].as_object().into_iter().flatten() {
         problems.push(format!("the store fails at {at}: {}; journalctl -u headgate", cell(what)));
     }
+    if answer["room_on_disk"] == false {
+        problems.push(
+            "the disk of the buffer is full: the least valuable gives way early; df, headgate buffer stats"
+                .to_owned(),
+        );
+    }
     if !answer["rules_refused"].is_null() {
         problems.push(format!(
             "changed rules were refused, the last good ones hold: {}; headgate rules check",
@@ -90,6 +96,8 @@ fn problems(answer: &Value) -> Result<(), CliError> {
     for (key, what) in [
         ("quarantined", "damaged parts of the buffer are set aside"),
         ("missing", "parts of the buffer are missing"),
+        ("values_unsound", "counts of the store are not what was written; these figures may be wrong"),
+        ("databases_set_aside", "a buffer that could not be opened lies aside, and another was begun"),
         ("malformed", "malformed records were refused"),
     ] {
         let count =

@@ -11,6 +11,7 @@ mod privacy;
 mod receipts;
 mod site;
 mod subjects;
+mod upkeep;
 
 use headgate_service::exit::{Exit, chain};
 

@@ -1,0 +1,147 @@
+//! Bit flips: a store at rest, one bit of whose file is another. Whatever is then not there is told, and nothing is there
+//! that was not handed over.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::Path;
+
+use headgate_record::batch::Batch;
+use headgate_service::exit::{Exit, chain};
+use serde_json::Value;
+
+use super::site::{NOW_MS, Site, memory, numbers, receipt, record};
+use super::{Random, amount};
+use crate::admit::Part;
+use crate::store::Store;
+use crate::{account, buffer, ledger};
+
+#[test]
+fn whatever_bit_flips_what_is_lost_is_told_and_nothing_is_invented() {
+    let (site, whole) = at_rest();
+    let seed = Random::seed();
+    let mut random = Random(seed);
+    let wanted = amount("HEADGATE_TEST_FLIPS", 120).min(whole.len());
+    let (mut silent, mut told, mut refused) = (Vec::new(), 0, 0);
+    for step in 0..wanted {
+        // Spread over the whole file: all of its octets where so many are wanted.
+        let (from, to) = (whole.len() * step / wanted, whole.len() * (step + 1) / wanted);
+        let at = from + usize::try_from(random.below(u64::try_from(to - from).unwrap())).unwrap();
+        let bit = random.below(8);
+        let mut flipped = whole.clone();
+        flipped[at] ^= 1 << bit;
+        match examine(&site, &flipped) {
+            Ok(Found::Everything) => {}
+            Ok(Found::Told) => told += 1,
+            Ok(Found::Refused) => refused += 1,
+            Err(what) => silent.push(format!("bit {bit} of octet {at} (seed {seed}): {what}")),
+        }
+    }
+    assert!(silent.is_empty(), "{} of {wanted}: {:#?}", silent.len(), &silent[..silent.len().min(8)]);
+    assert!(told > 0, "no flip in {wanted} was seen");
+    println!("{wanted} flips: {told} told, {refused} refused, the rest without effect");
+}
+
+enum Found {
+    /// All is as it was.
+    Everything,
+    /// Something is not, and the store says so.
+    Told,
+    /// The store is not opened, and says why; the file is as it was.
+    Refused,
+}
+
+/// Opens a store on this file and compares what it has with what it was given.
+fn examine(site: &Site, content: &[u8]) -> Result<Found, String> {
+    let directory = tempfile::tempdir_in(memory()).unwrap();
+    let file = directory.path().join("store.db");
+    fs::write(&file, content).unwrap();
+    let settings = Site::settings(&site.config(), directory.path(), 50);
+    let mut store = match Store::open(settings, NOW_MS) {
+        Ok(store) => store,
+        Err(error) => {
+            let same = fs::read(&file).is_ok_and(|now| now == content);
+            let known = matches!(error.code(), 78 | 65 | 74 | 77);
+            return if same && known {
+                Ok(Found::Refused)
+            } else {
+                Err(format!("refused and changed: {}", chain(&error)))
+            };
+        }
+    };
+    let mut told = !crate::database::aside(store.settings()).unwrap().is_empty();
+    // What verifying says, before anything is released.
+    let verified = store.verify(0).map_err(|e| chain(&e));
+    told |= verified.as_ref().map_or(true, |v| v["damaged"] != Value::Array(Vec::new()));
+    told |= ledger::verify(store.connection()).map_or(true, |v| v.broken_at.is_some());
+    told |= buffer::structure(&file).map_or(true, |s| s["faults"] != Value::Array(Vec::new()));
+    let (released, failed, twice) = drain(&mut store)?;
+    told |= failed;
+    let status = crate::status::status(&store, &crate::status::Peers::default(), &Default::default(), NOW_MS);
+    let Ok(status) = status else { return Ok(Found::Told) };
+    told |= status["values_unsound"] != 0
+        || status["missing"] != 0
+        || status["quarantined"] != 0
+        || status["outbox"]["batches_lost"] != 0;
+    if released.iter().any(|number| *number == 0 || *number > RECORDS) {
+        return Err("a record was invented".into());
+    }
+    let [withheld, lost, ..] = account::totals(store.connection()).map_err(|e| chain(&e))?;
+    let counted = sum(&withheld) + sum(&lost);
+    let ended = u64::try_from(released.len()).unwrap() + counted;
+    match (ended == RECORDS && !twice, told) {
+        (true, false) => Ok(Found::Everything),
+        (_, true) => Ok(Found::Told),
+        (false, false) => Err(format!("{ended} of {RECORDS} records (twice: {twice}), and nothing is said")),
+    }
+}
+
+/// Everything that leaves, whether something that failed was said, and whether a record left twice.
+fn drain(store: &mut Store) -> Result<(BTreeSet<u64>, bool, bool), String> {
+    let (mut released, mut failed, mut twice) = (BTreeSet::new(), false, false);
+    for _ in 0..200 {
+        let more = store.release_if_due(NOW_MS).unwrap_or_else(|_| {
+            failed = true;
+            false
+        });
+        while let Ok(Some(batch)) = store.next_batch(NOW_MS) {
+            let content = Batch::decode(&batch).map_err(|e| e.to_string())?;
+            for number in numbers(&content.records) {
+                twice |= !released.insert(number);
+            }
+            if !store.accept(&receipt(&batch), NOW_MS).is_ok_and(|verdict| verdict.is_ok()) {
+                return Ok((released, true, twice));
+            }
+        }
+        failed |= store.next_batch(NOW_MS).is_err();
+        if !more {
+            return Ok((released, failed, twice));
+        }
+    }
+    Err("it goes on for ever".into())
+}
+
+/// A site whose store is closed, and the store's file: segments that are released, in part and not at all, batches, a ledger.
+fn at_rest() -> (Site, Vec<u8>) {
+    let site = Site::new();
+    let settings = Site::settings(&site.config(), &site.path("store"), 50);
+    let file = settings.database();
+    let mut store = Store::open(settings, NOW_MS - 10).unwrap();
+    let (session, _) = store.greet([1; 16], NOW_MS - 9).unwrap();
+    for first in (1..=RECORDS).step_by(40) {
+        let records = (first..first + 40).map(|n| Ok(record(n))).collect();
+        store.hand_over(session, vec![Part { first, records }], 40_000, NOW_MS - 8).unwrap();
+    }
+    for _ in 0..3 {
+        assert!(store.release_if_due(NOW_MS - 7).unwrap());
+    }
+    store.close().unwrap();
+    let content = fs::read(Path::new(&file)).unwrap();
+    (site, content)
+}
+
+fn sum(rows: &Value) -> u64 {
+    rows.as_array().unwrap().iter().map(|row| row["records"].as_u64().unwrap()).sum()
+}
+
+/// Records that were handed over, all acknowledged.
+const RECORDS: u64 = 400;

@@ -1,0 +1,215 @@
+//! A site of one store within the test, its receiver, and what both have said.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+
+use ed25519_dalek::pkcs8::EncodePublicKey;
+use ed25519_dalek::pkcs8::spki::der::pem::LineEnding;
+use ed25519_dalek::{Signer, SigningKey};
+use headgate_record::batch::{Batch, digest};
+use headgate_record::receipt::{Receipt, Statement};
+use headgate_record::{Field, Kind, Mac, Record, Value};
+use headgate_service::credential;
+
+use crate::config::Settings;
+use crate::master::MasterKey;
+use crate::store::Store;
+use crate::{account, ledger, segment};
+
+/// Directories, keys and configuration.
+pub(super) struct Site {
+    root: tempfile::TempDir,
+    receiver: SigningKey,
+}
+
+/// What was said, as far as it binds the store.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Said {
+    /// Records that the store acknowledged.
+    pub(super) kept: u64,
+    /// Records that were handed over.
+    pub(super) given: u64,
+    /// Digest and records of each batch that the store gave out.
+    pub(super) batches: BTreeMap<u64, (String, Vec<u64>)>,
+    /// Batches whose receipt the store accepted.
+    pub(super) receipted: BTreeSet<u64>,
+}
+
+impl Site {
+    pub(super) fn new() -> Site {
+        let root = tempfile::tempdir_in(memory()).unwrap();
+        let site = Site { root, receiver: SigningKey::from_bytes(&[42; 32]) };
+        let path = site.root.path().display();
+        let text = format!(
+            "[appliance]\nid = \"site-1\"\n[store]\ndirectory = \"{path}/store\"\nbatch_delay = 0\n\
+             [sockets]\ndirectory = \"{path}/run\"\n[uplink]\nreceiver = \"receiver.example:443\"\n\
+             [credentials]\ndirectory = \"{path}/credentials\"\n"
+        );
+        std::fs::write(site.path("headgate.toml"), text).unwrap();
+        std::fs::write(site.path("rules.toml"), "").unwrap();
+        for directory in ["store", "credentials"] {
+            std::fs::create_dir(site.path(directory)).unwrap();
+        }
+        MasterKey::create(&site.path("credentials")).unwrap();
+        let pem = site.receiver.verifying_key().to_public_key_pem(LineEnding::LF).unwrap();
+        std::fs::write(site.path("credentials").join(credential::RECEIPT_KEY), pem).unwrap();
+        site
+    }
+
+    pub(super) fn path(&self, name: &str) -> PathBuf {
+        self.root.path().join(name)
+    }
+
+    /// Settings of this site for a store in `directory`, with batches of `batch` records.
+    pub(super) fn settings(config: &Path, directory: &Path, batch: usize) -> Settings {
+        let mut settings = Settings::load(config).unwrap();
+        settings.directory = directory.to_owned();
+        (settings.cap, settings.batch_records) = (CAP, batch);
+        settings
+    }
+
+    pub(super) fn config(&self) -> PathBuf {
+        self.path("headgate.toml")
+    }
+}
+
+impl Said {
+    /// Takes a batch to the receiver, which sees whether it has had it before.
+    ///
+    /// # Errors
+    /// What the store did that it never may.
+    pub(super) fn take(&mut self, batch: &[u8]) -> Result<u64, String> {
+        let content = Batch::decode(batch).map_err(|e| e.to_string())?;
+        let sequence = content.id.sequence;
+        if self.receipted.contains(&sequence) {
+            return Err(format!("batch {sequence} is there again, though its receipt was accepted"));
+        }
+        let told = (hex::encode(digest(batch)), numbers(&content.records));
+        let first = self.batches.entry(sequence).or_insert_with(|| told.clone());
+        if *first == told { Ok(sequence) } else { Err(format!("batch {sequence} has changed")) }
+    }
+
+    /// Whether an open store has all that it said, once, and nothing else. It is empty afterwards.
+    ///
+    /// # Errors
+    /// What is not so.
+    pub(super) fn holds(mut self, store: &mut Store, committed: u64) -> Result<(), String> {
+        let wrong = |what: &str, found: u64| {
+            Err(format!("{what}: {found}, of {} kept and {} given", self.kept, self.given))
+        };
+        if committed < self.kept || committed > self.given {
+            return wrong("committed", committed);
+        }
+        let failed = |error: crate::Error| headgate_service::exit::chain(&error);
+        let db = store.connection();
+        let structure: String =
+            db.query_row("PRAGMA integrity_check", [], |r| r.get(0)).map_err(|e| e.to_string())?;
+        if structure != "ok" {
+            return Err(structure);
+        }
+        let missing = segment::missing(db).map_err(failed)?;
+        let quarantined: i64 =
+            db.query_row("SELECT COUNT(*) FROM quarantine", [], |r| r.get(0)).map_err(|e| e.to_string())?;
+        if missing > 0 || quarantined > 0 {
+            return Err(format!("{missing} segments missing, {quarantined} in quarantine"));
+        }
+        if let Some(entry) = ledger::verify(db).map_err(failed)?.broken_at {
+            return Err(format!("the ledger is broken at {entry}"));
+        }
+        self.drain(store)?;
+        let [withheld, lost, ..] = account::totals(store.connection()).map_err(failed)?;
+        let counted = sum(&withheld) + sum(&lost);
+        let mut all: Vec<u64> = self.batches.values().flat_map(|(_, numbers)| numbers).copied().collect();
+        all.sort_unstable();
+        let ended = u64::try_from(all.len()).unwrap() + counted;
+        if all.windows(2).any(|pair| pair[0] == pair[1]) {
+            return Err("a record was released twice".into());
+        }
+        if ended != committed || all.last().is_some_and(|last| *last > committed) {
+            return Err(format!("{ended} records were released or counted, {committed} committed"));
+        }
+        let last = u64::try_from(self.batches.len()).unwrap();
+        if self.batches.keys().copied().ne(1..=last) {
+            return Err(format!("batches are missing among {:?}", self.batches.keys()));
+        }
+        Ok(())
+    }
+
+    /// Has everything released and receipted that waits.
+    fn drain(&mut self, store: &mut Store) -> Result<(), String> {
+        let failed = |error: crate::Error| headgate_service::exit::chain(&error);
+        for _ in 0..LONGEST_DRAIN {
+            let more = store.release_if_due(NOW_MS).map_err(failed)?;
+            while let Some(batch) = store.next_batch(NOW_MS).map_err(failed)? {
+                let sequence = self.take(&batch)?;
+                let accepted = store.accept(&receipt(&batch), NOW_MS).map_err(failed)?;
+                if accepted.is_err() {
+                    return Err(format!("the receipt of batch {sequence} is refused"));
+                }
+            }
+            if !more {
+                return Ok(());
+            }
+        }
+        Err("the outbox is never empty".into())
+    }
+}
+
+/// What the receiver answers to a batch.
+pub(super) fn receipt(batch: &[u8]) -> Vec<u8> {
+    let decoded = Batch::decode(batch).unwrap();
+    let records = u32::try_from(decoded.records.len()).unwrap();
+    let statement =
+        Statement { id: decoded.id, digest: digest(batch), records, stored_ms: 1, forgotten: None };
+    let signature = SigningKey::from_bytes(&[42; 32]).sign(&statement.signed_bytes()).to_bytes();
+    Receipt { statement, signature }.encode()
+}
+
+/// A record told by its number. Of twelve one has a randomised address, and a third is state; the rest are flows that do
+/// not compress.
+pub(super) fn record(number: u64) -> Record {
+    let [.., c, d, e] = (number % 97).to_be_bytes();
+    let first = if number % 12 == 5 { 0x02 } else { 0x00 };
+    let mac = Mac([first, 0x10, 0x20, c, d, e]);
+    if number.is_multiple_of(3) {
+        let mut record = Record::new(Kind::Device);
+        record.set(Field::DeviceMac, mac).unwrap();
+        record.set(Field::DeviceFrames, number).unwrap();
+        return record;
+    }
+    let mut noise = [0; 100];
+    getrandom::fill(&mut noise).unwrap();
+    let mut record = Record::new(Kind::Flow);
+    record.set(Field::FlowMac, mac).unwrap();
+    record.set(Field::FlowPackets, number).unwrap();
+    record.set(Field::FlowService, hex::encode(noise)).unwrap();
+    record
+}
+
+/// The numbers of released records.
+pub(super) fn numbers(records: &[Record]) -> Vec<u64> {
+    let number = |record: &Record| {
+        let field = if record.kind() == Kind::Device { Field::DeviceFrames } else { Field::FlowPackets };
+        match record.get(field) {
+            Some(Value::Number(number)) => Some(*number),
+            _ => None,
+        }
+    };
+    records.iter().filter_map(number).collect()
+}
+
+/// Where files that need no disk lie: power is cut in the test, not in the machine.
+pub(super) fn memory() -> PathBuf {
+    let shared = Path::new("/dev/shm");
+    if shared.is_dir() { shared.to_owned() } else { std::env::temp_dir() }
+}
+
+fn sum(rows: &serde_json::Value) -> u64 {
+    rows.as_array().unwrap().iter().map(|row| row["records"].as_u64().unwrap()).sum()
+}
+
+/// Later than anything that was done.
+pub(super) const NOW_MS: u64 = 4_000_000_000_000;
+/// So small that segments are given up all the time: one MiB beside what is kept free.
+pub(super) const CAP: u64 = (8 << 20) + (1 << 20);
+const LONGEST_DRAIN: usize = 10_000;

@@ -1,0 +1,75 @@
+//! Records as octets in files, so that no buffer is measured together with making them.
+
+use std::fs::File;
+use std::io::{BufReader, BufWriter, Read, Write};
+use std::path::{Path, PathBuf};
+
+use headgate_record::codec;
+use headgate_record::local::FromSensor;
+use serde_json::{Value, json};
+
+use crate::office::Office;
+
+/// Writes each record by itself, and hand-overs of `commit` records each, behind their lengths.
+pub fn make(directory: &Path, count: usize, commit: usize) -> Value {
+    let mut single = BufWriter::new(File::create(records_file(directory)).unwrap());
+    let mut together = BufWriter::new(File::create(handovers_file(directory, commit)).unwrap());
+    let mut octets = 0;
+    for message in handovers(count, commit) {
+        let FromSensor::Records { records, .. } = &message else { unreachable!() };
+        for record in records {
+            let bytes = codec::encode(std::slice::from_ref(record)).unwrap();
+            octets += bytes.len();
+            put(&mut single, &bytes);
+        }
+        put(&mut together, &message.encode());
+    }
+    single.into_inner().unwrap().sync_all().unwrap();
+    together.into_inner().unwrap().sync_all().unwrap();
+    json!({ "records": count, "octets": octets })
+}
+
+/// Hand-overs of `commit` records each, `count` records in all.
+pub fn handovers(count: usize, commit: usize) -> impl Iterator<Item = FromSensor> {
+    let mut office = Office::new();
+    (0..count).step_by(commit).map(move |before| {
+        let records = office.by_ref().take(commit.min(count - before)).collect();
+        FromSensor::Records { first: u64::try_from(before).unwrap() + 1, records }
+    })
+}
+
+/// The records, one at a time.
+pub fn records_file(directory: &Path) -> PathBuf {
+    directory.join("records")
+}
+
+/// The hand-overs.
+pub fn handovers_file(directory: &Path, commit: usize) -> PathBuf {
+    directory.join(format!("handovers-{commit}"))
+}
+
+/// What a file of these holds, one after the other.
+pub struct Messages(BufReader<File>);
+
+impl Messages {
+    /// Opens it.
+    pub fn open(file: &Path) -> Messages {
+        Messages(BufReader::with_capacity(1 << 20, File::open(file).unwrap()))
+    }
+
+    /// The next, into `message`; `false` when there is none.
+    pub fn next(&mut self, message: &mut Vec<u8>) -> bool {
+        let mut length = [0; 4];
+        if self.0.read_exact(&mut length).is_err() {
+            return false;
+        }
+        message.resize(usize::try_from(u32::from_be_bytes(length)).unwrap(), 0);
+        self.0.read_exact(message).unwrap();
+        true
+    }
+}
+
+fn put(out: &mut impl Write, message: &[u8]) {
+    out.write_all(&u32::try_from(message.len()).unwrap().to_be_bytes()).unwrap();
+    out.write_all(message).unwrap();
+}
