@@ -21,9 +21,13 @@ impl Geometry {
     pub const MAX_RING_BYTES: u64 = 1 << 30;
 
     /// The division of `mib` mebibytes, at least 1 and at most 1,024.
+    ///
+    /// Blocks are as large as they may be where there are several: who reads is woken for each.
     #[must_use]
     pub fn for_budget(mib: u32) -> Geometry {
-        Geometry { block_bytes: BLOCK_BYTES, blocks: mib.clamp(1, MAX_BUDGET_MIB) * BLOCKS_PER_MIB }
+        let bytes = mib.clamp(1, MAX_BUDGET_MIB) << 20;
+        let block_bytes = (bytes / LEAST_BLOCKS).next_power_of_two().clamp(MIN_BLOCK_BYTES, MAX_BLOCK_BYTES);
+        Geometry { block_bytes, blocks: bytes / block_bytes }
     }
 
     /// Gives back a geometry that the kernel can make.
@@ -45,7 +49,7 @@ impl Display for Geometry {
     }
 }
 
-/// The name under which a descriptor is handed over: `eth0@262144x32`.
+/// The name under which a descriptor is handed over: `eth0@1048576x8`.
 ///
 /// For an interface that [`open`](crate::open) accepts it is valid as systemd's `FDNAME=`
 /// (sd_notify(3): ASCII without control characters and colon, at most 255).
@@ -85,8 +89,11 @@ pub(crate) fn checked_interface(name: &str) -> Result<&str, Error> {
 }
 
 /// Octets of a block: holds thousands of headers, and any frame whole.
-const BLOCK_BYTES: u32 = 256 << 10;
-const BLOCKS_PER_MIB: u32 = (1 << 20) / BLOCK_BYTES;
+const MIN_BLOCK_BYTES: u32 = 256 << 10;
+/// The kernel fills it in memory that lies together, where it finds so much.
+const MAX_BLOCK_BYTES: u32 = 1 << 20;
+/// A reader that is late for one block has the others.
+const LEAST_BLOCKS: u32 = 8;
 const MAX_BUDGET_MIB: u32 = 1_024;
 /// A block is a whole number of pages; the kernel refuses what does not fit its own page size.
 const BLOCK_ALIGNMENT: u32 = 4_096;
@@ -132,7 +139,11 @@ mod tests {
 
     #[test]
     fn a_budget_is_kept_within_its_limits() {
-        assert_eq!(Geometry::for_budget(8), Geometry { block_bytes: 262_144, blocks: 32 });
+        for (mib, block_bytes, blocks) in
+            [(1, 256 << 10, 4), (3, 512 << 10, 6), (4, 512 << 10, 8), (8, 1 << 20, 8), (9, 1 << 20, 9)]
+        {
+            assert_eq!(Geometry::for_budget(mib), Geometry { block_bytes, blocks }, "{mib}");
+        }
         assert_eq!(Geometry::for_budget(0), Geometry::for_budget(1));
         assert_eq!(Geometry::for_budget(u32::MAX), Geometry::for_budget(1_024));
         assert!(Geometry::for_budget(u32::MAX).checked().is_ok());

@@ -68,6 +68,15 @@ impl Ring {
             return handled;
         }
         self.wait(timeout)?;
+        self.take(f)
+    }
+
+    /// As [`Ring::poll`] for a block that is at hand already: it waits for nothing, asks the kernel nothing, and so hears
+    /// nothing of the interface.
+    ///
+    /// # Errors
+    /// [`Error::Block`], as there.
+    pub fn take<F: FnMut(Frame<'_>)>(&mut self, mut f: F) -> Result<usize, Error> {
         self.take_block(&mut f).unwrap_or(Ok(0))
     }
 

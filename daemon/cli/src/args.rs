@@ -6,6 +6,7 @@ use clap::{Parser, Subcommand};
 use headgate_service::config::DEFAULT_PATH;
 
 use crate::schema::File;
+use crate::subject::SubjectCommand;
 
 /// Headgate passes headers, never payload: see what it sees, keeps and sends.
 ///
@@ -103,6 +104,18 @@ pub(crate) enum Command {
         /// What to do with it
         #[command(subcommand)]
         command: BufferCommand,
+    },
+    /// One person: find, export, set right, forget
+    Subject {
+        /// What to do
+        #[command(subcommand)]
+        command: SubjectCommand,
+    },
+    /// The store's keys
+    Keys {
+        /// What to do with them
+        #[command(subcommand)]
+        command: KeysCommand,
     },
     /// Work with rule files
     Rules {
@@ -228,6 +241,22 @@ fn kind(name: &str) -> Result<headgate_record::Kind, String> {
         let kinds: Vec<_> = headgate_record::Kind::ALL.iter().map(|kind| kind.name()).collect();
         format!("not a kind of record: {}", kinds.join(", "))
     })
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum KeysCommand {
+    /// Begin to use fresh keys, without a pause; without an option all but the master key (root)
+    Rotate {
+        /// The key that seals what comes from now on
+        #[arg(long, group = "which")]
+        data: bool,
+        /// The keys of pseudonyms: the same device has another one from now on
+        #[arg(long, group = "which")]
+        pseudonym: bool,
+        /// The key of the index by which persons are found
+        #[arg(long, group = "which")]
+        blind: bool,
+    },
 }
 
 #[derive(Debug, Subcommand)]

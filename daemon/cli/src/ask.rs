@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use headgate_record::Kind;
 use headgate_record::local::{CONTROL_SOCKET, ControlRequest, MAX_MESSAGE_BYTES};
+use headgate_record::subject::{Action, Who};
 use headgate_service::{config, frame};
 use serde_json::Value;
 
@@ -29,6 +30,14 @@ pub(crate) fn preview(config: &Path, limit: u32) -> Result<Value, CliError> {
 
 pub(crate) fn ledger(config: &Path, limit: u32) -> Result<Value, CliError> {
     ask(config, &ControlRequest::Ledger { limit })
+}
+
+pub(crate) fn subject(config: &Path, who: Who, action: Action) -> Result<Value, CliError> {
+    ask(config, &ControlRequest::Subject { who, action })
+}
+
+pub(crate) fn rotate_keys(config: &Path, which: &str) -> Result<Value, CliError> {
+    ask(config, &ControlRequest::RotateKeys { which: which.into() })
 }
 
 fn ask(config: &Path, request: &ControlRequest) -> Result<Value, CliError> {

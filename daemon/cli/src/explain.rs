@@ -6,7 +6,7 @@ use std::ops::ControlFlow;
 use std::path::Path;
 
 use headgate_record::{Field, Kind, Treatment};
-use headgate_sensor::{Explanation, Fate, FieldFate, Share, fate};
+use headgate_sensor::{Explanation, Fate, FieldFate, Ruled, Share, fate};
 use serde_json::json;
 
 use crate::dictionary::person;
@@ -130,7 +130,10 @@ fn write_text(out: &mut impl io::Write, frame: &Explanation<'_>) -> Result<(), C
                 who => writeln!(text, ". Decided in {who}."),
             };
         }
-        None => text.push_str("  No rule excludes it.\n"),
+        None => text.push_str("  Nothing under [exclude] matches it.\n"),
+    }
+    if let Some(rule) = &frame.rule {
+        write_rule(&mut text, rule);
     }
     if let Some(limit) = &frame.headers_only {
         let _ = writeln!(
@@ -143,11 +146,13 @@ fn write_text(out: &mut impl io::Write, frame: &Explanation<'_>) -> Result<(), C
             limit.decided_in
         );
     }
-    let _ = match (frame.handed_over, frame.excluded.as_ref().map(|e| e.decided_in)) {
+    let ending = frame.rule.as_ref().filter(|rule| matches!(rule.collect, "none" | "counts"));
+    let ended_in = frame.excluded.as_ref().map(|e| e.decided_in).or(ending.map(|rule| rule.decided_in));
+    let _ = match (frame.handed_over, ended_in) {
         (_, Some("nobody")) => Ok(()),
         (Some(octets), Some("the kernel")) => writeln!(
             text,
-            "  The kernel hands over {octets} octets of its destination address: their number is the reason."
+            "  The kernel hands over {octets} octets of its MAC addresses: their number is the reason."
         ),
         (Some(octets), Some(_)) => writeln!(
             text,
@@ -177,6 +182,30 @@ fn write_text(out: &mut impl io::Write, frame: &Explanation<'_>) -> Result<(), C
         write_share(&mut text, share);
     }
     Ok(out.write_all(text.as_bytes())?)
+}
+
+fn write_rule(text: &mut String, rule: &Ruled) {
+    let what = match rule.collect {
+        "none" => "nothing of it is collected",
+        "counts" => "its number and octets are counted under this name, and nothing else of it is collected",
+        "headers" => "no more than its headers is read",
+        _ => "its headers and control protocols are read",
+    };
+    let of = match (rule.of_named, rule.within_tunnel) {
+        (true, _) => ", for a station or address that its message names",
+        (false, true) => ", for what is within its tunnel",
+        (false, false) => "",
+    };
+    let matches = match &rule.conditions[..] {
+        [] => "It has no condition and so matches every frame".to_owned(),
+        conditions => format!("It matches by {}{of}", conditions.join(", ")),
+    };
+    let Ruled { name, collect, at, decided_in, .. } = rule;
+    // Writing to a string cannot fail.
+    let _ = writeln!(
+        text,
+        "  Rule {name:?} ({at}) decides, collect = {collect:?}: {what}. {matches}. Decided in {decided_in}."
+    );
 }
 
 fn write_share(text: &mut String, share: &Share) {

@@ -27,6 +27,7 @@ mod replay;
 mod rules;
 mod schema;
 mod show;
+mod subject;
 mod trial;
 
 use std::process::ExitCode;
@@ -71,6 +72,13 @@ fn run(args: Args) -> Result<(), CliError> {
         Command::Ledger { limit, command: None } => show::ledger(&ask::ledger(&config, limit)?, json),
         Command::Ledger { command: Some(command), .. } => ledger::run(&config, command, json),
         Command::Buffer { command } => buffer::run(&config, command, json),
+        Command::Subject { command } => subject::run(&config, command, json),
+        Command::Keys { command: args::KeysCommand::Rotate { data, pseudonym, blind } } => {
+            let which = [(data, "data"), (pseudonym, "pseudonym"), (blind, "blind")];
+            let which = which.into_iter().find(|(chosen, _)| *chosen).map_or("all", |(_, name)| name);
+            let answer = ask::rotate_keys(&config, which)?;
+            if json { show::json(&answer) } else { show::line(&format!("Fresh keys are in use: {which}.")) }
+        }
         Command::Rules { command: args::RulesCommand::Check } => rules::check(&config, json),
         Command::Rules { command: args::RulesCommand::Show } => rules::show(&config, json),
         Command::Rules { command: args::RulesCommand::Explain { file: Some(file), numbers, .. } } => {

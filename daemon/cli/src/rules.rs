@@ -2,9 +2,9 @@
 
 use std::path::Path;
 
-use headgate_rules::Rules;
 use headgate_rules::filter::Left;
-use headgate_sensor::read_rules;
+use headgate_rules::{Places, Rule, Rules};
+use headgate_sensor::{read_rules, read_rules_with_places};
 use headgate_service::config;
 use serde_json::json;
 
@@ -14,7 +14,8 @@ use crate::show;
 /// Checks the configuration and the rules. An error names file, line and column.
 pub(crate) fn check(config_file: &Path, as_json: bool) -> Result<(), CliError> {
     config::load(config_file)?;
-    let rules = read_rules(config_file)?;
+    let (rules, places) = read_rules_with_places(config_file)?;
+    let warnings = never_matching(&rules, &places);
     let digest: String = rules.digest().iter().map(|octet| format!("{octet:02x}")).collect();
     let instructions = rules.filter().instructions().len();
     let profile = rules.release().profile().name();
@@ -38,10 +39,13 @@ pub(crate) fn check(config_file: &Path, as_json: bool) -> Result<(), CliError> {
             "left_to_collect_gate": left(&rules),
             "fingerprints": fingerprints,
             "whole_beyond_default": whole,
+            "rules": rules.collect().rules().iter().map(Rule::name).collect::<Vec<_>>(),
+            "warnings": warnings,
         }));
     }
+    let warnings: String = warnings.iter().map(|warning| format!("\nWarning: {warning}")).collect();
     show::line(&format!(
-        "{} and the rules beside it are good.\nThe kernel filter has {instructions} instructions; the rules' digest is {digest}.\nThe profile of what leaves is {profile}. Stations that have opted out: {opted_out}.\nThere are {fingerprints} fingerprints of DHCP clients.\nBeyond the default the kernel hands over whole: {}.\n{}",
+        "{} and the rules beside it are good.\nThe kernel filter has {instructions} instructions; the rules' digest is {digest}.\nThe profile of what leaves is {profile}. Stations that have opted out: {opted_out}.\nThere are {fingerprints} fingerprints of DHCP clients.\nBeyond the default the kernel hands over whole: {}.\n{}{warnings}",
         config_file.display(),
         if whole.is_empty() { "nothing".to_owned() } else { whole.join(", ") },
         decided(&rules),
@@ -58,6 +62,21 @@ pub(crate) fn show(config_file: &Path, as_json: bool) -> Result<(), CliError> {
     show::line(&format!("{}\n\n# {}", text.trim_end(), decided(&rules).replace('\n', "\n# ")))
 }
 
+/// The rules that can never match, and why.
+fn never_matching(rules: &Rules, places: &Places) -> Vec<String> {
+    let list = rules.collect().rules();
+    let said = |rule: usize| {
+        let name = list.iter().nth(rule).map_or("", Rule::name);
+        let place = places.rule(rule).map(ToString::to_string).unwrap_or_default();
+        format!("rule {name:?} ({place})")
+    };
+    let covered = list.covered();
+    let warning = |(rule, before)| {
+        format!("{} never matches: {} comes before it and takes all of it", said(rule), said(before))
+    };
+    covered.map(warning).collect()
+}
+
 /// What does not fit into the kernel's program.
 fn left(rules: &Rules) -> Vec<String> {
     rules.keep().left().iter().map(Left::name).collect()
@@ -66,7 +85,8 @@ fn left(rules: &Rules) -> Vec<String> {
 fn decided(rules: &Rules) -> String {
     match left(rules) {
         left if left.is_empty() => {
-            "All of [exclude] and [headers_only] that the kernel can decide fits into its program.".to_owned()
+            "All of [exclude], [headers_only] and the rules that the kernel can decide fits into its program."
+                .to_owned()
         }
         left => format!(
             "These do not fit into the kernel's program; the collect gate decides them, when the headers have reached the sensor: {}.\nFewer or wider entries of these and of other sorts would fit.",
@@ -84,7 +104,7 @@ mod tests {
         let rules = |text: &str| Rules::parse(&[("rules.toml".into(), text.into())]).unwrap();
         assert_eq!(
             decided(&rules("")),
-            "All of [exclude] and [headers_only] that the kernel can decide fits into its program."
+            "All of [exclude], [headers_only] and the rules that the kernel can decide fits into its program."
         );
         let list = |entry: fn(u32) -> String| (0..64).map(|n| format!("{:?}", entry(n))).collect::<Vec<_>>();
         let [vlans, prefixes] = [
@@ -98,5 +118,18 @@ mod tests {
         ));
         assert_eq!(left(&full), ["vlan within tunnels", "prefix within tunnels"]);
         assert!(decided(&full).contains("the collect gate decides them"));
+    }
+
+    #[test]
+    fn a_rule_that_can_never_match_is_warned_of() {
+        let text = "[[rule]]\nname = \"imaging\"\nvlans = [30]\ncollect = \"headers\"\n\
+                    [[rule]]\nname = \"modality\"\nvlans = [30]\nprotocols = [\"tcp/104\"]\ncollect = \"none\"\n";
+        let (rules, places) = Rules::parse_with_places(&[("rules.toml".into(), text.into())]).unwrap();
+        assert_eq!(
+            never_matching(&rules, &places),
+            [
+                "rule \"modality\" (rules.toml:6:8) never matches: rule \"imaging\" (rules.toml:2:8) comes before it and takes all of it"
+            ]
+        );
     }
 }

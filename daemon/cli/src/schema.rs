@@ -6,8 +6,8 @@ use clap::ValueEnum;
 use headgate_record::{Field, Kind, Treatment};
 use headgate_rules::filter::Tunnel;
 use headgate_rules::{
-    GROUP_SIZES, Gate, MAX_EXCLUSIONS, MAX_OPT_OUT_LISTS, MAX_OPT_OUTS, OPT_OUT_LIST_PATTERN, Profile, Rules,
-    exclusion_keys,
+    Collect, GROUP_SIZES, Gate, MAX_COUNTING_RULES, MAX_EXCLUSIONS, MAX_OPT_OUT_LISTS, MAX_OPT_OUTS,
+    MAX_RULES, OPT_OUT_LIST_PATTERN, Profile, RULE_NAME_PATTERN, Rules, exclusion_keys,
 };
 use headgate_sensor::SensorError;
 use headgate_service::config::{Described, Headgate, Key, Shape};
@@ -107,11 +107,53 @@ fn rules() -> Result<Value, CliError> {
             table(choice()),
             "Frames of which no more than headers is read: what ARP, LLDP, DHCP and the like say in them is not used.",
         ),
+        (
+            "rule",
+            json!({ "type": "array", "maxItems": MAX_RULES, "items": rule() }),
+            "Rules: how far frames are collected that meet all conditions of one. The first that matches decides; \
+             what none matches is read with its control protocols. What [exclude] and [headers_only] take no rule gives back.",
+        ),
         ("collect", table(collect), "What of a record is kept in the encrypted buffer on this appliance."),
         ("release", table(release), "What of a kept record may leave; never wider than what is collected."),
     ];
     let tables = tables.map(|(name, table, meaning)| (name, described(table, meaning, None)));
     Ok(document("rules.toml of Headgate: what may be collected on a site and leave it", table(tables)))
+}
+
+/// One rule.
+fn rule() -> Value {
+    let name = json!({ "type": "string", "pattern": RULE_NAME_PATTERN });
+    let collect = json!({ "enum": Collect::ALL.map(Collect::name) });
+    let conditions = choice().map(|(key, mut schema)| {
+        if let Some(list) = schema.as_object_mut() {
+            // A condition without a value could be taken for none.
+            list.remove("default");
+            list.insert("minItems".into(), 1.into());
+        }
+        (key, schema)
+    });
+    let said = [
+        (
+            "name",
+            described(name, "Its name, which no other rule has: what it decides is shown under it.", None),
+        ),
+        (
+            "collect",
+            described(
+                collect,
+                &format!(
+                    "none: the frame is excluded. counts: its number and octets are counted under the name of the rule (at most \
+                     {MAX_COUNTING_RULES} rules). headers: no more than headers is read. control: control protocols as well."
+                ),
+                None,
+            ),
+        ),
+    ];
+    let mut schema = table(said.into_iter().chain(conditions));
+    if let Some(object) = schema.as_object_mut() {
+        object.insert("required".into(), json!(["name", "collect"]));
+    }
+    schema
 }
 
 /// The keys that choose frames.
@@ -291,6 +333,13 @@ mod tests {
             (File::Rules, "[exclude]\nopt_out_lists = [\"../x\"]"),
             (File::Rules, "[headers_only]\nvlans = [5000]"),
             (File::Rules, "[headers_only]\nopt_out_lists = [\"x\"]"),
+            (File::Rules, "[[rule]]\nname = \"a\"\ncollect = \"all\""),
+            (File::Rules, "[[rule]]\nname = \"a b\"\ncollect = \"none\""),
+            (File::Rules, "[[rule]]\nname = \"a\""),
+            (File::Rules, "[[rule]]\ncollect = \"none\""),
+            (File::Rules, "[[rule]]\nname = \"a\"\ncollect = \"none\"\nvlans = []"),
+            (File::Rules, "[[rule]]\nname = \"a\"\ncollect = \"none\"\nports = [22]"),
+            (File::Rules, "[rule]\nname = \"a\"\ncollect = \"none\""),
             (File::Rules, "[collect]\nkinds = [\"devices\"]"),
             (File::Rules, "[collect]\nrandomised_macs = true"),
             (File::Rules, "[collect]\nprofile = \"aggregates\""),
@@ -323,6 +372,10 @@ mod tests {
             (File::Rules, "[exclude]\nprefixes = [\"192.0.2.0/24\", \"2001:db8::/48\", \"::ffff:1.2.3.4\"]"),
             (File::Rules, "[exclude]\nprotocols = [\"tcp/22\", \"udp\", \"ip/47\", \"icmpv6\"]"),
             (File::Rules, "[exclude]\nopt_out_lists = [\"opt-out.txt\", \"besucher 2026\"]"),
+            (
+                File::Rules,
+                "[[rule]]\nname = \"a-1\"\ncollect = \"none\"\n[[rule]]\nname = \"b\"\nvlans = [20]\ncollect = \"counts\"",
+            ),
             (File::Rules, "[release]\nrandomised_macs = true"),
             (File::Rules, "[release]\nprofile = \"identified\""),
             (

@@ -12,7 +12,7 @@ use tokio::sync::Semaphore;
 use tokio::time::timeout;
 
 use headgate_record::batch::{Batch, MAX_BATCH_BYTES, digest};
-use headgate_record::receipt::Statement;
+use headgate_record::receipt::{Forgotten, Statement};
 
 use crate::accounts::{Accounts, Outcome};
 use crate::database::Stored;
@@ -78,12 +78,14 @@ impl Desk {
         }
         let id = batch.id.clone();
         let records = u32::try_from(batch.records.len()).unwrap_or(u32::MAX);
-        let (outcome, stored_ms) = match self.writer.store(batch, digest).await? {
-            Stored::New { stored_ms } => (Outcome::Stored, stored_ms),
-            Stored::Again { stored_ms } => (Outcome::Repeated, stored_ms),
+        let values = u32::try_from(batch.forget.len()).unwrap_or(u32::MAX);
+        let (outcome, stored_ms, forgotten) = match self.writer.store(batch, digest).await? {
+            Stored::New { stored_ms, forgotten } => (Outcome::Stored, stored_ms, forgotten),
+            Stored::Again { stored_ms, forgotten } => (Outcome::Repeated, stored_ms, forgotten),
             Stored::Conflict => return Err(Refusal::Conflict),
         };
-        Ok((outcome, self.signer.sign(Statement { id, digest, records, stored_ms })))
+        let forgotten = (values > 0).then_some(Forgotten { values, records: forgotten });
+        Ok((outcome, self.signer.sign(Statement { id, digest, records, stored_ms, forgotten })))
     }
 
     /// The batch in a request, and its digest.

@@ -5,7 +5,8 @@
 //! then signs a receipt (Ed25519, RFC 8032). It also makes the keys and certificates of an
 //! organisation ([`init`]), signs appliances' requests ([`sign`]) and shows what was received.
 //!
-//! **What it never does.** It never replaces a batch that it has stored, gives no receipt for what
+//! **What it never does.** It never replaces a batch that it has stored but by less of itself, where the appliance has
+//! had to forget somebody, gives no receipt for what
 //! is not on disk, answers nobody without a certificate of its authority, and asks nothing of an
 //! appliance.
 //!
@@ -18,6 +19,7 @@ mod config;
 mod database;
 mod error;
 mod files;
+mod forget;
 mod http;
 mod init;
 mod list;

@@ -85,6 +85,7 @@ pub fn batches(config: &Config, json: bool, out: &mut dyn Write) -> Result<u64, 
                 json!({"appliance": appliance, "epoch": epoch, "sequence": sequence, "records": records,
                 "received": received.to_json(), "digest": hex::encode(digest), "rules": hex::encode(rules),
                 "withheld": account(7)?, "lost": account(8)?,
+                "forgotten": {"values": row.get::<_, i64>(9)?, "records": row.get::<_, i64>(10)?},
                 "missing_before": gap.map(|(from, to)| json!({"from": from, "to": to}))})
                 .to_string()
             } else {
@@ -137,5 +138,5 @@ fn fields(record: &Value) -> String {
 const RECORDS: &str = "SELECT appliance, epoch, sequence, position, kind, json FROM record \
      WHERE (?1 IS NULL OR appliance = ?1) AND (?2 IS NULL OR kind = ?2) \
      ORDER BY appliance, epoch, sequence, position";
-const BATCHES: &str = "SELECT appliance, epoch, sequence, digest, rules, records, received_ms, withheld, lost \
-     FROM batch ORDER BY appliance, epoch, sequence";
+const BATCHES: &str = "SELECT appliance, epoch, sequence, digest, rules, records, received_ms, withheld, lost, \
+     forgotten_values, forgotten_records FROM batch ORDER BY appliance, epoch, sequence";

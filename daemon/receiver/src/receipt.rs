@@ -71,7 +71,7 @@ mod tests {
         let (private, public) = Signer::generate().unwrap().to_pem().unwrap();
         files::create(&file, files::SECRET, private.as_bytes()).unwrap();
         let id = BatchId { appliance: "site-1".into(), epoch: 1, sequence: 2 };
-        let statement = Statement { id, digest: [3; 32], records: 4, stored_ms: 5 };
+        let statement = Statement { id, digest: [3; 32], records: 4, stored_ms: 5, forgotten: None };
         let receipt = Receipt::decode(&Signer::load(&file).unwrap().sign(statement)).unwrap();
         let public = VerifyingKey::from_public_key_pem(&public).unwrap();
         let signature = Signature::from_bytes(&receipt.signature);

@@ -7,10 +7,16 @@
 use prost::Message;
 use sha2::{Digest, Sha256};
 
-use crate::{Class, Error, Kind, Record, codec};
+use crate::{Class, Error, Kind, MAX_TEXT, Record, codec};
 
-/// The version of the batch format that this program writes and reads.
-pub const VERSION: u32 = 1;
+/// The newest version of the batch format. A batch that asks to forget, or that replaces another, is of this version, so
+/// that a receiver that does not know of it refuses it; all others are of version 1. Both are read.
+pub const VERSION: u32 = 2;
+const PLAIN: u32 = 1;
+/// Most values that one batch asks to forget.
+pub const MAX_FORGET: usize = 1_024;
+/// Most earlier contents that one batch replaces.
+pub const MAX_REPLACED: usize = 16;
 /// Largest encoded batch, in octets.
 pub const MAX_BATCH_BYTES: usize = 4 << 20;
 /// Longest appliance identifier, in octets.
@@ -65,6 +71,12 @@ pub struct Batch {
     pub withheld: Vec<Withheld>,
     /// Lost at the site since the previous batch.
     pub lost: Vec<Lost>,
+    /// A tombstone: what identified persons in earlier batches and is to be forgotten, as text as it was released, with all
+    /// records of this appliance that hold it; at most [`MAX_FORGET`], each of at most [`MAX_TEXT`] octets.
+    pub forget: Vec<String>,
+    /// Digests of earlier contents under the same number, of which this one leaves records out and nothing else; at most
+    /// [`MAX_REPLACED`].
+    pub replaces: Vec<[u8; 32]>,
 }
 
 impl Batch {
@@ -77,10 +89,15 @@ impl Batch {
         if self.withheld.len().max(self.lost.len()) > MAX_ACCOUNT_ROWS {
             return Err(Error::Limit { what: "batch account", limit: MAX_ACCOUNT_ROWS });
         }
+        check_forget(&self.forget)?;
+        if self.replaces.len() > MAX_REPLACED {
+            return Err(Error::Limit { what: "replaced contents", limit: MAX_REPLACED });
+        }
+        let is_plain = self.forget.is_empty() && self.replaces.is_empty();
         let body = codec::encode(&self.records)?;
         let body = zstd::bulk::compress(&body, COMPRESSION_LEVEL).map_err(|_| Error::Compression)?;
         let bytes = BatchMessage {
-            version: VERSION,
+            version: if is_plain { PLAIN } else { VERSION },
             appliance: self.id.appliance.clone(),
             epoch: self.id.epoch,
             sequence: self.id.sequence,
@@ -88,6 +105,8 @@ impl Batch {
             records: u32::try_from(self.records.len()).unwrap_or(u32::MAX),
             withheld: self.withheld.iter().map(|w| row(w.kind.number(), &w.reason, w.records)).collect(),
             lost: self.lost.iter().map(|l| row(l.class.number(), &l.reason, l.records)).collect(),
+            forget: self.forget.clone(),
+            replaces: self.replaces.iter().map(|digest| digest.to_vec()).collect(),
             body,
         }
         .encode_to_vec();
@@ -107,7 +126,8 @@ impl Batch {
             return Err(Error::Limit { what: "batch", limit: MAX_BATCH_BYTES });
         }
         let message = BatchMessage::decode(bytes).map_err(|_| Error::Encoding("batch"))?;
-        if message.version != VERSION {
+        let says_more = !message.forget.is_empty() || !message.replaces.is_empty();
+        if message.version != VERSION && (message.version != PLAIN || says_more) {
             return Err(Error::Version { message: "batch", found: message.version, expected: VERSION });
         }
         check_appliance(&message.appliance)?;
@@ -116,6 +136,10 @@ impl Batch {
         }
         if message.withheld.len().max(message.lost.len()) > MAX_ACCOUNT_ROWS {
             return Err(Error::Limit { what: "batch account", limit: MAX_ACCOUNT_ROWS });
+        }
+        check_forget(&message.forget)?;
+        if message.replaces.len() > MAX_REPLACED {
+            return Err(Error::Limit { what: "replaced contents", limit: MAX_REPLACED });
         }
         if message.body.is_empty() {
             return Err(Error::Missing { message: "batch", part: "body" });
@@ -134,7 +158,10 @@ impl Batch {
             let class = Class::from_number(r.of).ok_or(Error::UnknownKind(r.of))?;
             Ok(Lost { class, reason: r.reason, records: r.records })
         });
+        let replaces = message.replaces.iter().map(|digest| digest.as_slice().try_into());
         Ok(Batch {
+            replaces: replaces.collect::<Result<_, _>>().map_err(|_| Error::Encoding("digest"))?,
+            forget: message.forget,
             id: BatchId { appliance: message.appliance, epoch: message.epoch, sequence: message.sequence },
             rules: message.rules.as_slice().try_into().map_err(|_| Error::Encoding("rules hash"))?,
             records,
@@ -162,6 +189,18 @@ pub fn check_appliance(name: &str) -> Result<(), Error> {
     Ok(())
 }
 
+fn check_forget(values: &[String]) -> Result<(), Error> {
+    if values.len() > MAX_FORGET {
+        return Err(Error::Limit { what: "tombstone", limit: MAX_FORGET });
+    }
+    let fits = |value: &String| !value.is_empty() && value.len() <= MAX_TEXT;
+    if values.iter().all(fits) {
+        Ok(())
+    } else {
+        Err(Error::Limit { what: "tombstone value", limit: MAX_TEXT })
+    }
+}
+
 fn row(of: u32, reason: &str, records: u64) -> AccountRow {
     AccountRow { of, reason: reason.to_owned(), records }
 }
@@ -184,6 +223,10 @@ struct BatchMessage {
     withheld: Vec<AccountRow>,
     #[prost(message, repeated, tag = "8")]
     lost: Vec<AccountRow>,
+    #[prost(string, repeated, tag = "9")]
+    forget: Vec<String>,
+    #[prost(bytes = "vec", repeated, tag = "10")]
+    replaces: Vec<Vec<u8>>,
     /// A record set, zstd.
     #[prost(bytes = "vec", tag = "15")]
     body: Vec<u8>,
@@ -213,7 +256,29 @@ mod tests {
             records: vec![record],
             withheld: vec![Withheld { kind: Kind::Device, reason: "randomised-mac".into(), records: 3 }],
             lost: vec![Lost { class: Class::Bulk, reason: "buffer-full".into(), records: 2 }],
+            forget: Vec::new(),
+            replaces: Vec::new(),
         }
+    }
+
+    #[test]
+    fn a_tombstone_is_of_a_version_that_older_receivers_refuse() {
+        let plain = sample();
+        let mut tombstone = sample();
+        tombstone.forget = vec!["3f2a".into()];
+        tombstone.replaces = vec![[7; 32]];
+        let version =
+            |batch: &Batch| BatchMessage::decode(batch.encode().unwrap().as_slice()).unwrap().version;
+        assert_eq!((version(&plain), version(&tombstone)), (1, 2));
+        assert_eq!(Batch::decode(&tombstone.encode().unwrap()), Ok(tombstone.clone()));
+        // One that says so under the older version would be taken by a receiver that does not forget.
+        let mut message = BatchMessage::decode(tombstone.encode().unwrap().as_slice()).unwrap();
+        message.version = 1;
+        assert!(matches!(Batch::decode(&message.encode_to_vec()), Err(Error::Version { .. })));
+        tombstone.forget = vec![String::new()];
+        assert!(tombstone.encode().is_err());
+        tombstone.forget = vec!["x".into(); MAX_FORGET + 1];
+        assert!(tombstone.encode().is_err());
     }
 
     #[test]

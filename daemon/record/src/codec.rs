@@ -23,8 +23,120 @@ pub fn encode(records: &[Record]) -> Result<Vec<u8>, Error> {
     if records.len() > MAX_RECORDS {
         return Err(Error::Limit { what: "record set", limit: MAX_RECORDS });
     }
-    Ok(RecordSet { records: records.iter().map(RecordMessage::from).collect() }.encode_to_vec())
+    let mut set = Vec::new();
+    records.iter().for_each(|record| append(record, &mut set));
+    Ok(set)
 }
+
+/// Adds a record to an encoded set; an empty one is a set. Who adds keeps to [`MAX_RECORDS`].
+pub fn append(record: &Record, set: &mut Vec<u8>) {
+    put_nested(set, 1, |record_out| {
+        put_number(record_out, 1, record.kind().number().into());
+        for (field, value) in record.fields() {
+            put_nested(record_out, 2, |out| {
+                put_number(out, 1, field.definition().number.into());
+                put_nested(out, 2, |out| put_value(out, value));
+            });
+        }
+    });
+}
+
+/// The value as the one body of a `ValueMessage`: a body stands there even where it is zero or empty.
+fn put_value(out: &mut Vec<u8>, value: &Value) {
+    match value {
+        Value::Bool(v) => put_varints(out, 1, u64::from(*v)),
+        Value::Number(v) => put_varints(out, 2, *v),
+        Value::Time(v) => put_varints(out, 3, *v),
+        Value::Text(v) => put_octets(out, 4, v.as_bytes()),
+        Value::Bytes(v) => put_octets(out, 5, v),
+        Value::Mac(v) => put_octets(out, 6, &v.0),
+        Value::Address(IpAddr::V4(v)) => put_octets(out, 7, &v.octets()),
+        Value::Address(IpAddr::V6(v)) => put_octets(out, 7, &v.octets()),
+        Value::Prefix(v, length) => put_nested(out, 8, |out| {
+            out.push(*length);
+            match v {
+                IpAddr::V4(v) => out.extend_from_slice(&v.octets()),
+                IpAddr::V6(v) => out.extend_from_slice(&v.octets()),
+            }
+        }),
+        Value::Pseudonym(v) => put_octets(out, 9, v),
+        Value::List(items) => put_nested(out, 10, |out| {
+            items.iter().for_each(|item| put_nested(out, 1, |out| put_value(out, item)));
+        }),
+    }
+}
+
+/// A scalar field of proto3, which is absent where it is zero.
+fn put_number(out: &mut Vec<u8>, tag: u8, value: u64) {
+    if value != 0 {
+        put_varints(out, tag, value);
+    }
+}
+
+fn put_varints(out: &mut Vec<u8>, tag: u8, value: u64) {
+    out.push(tag << 3);
+    put_varint(out, value);
+}
+
+fn put_octets(out: &mut Vec<u8>, tag: u8, octets: &[u8]) {
+    out.push(tag << 3 | 2);
+    put_varint(out, u64::try_from(octets.len()).unwrap_or(u64::MAX));
+    out.extend_from_slice(octets);
+}
+
+/// A length-delimited field whose content is written in place. Most are shorter than 128 octets: the length has one
+/// octet, and only longer content is moved.
+fn put_nested(out: &mut Vec<u8>, tag: u8, content: impl FnOnce(&mut Vec<u8>)) {
+    out.extend_from_slice(&[tag << 3 | 2, 0]);
+    let start = out.len();
+    content(out);
+    let length = out.len().saturating_sub(start);
+    match u8::try_from(length) {
+        Ok(short) if short < 0x80 => {
+            if let Some(place) = out.get_mut(start.saturating_sub(1)) {
+                *place = short;
+            }
+        }
+        _ => {
+            let mut octets = Vec::with_capacity(MAX_VARINT);
+            put_varint(&mut octets, u64::try_from(length).unwrap_or(u64::MAX));
+            out.splice(start.saturating_sub(1)..start, octets);
+        }
+    }
+}
+
+/// Adds a number in the variable-length form of protobuf.
+pub fn put_varint(out: &mut Vec<u8>, mut value: u64) {
+    while value >= 0x80 {
+        out.push(value.to_le_bytes()[0] | 0x80);
+        value >>= 7;
+    }
+    out.push(value.to_le_bytes()[0]);
+}
+
+/// Takes a number that [`put_varint`] wrote from the front of `octets`; `None` where there is none.
+#[must_use]
+pub fn take_varint(octets: &mut &[u8]) -> Option<u64> {
+    let mut value = 0;
+    for at in 0..MAX_VARINT {
+        let (octet, rest) = octets.split_first()?;
+        *octets = rest;
+        let shift = u32::try_from(at).ok()?.checked_mul(7)?;
+        let part = u64::from(octet & 0x7f);
+        let shifted = part.checked_shl(shift)?;
+        if shifted >> shift != part {
+            return None;
+        }
+        value |= shifted;
+        if octet & 0x80 == 0 {
+            return Some(value);
+        }
+    }
+    None
+}
+
+/// Octets of the longest number.
+const MAX_VARINT: usize = 10;
 
 /// Decodes what [`encode`] made.
 ///
@@ -37,8 +149,9 @@ pub fn decode(bytes: &[u8]) -> Result<Vec<Record>, Error> {
     decode::set(bytes, MAX_RECORDS)
 }
 
+#[cfg(test)]
 #[derive(Clone, PartialEq, Message)]
-pub(crate) struct RecordSet {
+struct RecordSet {
     #[prost(message, repeated, tag = "1")]
     records: Vec<RecordMessage>,
 }
@@ -183,6 +296,23 @@ mod tests {
     }
 
     proptest! {
+        /// What is written in place is what the declared messages say.
+        #[test]
+        fn the_encoding_is_that_of_the_declared_messages(records in prop::collection::vec(any_record(), 0..8)) {
+            let declared = RecordSet { records: records.iter().map(RecordMessage::from).collect() };
+            prop_assert_eq!(encode(&records).unwrap(), declared.encode_to_vec());
+        }
+
+        #[test]
+        fn a_number_survives_its_encoding(value in any::<u64>(), more in any::<u8>()) {
+            let mut octets = Vec::new();
+            put_varint(&mut octets, value);
+            octets.push(more);
+            let mut rest = octets.as_slice();
+            prop_assert_eq!(take_varint(&mut rest), Some(value));
+            prop_assert_eq!(rest, &[more]);
+        }
+
         #[test]
         fn what_is_encoded_is_decoded(records in prop::collection::vec(any_record(), 0..8)) {
             prop_assert_eq!(decode(&encode(&records).unwrap()).unwrap(), records);

@@ -6,7 +6,9 @@
 use crate::ValueType;
 
 mod fields;
+mod identity;
 pub use fields::Field;
+pub use identity::{Identifier, Identities, Identity};
 
 /// A kind of record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]

@@ -21,9 +21,10 @@ pub mod ledger;
 pub mod local;
 pub mod receipt;
 mod record;
+pub mod subject;
 mod value;
 
-pub use dictionary::{Class, Field, Kind, Payload, Person, Treatment};
+pub use dictionary::{Class, Field, Identifier, Identities, Identity, Kind, Payload, Person, Treatment};
 pub use error::Error;
 pub use record::{Change, MAX_FIELDS, Record};
-pub use value::{MAX_LIST, MAX_TEXT, Mac, Value, ValueType};
+pub use value::{MAX_LIST, MAX_TEXT, Mac, NoMac, Value, ValueType};

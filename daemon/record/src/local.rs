@@ -14,6 +14,7 @@ use prost::Message;
 use serde::{Deserialize, Serialize};
 
 use crate::codec::RecordMessage;
+use crate::subject::{Action, Who};
 use crate::{Error, Record, decode};
 
 /// The version of these messages; both ends are of one package, so it must be equal.
@@ -216,18 +217,32 @@ pub enum ControlRequest {
         /// How many records of the segment behind it are known.
         taken: u32,
     },
+    /// About one person.
+    Subject {
+        /// Whom.
+        who: Who,
+        /// What.
+        action: Action,
+    },
+    /// Begins a new epoch of keys: `all`, `data`, `pseudonym`, `blind`, or `master`.
+    RotateKeys {
+        /// Which.
+        which: String,
+    },
 }
 
 impl ControlRequest {
-    /// Whether it is only for who may change: root, and the store's own user.
+    /// Whether only root may ask it; the others are for members of the group.
     #[must_use]
-    pub fn is_change(&self) -> bool {
-        matches!(
-            self,
-            ControlRequest::BufferPurge { count_only: false, .. }
-                | ControlRequest::BufferCompact
-                | ControlRequest::BufferExport { .. }
-        )
+    pub fn is_for_root(&self) -> bool {
+        match self {
+            ControlRequest::Subject { action, .. } => action.is_for_root(),
+            ControlRequest::RotateKeys { .. }
+            | ControlRequest::BufferPurge { count_only: false, .. }
+            | ControlRequest::BufferCompact
+            | ControlRequest::BufferExport { .. } => true,
+            _ => false,
+        }
     }
 }
 

@@ -8,11 +8,13 @@ use prost::Message;
 use crate::Error;
 use crate::batch::{BatchId, check_appliance};
 
-/// The version of the receipt format that this program writes and reads.
-pub const VERSION: u32 = 1;
+/// The newest version of the receipt format: that of a receipt which says what was forgotten. All others are of version 1.
+pub const VERSION: u32 = 2;
+const PLAIN: u32 = 1;
 /// Largest encoded receipt, in octets.
 pub const MAX_RECEIPT_BYTES: usize = 1_024;
 const DOMAIN: &[u8] = b"headgate receipt v1\0";
+const DOMAIN_FORGOTTEN: &[u8] = b"headgate receipt v2\0";
 
 /// What the receiver states about one batch.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -26,6 +28,17 @@ pub struct Statement {
     /// The receiver's clock when the batch was stored, milliseconds since 1970. Information only:
     /// nothing is decided by it.
     pub stored_ms: u64,
+    /// What was forgotten as the batch asks; stated for a batch with a tombstone and for no other.
+    pub forgotten: Option<Forgotten>,
+}
+
+/// That a tombstone was followed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Forgotten {
+    /// How many values of it: all.
+    pub values: u32,
+    /// How many records held one of them and are deleted.
+    pub records: u64,
 }
 
 /// A statement and its signature.
@@ -41,7 +54,7 @@ impl Statement {
     /// The bytes that are signed: a domain separator, then every part at fixed width or length-prefixed.
     #[must_use]
     pub fn signed_bytes(&self) -> Vec<u8> {
-        let mut bytes = DOMAIN.to_vec();
+        let mut bytes = if self.forgotten.is_some() { DOMAIN_FORGOTTEN } else { DOMAIN }.to_vec();
         bytes.push(u8::try_from(self.id.appliance.len()).unwrap_or(u8::MAX));
         bytes.extend_from_slice(self.id.appliance.as_bytes());
         bytes.extend_from_slice(&self.id.epoch.to_be_bytes());
@@ -49,6 +62,10 @@ impl Statement {
         bytes.extend_from_slice(&self.digest);
         bytes.extend_from_slice(&self.records.to_be_bytes());
         bytes.extend_from_slice(&self.stored_ms.to_be_bytes());
+        if let Some(Forgotten { values, records }) = self.forgotten {
+            bytes.extend_from_slice(&values.to_be_bytes());
+            bytes.extend_from_slice(&records.to_be_bytes());
+        }
         bytes
     }
 }
@@ -57,8 +74,9 @@ impl Receipt {
     /// The bytes that travel.
     #[must_use]
     pub fn encode(&self) -> Vec<u8> {
+        let forgotten = self.statement.forgotten;
         ReceiptMessage {
-            version: VERSION,
+            version: if forgotten.is_some() { VERSION } else { PLAIN },
             appliance: self.statement.id.appliance.clone(),
             epoch: self.statement.id.epoch,
             sequence: self.statement.id.sequence,
@@ -66,6 +84,8 @@ impl Receipt {
             records: self.statement.records,
             stored_ms: self.statement.stored_ms,
             signature: self.signature.to_vec(),
+            forgotten_values: forgotten.map_or(0, |f| f.values),
+            forgotten_records: forgotten.map_or(0, |f| f.records),
         }
         .encode_to_vec()
     }
@@ -79,9 +99,13 @@ impl Receipt {
             return Err(Error::Limit { what: "receipt", limit: MAX_RECEIPT_BYTES });
         }
         let message = ReceiptMessage::decode(bytes).map_err(|_| Error::Encoding("receipt"))?;
-        if message.version != VERSION {
-            return Err(Error::Version { message: "receipt", found: message.version, expected: VERSION });
-        }
+        let forgotten = match message.version {
+            PLAIN => None,
+            VERSION => {
+                Some(Forgotten { values: message.forgotten_values, records: message.forgotten_records })
+            }
+            found => return Err(Error::Version { message: "receipt", found, expected: VERSION }),
+        };
         check_appliance(&message.appliance)?;
         Ok(Receipt {
             statement: Statement {
@@ -93,6 +117,7 @@ impl Receipt {
                 digest: message.digest.as_slice().try_into().map_err(|_| Error::Encoding("digest"))?,
                 records: message.records,
                 stored_ms: message.stored_ms,
+                forgotten,
             },
             signature: message.signature.as_slice().try_into().map_err(|_| Error::Encoding("signature"))?,
         })
@@ -117,6 +142,10 @@ struct ReceiptMessage {
     stored_ms: u64,
     #[prost(bytes = "vec", tag = "8")]
     signature: Vec<u8>,
+    #[prost(uint32, tag = "9")]
+    forgotten_values: u32,
+    #[prost(uint64, tag = "10")]
+    forgotten_records: u64,
 }
 
 #[cfg(test)]
@@ -125,19 +154,23 @@ mod tests {
 
     fn sample() -> Receipt {
         let id = BatchId { appliance: "site-1".into(), epoch: 7, sequence: 3 };
-        Receipt { statement: Statement { id, digest: [1; 32], records: 5, stored_ms: 9 }, signature: [2; 64] }
+        let statement = Statement { id, digest: [1; 32], records: 5, stored_ms: 9, forgotten: None };
+        Receipt { statement, signature: [2; 64] }
     }
 
     #[test]
     fn a_receipt_survives_its_encoding() {
         assert_eq!(Receipt::decode(&sample().encode()), Ok(sample()));
+        let mut forgetful = sample();
+        forgetful.statement.forgotten = Some(Forgotten { values: 3, records: 12 });
+        assert_eq!(Receipt::decode(&forgetful.encode()), Ok(forgetful));
     }
 
     #[test]
     fn every_part_of_the_statement_is_signed() {
         let base = sample().statement;
         let mut changed = Vec::new();
-        for part in 0..6 {
+        for part in 0..9 {
             let mut s = base.clone();
             match part {
                 0 => s.id.appliance.push('x'),
@@ -145,10 +178,15 @@ mod tests {
                 2 => s.id.sequence += 1,
                 3 => s.digest[31] ^= 1,
                 4 => s.records += 1,
-                _ => s.stored_ms += 1,
+                5 => s.stored_ms += 1,
+                6 => s.forgotten = Some(Forgotten { values: 0, records: 0 }),
+                7 => s.forgotten = Some(Forgotten { values: 1, records: 0 }),
+                _ => s.forgotten = Some(Forgotten { values: 0, records: 1 }),
             }
             changed.push(s.signed_bytes());
         }
-        assert!(changed.iter().all(|bytes| *bytes != base.signed_bytes()));
+        changed.push(base.signed_bytes());
+        let different: std::collections::HashSet<_> = changed.iter().collect();
+        assert_eq!(different.len(), changed.len());
     }
 }

@@ -107,6 +107,43 @@ impl Record {
         });
     }
 
+    /// Takes the fields out for which `which` says so, as a record of the same kind; `None` where there are none.
+    #[must_use]
+    pub fn take(&mut self, which: impl Fn(Field) -> bool) -> Option<Record> {
+        let mut fields = Vec::new();
+        self.fields.retain_mut(|(field, value)| {
+            let taken = which(*field);
+            if taken {
+                fields.push((*field, std::mem::replace(value, Value::Bool(false))));
+            }
+            !taken
+        });
+        (!fields.is_empty()).then_some(Record { kind: self.kind, fields })
+    }
+
+    /// Sets all that `other`, a record of the same kind, says; of another kind nothing.
+    pub fn merge(&mut self, other: &Record) {
+        if other.kind != self.kind {
+            return;
+        }
+        for (field, value) in &other.fields {
+            match self.fields.binary_search_by_key(field, |(f, _)| *f) {
+                Ok(at) => {
+                    if let Some(slot) = self.fields.get_mut(at) {
+                        slot.1 = value.clone();
+                    }
+                }
+                Err(at) => self.fields.insert(at, (*field, value.clone())),
+            }
+        }
+    }
+
+    /// Whether it says nothing.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.fields.is_empty()
+    }
+
     /// The fields that tell this record's subject from others of its kind; absent ones are left out.
     #[must_use]
     pub fn key(&self) -> Vec<(Field, Value)> {

@@ -2,6 +2,7 @@
 
 use std::fmt::{self, Write};
 use std::net::IpAddr;
+use std::str::FromStr;
 
 use arrayvec::ArrayString;
 use smol_str::SmolStr;
@@ -45,6 +46,42 @@ impl fmt::Display for Mac {
         f.write_str(&text)
     }
 }
+
+impl FromStr for Mac {
+    type Err = NoMac;
+
+    /// Digits in twos behind `:` or `-`, in fours behind `.`, `:` or `-`, in sixes behind `-`, or all together.
+    fn from_str(text: &str) -> Result<Mac, NoMac> {
+        let separator = text.chars().find(|c| !c.is_ascii_hexdigit());
+        let group = match separator {
+            None => MAC_DIGITS,
+            Some(':' | '-' | '.') => text.split([':', '-', '.']).next().map_or(0, str::len),
+            Some(_) => return Err(NoMac),
+        };
+        let digits = |part: &str| part.len() == group && part.chars().all(|c| c.is_ascii_hexdigit());
+        let is_sound = match (separator, group) {
+            (None, _) => digits(text),
+            (Some(separator @ (':' | '-')), 2 | 4)
+            | (Some(separator @ '.'), 4)
+            | (Some(separator @ '-'), 6) => text.split(separator).all(digits),
+            _ => false,
+        };
+        let digits: String = text.chars().filter(char::is_ascii_hexdigit).collect();
+        if !is_sound || digits.len() != MAC_DIGITS {
+            return Err(NoMac);
+        }
+        let [_, _, octets @ ..] = u64::from_str_radix(&digits, 16).map_err(|_| NoMac)?.to_be_bytes();
+        Ok(Mac(octets))
+    }
+}
+
+/// A text is no MAC address.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("not a MAC address: write it as 00:1b:21:aa:bb:cc")]
+pub struct NoMac;
+
+/// Hexadecimal digits of a MAC address.
+const MAC_DIGITS: usize = 12;
 
 /// One value. What a value means is said by the field that holds it.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -338,7 +375,18 @@ mod tests {
 
     #[test]
     fn a_mac_address_is_written_with_all_its_digits() {
-        assert_eq!(Mac([0, 1, 0xa0, 0xff, 0x0f, 0x9c]).to_string(), "00:01:a0:ff:0f:9c");
+        let mac = Mac([0, 1, 0xa0, 0xff, 0x0f, 0x9c]);
+        assert_eq!(mac.to_string(), "00:01:a0:ff:0f:9c");
+        for text in
+            ["00:01:a0:ff:0f:9c", "00-01-A0-FF-0F-9C", "0001.a0ff.0f9c", "0001a0-ff0f9c", "0001a0ff0f9c"]
+        {
+            assert_eq!(text.parse(), Ok(mac), "{text}");
+        }
+        for text in
+            ["", "00:01:a0:ff:0f", "00:01:a0:ff:0f:9c:00", "0:01:a0:ff:0f:9cc", "00:01-a0:ff:0f:9c", "x"]
+        {
+            assert_eq!(text.parse::<Mac>(), Err(NoMac), "{text}");
+        }
     }
 
     #[test]

@@ -1,10 +1,12 @@
 //! The collect gate: which frames count at all, and what of a record is kept on the appliance.
 
 use headgate_record::{Field, Kind, Record, Treatment};
+use headgate_wire as wire;
 
-use crate::exclude::Exclusions;
+use crate::exclude::{Exclusions, Match};
 use crate::filter::{Depth, Tunnels};
 use crate::release::{KIND, stations};
+use crate::rule::{Collect, RuleList, RuleMatch, RuleSet};
 use crate::treat::{PrefixLengths, Pseudonymise, Purpose, Treatments, build};
 
 /// What may be collected.
@@ -12,13 +14,102 @@ use crate::treat::{PrefixLengths, Pseudonymise, Purpose, Treatments, build};
 pub struct CollectGate {
     pub(crate) exclusions: Exclusions,
     pub(crate) headers_only: Exclusions,
+    pub(crate) rules: RuleList,
     pub(crate) kinds: Vec<Kind>,
     pub(crate) treatments: Treatments,
     pub(crate) lengths: PrefixLengths,
     pub(crate) tunnels: Tunnels,
 }
 
+/// What becomes of a frame.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Judgement {
+    /// An entry of `[exclude]` excludes it.
+    Excluded(Match),
+    /// A rule ends it: [`Collect::None`] or [`Collect::Counts`].
+    Ended(RuleMatch),
+    /// It is read.
+    Read {
+        /// The rule that says how far.
+        rule: Option<RuleMatch>,
+        /// The entry of `[headers_only]` that limits it.
+        limit: Option<Match>,
+    },
+}
+
+impl Judgement {
+    /// Whether no more than headers is read.
+    #[must_use]
+    pub fn is_headers_only(&self) -> bool {
+        matches!(self, Judgement::Read { rule, limit } if limit.is_some() || rule.is_some_and(|rule| rule.collect == Collect::Headers))
+    }
+}
+
 impl CollectGate {
+    /// Judges a frame that was read, of which `on` are the rules of its interface: first `[exclude]`, then rules, both
+    /// for what headers say; these within its tunnel; `[exclude]` for stations that a message names, and opt-out lists;
+    /// rules for these stations, where they let less be collected. Of what is read `[headers_only]` then leaves headers.
+    #[must_use]
+    pub fn judge(&self, packet: &wire::Packet<'_>, on: RuleSet) -> Judgement {
+        let rule = match self.judge_headers(packet, on) {
+            Judgement::Read { rule, .. } => rule,
+            ended => return ended,
+        };
+        if let Some(found) = self.exclusions.find(packet) {
+            return Judgement::Excluded(found);
+        }
+        match self.find_named(packet, on, rule) {
+            Some(found) if found.collect.ends() => Judgement::Ended(found),
+            named => Judgement::Read { rule: named.or(rule), limit: self.find_limit(packet) },
+        }
+    }
+
+    /// The part of [`CollectGate::judge`] that is for the kernel where there are rules: what the headers say of a frame.
+    #[must_use]
+    pub fn judge_headers(&self, packet: &wire::Packet<'_>, on: RuleSet) -> Judgement {
+        let mut read = Judgement::Read { rule: None, limit: None };
+        if self.rules.is_empty() {
+            return read;
+        }
+        for within_tunnel in [false, true] {
+            if let Some(found) = self.exclusions.find_in_headers(packet, within_tunnel) {
+                return Judgement::Excluded(found);
+            }
+            match self.rules.find(packet, within_tunnel, on) {
+                Some(found) if found.collect.ends() => return Judgement::Ended(found),
+                // Of what is within a tunnel no more than headers is read in any case.
+                rule if !within_tunnel => read = Judgement::Read { rule, limit: None },
+                _ => {}
+            }
+        }
+        read
+    }
+
+    /// The rule that lets less be collected of a station that a message names than `rule` does of its frame.
+    fn find_named(
+        &self,
+        packet: &wire::Packet<'_>,
+        on: RuleSet,
+        rule: Option<RuleMatch>,
+    ) -> Option<RuleMatch> {
+        if self.rules.is_empty() {
+            return None;
+        }
+        let most = rule.map_or(Collect::Control, |rule| rule.collect);
+        let outside = self.rules.find_named(packet, false, on, most);
+        outside.or_else(|| self.rules.find_named(packet, true, on, Collect::Headers))
+    }
+
+    fn find_limit(&self, packet: &wire::Packet<'_>) -> Option<Match> {
+        if self.headers_only.is_empty() { None } else { self.headers_only.find(packet) }
+    }
+
+    /// The rules, in their order.
+    #[must_use]
+    pub fn rules(&self) -> &RuleList {
+        &self.rules
+    }
+
     /// Which frames are excluded.
     #[must_use]
     pub fn exclusions(&self) -> &Exclusions {

@@ -1,23 +1,22 @@
 //! Exclusions: frames that never become part of a record.
 
 use std::net::IpAddr;
-use std::slice;
 use std::sync::Arc;
 
 use headgate_record::Mac;
 use headgate_wire as wire;
 
-use crate::control::{
-    DHCPV4_PORTS, DHCPV6_PORTS, ETHERTYPE_ARP, ETHERTYPE_EAPOL, ETHERTYPE_LLDP, IP_ICMP, IP_ICMPV6, IP_IGMP,
-    IP_TCP, IP_UDP, IPV6_EXTENSIONS, MDNS_PORT, RADIUS_PORTS, SNAP,
-};
+use crate::control::{ETHERTYPE_ARP, ETHERTYPE_EAPOL, ETHERTYPE_LLDP, IPV6_EXTENSIONS, SNAP};
 use crate::filter::{Tunnel, Tunnels};
 use crate::treat::{mask_v4, mask_v6};
 
 use opt_out::{Line, OptOuts};
 
+pub(crate) use protocol::{IpVersion, Protocol};
+
 pub(crate) mod opt_out;
-mod stations;
+mod protocol;
+pub(crate) mod stations;
 pub(crate) mod text;
 
 /// Most exclusions of each sort.
@@ -36,6 +35,8 @@ pub enum Exclusion {
     Prefix,
     /// Its protocol or port.
     Protocol,
+    /// Several of these together: a rule with `collect = "none"`.
+    Rule,
 }
 
 /// A set of MAC addresses.
@@ -45,31 +46,6 @@ pub(crate) enum MacSet {
     Oui([u8; 3]),
     LocallyAdministered,
     Group,
-}
-
-/// A protocol, or one port of it at either end.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(crate) enum Protocol {
-    Arp,
-    Cdp,
-    /// Of IPv4 and of IPv6.
-    Dhcp,
-    Eapol,
-    Edp,
-    Fdp,
-    Icmp,
-    /// With neighbour discovery and multicast listener discovery.
-    Icmpv6,
-    Igmp,
-    Ip(u8),
-    Lldp,
-    Mdns,
-    Radius,
-    Sonmp,
-    /// With Cisco's of one VLAN.
-    Stp,
-    Tcp(Option<u16>),
-    Udp(Option<u16>),
 }
 
 /// What excludes a frame.
@@ -166,43 +142,59 @@ impl Exclusions {
         })
     }
 
+    /// The first entry that excludes a frame for what its headers say, within its tunnel where `within_tunnel`.
+    pub(crate) fn find_in_headers(&self, packet: &wire::Packet<'_>, within_tunnel: bool) -> Option<Match> {
+        if !within_tunnel {
+            return self.find_outside_in_headers(packet);
+        }
+        let tunnel = self.within(packet)?;
+        let mirrored = self.find_mirrored(tunnel);
+        let found = mirrored.or_else(|| self.find_outside_in_headers(tunnel.inner.as_ref()?))?;
+        Some(Match { within_tunnel: true, ..found })
+    }
+
     /// The tunnel, where exclusions hold within it.
     fn within<'a, 'b>(&self, packet: &'a wire::Packet<'b>) -> Option<&'a wire::Tunnel<'b>> {
         packet.tunnel.as_deref().filter(|tunnel| self.tunnels.contains(Tunnel::of(&tunnel.header)))
     }
 
     fn find_within(&self, tunnel: &wire::Tunnel<'_>) -> Option<Match> {
-        let mirrored = || self.vlan(tunnel.mirrored_vlan()?);
-        let of_header = of(Exclusion::Vlan, "the VLAN in the header of ERSPAN");
         let of_packet = || self.find_outside(tunnel.inner.as_ref()?);
-        let found = mirrored().map(of_header).or_else(of_packet)?;
+        let found = self.find_mirrored(tunnel).or_else(of_packet)?;
         Some(Match { within_tunnel: true, ..found })
     }
 
+    fn find_mirrored(&self, tunnel: &wire::Tunnel<'_>) -> Option<Match> {
+        let found = self.vlan(tunnel.mirrored_vlan()?);
+        found.map(of(Exclusion::Vlan, "the VLAN in the header of ERSPAN"))
+    }
+
     fn find_outside(&self, packet: &wire::Packet<'_>) -> Option<Match> {
+        self.find_outside_in_headers(packet).or_else(|| self.find_named(packet))
+    }
+
+    fn find_outside_in_headers(&self, packet: &wire::Packet<'_>) -> Option<Match> {
         let vlan = || packet.tags.iter().find_map(|tag| self.vlan(tag.vid()));
         let ends = || ends(packet).find_map(|mac| self.mac(mac));
         let link = || self.ethertype(packet.ethertype).or_else(|| self.llc(packet));
         let address =
             || packet.addresses().and_then(|(from, to)| self.address(from).or_else(|| self.address(to)));
-        let named = || {
-            let (entry, part) = stations::find_named(packet, |mac| self.mac(mac))?;
-            Some(of(Exclusion::Mac, part)(entry))
-        };
-        let lent = || match &packet.application {
-            wire::Application::Dhcpv4(m) => {
-                [m.ciaddr, m.yiaddr].into_iter().find_map(|a| self.address(a.into()))
-            }
-            _ => None,
-        };
         vlan()
             .map(of(Exclusion::Vlan, "a VLAN tag"))
             .or_else(|| ends().map(of(Exclusion::Mac, ENDS)))
             .or_else(|| link().map(of(Exclusion::Protocol, "the protocol above Ethernet")))
             .or_else(|| address().map(of(Exclusion::Prefix, "the IP source or destination address")))
             .or_else(|| self.transport(packet))
-            .or_else(named)
-            .or_else(|| lent().map(of(Exclusion::Prefix, "a client's IP address in DHCP")))
+    }
+
+    /// The first entry that excludes a frame for the stations and addresses that its message names.
+    fn find_named(&self, packet: &wire::Packet<'_>) -> Option<Match> {
+        let named = stations::find_named(packet, |mac| self.mac(mac));
+        let named = named.map(|(entry, part)| of(Exclusion::Mac, part)(entry));
+        named.or_else(|| {
+            let lent = stations::lent(packet).find_map(|address| self.address(address));
+            lent.map(of(Exclusion::Prefix, "a client's IP address in DHCP"))
+        })
     }
 
     /// The line of an opt-out list that excludes a frame.
@@ -233,6 +225,8 @@ impl Exclusions {
             Exclusion::Mac => self.macs.get(at).map(text::show_mac),
             Exclusion::Prefix => self.prefixes.get(at).map(text::show_prefix),
             Exclusion::Protocol => self.protocols.get(at).map(text::show_protocol),
+            // Rules have names.
+            Exclusion::Rule => None,
         };
         shown.unwrap_or_default()
     }
@@ -338,17 +332,18 @@ impl Exclusions {
     }
 
     fn transport(&self, packet: &wire::Packet<'_>) -> Option<Match> {
+        self.read_transport(packet).or_else(|| {
+            // What is behind extension headers that are not read may be what is excluded.
+            let entry = if has_unread_protocol(packet) { self.by_ip_protocol() } else { None };
+            let part = "extension headers of IPv6 behind which that may be what is excluded";
+            entry.map(of(Exclusion::Protocol, part))
+        })
+    }
+
+    fn read_transport(&self, packet: &wire::Packet<'_>) -> Option<Match> {
         let found = |part| of(Exclusion::Protocol, part);
         let (version, number) = match &packet.network {
             wire::Network::Ipv4(header) => (IpVersion::V4, header.protocol),
-            // What is behind extension headers that are not read may be what is excluded.
-            wire::Network::Ipv6(header)
-                if self.is_by_ip_protocol() && IPV6_EXTENSIONS.contains(&header.protocol) =>
-            {
-                return self
-                    .by_ip_protocol()
-                    .map(found("extension headers of IPv6 behind which that may be what is excluded"));
-            }
             wire::Network::Ipv6(header) => (IpVersion::V6, header.protocol),
             _ => return None,
         };
@@ -360,6 +355,17 @@ impl Exclusions {
         let number = self.ip_protocol(number).map(found("the IP protocol"));
         number.or_else(|| port().map(found("a port of TCP or UDP")))
     }
+
+    /// Whether the protocol of a packet is one of these, for what can be read of it.
+    pub(crate) fn has_protocol_of(&self, packet: &wire::Packet<'_>) -> bool {
+        self.ethertype(packet.ethertype).or_else(|| self.llc(packet)).is_some()
+            || self.read_transport(packet).is_some()
+    }
+}
+
+/// Whether more extension headers of IPv6 follow than are read, or they are cut.
+pub(crate) fn has_unread_protocol(packet: &wire::Packet<'_>) -> bool {
+    matches!(&packet.network, wire::Network::Ipv6(header) if IPV6_EXTENSIONS.contains(&header.protocol))
 }
 
 /// An entry of a sort, and what it matches in a frame itself.
@@ -368,74 +374,12 @@ fn of(exclusion: Exclusion, part: &'static str) -> impl Fn(usize) -> Match {
 }
 
 /// The source and destination of a frame.
-fn ends(packet: &wire::Packet<'_>) -> impl Iterator<Item = Mac> {
+pub(crate) fn ends(packet: &wire::Packet<'_>) -> impl Iterator<Item = Mac> {
     [packet.source(), packet.destination()].into_iter().flatten().map(|address| Mac(address.0))
 }
 
-/// Which IP a datagram came by.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum IpVersion {
-    V4,
-    V6,
-}
-
-impl Protocol {
-    /// The IP protocol that is excluded as a whole.
-    pub(crate) fn ip_number(&self) -> Option<u8> {
-        match self {
-            Protocol::Icmp => Some(IP_ICMP),
-            Protocol::Icmpv6 => Some(IP_ICMPV6),
-            Protocol::Igmp => Some(IP_IGMP),
-            Protocol::Ip(number) => Some(*number),
-            Protocol::Tcp(None) => Some(IP_TCP),
-            Protocol::Udp(None) => Some(IP_UDP),
-            _ => None,
-        }
-    }
-
-    pub(crate) fn tcp_ports(&self) -> &[u16] {
-        match self {
-            Protocol::Tcp(Some(port)) => slice::from_ref(port),
-            _ => &[],
-        }
-    }
-
-    pub(crate) fn udp_ports(&self, version: IpVersion) -> &[u16] {
-        match (self, version) {
-            (Protocol::Dhcp, IpVersion::V4) => &DHCPV4_PORTS,
-            (Protocol::Dhcp, IpVersion::V6) => &DHCPV6_PORTS,
-            (Protocol::Mdns, _) => &[MDNS_PORT],
-            (Protocol::Radius, _) => &RADIUS_PORTS,
-            (Protocol::Udp(Some(port)), _) => slice::from_ref(port),
-            _ => &[],
-        }
-    }
-
-    fn is_above_ip(&self) -> bool {
-        match self {
-            Protocol::Dhcp
-            | Protocol::Icmp
-            | Protocol::Icmpv6
-            | Protocol::Igmp
-            | Protocol::Ip(_)
-            | Protocol::Mdns
-            | Protocol::Radius
-            | Protocol::Tcp(_)
-            | Protocol::Udp(_) => true,
-            Protocol::Arp
-            | Protocol::Cdp
-            | Protocol::Eapol
-            | Protocol::Edp
-            | Protocol::Fdp
-            | Protocol::Lldp
-            | Protocol::Sonmp
-            | Protocol::Stp => false,
-        }
-    }
-}
-
 impl Exclusion {
-    /// All reasons.
+    /// The sorts of entries that exclude by themselves.
     pub const ALL: [Exclusion; 5] =
         [Exclusion::Interface, Exclusion::Vlan, Exclusion::Mac, Exclusion::Prefix, Exclusion::Protocol];
 
@@ -448,6 +392,7 @@ impl Exclusion {
             Exclusion::Mac => "mac",
             Exclusion::Prefix => "prefix",
             Exclusion::Protocol => "protocol",
+            Exclusion::Rule => "rule",
         }
     }
 }

@@ -8,19 +8,27 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use headgate_record::{Field, Kind, Treatment};
+use headgate_wire as wire;
 use serde::Deserialize;
 use toml::Spanned;
 
 use crate::collect::CollectGate;
 use crate::error::RuleError;
 use crate::exclude::opt_out::{self, MAX_OPT_OUT_LISTS, OptOuts};
-use crate::exclude::{ENDS, Exclusion, Exclusions, MAX_EXCLUSIONS, Match, text};
+use crate::exclude::{ENDS, Exclusion, Exclusions, Match};
 use crate::filter::{Keep, Left, Program, Scope, Tunnel, Tunnels, compile};
 use crate::fingerprint::Fingerprints;
 use crate::places::{ChoicePlaces, Gate, GatePlaces, Origin, Place, Places};
 use crate::profile::Profile;
 use crate::release::{DEFAULT_GROUP_SIZE, GROUP_SIZES, ReleaseGate};
+use crate::rule::{Rule, RuleList, RuleMatch, RuleSet};
 use crate::treat::{PrefixLengths, Treatments};
+
+use self::choice::{ExcludeTable, Source, choose};
+use self::rule::RuleTable;
+
+mod choice;
+mod rule;
 
 /// Reads a list that a rule file names: see [`Rules::parse_with_lists`].
 pub type ReadList<'a> = dyn Fn(&str) -> Result<(String, String), String> + 'a;
@@ -104,8 +112,18 @@ impl Rules {
             && match found.exclusion {
                 Exclusion::Vlan | Exclusion::Protocol => true,
                 Exclusion::Mac => found.part == ENDS,
-                Exclusion::Interface | Exclusion::Prefix => false,
+                Exclusion::Interface | Exclusion::Prefix | Exclusion::Rule => false,
             }
+    }
+
+    /// Whether the kernel, and not the collect gate alone, does with a frame what a rule says of it: `found` is the rule
+    /// that decides about `packet`.
+    #[must_use]
+    pub fn rules_in_kernel(&self, packet: &wire::Packet<'_>, found: &RuleMatch) -> bool {
+        // Of what is within a tunnel the kernel keeps headers in any case.
+        let is_done = !found.within_tunnel || found.collect.ends();
+        let first = self.collect.rules.find(packet, found.within_tunnel, RuleSet::ALL);
+        is_done && !found.is_named && self.keep.rules().decides(found) && first == Some(*found)
     }
 
     /// How devices are told apart by their DHCP requests: the shipped set, unless it was replaced. It lets
@@ -130,21 +148,11 @@ struct File {
     #[serde(default)]
     headers_only: ExcludeTable,
     #[serde(default)]
+    rule: Vec<RuleTable>,
+    #[serde(default)]
     collect: GateTable,
     #[serde(default)]
     release: GateTable,
-}
-
-#[derive(Default, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-struct ExcludeTable {
-    interfaces: Vec<Spanned<String>>,
-    vlans: Vec<Spanned<text::VlanText>>,
-    macs: Vec<Spanned<String>>,
-    prefixes: Vec<Spanned<String>>,
-    protocols: Vec<Spanned<String>>,
-    /// Under `[exclude]` only.
-    opt_out_lists: Vec<Spanned<String>>,
 }
 
 type FieldTable = BTreeMap<Spanned<String>, Spanned<String>>;
@@ -169,22 +177,6 @@ struct GateTable {
     counters: FieldTable,
     authentication: FieldTable,
     bridge: FieldTable,
-}
-
-#[derive(Clone, Copy)]
-struct Source<'a> {
-    name: &'a str,
-    text: &'a str,
-}
-
-impl Source<'_> {
-    fn error<T>(&self, at: &Spanned<T>, what: String) -> RuleError {
-        RuleError::at(self.name, self.text, at.span().start, what)
-    }
-
-    fn place<T>(&self, at: &Spanned<T>) -> Place {
-        Place::at(self.name, self.text, at.span().start)
-    }
 }
 
 /// What a file says of a field, and where: the octet of its text.
@@ -221,7 +213,9 @@ struct Draft<'a> {
     exclusions: Exclusions,
     opt_outs: OptOuts,
     headers_only: Exclusions,
+    rules: Vec<Rule>,
     places: [ChoicePlaces; 2],
+    rule_places: Vec<Place>,
     collect: GateDraft<'a>,
     release: GateDraft<'a>,
     profile: Profile,
@@ -232,13 +226,16 @@ struct Draft<'a> {
 
 impl<'a> Draft<'a> {
     fn add(&mut self, source: &Source<'a>, file: File, read: &ReadList<'_>) -> Result<(), RuleError> {
-        let File { exclude, headers_only, collect, release } = file;
+        let File { exclude, headers_only, rule, collect, release } = file;
         if let Some(said) = headers_only.opt_out_lists.first() {
             return Err(source.error(said, "opt_out_lists belongs under [exclude]".into()));
         }
         let [excluded, limited] = &mut self.places;
         choose(source, &exclude, (&mut self.exclusions, excluded))?;
         choose(source, &headers_only, (&mut self.headers_only, limited))?;
+        for rule in rule {
+            rule.read(source, (&mut self.rules, &mut self.rule_places))?;
+        }
         for said in exclude.opt_out_lists {
             let name = opt_out::name(said.get_ref()).map_err(|what| source.error(&said, what))?;
             if self.opt_outs.names().any(|known| known == name) {
@@ -337,6 +334,7 @@ impl<'a> Draft<'a> {
         let places = Places {
             exclusions: excluded,
             headers_only: limited,
+            rules: self.rule_places,
             opt_outs: opt_outs.clone(),
             collect: at_collect,
             release: at_release,
@@ -354,12 +352,14 @@ impl<'a> Draft<'a> {
             exclusions: Exclusions { opt_outs, tunnels: self.tunnels, ..self.exclusions },
             // Of what is within tunnels nothing but headers is kept in any case.
             headers_only: Exclusions { tunnels: Tunnels::NONE, ..self.headers_only },
+            rules: RuleList { rules: self.rules, tunnels: self.tunnels },
             tunnels: self.tunnels,
             kinds,
             treatments: collected,
             lengths: collect_lengths,
         };
-        let (filter, keep) = compile(&collect.exclusions, &collect.headers_only, collect.depth())
+        let CollectGate { exclusions, headers_only, rules, .. } = &collect;
+        let (filter, keep) = compile(exclusions, headers_only, rules, collect.depth())
             .map_err(|e| whole_file(e.to_string()))?;
         let rules = Rules {
             filter,
@@ -434,40 +434,6 @@ impl<'a> GateDraft<'a> {
         }
         Ok(())
     }
-}
-
-/// Adds what a file says of a choice of frames.
-fn choose(
-    source: &Source<'_>,
-    said: &ExcludeTable,
-    (into, places): (&mut Exclusions, &mut ChoicePlaces),
-) -> Result<(), RuleError> {
-    let [interfaces, vlans, macs, prefixes, protocols] = places;
-    extend(source, (&mut into.interfaces, interfaces), &said.interfaces, |t| text::interface(t))?;
-    extend(source, (&mut into.vlans, vlans), &said.vlans, text::vlans)?;
-    extend(source, (&mut into.macs, macs), &said.macs, |t| text::mac(t))?;
-    extend(source, (&mut into.prefixes, prefixes), &said.prefixes, |t| text::prefix(t))?;
-    extend(source, (&mut into.protocols, protocols), &said.protocols, |t| text::protocol(t))
-}
-
-fn extend<T, U: PartialEq>(
-    source: &Source<'_>,
-    (into, places): (&mut Vec<U>, &mut Vec<Place>),
-    texts: &[Spanned<T>],
-    read: impl Fn(&T) -> Result<U, String>,
-) -> Result<(), RuleError> {
-    for text in texts {
-        let value = read(text.get_ref()).map_err(|what| source.error(text, what))?;
-        if into.contains(&value) {
-            continue;
-        }
-        if into.len() >= MAX_EXCLUSIONS {
-            return Err(source.error(text, format!("there can be {MAX_EXCLUSIONS} entries of one sort")));
-        }
-        into.push(value);
-        places.push(source.place(text));
-    }
-    Ok(())
 }
 
 fn profile(source: &Source<'_>, name: &Spanned<String>) -> Result<Profile, RuleError> {

@@ -21,6 +21,7 @@ mod keep;
 mod left;
 mod program;
 mod reason;
+mod selection;
 mod tunnels;
 
 pub use compile::{TooLarge, compile};
@@ -28,5 +29,6 @@ pub use depth::Depth;
 pub use keep::Keep;
 pub use left::{Left, Scope};
 pub use program::{Instruction, MAX_INSTRUCTIONS, Program, VlanTag};
-pub use reason::{MAX_REASON, exclusion};
+pub use reason::{End, MAX_REASON, end, exclusion};
+pub use selection::Selection;
 pub use tunnels::{Tunnel, Tunnels};

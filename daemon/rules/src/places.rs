@@ -56,6 +56,7 @@ pub enum Origin {
 pub struct Places {
     pub(crate) exclusions: ChoicePlaces,
     pub(crate) headers_only: ChoicePlaces,
+    pub(crate) rules: Vec<Place>,
     pub(crate) opt_outs: Arc<OptOuts>,
     pub(crate) collect: GatePlaces,
     pub(crate) release: GatePlaces,
@@ -108,6 +109,12 @@ impl Places {
             Entry::Rule(at) => chosen(&self.headers_only, found, at),
             Entry::OptOut(_) => None,
         }
+    }
+
+    /// Where a rule stands, by its place in the list.
+    #[must_use]
+    pub fn rule(&self, rule: usize) -> Option<&Place> {
+        self.rules.get(rule)
     }
 
     /// What the treatment of a field comes from.

@@ -5,9 +5,10 @@ use std::fmt::Write;
 use headgate_record::Kind;
 use sha2::{Digest, Sha256};
 
-use crate::exclude::{Exclusions, text};
+use crate::exclude::{Exclusion, Exclusions, text};
 use crate::file::Rules;
 use crate::filter::{Left, Scope, Tunnel};
+use crate::rule::Collect;
 
 impl Rules {
     /// SHA-256 of the effective rules, whatever files, lists and comments they came from.
@@ -27,7 +28,8 @@ impl Rules {
 
     /// What is left to the collect gate, of some scopes.
     fn but(&self, is_of: impl Fn(Scope) -> bool) -> String {
-        let left = self.keep.left().iter().filter(|left| is_of(left.scope));
+        let left = self.keep.left().iter();
+        let left = left.filter(|left| is_of(left.scope) && left.exclusion != Exclusion::Rule);
         match left.map(Left::name).collect::<Vec<_>>()[..] {
             [] => String::new(),
             ref left => {
@@ -69,6 +71,7 @@ impl Rules {
             );
         }
         choice(&mut text, self.collect.headers_only());
+        self.write_rules(&mut text, shown);
         let gates = [
             ("collect", &self.collect.kinds, &self.collect.treatments, self.collect.lengths),
             ("release", &self.release.kinds, &self.release.treatments, self.release.lengths),
@@ -96,6 +99,54 @@ impl Rules {
         }
         text
     }
+
+    /// Nothing where there are none, so that they change no digest.
+    fn write_rules(&self, text: &mut String, shown: bool) {
+        let rules = self.collect.rules();
+        let in_kernel = self.keep.rules().count();
+        // A rule that changes nothing is not in the program.
+        let left =
+            self.keep.left().iter().any(|l| l.exclusion == Exclusion::Rule && l.scope == Scope::Frames);
+        for (at, rule) in rules.iter().enumerate() {
+            let conditions = &rule.conditions;
+            // Writing to a string cannot fail.
+            let _ = writeln!(text, "\n[[rule]]");
+            if shown {
+                let _ = match (conditions.interfaces.is_empty(), rule.collect()) {
+                    (false, _) => writeln!(
+                        text,
+                        "# Decided in the collect gate: one kernel program serves all interfaces. The kernel keeps what it keeps without rules."
+                    ),
+                    (true, _) if at >= in_kernel && left => writeln!(
+                        text,
+                        "# Decided in the collect gate: it does not fit into the kernel's program."
+                    ),
+                    (true, Collect::Control) => {
+                        writeln!(text, "# The kernel keeps what it keeps without rules.")
+                    }
+                    (true, _) => writeln!(text, "# Decided in the kernel."),
+                };
+            }
+            let _ = writeln!(text, "name = \"{}\"", rule.name());
+            for (key, values) in [
+                ("interfaces", values(&conditions.interfaces, Clone::clone)),
+                ("vlans", values(&conditions.vlans, text::show_vlans)),
+                ("macs", values(&conditions.macs, text::show_mac)),
+                ("prefixes", values(&conditions.prefixes, text::show_prefix)),
+                ("protocols", values(&conditions.protocols, text::show_protocol)),
+            ] {
+                if let Some(values) = values {
+                    let _ = writeln!(text, "{key} = {values}");
+                }
+            }
+            let _ = writeln!(text, "collect = \"{}\"", rule.collect().name());
+        }
+    }
+}
+
+/// The values of a condition that is given.
+fn values<T>(items: &[T], show: impl Fn(&T) -> String) -> Option<String> {
+    (!items.is_empty()).then(|| list(items, show))
 }
 
 fn choice(text: &mut String, frames: &Exclusions) {

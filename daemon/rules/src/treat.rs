@@ -129,10 +129,13 @@ fn each(value: &Value, one: &dyn Fn(&Value) -> Option<Value>) -> Option<Value> {
     }
 }
 
-/// The pseudonym is taken over the field's meaning, not its name, so that one MAC address has one
+/// The pseudonym of a value, of a list those of its items; `None` for what has none.
+///
+/// It is taken over the field's meaning, not its name, so that one MAC address has one
 /// pseudonym in device, lease, exchange, flow, authentication and bridge records and one user in EAP and RADIUS, and over
 /// the text form of an identifier for neighbours, which may hold an address in text.
-fn pseudonym(value: &Value, field: Field, keys: &dyn Pseudonymise, purpose: Purpose) -> Option<Value> {
+#[must_use]
+pub fn pseudonym(value: &Value, field: Field, keys: &dyn Pseudonymise, purpose: Purpose) -> Option<Value> {
     each(value, &|v| {
         let mut input = match v {
             Value::Bool(_) | Value::Number(_) | Value::Time(_) | Value::List(_) => return None,

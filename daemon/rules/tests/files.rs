@@ -56,6 +56,17 @@ fn what_is_shown_is_the_same_rules_again() {
         macs = ["00:1b:23"]
         prefixes = ["203.0.113.0/24"]
         protocols = ["dhcp"]
+        [[rule]]
+        name = "imaging"
+        interfaces = ["eth1"]
+        vlans = [30, "40-49"]
+        macs = ["00:1b:21", "group"]
+        prefixes = ["10.20.0.0/16"]
+        protocols = ["tcp/104"]
+        collect = "headers"
+        [[rule]]
+        name = "others"
+        collect = "counts"
         [collect]
         kinds = ["device", "flow", "counters"]
         [collect.device]
@@ -151,6 +162,15 @@ fn exclusions_that_make_no_sense_are_refused_at_their_column() {
             "[collect.authentication]\nfilter_ids = \"class\"\n[release.authentication]\nfilter_ids = \"group\"",
             "4:14",
         ),
+        ("[[rule]]\nname = \"a b\"\ncollect = \"none\"", "2:8"),
+        ("[[rule]]\nname = \"a\"\ncollect = \"all\"", "3:11"),
+        ("[[rule]]\nname = \"a\"", "1:1"),
+        ("[[rule]]\ncollect = \"none\"", "1:1"),
+        ("[[rule]]\nname = \"a\"\ncollect = \"none\"\nvlan = [20]", "4:1"),
+        ("[[rule]]\nname = \"a\"\ncollect = \"none\"\nprotocols = [\"tcp/22\", \"http\"]", "4:24"),
+        ("[[rule]]\nname = \"a\"\ncollect = \"none\"\n[[rule]]\nname = \"a\"\ncollect = \"none\"", "5:8"),
+        // It could mean no frame, or all.
+        ("[[rule]]\nname = \"a\"\ncollect = \"none\"\nvlans = []", "4:9"),
         ("[collect]\nkinds = [\"devices\"]", "2:10"),
         ("[release]\nrandomised_macs = \"yes\"", "2:19"),
         ("[collect]\nrandomised_macs = true", "2:19"),
@@ -180,6 +200,32 @@ fn drop_ins_add_exclusions_and_replace_treatments() {
     let broken =
         [files[0].clone(), ("rules.toml.d/x.toml".to_owned(), "[exclude]\nvlans = [9999]\n".to_owned())];
     assert!(Rules::parse(&broken).unwrap_err().to_string().starts_with("rules.toml.d/x.toml:2:10: "));
+}
+
+#[test]
+fn rules_of_drop_ins_come_behind_those_before_and_their_order_counts() {
+    let rule = |name: &str, collect: &str| format!("[[rule]]\nname = {name:?}\ncollect = {collect:?}\n");
+    let [first, second] = [rule("first", "headers"), rule("second", "none")];
+    let read = |texts: [&String; 2]| {
+        let files = texts.map(|text| (format!("{}.toml", text.len()), text.clone()));
+        Rules::parse(&files).unwrap()
+    };
+    let names =
+        |rules: &Rules| rules.collect().rules().iter().map(|r| r.name().to_owned()).collect::<Vec<_>>();
+    assert_eq!(names(&read([&first, &second])), ["first", "second"]);
+    assert_eq!(names(&read([&second, &first])), ["second", "first"]);
+    assert_ne!(read([&first, &second]).digest(), read([&second, &first]).digest());
+}
+
+#[test]
+fn more_rules_than_there_can_be_are_refused_at_the_first_too_many() {
+    let rules = |count: usize, collect: &str| -> String {
+        (0..count).map(|n| format!("[[rule]]\nname = \"r{n}\"\ncollect = {collect:?}\n")).collect()
+    };
+    assert!(parse(&rules(32, "none")).is_ok() && parse(&rules(6, "counts")).is_ok());
+    assert_eq!(refusal(&rules(33, "none")), "rules.toml:98:8: there can be 32 rules");
+    let error = refusal(&rules(7, "counts"));
+    assert_eq!(error, "rules.toml:21:11: 6 rules can have \"counts\"; give others \"none\"");
 }
 
 #[test]

@@ -2,10 +2,14 @@
 // A test fails by panicking and says what it skipped.
 #![allow(clippy::panic, clippy::print_stdout, clippy::unwrap_used)]
 
+#[path = "support/rules.rs"]
+mod meaning;
+#[path = "support/tunnels.rs"]
+mod shapes;
 mod support;
 
 use headgate_rules::filter::{Depth, Keep, Program, Tunnel, VlanTag, compile, exclusion};
-use headgate_rules::{Exclusions, Rules};
+use headgate_rules::{Exclusions, RuleList, Rules};
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::{Index, select};
@@ -22,7 +26,7 @@ fn both(exclusions: &Exclusions, depth: Depth) -> (Program, Keep) {
 }
 
 fn both_limited(exclusions: &Exclusions, headers_only: &Exclusions, depth: Depth) -> (Program, Keep) {
-    compile(exclusions, headers_only, depth).unwrap()
+    compile(exclusions, headers_only, &RuleList::default(), depth).unwrap()
 }
 
 fn any_depth() -> impl Strategy<Value = Depth> {
@@ -386,6 +390,21 @@ proptest! {
         let otherwise = both(&excluding, depth).0.run(&frame, tag);
         prop_assert!(kept <= otherwise);
         prop_assert_eq!(exclusion(kept, frame.len()), exclusion(otherwise, frame.len()));
+    }
+
+    /// With lists of rules, beside those lists that decide each alone.
+    #[test]
+    fn both_keep_the_same_where_rules_decide(
+        (frame, tag) in any_frame(),
+        text in any_exclusions(),
+        headers in any_exclusions(),
+        list in meaning::any_rules(true),
+        depth in any_depth(),
+    ) {
+        let rules = Rules::parse(&[("rules.toml".into(), meaning::text(&list))]).unwrap();
+        let rules = rules.collect().rules();
+        let (program, keep) = compile(&exclusions(&text), &exclusions(&headers), rules, depth).unwrap();
+        prop_assert_eq!(keep.octets(&frame, tag), program.run(&frame, tag), "{}", meaning::text(&list));
     }
 
     /// Most frames, which are decided without looking at rules: everything that makes them others.

@@ -7,7 +7,8 @@ use std::ops::ControlFlow;
 
 use headgate_capture::{Frame, Tag};
 use headgate_record::{Class, Field, Mac, Record};
-use headgate_rules::{Exclusion, Rules, filter};
+use headgate_rules::filter::End;
+use headgate_rules::{Collect, Exclusion, Judgement, Rule, RuleSet, Rules, filter};
 use headgate_service::config;
 use headgate_wire as wire;
 
@@ -28,7 +29,7 @@ pub const MAX_INTERFACES: usize = 64;
 #[derive(Clone)]
 pub struct Engine {
     rules: Rules,
-    /// No rule excludes a frame for what it is.
+    /// No rule ends a frame for what it is.
     excludes_nothing: bool,
     config: config::Headgate,
     interfaces: Vec<Interface>,
@@ -46,6 +47,8 @@ struct Interface {
     number: InterfaceNumber,
     excluded: bool,
     headers_only: bool,
+    /// The rules that can match its frames.
+    rules: RuleSet,
     neighbors: Neighbors,
     /// The latest time of its frames.
     latest: u64,
@@ -61,7 +64,7 @@ impl Engine {
     pub fn new(rules: Rules, config: &config::Headgate) -> Engine {
         let tables = Tables::new(&rules, config);
         Engine {
-            excludes_nothing: rules.collect().exclusions().is_empty(),
+            excludes_nothing: rules.collect().exclusions().is_empty() && !rules.collect().rules().can_end(),
             rules,
             config: config.clone(),
             interfaces: Vec::new(),
@@ -98,6 +101,7 @@ impl Engine {
             number: InterfaceNumber(u8::try_from(self.interfaces.len()).unwrap_or(u8::MAX)),
             excluded,
             headers_only: self.rules.collect().headers_only().excludes_interface(name),
+            rules: self.rules.collect().rules().on(name),
             neighbors: Neighbors::new(self.config.tables.neighbors.count()),
             latest: 0,
             counters: Counters::default(),
@@ -273,11 +277,12 @@ impl Engine {
             (Field::CountersRecordsDroppedState, dropped[1]),
             (Field::CountersRecordsDroppedAccount, dropped[2]),
         ];
+        let counting: Vec<&str> = self.rules.collect().rules().counting().map(Rule::name).collect();
         for (at, interface) in self.interfaces.iter_mut().enumerate() {
             let counters = std::mem::take(&mut interface.counters);
             interface.total.add(&counters);
             let neighbors_evicted = std::mem::take(&mut interface.neighbors.evicted);
-            self.out.push(counters.record(&interface.name, from, to).and_then(|mut record| {
+            self.out.push(counters.record(&interface.name, &counting, (from, to)).and_then(|mut record| {
                 record.set(Field::CountersNeighborsEvicted, neighbors_evicted)?;
                 // What belongs to no interface stands with the first, so that it is counted once.
                 for (field, count) in evicted.iter().filter(|_| at == 0) {
@@ -328,21 +333,36 @@ impl Engine {
             return Outcome::Excluded(Exclusion::Interface);
         }
         let wire_length = usize::try_from(frame.wire_len).unwrap_or(usize::MAX);
-        if let Some(exclusion) = filter::exclusion(frame.bytes.len(), wire_length) {
-            return Outcome::Excluded(exclusion);
+        match filter::end(frame.bytes.len(), wire_length) {
+            Some(End::Excluded(exclusion)) => return Outcome::Excluded(exclusion),
+            Some(End::Counted(number)) => {
+                interface.counters.count_by_rule(number, seen.bytes);
+                return Outcome::Counted;
+            }
+            None => {}
         }
         let Some(link) = wire::Link::from_linktype(frame.link) else { return Outcome::Unread };
         let mut packet = wire::Packet::new(frame.tag.map(stripped));
         if packet.read(link, frame.bytes, frame.wire_len).is_err() {
             return Outcome::Malformed;
         }
-        if let Some(exclusion) = self.rules.collect().exclusions().judge(&packet) {
+        let judgement = self.rules.collect().judge(&packet, interface.rules);
+        let ended = match judgement {
+            Judgement::Excluded(found) => Some(Outcome::Excluded(found.exclusion)),
+            Judgement::Ended(found) if found.collect == Collect::Counts => {
+                let number = self.rules.collect().rules().count_number(found.rule);
+                interface.counters.count_by_rule(number, seen.bytes);
+                Some(Outcome::Counted)
+            }
+            Judgement::Ended(_) => Some(Outcome::Excluded(Exclusion::Rule)),
+            Judgement::Read { .. } => None,
+        };
+        if let Some(outcome) = ended {
             self.tables.access.excluded(&packet, &mut self.out);
-            return Outcome::Excluded(exclusion);
+            return outcome;
         }
         // What is plain says nothing beyond its headers and does not come here.
-        let headers_only = self.rules.collect().headers_only();
-        if interface.headers_only || !headers_only.is_empty() && headers_only.judge(&packet).is_some() {
+        if interface.headers_only || judgement.is_headers_only() {
             leave_headers(&mut packet);
         }
         if !matches!(packet.application, wire::Application::None) {

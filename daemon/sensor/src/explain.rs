@@ -8,8 +8,8 @@ use std::path::Path;
 
 use headgate_capture::{self as capture, File, Frame};
 use headgate_record::{Field, Record, Treatment, Value};
-use headgate_rules::filter::exclusion;
-use headgate_rules::{Exclusion, Gate, Origin, Places, Rules};
+use headgate_rules::filter::end;
+use headgate_rules::{Exclusion, Gate, Judgement, Origin, Places, RuleMatch, Rules};
 use headgate_service::config::Headgate;
 use headgate_wire::{self as wire, Link, Packet};
 use serde::{Serialize, Serializer};
@@ -43,6 +43,9 @@ pub struct Explanation<'a> {
     /// What leaves no more than its headers to be read.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub headers_only: Option<Excluded>,
+    /// The rule that says how far it is read, or ends it; absent where none matches or what excludes it comes first.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rule: Option<Ruled>,
     /// The field of the counters record that counts it; absent where the frame is not read at all.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub counted_as: Option<&'static str>,
@@ -68,6 +71,27 @@ pub struct Excluded {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub at: Option<String>,
     /// Who decides it: nobody (the interface is not opened), the kernel or the collect gate.
+    pub decided_in: &'static str,
+}
+
+/// The rule that decides about a frame.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Ruled {
+    /// Its name.
+    pub name: String,
+    /// What it says: none, counts, headers or control.
+    pub collect: &'static str,
+    /// Its conditions, by their keys; all hold.
+    pub conditions: Vec<&'static str>,
+    /// Whether they hold within a tunnel.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub within_tunnel: bool,
+    /// Whether they hold for a station or address that the message names, and not for the frame itself.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub of_named: bool,
+    /// Where it stands.
+    pub at: String,
+    /// Who decides it: the kernel or the collect gate.
     pub decided_in: &'static str,
 }
 
@@ -200,7 +224,11 @@ impl<'a> Explanation<'a> {
         let (outcome, contributions) =
             decided.map_or((None, Vec::new()), |(outcome, shares)| (Some(outcome), shares));
         let is_ethernet = frame.link == Frame::ETHERNET;
+        let rule = cut.as_ref().and_then(|cut| Ruled::new((rules, places), interface, frame, cut));
+        let is_ended = |outcome| matches!(outcome, Some(Outcome::Excluded(_) | Outcome::Counted));
         let excluded = match (outcome, &cut) {
+            // The rule says it.
+            (Some(Outcome::Excluded(Exclusion::Rule)), _) if rule.is_some() => None,
             (Some(Outcome::Excluded(reason)), Some(cut)) => {
                 Some(Excluded::new((rules, places), reason, interface, frame, cut))
             }
@@ -212,11 +240,12 @@ impl<'a> Explanation<'a> {
             interface,
             wire_length: frame.wire_len,
             handed_over: cut.as_ref().filter(|_| is_ethernet).map(|cut| cut.bytes.len()),
-            layers: cut.as_ref().filter(|_| excluded.is_none()).map(layers).unwrap_or_default(),
+            layers: cut.as_ref().filter(|_| !is_ended(outcome)).map(layers).unwrap_or_default(),
             headers_only: cut
                 .as_ref()
-                .filter(|_| excluded.is_none())
+                .filter(|_| !is_ended(outcome))
                 .and_then(|_| Excluded::limit((rules, places), interface, frame)),
+            rule: rule.filter(|_| excluded.is_none()),
             excluded,
             counted_as: outcome.map(|outcome| outcome.field().name()),
             records: contributions.iter().map(|c| Share::new((rules, places), c)).collect(),
@@ -234,7 +263,7 @@ impl Excluded {
     ) -> Self {
         let exclusions = rules.collect().exclusions();
         let wire_length = usize::try_from(whole.wire_len).unwrap_or(usize::MAX);
-        let by_kernel = exclusion(cut.bytes.len(), wire_length).is_some();
+        let by_kernel = end(cut.bytes.len(), wire_length).is_some();
         let found = match reason {
             Exclusion::Interface => exclusions.find_interface(interface),
             // What the kernel hands over of a frame that it excludes is no more than the reason.
@@ -267,6 +296,41 @@ impl Excluded {
             within_tunnel: found.within_tunnel,
             at: places.headers_only(&found).map(|place| place.to_string()),
             decided_in: if rules.limits_in_kernel(&found) { KERNEL } else { COLLECT_GATE },
+        })
+    }
+}
+
+impl Ruled {
+    fn new(
+        (rules, places): (&Rules, &Places),
+        interface: &str,
+        whole: &Frame<'_>,
+        cut: &Frame<'_>,
+    ) -> Option<Self> {
+        let wire_length = usize::try_from(whole.wire_len).unwrap_or(usize::MAX);
+        let by_kernel = end(cut.bytes.len(), wire_length).is_some();
+        // What the kernel hands over of a frame that it ends is no more than the reason.
+        let packet = packet(if by_kernel { whole } else { cut })?;
+        let list = rules.collect().rules();
+        let judged = match by_kernel {
+            true => rules.collect().judge_headers(&packet, list.on(interface)),
+            false => rules.collect().judge(&packet, list.on(interface)),
+        };
+        let found: RuleMatch = match judged {
+            Judgement::Ended(found) => found,
+            Judgement::Read { rule, .. } => rule?,
+            Judgement::Excluded(_) => return None,
+        };
+        let rule = list.iter().nth(found.rule)?;
+        let is_in_kernel = by_kernel || !found.collect.ends() && rules.rules_in_kernel(&packet, &found);
+        Some(Ruled {
+            name: rule.name().to_owned(),
+            collect: found.collect.name(),
+            conditions: rule.conditions(),
+            within_tunnel: found.within_tunnel,
+            of_named: found.is_named,
+            at: places.rule(found.rule)?.to_string(),
+            decided_in: if is_in_kernel { KERNEL } else { COLLECT_GATE },
         })
     }
 }

@@ -101,6 +101,7 @@ pub(crate) fn follow(sockets: &[(i32, String)], promiscuous: bool) -> Result<(),
     let work = Work::Interfaces { capture: &descriptors, reports: reports.as_raw_fd() };
     sandbox::give_up_rights(work)?;
     sandbox::filter_system_calls(work)?;
+    let mut is_disturbed = false;
     loop {
         for (number, (socket, interface, said)) in (0_u8..).zip(&mut followed) {
             let state = Some(state(socket.as_fd(), interface, promiscuous));
@@ -109,8 +110,13 @@ pub(crate) fn follow(sockets: &[(i32, String)], promiscuous: bool) -> Result<(),
                 *said = state;
             }
         }
-        if has_ended(&reports) {
-            return Ok(());
+        let all_up = followed.iter().all(|(.., said)| *said == Some(LinkState::Up));
+        // A disturbance is there until the one that sees has taken note of it: meanwhile it is not waited for.
+        let disturbing = if all_up && !is_disturbed { followed.as_slice() } else { &[] };
+        let sockets = disturbing.iter().map(|(socket, ..)| socket.as_fd());
+        match wait(&reports, sockets) {
+            Woken::End => return Ok(()),
+            woken => is_disturbed = woken == Woken::Disturbance,
         }
     }
 }
@@ -130,16 +136,37 @@ fn say(reports: &mut UnixStream, number: u8, state: Option<LinkState>) -> io::Re
     reports.write_all(&[number, state])
 }
 
-/// Waits for a moment, or until the other end is closed, and says whether it is. Nothing is said to it.
-fn has_ended(reports: &UnixStream) -> bool {
-    let moment = Timespec { tv_sec: 0, tv_nsec: MOMENT.subsec_nanos().into() };
-    let mut ends = [PollFd::new(reports, PollFlags::empty())];
+/// What ended a wait.
+#[derive(PartialEq, Eq)]
+enum Woken {
+    /// Time.
+    Time,
+    /// An interface that went down or away.
+    Disturbance,
+    /// The end of the one that sees.
+    End,
+}
+
+/// Waits for a moment; where there are sockets whose interfaces are all up, for longer, or until one of them is
+/// disturbed. Nothing is said by the other end of `reports`.
+fn wait<'a>(reports: &'a UnixStream, sockets: impl Iterator<Item = BorrowedFd<'a>>) -> Woken {
+    let mut ends = vec![PollFd::new(reports, PollFlags::empty())];
+    ends.extend(sockets.map(|socket| PollFd::from_borrowed_fd(socket, PollFlags::empty())));
+    let moment = if ends.len() > 1 { QUIET } else { MOMENT };
+    let moment = Timespec { tv_sec: 0, tv_nsec: moment.subsec_nanos().into() };
     let _ = rustix::event::poll(&mut ends, Some(&moment));
-    ends.iter().any(|end| end.revents().intersects(PollFlags::HUP | PollFlags::ERR))
+    let is_disturbed = |end: &PollFd<'_>| end.revents().intersects(PollFlags::HUP | PollFlags::ERR);
+    match ends.split_first() {
+        Some((reports, _)) if is_disturbed(reports) => Woken::End,
+        Some((_, sockets)) if sockets.iter().any(is_disturbed) => Woken::Disturbance,
+        _ => Woken::Time,
+    }
 }
 
 /// An interface that is back is watched after so long.
 const MOMENT: Duration = Duration::from_millis(100);
+/// While all are up, they are looked at so often: a link that is lost disturbs no socket.
+const QUIET: Duration = Duration::from_millis(500);
 /// Octets of a report: the number of a socket, and a [`LinkState::number`].
 const REPORT: usize = 2;
 const MAX_REPORTS: usize = 128;

@@ -35,7 +35,7 @@ use headgate_service::exit;
 pub use dissect::{Dissection, dissect};
 pub use engine::{Engine, MAX_INTERFACES, MAX_STEP_BACK};
 pub use error::SensorError;
-pub use explain::{Excluded, Explanation, Fate, FieldFate, Network, Share, explain, fate};
+pub use explain::{Excluded, Explanation, Fate, FieldFate, Network, Ruled, Share, explain, fate};
 pub use handover::{Handover, MAX_QUEUE};
 pub use headgate_capture::clock_is_synchronised;
 pub use look::{Look, look};

@@ -3,7 +3,7 @@
 use std::os::fd::AsFd;
 use std::time::{Duration, Instant, SystemTime};
 
-use headgate_capture::{self as capture, Ring};
+use headgate_capture::{self as capture, Frame, Ring};
 use headgate_record::local::LinkState;
 use headgate_service::notify::{self, Watchdog};
 use headgate_service::stop::Stop;
@@ -37,6 +37,8 @@ pub(crate) fn run(
     let numbers: Vec<usize> = sources.iter().map(|s| engine.interface(&s.interface)).collect();
     let mut watchdog = Watchdog::new();
     let mut next_statistics = Instant::now();
+    // Whether there is more to hear of than frames.
+    let mut is_news = true;
     let result = loop {
         if stop.is_requested() {
             break Ok(());
@@ -44,10 +46,17 @@ pub(crate) fn run(
         if stop.take_reload() {
             log::warn!(event = "restart_needed"; "capture rules are in the kernel filter: restart the sensor to apply new ones");
         }
+        let asks = std::mem::take(&mut is_news);
+        if asks {
+            hear(follower, sources, handover);
+        }
         let mut frames = 0;
         let mut failure = None;
         for (source, number) in sources.iter_mut().zip(&numbers) {
-            match source.ring.poll(Duration::ZERO, |frame| engine.frame(*number, &frame)) {
+            let use_frame = |frame: Frame<'_>| engine.frame(*number, &frame);
+            let taken =
+                if asks { source.ring.poll(Duration::ZERO, use_frame) } else { source.ring.take(use_frame) };
+            match taken {
                 Ok(read) => frames += read,
                 // Who follows it says so.
                 Err(capture::Error::InterfaceDown) => {}
@@ -63,7 +72,7 @@ pub(crate) fn run(
         }
         if next_statistics <= Instant::now() {
             next_statistics = Instant::now() + STATISTICS_INTERVAL;
-            hear(follower, sources, handover);
+            is_news = true;
             // On a wire that is never silent, too: the clock may have been set back.
             engine.tick(wall_clock());
             let mut unknown = None;
@@ -85,8 +94,7 @@ pub(crate) fn run(
         if frames == 0 {
             engine.tick(wall_clock());
             hand_over(engine, handover);
-            wait(sources, follower.as_ref());
-            hear(follower, sources, handover);
+            is_news = wait(sources, follower.as_ref());
         } else {
             hand_over(engine, handover);
         }
@@ -177,8 +185,8 @@ pub(crate) fn watching(sources: &[Source]) -> String {
     if away == 0 { all } else { format!("{all}, {away} of them not up") }
 }
 
-/// Waits for a frame, and no longer than a tick.
-fn wait(sources: &[Source], follower: Option<&Follower>) {
+/// Waits for a frame, and no longer than a tick. Whether there is something else to hear of.
+fn wait(sources: &[Source], follower: Option<&Follower>) -> bool {
     let mut descriptors: Vec<PollFd<'_>> = sources
         .iter()
         .map(|s| PollFd::from_borrowed_fd(s.ring.as_fd(), PollFlags::IN | PollFlags::ERR))
@@ -187,6 +195,9 @@ fn wait(sources: &[Source], follower: Option<&Follower>) {
     let tick = Timespec { tv_sec: 0, tv_nsec: TICK.subsec_nanos().into() };
     // Whatever ends the wait, the next round finds out.
     let _ = rustix::event::poll(&mut descriptors, Some(&tick));
+    let (rings, follower) = descriptors.split_at(sources.len());
+    let is_error = |ring: &PollFd<'_>| ring.revents().intersects(PollFlags::ERR);
+    rings.iter().any(is_error) || follower.iter().any(|f| !f.revents().is_empty())
 }
 
 fn wall_clock() -> u64 {
@@ -198,14 +209,13 @@ fn wall_clock() -> u64 {
 const LAST_BLOCK: Duration = Duration::from_millis(100);
 /// How long the last records may wait for room in the queue.
 const LAST_RECORDS: Duration = Duration::from_secs(5);
-const TICK: Duration = Duration::from_millis(200);
+const TICK: Duration = Duration::from_millis(500);
 const STATISTICS_INTERVAL: Duration = Duration::from_secs(1);
 
 #[cfg(test)]
 mod tests {
     use std::os::unix::net::UnixListener;
 
-    use headgate_capture::Frame;
     use headgate_record::local::{self, FromSensor, MAX_MESSAGE_BYTES, RECORDS_SOCKET, ToSensor};
     use headgate_record::{Kind, Record};
     use headgate_rules::Rules;

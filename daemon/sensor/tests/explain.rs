@@ -199,6 +199,42 @@ fn every_sort_of_exclusion_is_explained_with_its_entry_and_its_place() {
 }
 
 #[test]
+fn the_rule_that_decides_is_explained_with_its_name_and_its_place() {
+    let [file] = ["site.pcapng"].map(|name| golden().into_iter().find(|f| f.ends_with(name)).unwrap());
+    let rule = |name: &str, conditions: &str, collect: &str| {
+        format!("[[rule]]\nname = {name:?}\n{conditions}\ncollect = {collect:?}\n")
+    };
+    let rules = [
+        rule("names", "protocols = [\"udp/67\"]", "headers"),
+        rule("elsewhere", "interfaces = [\"nowhere\"]\nprotocols = [\"icmpv6\"]", "none"),
+        rule("neighbours", "protocols = [\"icmpv6\"]\nmacs = [\"group\"]", "counts"),
+        rule("switches", "protocols = [\"lldp\"]", "none"),
+    ];
+    let frames = explained(&rules.concat(), &file);
+    for (name, line, collect, decided_in, counted_as) in [
+        ("names", 2, "headers", "the kernel", "counters.used"),
+        // A rule of an interface before it might have decided.
+        ("neighbours", 11, "counts", "the collect gate", "counters.counted"),
+        ("switches", 16, "none", "the kernel", "counters.excluded_rule"),
+    ] {
+        let of: Vec<&Json> = frames.iter().filter(|frame| frame["rule"]["name"] == name).collect();
+        assert!(!of.is_empty(), "{name}");
+        for frame in of {
+            let rule = &frame["rule"];
+            assert_eq!(rule["at"], format!("rules.toml:{line}:8"));
+            assert_eq!(
+                (&rule["collect"], &rule["decided_in"]),
+                (&collect.into(), &decided_in.into()),
+                "{frame}"
+            );
+            assert_eq!(frame["counted_as"], counted_as, "{frame}");
+            assert!(frame.get("excluded").is_none());
+            assert_eq!(frame["records"].as_array().unwrap().is_empty(), collect != "headers");
+        }
+    }
+}
+
+#[test]
 fn a_frame_of_which_only_headers_are_read_is_explained_with_its_entry_and_its_place() {
     let [file] = ["site.pcapng"].map(|name| golden().into_iter().find(|f| f.ends_with(name)).unwrap());
     for (choice, entry, decided_in) in [

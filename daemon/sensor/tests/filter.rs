@@ -13,36 +13,51 @@ use std::process::Command;
 use std::time::Duration;
 
 use headgate_capture::{File, Frame, Geometry, Instruction, Ring, Tag, open};
-use headgate_rules::filter::{VlanTag, exclusion};
-use headgate_rules::{Exclusion, Rules};
+use headgate_rules::Rules;
+use headgate_rules::filter::{End, VlanTag, end};
 
 #[path = "support/tunnels.rs"]
 mod tunnels;
 
-/// Rules, and the exclusions that must occur under them.
-const RULES: &[(&str, &[Exclusion])] = &[
+/// Rules, and the ends of frames that must occur under them.
+const RULES: &[(&str, &[&str])] = &[
     ("", &[]),
-    ("vlans = [20]", &[Exclusion::Vlan]),
-    ("vlans = [\"7-19\", \"21-4094\"]", &[Exclusion::Vlan]),
-    ("macs = [\"00:1b:21:00:00:03\"]", &[Exclusion::Mac]),
-    ("macs = [\"00:40:8c\", \"locally-administered\"]", &[Exclusion::Mac]),
-    ("prefixes = [\"10.99.0.64/26\", \"0.0.0.0/32\"]", &[Exclusion::Prefix]),
-    ("prefixes = [\"fe80::/10\", \"ff02::16\"]", &[Exclusion::Prefix]),
-    ("protocols = [\"arp\", \"lldp\", \"dhcp\"]", &[Exclusion::Protocol]),
-    ("protocols = [\"icmp\", \"icmpv6\", \"tcp/8080\", \"udp/53\", \"ip/47\"]", &[Exclusion::Protocol]),
-    ("protocols = [\"tcp\", \"udp\"]", &[Exclusion::Protocol]),
-    ("protocols = [\"stp\", \"cdp\", \"eapol\"]", &[Exclusion::Protocol]),
-    ("protocols = [\"radius\", \"mdns\", \"igmp\"]", &[Exclusion::Protocol]),
+    ("vlans = [20]", &["vlan"]),
+    ("vlans = [\"7-19\", \"21-4094\"]", &["vlan"]),
+    ("macs = [\"00:1b:21:00:00:03\"]", &["mac"]),
+    ("macs = [\"00:40:8c\", \"locally-administered\"]", &["mac"]),
+    ("prefixes = [\"10.99.0.64/26\", \"0.0.0.0/32\"]", &["prefix"]),
+    ("prefixes = [\"fe80::/10\", \"ff02::16\"]", &["prefix"]),
+    ("protocols = [\"arp\", \"lldp\", \"dhcp\"]", &["protocol"]),
+    ("protocols = [\"icmp\", \"icmpv6\", \"tcp/8080\", \"udp/53\", \"ip/47\"]", &["protocol"]),
+    ("protocols = [\"tcp\", \"udp\"]", &["protocol"]),
+    ("protocols = [\"stp\", \"cdp\", \"eapol\"]", &["protocol"]),
+    ("protocols = [\"radius\", \"mdns\", \"igmp\"]", &["protocol"]),
     // The kernel once refused the filter that lets RADIUS in.
     ("[collect.authentication]\nassigned_vlan = \"keep\"", &[]),
     ("[collect.authentication]\nidentity = \"pseudonym\"\n[collect.device]\nservice_types = \"keep\"", &[]),
     (
         "vlans = [20]\nmacs = [\"3c:2a:f4\"]\nprefixes = [\"ff02::/16\"]\nprotocols = [\"tcp/8080\"]",
-        &[Exclusion::Vlan, Exclusion::Mac, Exclusion::Prefix, Exclusion::Protocol],
+        &["vlan", "mac", "prefix", "protocol"],
     ),
     (
         "protocols = [\"stp\"]\n[headers_only]\nvlans = [\"1-4094\"]\nmacs = [\"01:80:c2\"]\nprotocols = [\"arp\", \"dhcp\", \"igmp\"]",
-        &[Exclusion::Protocol],
+        &["protocol"],
+    ),
+    (
+        "[[rule]]\nname = \"voice\"\nvlans = [20]\nmacs = [\"00:1b:21\"]\nprotocols = [\"arp\", \"dhcp\", \"icmp\"]\ncollect = \"counts\"\n\
+         [[rule]]\nname = \"tagged\"\nvlans = [\"1-4094\"]\ncollect = \"headers\"\n\
+         [[rule]]\nname = \"web\"\nprefixes = [\"10.99.0.0/24\"]\nprotocols = [\"tcp/8080\"]\ncollect = \"none\"\n\
+         [[rule]]\nname = \"group\"\nmacs = [\"group\"]\nprefixes = [\"ff02::/16\", \"224.0.0.0/4\"]\ncollect = \"counts\"",
+        &["rule", "counted 0", "counted 1"],
+    ),
+    // Everything but what is named, within tunnels too.
+    (
+        "protocols = [\"stp\"]\n\
+         [[rule]]\nname = \"names\"\nprotocols = [\"dhcp\", \"lldp\", \"arp\"]\ncollect = \"control\"\n\
+         [[rule]]\nname = \"tunnels\"\nprotocols = [\"udp\", \"ip/47\", \"ip/4\", \"ip/41\", \"tcp\"]\ncollect = \"headers\"\n\
+         [[rule]]\nname = \"others\"\ncollect = \"none\"",
+        &["protocol", "rule"],
     ),
 ];
 
@@ -73,13 +88,18 @@ fn the_kernel_keeps_what_is_kept_of_a_file() {
                 wire.octets.windows(4).any(|octets| tunnels::SECRET.windows(4).any(|part| part == octets));
             assert!(!leaks, "{exclude}: frame {number}: {}\n{wire:?}", hex(&frames[number]));
         }
-        let mut counted: BTreeMap<&str, u32> = BTreeMap::new();
+        let mut counted: BTreeMap<String, u32> = BTreeMap::new();
         for kept in &from_wire {
-            let reason = exclusion(kept.octets.len(), usize::try_from(kept.wire_len).unwrap());
-            *counted.entry(reason.map_or("kept", Exclusion::name)).or_default() += 1;
+            let name = match end(kept.octets.len(), usize::try_from(kept.wire_len).unwrap()) {
+                None => "kept".to_owned(),
+                Some(End::Excluded(exclusion)) => exclusion.name().to_owned(),
+                Some(End::Counted(number)) => format!("counted {number}"),
+            };
+            *counted.entry(name).or_default() += 1;
         }
-        let names: BTreeSet<&str> = counted.keys().copied().filter(|name| *name != "kept").collect();
-        assert_eq!(names, expected.iter().map(|exclusion| exclusion.name()).collect(), "{exclude}");
+        let names: BTreeSet<&str> =
+            counted.keys().map(String::as_str).filter(|name| *name != "kept").collect();
+        assert_eq!(names, expected.iter().copied().collect(), "{exclude}");
         println!("{exclude:?}: {counted:?}");
     }
 }

@@ -12,7 +12,7 @@ use crate::keys::Keys;
 use crate::ledger::{self, Event};
 use crate::release::Cursor;
 use crate::seal::KeyRef;
-use crate::{Error, members, segment};
+use crate::{Error, identity, members, segment};
 
 /// Consecutive records of one hand-over, each as it was decoded.
 pub(crate) struct Part {
@@ -56,7 +56,7 @@ pub(crate) fn greet(db: &Connection, keys: &Keys, id: [u8; 16], now_ms: u64) -> 
             (session, 0)
         }
     };
-    let destroyed = destroy_others(db, session, now_ms)?;
+    let destroyed = destroy_others(db, keys, session, now_ms)?;
     Ok(Greeting { session, committed, destroyed })
 }
 
@@ -106,8 +106,8 @@ pub(crate) fn hand_over(
             groups.entry((record.kind().class(), key)).or_default().push(admitted);
         }
     }
-    for ((class, key), records) in &groups {
-        segment::insert(db, keys, *key, *class, records, now_ms)?;
+    for ((class, key), records) in groups {
+        segment::insert(db, keys, key, class, records, now_ms)?;
     }
     if committed != before {
         let mut statement = db.prepare_cached("UPDATE session SET committed = ?2 WHERE number = ?1")?;
@@ -118,7 +118,7 @@ pub(crate) fn hand_over(
 
 /// Deletes the segments and keys of all sessions but one, and forgets all but the latest few
 /// sessions. What had not passed the release gate is counted.
-fn destroy_others(db: &Connection, session: u64, now_ms: u64) -> Result<bool, Error> {
+fn destroy_others(db: &Connection, keys: &Keys, session: u64, now_ms: u64) -> Result<bool, Error> {
     let cursor = Cursor::load(db)?;
     let segments = segment::of_other_sessions(db, session)?;
     let (count, mut records) = (segments.len(), 0_u64);
@@ -128,8 +128,9 @@ fn destroy_others(db: &Connection, session: u64, now_ms: u64) -> Result<bool, Er
         segment::delete(db, old.id)?;
     }
     db.execute("DELETE FROM quarantine WHERE session IS NOT NULL AND session <> ?1", [sql(session)])?;
-    let keys = "UPDATE session SET wrapped = NULL WHERE number <> ?1 AND wrapped IS NOT NULL";
-    let keys = db.execute(keys, [sql(session)])?;
+    identity::delete_other_sessions(db, keys, session)?;
+    let destroyed = "UPDATE session SET wrapped = NULL WHERE number <> ?1 AND wrapped IS NOT NULL";
+    let destroyed = db.execute(destroyed, [sql(session)])?;
     db.execute(
         "DELETE FROM session WHERE number <> ?1
            AND number NOT IN (SELECT number FROM session ORDER BY number DESC LIMIT ?2)",
@@ -139,7 +140,7 @@ fn destroy_others(db: &Connection, session: u64, now_ms: u64) -> Result<bool, Er
         let segments = u64::try_from(count).unwrap_or(u64::MAX);
         ledger::append(db, &Event::SessionDestroyed { segments, records }, now_ms)?;
     }
-    Ok(count > 0 || keys > 0)
+    Ok(count > 0 || destroyed > 0)
 }
 
 /// A name for the count; the error's own text holds numbers that the peer chose.

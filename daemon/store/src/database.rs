@@ -62,6 +62,8 @@ pub(crate) mod meta {
     pub(crate) const LEDGER_KEY: &str = "ledger_key";
     /// Signature that says which entries of the ledger are the first and the last.
     pub(crate) const LEDGER_HEAD: &str = "ledger_head";
+    /// How many identity rows were deleted by this program.
+    pub(crate) const IDENTITIES_GONE: &str = "identities_gone";
     /// How many segments damage has removed without this program's doing.
     pub(crate) const MISSING: &str = "segments_missing";
 }
@@ -401,13 +403,14 @@ fn pragma(db: &Connection, name: &str) -> Result<u64, Error> {
 }
 
 /// In order; the version of a schema is the number of its last migration.
-const MIGRATIONS: [&str; 3] = [
+const MIGRATIONS: [&str; 4] = [
     include_str!("../migrations/001_initial.sql"),
     include_str!("../migrations/002_member.sql"),
+    include_str!("../migrations/003_identity.sql"),
     include_str!("../migrations/004_ledger_signature.sql"),
 ];
 /// The newest schema that this program knows.
-const SCHEMA: i64 = 3;
+const SCHEMA: i64 = 4;
 /// `application_id` of a store: "HDGT".
 const APPLICATION: i64 = 0x4844_4754;
 /// Page size, octets.
@@ -437,6 +440,6 @@ pub(crate) fn in_memory(master: &MasterKey) -> (Connection, Keys) {
     migrate(&mut db).unwrap();
     initialise(&mut db, master, 1_000).unwrap();
     let id = get(&db, meta::DATABASE).unwrap().unwrap();
-    let keys = Keys::load(&db, master, id).unwrap();
+    let keys = Keys::load(&db, master, id, 1_000).unwrap();
     (db, keys)
 }

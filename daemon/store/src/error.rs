@@ -170,6 +170,24 @@ pub enum Error {
     /// No class has the name that was asked for.
     #[error("no such class: bulk, state or account")]
     UnknownClass,
+    /// Something that was asked for cannot be used as it was written.
+    #[error("{0}")]
+    Unusable(&'static str),
+    /// Nobody is kept who is found by what was asked.
+    #[error("nobody is found by this")]
+    NobodyFound,
+    /// Several are found where one is needed.
+    #[error("{0} are found by this: name one by MAC address, or an address at a time")]
+    SeveralFound(usize),
+    /// Nothing that is kept of the person has the field.
+    #[error("nothing that is kept of this person has the field")]
+    NothingCorrected,
+    /// Not all segments can be searched for persons yet.
+    #[error("{0} segments of an earlier version are being brought up to date; ask again in a moment")]
+    Converting(u64),
+    /// Only root may ask this.
+    #[error("only root may do this")]
+    OnlyRoot,
     /// The system gives no random numbers.
     #[error("no random numbers")]
     Random,
@@ -180,13 +198,19 @@ impl Exit for Error {
         use rusqlite::ErrorCode as Code;
         match self {
             Error::Database(error) => match error.sqlite_error_code() {
-                Some(Code::DatabaseCorrupt | Code::NotADatabase) => exit::DATA,
+                // All statements are the program's own: one that SQLite does not understand meets a damaged schema.
+                Some(Code::DatabaseCorrupt | Code::NotADatabase | Code::Unknown) => exit::DATA,
                 Some(Code::PermissionDenied | Code::ReadOnly) => exit::NO_PERMISSION,
                 Some(Code::DatabaseBusy | Code::DatabaseLocked) => exit::TRY_LATER,
                 _ => exit::IO,
             },
             Error::Sealed | Error::Damaged(_) => exit::DATA,
             Error::Random => exit::SYSTEM,
+            Error::OnlyRoot => exit::NO_PERMISSION,
+            Error::Converting(_) => exit::TRY_LATER,
+            Error::Unusable(_) | Error::NobodyFound | Error::SeveralFound(_) | Error::NothingCorrected => {
+                exit::NO
+            }
             Error::Gap { .. }
             | Error::EndedSession
             | Error::Full

@@ -13,6 +13,8 @@ use rusqlite::Connection;
 
 use crate::account::{self, End};
 use crate::database::{number, used};
+use crate::identity::sweep;
+use crate::keys::Keys;
 use crate::ledger::{self, Event};
 use crate::release::Cursor;
 use crate::{Error, outbox, segment};
@@ -30,31 +32,37 @@ struct Evicted {
 /// # Errors
 /// [`Error::Full`] when all that may be given up is given up; the caller's transaction must then be
 /// rolled back.
-pub(crate) fn make_room(db: &Connection, cap: u64, incoming: u64, now_ms: u64) -> Result<(), Error> {
+pub(crate) fn make_room(
+    db: &Connection,
+    keys: &Keys,
+    cap: u64,
+    incoming: u64,
+    now_ms: u64,
+) -> Result<(), Error> {
     let budget = budget(cap).saturating_sub(incoming);
     if used(db)? <= budget {
         return Ok(());
     }
     // A little more than needed, so that this happens once in a while and not with every hand-over.
-    evict(db, budget.saturating_sub(cap / SLACK), Loss::Allowed, now_ms)?;
+    evict(db, keys, budget.saturating_sub(cap / SLACK), Loss::Allowed, now_ms)?;
     if used(db)? > budget { Err(Error::Full) } else { Ok(()) }
 }
 
 /// Gives up local history for a batch that was just made. It loses nothing: should that not be
 /// enough, the next hand-over makes the room.
-pub(crate) fn make_room_for_batch(db: &Connection, cap: u64, now_ms: u64) -> Result<(), Error> {
+pub(crate) fn make_room_for_batch(db: &Connection, keys: &Keys, cap: u64, now_ms: u64) -> Result<(), Error> {
     let budget = budget(cap);
-    if used(db)? > budget { evict(db, budget, Loss::Avoided, now_ms) } else { Ok(()) }
+    if used(db)? > budget { evict(db, keys, budget, Loss::Avoided, now_ms) } else { Ok(()) }
 }
 
 /// Brings a store closer to a cap that was lowered, as far as one transaction should. Gives whether
 /// there is more to do.
-pub(crate) fn shrink(db: &Connection, cap: u64, now_ms: u64) -> Result<bool, Error> {
+pub(crate) fn shrink(db: &Connection, keys: &Keys, cap: u64, now_ms: u64) -> Result<bool, Error> {
     let (before, budget) = (used(db)?, budget(cap));
     if before <= budget {
         return Ok(false);
     }
-    evict(db, budget.max(before.saturating_sub(STEP)), Loss::Allowed, now_ms)?;
+    evict(db, keys, budget.max(before.saturating_sub(STEP)), Loss::Allowed, now_ms)?;
     let after = used(db)?;
     Ok(after > budget && after < before)
 }
@@ -66,11 +74,11 @@ enum Loss {
     Avoided,
 }
 
-fn evict(db: &Connection, target: u64, loss: Loss, now_ms: u64) -> Result<(), Error> {
+fn evict(db: &Connection, keys: &Keys, target: u64, loss: Loss, now_ms: u64) -> Result<(), Error> {
     let mut evicted = Evicted::default();
-    evicted.without_loss(db, target)?;
+    evicted.without_loss(db, keys, target)?;
     if loss == Loss::Allowed {
-        evicted.with_loss(db, target)?;
+        evicted.with_loss(db, keys, target)?;
     }
     if evicted.segments == 0 && evicted.batches == 0 {
         return Ok(());
@@ -86,23 +94,23 @@ pub(crate) fn budget(cap: u64) -> u64 {
 }
 
 impl Evicted {
-    fn without_loss(&mut self, db: &Connection, target: u64) -> Result<(), Error> {
+    fn without_loss(&mut self, db: &Connection, keys: &Keys, target: u64) -> Result<(), Error> {
         let cursor = Cursor::load(db)?;
         let receipted = match outbox_start(db)? {
             Some(first) => cursor.through().min(first.saturating_sub(1)),
             None => cursor.through(),
         };
-        self.drop_through(db, receipted, &cursor, target)?;
+        self.drop_through(db, keys, receipted, &cursor, target)?;
         while used(db)? > target {
             let oldest = "DELETE FROM quarantine WHERE id = (SELECT MIN(id) FROM quarantine)";
             if db.execute(oldest, [])? == 0 {
                 break;
             }
         }
-        self.drop_through(db, cursor.through(), &cursor, target)
+        self.drop_through(db, keys, cursor.through(), &cursor, target)
     }
 
-    fn with_loss(&mut self, db: &Connection, target: u64) -> Result<(), Error> {
+    fn with_loss(&mut self, db: &Connection, keys: &Keys, target: u64) -> Result<(), Error> {
         let cursor = Cursor::load(db)?;
         for class in Class::ALL {
             while used(db)? > target {
@@ -110,7 +118,7 @@ impl Evicted {
                 if oldest.is_empty() {
                     break;
                 }
-                self.drop_segments(db, &oldest, &cursor, target)?;
+                self.drop_segments(db, keys, &oldest, &cursor, target)?;
             }
         }
         while used(db)? > target {
@@ -126,6 +134,7 @@ impl Evicted {
     fn drop_through(
         &mut self,
         db: &Connection,
+        keys: &Keys,
         last: u64,
         cursor: &Cursor,
         target: u64,
@@ -136,7 +145,7 @@ impl Evicted {
             if oldest.is_empty() {
                 break;
             }
-            self.drop_segments(db, &oldest, cursor, target)?;
+            self.drop_segments(db, keys, &oldest, cursor, target)?;
         }
         Ok(())
     }
@@ -144,6 +153,7 @@ impl Evicted {
     fn drop_segments(
         &mut self,
         db: &Connection,
+        keys: &Keys,
         segments: &[segment::Segment],
         cursor: &Cursor,
         target: u64,
@@ -158,7 +168,8 @@ impl Evicted {
                 break;
             }
         }
-        Ok(())
+        // Who they were about goes with the last of them.
+        sweep::sweep(db, keys)
     }
 }
 

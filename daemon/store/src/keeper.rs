@@ -13,6 +13,7 @@ use headgate_service::stop::Stop;
 use serde_json::{Value, json};
 
 use crate::admit::Part;
+use crate::keys::Rotation;
 use crate::status::{Peers, UplinkState, status};
 use crate::store::Store;
 use crate::{Error, buffer, error, query, sign};
@@ -36,7 +37,7 @@ pub(crate) enum Request {
     /// The uplink's connection has ended: what it said of itself holds no more.
     UplinkGone,
     /// The administrator asks.
-    Control { request: ControlRequest, reply: SyncSender<Value> },
+    Control { request: ControlRequest, is_root: bool, reply: SyncSender<Value> },
 }
 
 /// Serves requests until it is asked to stop and its sensor is gone, then closes the store.
@@ -140,9 +141,10 @@ impl Keeper {
                 self.peers.uplink = Some(UplinkState { connected, problem, retry_ms, at_ms: now_ms() });
             }
             Request::UplinkGone => self.peers.uplink = None,
-            Request::Control { request: ControlRequest::BufferStructure, reply } => self.structure(reply),
-            Request::Control { request, reply } => {
-                let answer = match self.answer(&request) {
+            Request::Control { request: ControlRequest::BufferStructure, reply, .. } => self.structure(reply),
+            Request::Control { request, is_root, reply } => {
+                let permitted = if is_root || !request.is_for_root() { Ok(()) } else { Err(Error::OnlyRoot) };
+                let answer = match permitted.and_then(|()| self.answer(&request)) {
                     Ok(answer) => json!({ "ok": answer }),
                     Err(error) => json!({ "error": chain(&error) }),
                 };
@@ -152,6 +154,14 @@ impl Keeper {
     }
 
     fn answer(&mut self, request: &ControlRequest) -> Result<Value, Error> {
+        match request {
+            ControlRequest::Subject { who, action } => return self.store.subject(who, action, now_ms()),
+            ControlRequest::RotateKeys { which } => {
+                let rotation = Rotation::from_name(which).ok_or(Error::Unusable("no such keys"))?;
+                return self.store.rotate(rotation, now_ms()).map(|()| json!({ "rotated": rotation.name() }));
+            }
+            _ => {}
+        }
         let Keeper { store, peers, problems, .. } = self;
         let db = store.connection();
         match request {
@@ -179,6 +189,8 @@ impl Keeper {
             }
             // It has a thread of its own.
             ControlRequest::BufferStructure => Ok(Value::Null),
+            // Answered above: they change something.
+            ControlRequest::Subject { .. } | ControlRequest::RotateKeys { .. } => Err(Error::UnknownKind),
         }
     }
 

@@ -2,64 +2,32 @@
 //!
 //! The master key is a file credential and never enters the database. HKDF-SHA-256 (RFC 5869) over it,
 //! salted with the database's identity, gives the wrapping key, and a verifier by which a wrong
-//! master key is told from damage. Under the wrapping key lie, for every key epoch, one data key and
-//! one pseudonym key for each gate, and for the present sensor session one key of its own. An epoch's
-//! keys are destroyed when the last thing sealed under its data key is gone.
+//! master key is told from damage. Under the wrapping key lie, for every key epoch, a data key, a
+//! pseudonym key for each gate and a key of the blind index, and for the present sensor session one key of its own.
+//! Under a data key, or a session's, lie the keys of single subjects. An epoch's keys are destroyed when the last thing
+//! sealed under its data key is gone; pseudonym keys when their period is over.
 
 use std::collections::BTreeMap;
 
+use headgate_record::Identifier;
 use headgate_rules::{Pseudonymise, Purpose};
 use hkdf::Hkdf;
 use hmac::{Hmac, KeyInit, Mac};
 use rusqlite::{Connection, params};
 use sha2::Sha256;
-use zeroize::{Zeroize, Zeroizing};
+use zeroize::Zeroizing;
 
 use crate::Error;
 use crate::database::{number, sql};
+use crate::identity::Identities;
 use crate::master::MasterKey;
 use crate::seal::{Cipher, KeyRef, Place};
-
-/// 32 secret octets on the heap, cleared when dropped. They are never moved, copied or printed.
-pub(crate) struct Secret(Box<[u8; 32]>);
-
-impl Secret {
-    /// A place to read a key into.
-    pub(crate) fn zero() -> Secret {
-        Secret(Box::new([0; 32]))
-    }
-
-    /// A fresh key.
-    ///
-    /// # Errors
-    /// [`Error::Random`].
-    pub(crate) fn random() -> Result<Secret, Error> {
-        let mut secret = Secret::zero();
-        getrandom::fill(secret.0.as_mut_slice()).map_err(|_| Error::Random)?;
-        Ok(secret)
-    }
-
-    /// The octets.
-    pub(crate) fn bytes(&self) -> &[u8; 32] {
-        &self.0
-    }
-
-    /// The octets, to be filled.
-    pub(crate) fn bytes_mut(&mut self) -> &mut [u8; 32] {
-        &mut self.0
-    }
-}
-
-impl Drop for Secret {
-    fn drop(&mut self) {
-        self.0.zeroize();
-    }
-}
+use crate::secret::Secret;
 
 /// What a wrapped key is for. The number is its identity on disk.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum KeyPurpose {
-    /// Seals segments and batches of an epoch.
+    /// Seals segments, batches and subjects' keys of an epoch.
     Data,
     /// Pseudonyms that the collect gate makes.
     Collect,
@@ -69,9 +37,15 @@ pub(crate) enum KeyPurpose {
     Session,
     /// Signs the ledger.
     Ledger,
+    /// Tags by which identity rows are found.
+    Blind,
 }
 
 impl KeyPurpose {
+    /// Those of which every key epoch has one.
+    const OF_EPOCH: [KeyPurpose; 4] =
+        [KeyPurpose::Data, KeyPurpose::Collect, KeyPurpose::Release, KeyPurpose::Blind];
+
     /// Identity on disk and in associated data.
     pub(crate) fn number(self) -> u32 {
         match self {
@@ -80,19 +54,72 @@ impl KeyPurpose {
             KeyPurpose::Release => 3,
             KeyPurpose::Session => 4,
             KeyPurpose::Ledger => 16,
+            KeyPurpose::Blind => 5,
         }
     }
 }
 
-/// All keys of an open store.
+/// Which keys begin a new epoch.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Rotation {
+    /// All.
+    All,
+    /// The data key.
+    Data,
+    /// The pseudonym keys of both gates: equal devices have other pseudonyms from then on.
+    Pseudonym,
+    /// The key of the blind index.
+    Blind,
+}
+
+impl Rotation {
+    fn purposes(self) -> &'static [KeyPurpose] {
+        match self {
+            Rotation::All => &KeyPurpose::OF_EPOCH,
+            Rotation::Data => &[KeyPurpose::Data],
+            Rotation::Pseudonym => &[KeyPurpose::Collect, KeyPurpose::Release],
+            Rotation::Blind => &[KeyPurpose::Blind],
+        }
+    }
+
+    const EACH: [Rotation; 4] = [Rotation::All, Rotation::Data, Rotation::Pseudonym, Rotation::Blind];
+
+    /// The rotation of this name.
+    pub(crate) fn from_name(name: &str) -> Option<Rotation> {
+        Rotation::EACH.into_iter().find(|rotation| rotation.name() == name)
+    }
+
+    /// Its name in the ledger and in messages.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Rotation::All => "all",
+            Rotation::Data => "data",
+            Rotation::Pseudonym => "pseudonym",
+            Rotation::Blind => "blind",
+        }
+    }
+}
+
+/// All keys of an open store, and what identity rows were found to hold while they are in use.
 pub(crate) struct Keys {
     database: [u8; 16],
     wrapping: Cipher,
-    epoch: u64,
-    since_ms: u64,
+    present: Present,
     ciphers: BTreeMap<KeyRef, Cipher>,
+    blind: BTreeMap<u64, Secret>,
     collect: Secret,
     release: Secret,
+    identities: Identities,
+}
+
+/// The latest epoch of each purpose.
+#[derive(Clone, Copy, Default)]
+struct Present {
+    data: u64,
+    pseudonyms: u64,
+    blind: u64,
+    /// When the oldest of them began.
+    since_ms: u64,
 }
 
 /// The value by which a database recognises its master key. It tells nothing about the key.
@@ -110,45 +137,63 @@ impl Keys {
         database: &[u8; 16],
         now_ms: u64,
     ) -> Result<(), Error> {
-        add_epoch(db, &wrapping(master, database)?, database, 1, now_ms)
+        add_epoch(db, &wrapping(master, database)?, database, Rotation::All, 1, now_ms)
     }
 
-    /// Unwraps the keys of a database whose master key is verified.
+    /// Unwraps the keys of a database whose master key is verified. A database of a time before the blind index gets
+    /// its first key for it.
     ///
     /// # Errors
     /// [`Error::Damaged`] when the present epoch has no usable keys. An older epoch or a session
     /// whose key is damaged is left out: what it sealed is then found damaged.
-    pub(crate) fn load(db: &Connection, master: &MasterKey, database: [u8; 16]) -> Result<Keys, Error> {
+    pub(crate) fn load(
+        db: &Connection,
+        master: &MasterKey,
+        database: [u8; 16],
+        now_ms: u64,
+    ) -> Result<Keys, Error> {
         let (collect, release) = (Secret::zero(), Secret::zero());
         let wrapping = wrapping(master, &database)?;
-        let ciphers = BTreeMap::new();
-        let mut keys = Keys { database, wrapping, epoch: 0, since_ms: 0, ciphers, collect, release };
+        if latest(db, KeyPurpose::Blind)?.is_none() {
+            let (epoch, _) = latest(db, KeyPurpose::Data)?.ok_or(Error::Damaged(PRESENT_KEY))?;
+            add_epoch(db, &wrapping, &database, Rotation::Blind, epoch, now_ms)?;
+        }
+        let mut keys = Keys {
+            database,
+            wrapping,
+            present: Present::default(),
+            ciphers: BTreeMap::new(),
+            blind: BTreeMap::new(),
+            collect,
+            release,
+            identities: Identities::default(),
+        };
         keys.reload(db)?;
         Ok(keys)
     }
 
     /// Brings the keys in memory to what the database holds.
     pub(crate) fn reload(&mut self, db: &Connection) -> Result<(), Error> {
-        let mut ciphers = BTreeMap::new();
-        let latest = "SELECT epoch, created_ms FROM key WHERE purpose = ?1 ORDER BY epoch DESC LIMIT 1";
-        let (epoch, since_ms) = db
-            .query_row(latest, [KeyPurpose::Data.number()], |r| Ok((number(r.get(0)?), number(r.get(1)?))))
-            .map_err(|_| Error::Damaged(PRESENT_KEY))?;
-        let mut rows = db.prepare("SELECT epoch, purpose, wrapped FROM key ORDER BY epoch DESC")?;
-        let mut rows = rows.query([])?;
+        let (mut ciphers, mut blind) = (BTreeMap::new(), BTreeMap::new());
+        let of = |purpose| latest(db, purpose)?.ok_or(Error::Damaged(PRESENT_KEY));
+        let (data, pseudonyms, tags) =
+            (of(KeyPurpose::Data)?, of(KeyPurpose::Release)?, of(KeyPurpose::Blind)?);
+        let mut statement = db.prepare("SELECT epoch, purpose, wrapped FROM key")?;
+        let mut rows = statement.query([])?;
         let (mut collect, mut release) = (None, None);
         while let Some(row) = rows.next()? {
-            let of = number(row.get(0)?);
-            let wrapped: Vec<u8> = row.get(2)?;
-            let purpose: u32 = row.get(1)?;
-            if purpose == KeyPurpose::Data.number() {
-                if let Ok(key) = self.unwrap(KeyPurpose::Data, of, &wrapped) {
-                    ciphers.insert(KeyRef::Epoch(of), Cipher::new(&key));
-                }
-            } else if of == epoch && purpose == KeyPurpose::Collect.number() {
-                collect = Some(self.unwrap(KeyPurpose::Collect, of, &wrapped)?);
-            } else if of == epoch && purpose == KeyPurpose::Release.number() {
-                release = Some(self.unwrap(KeyPurpose::Release, of, &wrapped)?);
+            let (of, number): (u64, u32) = (number(row.get(0)?), row.get(1)?);
+            let Some(purpose) = KeyPurpose::OF_EPOCH.into_iter().find(|p| p.number() == number) else {
+                continue;
+            };
+            // What does not open is missed below where it is needed now.
+            let Ok(key) = self.unwrap(purpose, of, &row.get::<_, Vec<u8>>(2)?) else { continue };
+            match purpose {
+                KeyPurpose::Data => drop(ciphers.insert(KeyRef::Epoch(of), Cipher::new(&key))),
+                KeyPurpose::Blind => drop(blind.insert(of, key)),
+                KeyPurpose::Collect if of == pseudonyms.0 => collect = Some(key),
+                KeyPurpose::Release if of == pseudonyms.0 => release = Some(key),
+                _ => {}
             }
         }
         let mut rows = db.prepare("SELECT number, wrapped FROM session WHERE wrapped IS NOT NULL")?;
@@ -159,39 +204,32 @@ impl Keys {
                 ciphers.insert(KeyRef::Session(of), Cipher::new(&key));
             }
         }
-        if !ciphers.contains_key(&KeyRef::Epoch(epoch)) {
+        if !ciphers.contains_key(&KeyRef::Epoch(data.0)) || !blind.contains_key(&tags.0) {
             return Err(Error::Damaged(PRESENT_KEY));
         }
         self.collect = collect.ok_or(Error::Damaged(PRESENT_KEY))?;
         self.release = release.ok_or(Error::Damaged(PRESENT_KEY))?;
-        (self.epoch, self.since_ms, self.ciphers) = (epoch, since_ms, ciphers);
+        let since_ms = data.1.min(pseudonyms.1).min(tags.1);
+        self.present = Present { data: data.0, pseudonyms: pseudonyms.0, blind: tags.0, since_ms };
+        (self.ciphers, self.blind) = (ciphers, blind);
+        self.identities.forget();
         Ok(())
     }
 
     /// Whether the present key epoch is over, or seems to begin in the future: then the clock was wrong.
     pub(crate) fn is_rotation_due(&self, now_ms: u64) -> bool {
-        now_ms.saturating_sub(self.since_ms) >= EPOCH_MS
-            || self.since_ms.saturating_sub(now_ms) >= STEP_BACK_MS
+        let since_ms = self.present.since_ms;
+        now_ms.saturating_sub(since_ms) >= EPOCH_MS || since_ms.saturating_sub(now_ms) >= STEP_BACK_MS
     }
 
-    /// Begins the next key epoch and destroys the pseudonym keys and members of all earlier ones, and the data keys of
-    /// those that seal nothing any more. The caller commits and then calls [`Keys::reload`].
-    pub(crate) fn rotate(&self, db: &Connection, now_ms: u64) -> Result<(), Error> {
-        add_epoch(db, &self.wrapping, &self.database, self.epoch.saturating_add(1), now_ms)?;
-        let pseudonyms = [KeyPurpose::Collect.number(), KeyPurpose::Release.number()];
-        db.execute(
-            "DELETE FROM key WHERE epoch <= ?1 AND purpose IN (?2, ?3)",
-            (sql(self.epoch), pseudonyms[0], pseudonyms[1]),
-        )?;
-        db.execute("DELETE FROM member WHERE epoch <= ?1", [sql(self.epoch)])?;
-        db.execute(
-            "DELETE FROM key WHERE epoch < ?1
-               AND epoch NOT IN (SELECT epoch FROM segment WHERE epoch IS NOT NULL)
-               AND epoch NOT IN (SELECT epoch FROM outbox)
-               AND epoch NOT IN (SELECT epoch FROM quarantine WHERE epoch IS NOT NULL)",
-            [sql(self.epoch)],
-        )?;
-        Ok(())
+    /// Begins the next epoch of these keys, and destroys the keys of earlier ones that nothing needs: pseudonym keys with
+    /// their members at once, data and blind keys with the last of what they seal or find. The caller commits and then
+    /// calls [`Keys::reload`].
+    pub(crate) fn rotate(&self, db: &Connection, rotation: Rotation, now_ms: u64) -> Result<(), Error> {
+        let Present { data, pseudonyms, blind, .. } = self.present;
+        let next = data.max(pseudonyms).max(blind).saturating_add(1);
+        add_epoch(db, &self.wrapping, &self.database, rotation, next, now_ms)?;
+        destroy_unneeded(db)
     }
 
     /// A fresh wrapped key for a sensor's session.
@@ -209,19 +247,34 @@ impl Keys {
         self.unwrap(KeyPurpose::Ledger, 0, wrapped)
     }
 
-    /// The present key epoch.
-    pub(crate) fn epoch(&self) -> u64 {
-        self.epoch
+    /// The present epoch of the pseudonym keys.
+    pub(crate) fn pseudonym_epoch(&self) -> u64 {
+        self.present.pseudonyms
+    }
+
+    /// The present epoch of the blind index.
+    pub(crate) fn blind_epoch(&self) -> u64 {
+        self.present.blind
+    }
+
+    /// All epochs of the blind index whose key is there.
+    pub(crate) fn blind_epochs(&self) -> impl Iterator<Item = u64> + '_ {
+        self.blind.keys().copied()
     }
 
     /// The data key of the present epoch.
     pub(crate) fn present(&self) -> KeyRef {
-        KeyRef::Epoch(self.epoch)
+        KeyRef::Epoch(self.present.data)
     }
 
     /// Whether a key is there and opens.
     pub(crate) fn has(&self, key: KeyRef) -> bool {
         self.ciphers.contains_key(&key)
+    }
+
+    /// What is known of identity rows.
+    pub(crate) fn identities(&self) -> &Identities {
+        &self.identities
     }
 
     /// Seals content under one of the keys.
@@ -234,15 +287,45 @@ impl Keys {
         self.ciphers.get(&key).ok_or(Error::Sealed)?.open(&self.database, place, sealed)
     }
 
+    /// Opens a wrapped key of one subject.
+    pub(crate) fn subject_key(&self, key: KeyRef, identity: u64, wrapped: &[u8]) -> Result<Secret, Error> {
+        secret(Zeroizing::new(self.open(key, Place::SubjectKey { identity, key }, wrapped)?))
+    }
+
+    /// Seals what one subject's key alone opens.
+    pub(crate) fn seal_for(
+        &self,
+        subject: &Secret,
+        place: Place<'_>,
+        content: &[u8],
+    ) -> Result<Vec<u8>, Error> {
+        Cipher::new(subject).seal(&self.database, place, content)
+    }
+
+    /// Opens what [`Keys::seal_for`] sealed.
+    pub(crate) fn open_for(
+        &self,
+        subject: &Secret,
+        place: Place<'_>,
+        sealed: &[u8],
+    ) -> Result<Vec<u8>, Error> {
+        Cipher::new(subject).open(&self.database, place, sealed)
+    }
+
+    /// The tag by which an identifier is found in an epoch of the blind index: 64 bits of HMAC-SHA-256 (RFC 2104). Two
+    /// identifiers may share one; whoever finds a row by it compares what it holds.
+    ///
+    /// # Errors
+    /// [`Error::Damaged`] where that epoch has no key.
+    pub(crate) fn tag(&self, epoch: u64, identifier: Identifier, text: &str) -> Result<i64, Error> {
+        let key = self.blind.get(&epoch).ok_or(Error::Damaged("key of the blind index"))?;
+        let mac = authenticate(key, &[&[identifier.number(), 0], text.as_bytes()]);
+        Ok(i64::from_be_bytes(mac.first_chunk().copied().unwrap_or_default()))
+    }
+
     fn unwrap(&self, purpose: KeyPurpose, of: u64, wrapped: &[u8]) -> Result<Secret, Error> {
         let place = Place::Key { purpose, number: of };
-        let opened = Zeroizing::new(self.wrapping.open(&self.database, place, wrapped)?);
-        let mut secret = Secret::zero();
-        if opened.len() != secret.bytes().len() {
-            return Err(Error::Damaged(PRESENT_KEY));
-        }
-        secret.bytes_mut().copy_from_slice(&opened);
-        Ok(secret)
+        secret(Zeroizing::new(self.wrapping.open(&self.database, place, wrapped)?))
     }
 }
 
@@ -253,31 +336,87 @@ impl Pseudonymise for Keys {
             Purpose::Collect => &self.collect,
             Purpose::Release => &self.release,
         };
-        let mut mac = <Hmac<Sha256> as KeyInit>::new(&block(key));
-        mac.update(value);
-        let full: [u8; 32] = mac.finalize().into_bytes().into();
-        full.first_chunk().copied().unwrap_or_default()
+        authenticate(key, &[value]).first_chunk().copied().unwrap_or_default()
     }
 }
 
-/// The HMAC block that starts with the key; RFC 2104 pads a shorter key with zeros.
-fn block(key: &Secret) -> hmac::digest::array::Array<u8, hmac::digest::consts::U64> {
-    let mut block = hmac::digest::array::Array::default();
+/// HMAC-SHA-256. Its key is a block that starts with the secret; RFC 2104 pads a shorter key with zeros.
+fn authenticate(key: &Secret, parts: &[&[u8]]) -> [u8; 32] {
+    let mut block: hmac::digest::array::Array<u8, hmac::digest::consts::U64> = Default::default();
     if let Some(start) = block.first_chunk_mut::<32>() {
         start.copy_from_slice(key.bytes());
     }
-    block
+    let mut mac = <Hmac<Sha256> as KeyInit>::new(&block);
+    zeroize::Zeroize::zeroize(block.as_mut_slice());
+    parts.iter().for_each(|part| mac.update(part));
+    mac.finalize().into_bytes().into()
+}
+
+fn secret(opened: Zeroizing<Vec<u8>>) -> Result<Secret, Error> {
+    let mut secret = Secret::zero();
+    if opened.len() != secret.bytes().len() {
+        return Err(Error::Damaged("key"));
+    }
+    secret.bytes_mut().copy_from_slice(&opened);
+    Ok(secret)
+}
+
+/// The latest epoch of a purpose, and when it began.
+fn latest(db: &Connection, purpose: KeyPurpose) -> Result<Option<(u64, u64)>, Error> {
+    let mut statement = db
+        .prepare_cached("SELECT epoch, created_ms FROM key WHERE purpose = ?1 ORDER BY epoch DESC LIMIT 1")?;
+    let mut rows = statement.query([purpose.number()])?;
+    Ok(match rows.next()? {
+        Some(row) => Some((number(row.get(0)?), number(row.get(1)?))),
+        None => None,
+    })
+}
+
+/// Destroys the keys that nothing needs any more; see [`Keys::rotate`].
+pub(crate) fn destroy_unneeded(db: &Connection) -> Result<(), Error> {
+    let [data, collect, release, blind] = KeyPurpose::OF_EPOCH.map(KeyPurpose::number);
+    for purpose in [collect, release] {
+        db.execute(
+            "DELETE FROM key WHERE purpose = ?1 AND epoch < (SELECT MAX(epoch) FROM key WHERE purpose = ?1)",
+            [purpose],
+        )?;
+    }
+    db.execute(
+        "DELETE FROM member WHERE epoch < (SELECT MAX(epoch) FROM key WHERE purpose = ?1)",
+        [collect],
+    )?;
+    db.execute(
+        "DELETE FROM key WHERE purpose = ?1 AND epoch < (SELECT MAX(epoch) FROM key WHERE purpose = ?1)
+           AND epoch NOT IN (SELECT epoch FROM segment WHERE epoch IS NOT NULL)
+           AND epoch NOT IN (SELECT epoch FROM outbox)
+           AND epoch NOT IN (SELECT epoch FROM tombstone)
+           AND epoch NOT IN (SELECT epoch FROM quarantine WHERE epoch IS NOT NULL)",
+        [data],
+    )?;
+    // Rows of an epoch that has no segment are of nobody that is kept.
+    db.execute(
+        "DELETE FROM identity WHERE epoch IS NOT NULL AND epoch NOT IN (SELECT epoch FROM key WHERE purpose = ?1)",
+        [data],
+    )?;
+    db.execute("DELETE FROM blind WHERE identity NOT IN (SELECT id FROM identity)", [])?;
+    db.execute(
+        "DELETE FROM key WHERE purpose = ?1 AND epoch < (SELECT MAX(epoch) FROM key WHERE purpose = ?1)
+           AND epoch NOT IN (SELECT blind FROM identity)",
+        [blind],
+    )?;
+    Ok(())
 }
 
 fn add_epoch(
     db: &Connection,
     wrapping: &Cipher,
     database: &[u8; 16],
+    rotation: Rotation,
     epoch: u64,
     now_ms: u64,
 ) -> Result<(), Error> {
-    for purpose in [KeyPurpose::Data, KeyPurpose::Collect, KeyPurpose::Release] {
-        let wrapped = wrap(wrapping, database, purpose, epoch)?;
+    for purpose in rotation.purposes() {
+        let wrapped = wrap(wrapping, database, *purpose, epoch)?;
         db.execute(
             "INSERT INTO key (epoch, purpose, created_ms, wrapped) VALUES (?1, ?2, ?3, ?4)",
             params![sql(epoch), purpose.number(), sql(now_ms), wrapped],
@@ -310,60 +449,4 @@ const VERIFIER: &[u8] = b"headgate store verifier v1";
 const PRESENT_KEY: &str = "key for the present epoch";
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::database::in_memory;
-    use crate::segment;
-    use headgate_record::{Class, Kind, Record};
-
-    #[test]
-    fn pseudonyms_differ_by_gate_and_by_epoch() {
-        let (db, mut keys) = in_memory(&MasterKey::random());
-        let first = keys.pseudonym(Purpose::Release, b"value");
-        assert_eq!(first, keys.pseudonym(Purpose::Release, b"value"));
-        assert_ne!(first, keys.pseudonym(Purpose::Collect, b"value"));
-        assert!(!keys.is_rotation_due(1_000 + EPOCH_MS - 1));
-        assert!(keys.is_rotation_due(1_000 + EPOCH_MS));
-        keys.rotate(&db, 1_000 + EPOCH_MS).unwrap();
-        keys.reload(&db).unwrap();
-        assert_ne!(first, keys.pseudonym(Purpose::Release, b"value"));
-        assert!(!keys.is_rotation_due(1_000 + EPOCH_MS));
-        // The key of the first period is destroyed, so that nobody can make its pseudonyms again.
-        let pseudonym_keys = "SELECT COUNT(*) FROM key WHERE purpose IN (2, 3) AND epoch = 1";
-        assert_eq!(db.query_row(pseudonym_keys, [], |r| r.get::<_, i64>(0)).unwrap(), 0);
-    }
-
-    /// An epoch that began while the clock ran years ahead once lasted for years.
-    #[test]
-    fn an_epoch_that_began_in_the_future_is_over() {
-        let (db, mut keys) = in_memory(&MasterKey::random());
-        keys.rotate(&db, 50 * EPOCH_MS).unwrap();
-        keys.reload(&db).unwrap();
-        assert!(keys.is_rotation_due(EPOCH_MS));
-        assert!(!keys.is_rotation_due(50 * EPOCH_MS - 1_000));
-    }
-
-    #[test]
-    fn an_epoch_keeps_its_keys_as_long_as_something_is_sealed_under_them() {
-        let (db, mut keys) = in_memory(&MasterKey::random());
-        segment::insert(&db, &keys, keys.present(), Class::State, &[Record::new(Kind::Device)], 1_000)
-            .unwrap();
-        for _ in 0..2 {
-            keys.rotate(&db, 2_000).unwrap();
-            keys.reload(&db).unwrap();
-        }
-        assert!(keys.has(KeyRef::Epoch(1)) && keys.has(KeyRef::Epoch(3)));
-        let old = segment::after(&db, 0, 1).unwrap()[0];
-        assert_eq!(segment::read(&db, &keys, &old).unwrap().len(), 1);
-        segment::delete(&db, old.id).unwrap();
-        keys.rotate(&db, 3_000).unwrap();
-        keys.reload(&db).unwrap();
-        assert!(!keys.has(KeyRef::Epoch(1)) && !keys.has(KeyRef::Epoch(2)) && keys.has(KeyRef::Epoch(4)));
-    }
-
-    #[test]
-    fn a_master_key_of_another_store_unwraps_nothing() {
-        let (db, keys) = in_memory(&MasterKey::random());
-        assert!(Keys::load(&db, &MasterKey::random(), keys.database).is_err());
-    }
-}
+mod tests;

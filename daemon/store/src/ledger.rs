@@ -26,6 +26,16 @@ pub(crate) enum Event {
     Rules { digest: [u8; 32] },
     /// A sensor's session is over, and what was kept for it only is destroyed.
     SessionDestroyed { segments: u64, records: u64 },
+    /// A batch was written anew without records of somebody who was erased.
+    Rewritten { sequence: u64, records: u64, bytes: u64, digest: [u8; 32] },
+    /// A person was erased: identity rows, batches that were written anew, values that the receiver is told to forget.
+    Erased { rows: u64, batches: u64, tombstone: u64 },
+    /// A value was set right in so many places.
+    Corrected { field: &'static str, places: u64 },
+    /// All that is kept of a person was asked for.
+    SubjectExported,
+    /// Keys of a new epoch are in use.
+    KeysRotated { which: &'static str },
     /// A segment or batch does not open.
     Quarantined { table: &'static str, row: u64, records: u64 },
     /// The administrator deleted segments: the records among them that had not been released are lost.
@@ -176,6 +186,11 @@ impl Event {
             Event::Evicted { .. } => "evicted",
             Event::Rules { .. } => "rules",
             Event::SessionDestroyed { .. } => "session-destroyed",
+            Event::Rewritten { .. } => "rewritten",
+            Event::Erased { .. } => "erased",
+            Event::Corrected { .. } => "corrected",
+            Event::SubjectExported => "subject-exported",
+            Event::KeysRotated { .. } => "keys-rotated",
             Event::Quarantined { .. } => "quarantined",
             Event::Purged { .. } => "purged",
             Event::Exported { .. } => "exported",
@@ -188,7 +203,8 @@ impl Event {
     fn detail(&self) -> Value {
         match self {
             Event::Created { epoch } => json!({ "epoch": epoch }),
-            Event::Released { sequence, records, bytes, digest } => json!({
+            Event::Released { sequence, records, bytes, digest }
+            | Event::Rewritten { sequence, records, bytes, digest } => json!({
                 "sequence": sequence, "records": records, "bytes": bytes, "digest": hex::encode(digest),
             }),
             Event::Receipted { sequence, receipt } => {
@@ -201,6 +217,12 @@ impl Event {
             Event::SessionDestroyed { segments, records } => {
                 json!({ "segments": segments, "records": records })
             }
+            Event::Erased { rows, batches, tombstone } => {
+                json!({ "rows": rows, "batches": batches, "tombstone": tombstone })
+            }
+            Event::Corrected { field, places } => json!({ "field": field, "places": places }),
+            Event::SubjectExported => json!({}),
+            Event::KeysRotated { which } => json!({ "which": which }),
             Event::Quarantined { table, row, records } => {
                 json!({ "table": table, "row": row, "records": records })
             }

@@ -24,10 +24,11 @@
 //! 4. *Sealed in place.* Every record and batch is under AES-256-GCM with associated data that names
 //!    its table, database, key, row and class. Nothing in any file is plain but counts, times,
 //!    classes, digests and reasons.
+//!    What identifies somebody stands in no segment, but in a row under a key of its own (`identity.rs`), found by keyed tags.
 //! 5. *Who deletes.* A batch leaves the outbox by a receipt that the pinned key signed for exactly
 //!    these bytes; by damage, into quarantine; or as the last resort to make room. A segment leaves to
 //!    make room, with its session, by damage, or when the administrator purges. Each is counted by class and reason, and
-//!    is in the ledger. Nothing else deletes.
+//!    is in the ledger. Nothing else deletes but root who has a person erased (`subject/erase.rs`).
 //! 6. *For the session only.* What is about a device with a randomised address is sealed under a key
 //!    of the sensor's session. When another session begins, these segments are overwritten and the
 //!    key is destroyed.
@@ -48,11 +49,13 @@ mod account;
 mod admit;
 mod args;
 mod ballast;
+mod block;
 mod buffer;
 mod config;
 mod database;
 mod error;
 mod evict;
+mod identity;
 mod keeper;
 mod keys;
 mod ledger;
@@ -63,11 +66,13 @@ mod peers;
 mod query;
 mod release;
 mod seal;
+mod secret;
 mod segment;
 mod sign;
 mod sockets;
 mod status;
 mod store;
+mod subject;
 
 #[cfg(test)]
 mod proof;

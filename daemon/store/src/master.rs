@@ -8,7 +8,7 @@ use std::path::Path;
 use headgate_service::credential;
 use zeroize::Zeroizing;
 
-use crate::keys::Secret;
+use crate::secret::Secret;
 use crate::{Error, OpenError};
 
 /// The key from which all keys of a store are derived or wrapped.

@@ -43,7 +43,7 @@ pub(crate) fn note(db: &Connection, keys: &Keys, rules: &Rules, record: &Record)
                 continue;
             }
             db.prepare_cached("INSERT OR IGNORE INTO member (epoch, team, station) VALUES (?1, ?2, ?3)")?
-                .execute(params![sql(keys.epoch()), team, station])?;
+                .execute(params![sql(keys.pseudonym_epoch()), team, station])?;
         }
     }
     Ok(())
@@ -55,7 +55,7 @@ fn team(keys: &Keys, field: Field, value: &Value) -> [u8; 16] {
 
 fn count(db: &Connection, keys: &Keys, team: &[u8; 16]) -> Result<usize, Error> {
     let mut statement = db.prepare_cached("SELECT COUNT(*) FROM member WHERE epoch = ?1 AND team = ?2")?;
-    let count: i64 = statement.query_row(params![sql(keys.epoch()), team], |r| r.get(0))?;
+    let count: i64 = statement.query_row(params![sql(keys.pseudonym_epoch()), team], |r| r.get(0))?;
     Ok(usize::try_from(count).unwrap_or(0))
 }
 
@@ -104,7 +104,7 @@ mod tests {
         assert_eq!(of(&keys, Field::AuthenticationFilterIds, "staff"), 3);
         assert_eq!(of(&keys, Field::AuthenticationFilterIds, "nobody"), 0);
         // A new period knows nobody, and nothing is left of the one before.
-        keys.rotate(&db, 1_000).unwrap();
+        keys.rotate(&db, crate::keys::Rotation::Pseudonym, 1_000).unwrap();
         keys.reload(&db).unwrap();
         assert_eq!((of(&keys, Field::AuthenticationAssignedVlan, "guests"), all(&db).unwrap()), (0, 0));
     }

@@ -2,8 +2,9 @@
 
 use ed25519_dalek::pkcs8::DecodePublicKey;
 use ed25519_dalek::{Signature, VerifyingKey};
-use headgate_record::Class;
+use headgate_record::batch::{Batch, MAX_REPLACED, digest};
 use headgate_record::receipt::Receipt;
+use headgate_record::{Class, Record};
 use headgate_service::credential;
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
@@ -54,6 +55,9 @@ pub(crate) enum Refusal {
     /// It is about another number of records.
     #[error("it names another number of records")]
     Records,
+    /// It does not say that all is forgotten that the batch asks to forget.
+    #[error("it does not say that what is to be forgotten is forgotten")]
+    Forgotten,
 }
 
 /// Reads the pinned receipt key.
@@ -116,6 +120,10 @@ pub(crate) fn accept(
     if u64::from(statement.records) != waiting.records() {
         return Ok(Err(Refusal::Records));
     }
+    let forgotten = statement.forgotten.map_or(0, |forgotten| u64::from(forgotten.values));
+    if forgotten != asked_to_forget(db, sequence)? {
+        return Ok(Err(Refusal::Forgotten));
+    }
     delete(db, sequence)?;
     set(db, meta::RECEIPTED, sql(sequence.max(get_number(db, meta::RECEIPTED)?)))?;
     ledger::append(db, &Event::Receipted { sequence, receipt: bytes.to_vec() }, now_ms)?;
@@ -134,6 +142,66 @@ pub(crate) fn after(db: &Connection, sequence: u64, limit: u32) -> Result<Vec<Wa
         db.prepare_cached(&format!("{SELECT} WHERE sequence > ?1 ORDER BY sequence LIMIT ?2"))?;
     let rows = statement.query_map(params![sql(sequence), limit], from_row)?;
     Ok(rows.collect::<Result<_, _>>()?)
+}
+
+/// All batches that wait, the oldest first.
+pub(crate) fn all(db: &Connection) -> Result<Vec<Waiting>, Error> {
+    let mut statement = db.prepare_cached(&format!("{SELECT} ORDER BY sequence"))?;
+    let rows = statement.query_map([], from_row)?;
+    Ok(rows.collect::<Result<_, _>>()?)
+}
+
+/// Writes a batch anew without some of its records, which are counted as withheld under [`ERASED`]; a batch without such
+/// records stays as it is. Gives whether it was changed.
+///
+/// # Errors
+/// When the database fails; a batch that does not open goes to the quarantine.
+pub(crate) fn leave_out(
+    db: &Connection,
+    keys: &Keys,
+    waiting: &Waiting,
+    which: &dyn Fn(&Record) -> bool,
+    now_ms: u64,
+) -> Result<bool, Error> {
+    let batch = read(db, keys, waiting).and_then(|bytes| Ok(Batch::decode(&bytes)?));
+    let mut batch = match batch {
+        Ok(batch) => batch,
+        Err(error) if error::is_damaged(&error) => {
+            quarantine(db, waiting, now_ms)?;
+            return Ok(false);
+        }
+        Err(error) => return Err(error),
+    };
+    let (left_out, records): (Vec<_>, Vec<_>) = batch.records.into_iter().partition(|record| which(record));
+    if left_out.is_empty() {
+        return Ok(false);
+    }
+    batch.records = records;
+    let mut classes = waiting.classes;
+    for record in &left_out {
+        account::add(db, End::Withheld(record.kind()), ERASED, 1)?;
+        let class = classes.iter_mut().find(|(class, _)| *class == record.kind().class());
+        class.into_iter().for_each(|(_, count)| *count = count.saturating_sub(1));
+    }
+    // The latest contents are those that the receiver may have.
+    if batch.replaces.len() >= MAX_REPLACED {
+        batch.replaces.remove(0);
+    }
+    batch.replaces.push(waiting.digest);
+    let encoded = batch.encode()?;
+    let (sequence, digest, key) = (waiting.sequence, digest(&encoded), keys.present());
+    let changed = Waiting { digest, key, classes, ..*waiting };
+    let records = changed.records();
+    let sealed = keys.seal(key, Place::Outbox { sequence, records, digest: &digest, key }, &encoded)?;
+    let (epoch, _) = key.columns();
+    let [bulk, state, account] = classes.map(|(_, count)| sql(count));
+    db.execute(
+        "UPDATE outbox SET epoch = ?2, bulk = ?3, state = ?4, account = ?5, digest = ?6, sealed = ?7 WHERE sequence = ?1",
+        params![sql(sequence), epoch, bulk, state, account, digest, sealed],
+    )?;
+    let bytes = u64::try_from(encoded.len()).unwrap_or(u64::MAX);
+    ledger::append(db, &Event::Rewritten { sequence, records, bytes, digest }, now_ms)?;
+    Ok(true)
 }
 
 /// Gives up the oldest batch, to make room: its records are lost and counted.
@@ -192,6 +260,12 @@ fn quarantine(db: &Connection, waiting: &Waiting, now_ms: u64) -> Result<(), Err
     ledger::append(db, &event, now_ms)
 }
 
+/// How many values a batch asks to forget.
+fn asked_to_forget(db: &Connection, sequence: u64) -> Result<u64, Error> {
+    let mut statement = db.prepare_cached("SELECT forget FROM outbox_forget WHERE sequence = ?1")?;
+    Ok(number(statement.query_row([sql(sequence)], |r| r.get(0)).optional()?.unwrap_or(0)))
+}
+
 fn delete(db: &Connection, sequence: u64) -> Result<(), Error> {
     db.prepare_cached("DELETE FROM outbox WHERE sequence = ?1")?.execute([sql(sequence)])?;
     Ok(())
@@ -212,4 +286,6 @@ fn from_row(row: &Row<'_>) -> rusqlite::Result<Waiting> {
     })
 }
 
+/// Why records of somebody who was erased do not leave.
+pub(crate) const ERASED: &str = "erased";
 const SELECT: &str = "SELECT sequence, created_ms, epoch, digest, bulk, state, account FROM outbox";

@@ -70,12 +70,10 @@ fn serve_uplink(mut stream: UnixStream, requests: &SyncSender<Request>) {
 
 /// Serves an administrator's command until it goes or is idle.
 pub(crate) fn administrator(mut stream: UnixStream, requests: &SyncSender<Request>) {
+    let is_root = is_root(&stream);
     while let Some(bytes) = read(&mut stream, MAX_CONTROL_BYTES, Idle::Ends) {
         let answer: Option<Value> = match serde_json::from_slice::<ControlRequest>(&bytes) {
-            Ok(request) if request.is_change() && !may_change(&stream) => {
-                Some(json!({ "error": "only root may do that" }))
-            }
-            Ok(request) => ask(requests, |reply| Request::Control { request, reply }),
+            Ok(request) => ask(requests, |reply| Request::Control { request, is_root, reply }),
             Err(error) => Some(json!({ "error": format!("not a request: {error}") })),
         };
         if answer.and_then(|answer| write(&mut stream, answer.to_string().as_bytes())).is_none() {
@@ -84,10 +82,10 @@ pub(crate) fn administrator(mut stream: UnixStream, requests: &SyncSender<Reques
     }
 }
 
-/// Whether the other end is root or this process's own user (SO_PEERCRED).
-fn may_change(stream: &UnixStream) -> bool {
-    rustix::net::sockopt::socket_peercred(stream)
-        .is_ok_and(|peer| peer.uid.is_root() || peer.uid == rustix::process::geteuid())
+/// Whether the peer is root, or this process's own user, who can do all of this without asking (SO_PEERCRED, unix(7)).
+fn is_root(stream: &UnixStream) -> bool {
+    let own = rustix::process::geteuid();
+    rustix::net::sockopt::socket_peercred(stream).is_ok_and(|peer| peer.uid.is_root() || peer.uid == own)
 }
 
 /// One hand-over, and those that the sensor has sent behind it already: they share one commit.

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use headgate_record::batch::{self, Batch, BatchId};
+use headgate_record::batch::{self, Batch, BatchId, MAX_FORGET};
 use headgate_record::{Class, Kind, Record, codec};
 use headgate_rules::{RANDOMISED_MAC, ReleaseGate, Rules, Verdict};
 use rusqlite::{Connection, params};
@@ -13,8 +13,10 @@ use crate::database::{get_number, meta, set, sql};
 use crate::keys::Keys;
 use crate::ledger::{self, Event};
 use crate::members::Members;
+use crate::outbox::ERASED;
 use crate::seal::{KeyRef, Place};
-use crate::segment::{self, Segment};
+use crate::segment::{self, Kept, Segment};
+use crate::subject::erase;
 use crate::{Error, error};
 
 /// How far the release gate has come.
@@ -78,6 +80,9 @@ impl Cursor {
 
 /// Whether a batch is due: enough records wait, or the oldest has waited long enough.
 pub(crate) fn is_due(db: &Connection, settings: &Settings, now_ms: u64) -> Result<bool, Error> {
+    if erase::is_tombstone_due(db)? {
+        return Ok(true);
+    }
     let cursor = Cursor::load(db)?;
     let Some(oldest) = segment::after(db, cursor.through, 1)?.pop() else { return Ok(false) };
     let delay = u64::try_from(settings.batch_delay.as_millis()).unwrap_or(u64::MAX);
@@ -115,7 +120,7 @@ pub(crate) fn gather(
         if gathered.first == 0 {
             gathered.first = segment.id;
         }
-        let records = match segment::read(db, keys, &segment) {
+        let records = match segment::open(db, keys, &segment) {
             Ok(records) => records,
             Err(error) if error::is_damaged(&error) => {
                 gathered.damaged.push(segment);
@@ -125,7 +130,9 @@ pub(crate) fn gather(
             Err(error) => return Err(error),
         };
         let start = gathered.cursor.taken_of(&segment);
-        for (at, record) in (0_u32..).zip(&records).skip(usize::try_from(start).unwrap_or(usize::MAX)) {
+        for (at, Kept { record, erased }) in
+            (0_u32..).zip(&records).skip(usize::try_from(start).unwrap_or(usize::MAX))
+        {
             if gathered.records.len() >= most || bytes >= MAX_BYTES || examined >= MAX_EXAMINED {
                 gathered.cursor.partial = segment.id;
                 gathered.cursor.taken = at;
@@ -134,7 +141,9 @@ pub(crate) fn gather(
             examined += 1;
             // What is kept for the session only is so because of an address that the record may not hold any more.
             let session_only = matches!(segment.key, KeyRef::Session(_)) && !gate.releases_randomised_macs();
-            let verdict = if session_only {
+            let verdict = if *erased {
+                Verdict::Withhold(ERASED)
+            } else if session_only {
                 Verdict::Withhold(RANDOMISED_MAC)
             } else {
                 gate.release_among(record, keys, &Members { db, keys })
@@ -177,13 +186,16 @@ pub(crate) fn release(
     }
     gathered.cursor.store(db)?;
     let (withheld, lost) = account::take(db)?;
-    if gathered.records.is_empty() && withheld.is_empty() && lost.is_empty() {
+    let forget = erase::take_tombstone(db, keys, MAX_FORGET)?;
+    if gathered.records.is_empty() && withheld.is_empty() && lost.is_empty() && forget.is_empty() {
         return Ok(None);
     }
     let sequence = get_number(db, meta::SEQUENCE)?.saturating_add(1);
     let records = u64::try_from(gathered.records.len()).unwrap_or(u64::MAX);
     let id = BatchId { appliance: settings.appliance.clone(), epoch, sequence };
-    let batch = Batch { id, rules: rules.digest(), records: gathered.records, withheld, lost };
+    let asked = i64::try_from(forget.len()).unwrap_or(i64::MAX);
+    let (rules, records_of) = (rules.digest(), gathered.records);
+    let batch = Batch { id, rules, records: records_of, withheld, lost, forget, replaces: Vec::new() };
     let encoded = batch.encode()?;
     let (digest, key) = (batch::digest(&encoded), keys.present());
     let sealed = keys.seal(key, Place::Outbox { sequence, records, digest: &digest, key }, &encoded)?;
@@ -204,6 +216,9 @@ pub(crate) fn release(
         digest,
         sealed
     ])?;
+    if asked > 0 {
+        db.execute("INSERT INTO outbox_forget (sequence, forget) VALUES (?1, ?2)", [sql(sequence), asked])?;
+    }
     set(db, meta::SEQUENCE, sql(sequence))?;
     let bytes = u64::try_from(encoded.len()).unwrap_or(u64::MAX);
     ledger::append(db, &Event::Released { sequence, records, bytes, digest }, now_ms)?;

@@ -1,7 +1,8 @@
 //! Sealing: AES-256-GCM (NIST SP 800-38D) with associated data that names the one place of a value.
 //!
 //! A sealed value is: format version (1 octet), nonce (12 octets, random), ciphertext, tag (16
-//! octets). Its associated data binds the format, the table, the database, the key, the row and what
+//! octets). The version says what the content is: of segments 1 is a set of records, 2 a block
+//! (`block.rs`); of all else it is 1. Its associated data binds the format, the table, the database, the key, the row and what
 //! the row says about the content. A value that was changed, or moved, copied or swapped to another
 //! place, does not open. With random nonces a key may seal 2^32 values (SP 800-38D, 8.3); an epoch at
 //! a thousand segments a second stays below.
@@ -11,7 +12,9 @@ use aes_gcm::{Aes256Gcm, Nonce};
 use headgate_record::Class;
 
 use crate::Error;
-use crate::keys::{KeyPurpose, Secret};
+use crate::database::{number, sql};
+use crate::keys::KeyPurpose;
+use crate::secret::Secret;
 
 /// A key made ready for use, on the heap; its schedule is cleared when it is dropped.
 pub(crate) struct Cipher(Box<Aes256Gcm>);
@@ -30,6 +33,14 @@ pub(crate) enum KeyRef {
 pub(crate) enum Place<'a> {
     /// A row of `segment`.
     Segment { id: u64, class: Class, records: u32, key: KeyRef },
+    /// A row of `segment_mention`.
+    Mention { segment: u64, key: KeyRef },
+    /// The content of a row of `identity`.
+    Identity { identity: u64, shared: bool, key: KeyRef },
+    /// A row of `tombstone`.
+    Tombstone { number: u64, key: KeyRef },
+    /// The wrapped key of a row of `identity`.
+    SubjectKey { identity: u64, key: KeyRef },
     /// A row of `outbox`.
     Outbox { sequence: u64, records: u64, digest: &'a [u8; 32], key: KeyRef },
     /// A wrapped key: its purpose, and its epoch or session number.
@@ -55,13 +66,18 @@ impl Cipher {
         let mut nonce = [0; NONCE];
         getrandom::fill(&mut nonce).map_err(|_| Error::Random)?;
         let mut sealed = Vec::with_capacity(1 + NONCE + content.len() + TAG);
-        sealed.push(FORMAT);
+        let format = place.format();
+        sealed.push(format);
         sealed.extend_from_slice(&nonce);
         sealed.extend_from_slice(content);
         let body = sealed.get_mut(1 + NONCE..).ok_or(Error::Sealed)?;
         let tag = self
             .0
-            .encrypt_inout_detached(&Nonce::from(nonce), &place.associated_data(database), body.into())
+            .encrypt_inout_detached(
+                &Nonce::from(nonce),
+                &place.associated_data(format, database),
+                body.into(),
+            )
             .map_err(|_| Error::Sealed)?;
         sealed.extend_from_slice(&tag);
         Ok(sealed)
@@ -79,23 +95,31 @@ impl Cipher {
     ) -> Result<Vec<u8>, Error> {
         let (format, rest) = sealed.split_first().ok_or(Error::Sealed)?;
         let (nonce, rest) = rest.split_first_chunk::<NONCE>().ok_or(Error::Sealed)?;
-        if *format != FORMAT {
+        if *format == 0 || *format > place.format() {
             return Err(Error::Sealed);
         }
         let mut content = rest.to_vec();
         self.0
-            .decrypt_in_place(&Nonce::from(*nonce), &place.associated_data(database), &mut content)
+            .decrypt_in_place(&Nonce::from(*nonce), &place.associated_data(*format, database), &mut content)
             .map_err(|_| Error::Sealed)?;
         Ok(content)
     }
 }
 
 impl Place<'_> {
+    /// The version in which content for this place is written; earlier ones are read.
+    fn format(&self) -> u8 {
+        match self {
+            Place::Segment { .. } => BLOCK,
+            _ => FORMAT,
+        }
+    }
+
     /// Every part at fixed width behind a name of its own, so that no two places have equal bytes.
-    fn associated_data(&self, database: &[u8; 16]) -> Vec<u8> {
+    fn associated_data(&self, format: u8, database: &[u8; 16]) -> Vec<u8> {
         let mut data = Vec::with_capacity(128);
         data.extend_from_slice(DOMAIN);
-        data.push(FORMAT);
+        data.push(format);
         data.extend_from_slice(database);
         match self {
             Place::Segment { id, class, records, key } => {
@@ -104,6 +128,27 @@ impl Place<'_> {
                 data.extend_from_slice(&id.to_be_bytes());
                 data.extend_from_slice(&class.number().to_be_bytes());
                 data.extend_from_slice(&records.to_be_bytes());
+            }
+            Place::Mention { segment, key } => {
+                data.extend_from_slice(b"mention\0");
+                key.bind(&mut data);
+                data.extend_from_slice(&segment.to_be_bytes());
+            }
+            Place::Tombstone { number, key } => {
+                data.extend_from_slice(b"tombston");
+                key.bind(&mut data);
+                data.extend_from_slice(&number.to_be_bytes());
+            }
+            Place::Identity { identity, shared, key } => {
+                data.extend_from_slice(b"identity");
+                key.bind(&mut data);
+                data.extend_from_slice(&identity.to_be_bytes());
+                data.push(u8::from(*shared));
+            }
+            Place::SubjectKey { identity, key } => {
+                data.extend_from_slice(b"subject\0");
+                key.bind(&mut data);
+                data.extend_from_slice(&identity.to_be_bytes());
             }
             Place::Outbox { sequence, records, digest, key } => {
                 data.extend_from_slice(b"outbox\0\0");
@@ -123,7 +168,24 @@ impl Place<'_> {
 }
 
 impl KeyRef {
-    fn bind(self, data: &mut Vec<u8>) {
+    /// The key that the columns `epoch` and `session` of a row name; one of them is NULL.
+    pub(crate) fn from_columns(epoch: Option<i64>, session: Option<i64>) -> KeyRef {
+        session.map_or_else(
+            || KeyRef::Epoch(epoch.map(number).unwrap_or_default()),
+            |session| KeyRef::Session(number(session)),
+        )
+    }
+
+    /// What the columns `epoch` and `session` of a row say.
+    pub(crate) fn columns(self) -> (Option<i64>, Option<i64>) {
+        match self {
+            KeyRef::Epoch(epoch) => (Some(sql(epoch)), None),
+            KeyRef::Session(session) => (None, Some(sql(session))),
+        }
+    }
+
+    /// Adds octets that tell it from every other one.
+    pub(crate) fn bind(self, data: &mut Vec<u8>) {
         let (kind, number) = match self {
             KeyRef::Epoch(number) => (b'e', number),
             KeyRef::Session(number) => (b's', number),
@@ -133,6 +195,8 @@ impl KeyRef {
     }
 }
 
+/// Version of segments whose records say not who they are about.
+pub(crate) const BLOCK: u8 = 2;
 const FORMAT: u8 = 1;
 const NONCE: usize = 12;
 const TAG: usize = 16;
@@ -159,6 +223,9 @@ mod tests {
             Place::Segment { id: 5, class: Class::State, records: 3, key: KeyRef::Epoch(2) },
             Place::Segment { id: 5, class: Class::State, records: 3, key: KeyRef::Session(1) },
             Place::Outbox { sequence: 5, records: 3, digest: &[0; 32], key: KeyRef::Epoch(1) },
+            Place::Mention { segment: 5, key: KeyRef::Epoch(1) },
+            Place::Identity { identity: 5, shared: false, key: KeyRef::Epoch(1) },
+            Place::SubjectKey { identity: 5, key: KeyRef::Epoch(1) },
         ];
         for other in others {
             assert!(cipher.open(&[1; 16], other, &sealed).is_err(), "{other:?}");

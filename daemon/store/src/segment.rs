@@ -1,16 +1,18 @@
 //! Segments: the sealed rows that hold records, and the only code that writes, reads and deletes them.
 
-use std::collections::BTreeMap;
+use std::collections::HashSet;
 
-use headgate_record::{Class, Kind, Record, codec};
+use headgate_record::{Class, Record, codec};
 use rusqlite::{Connection, Row, params};
 
 use crate::account::{self, End};
+use crate::block::{self, Block};
 use crate::database::{self, add, last_id, meta, number, sql};
+use crate::identity::{self, Found, Writer, row, sweep};
 use crate::keys::Keys;
 use crate::ledger::{self, Event};
 use crate::release::Cursor;
-use crate::seal::{KeyRef, Place};
+use crate::seal::{BLOCK, KeyRef, Place};
 use crate::{Error, error};
 
 /// A segment without its content.
@@ -28,44 +30,77 @@ pub(crate) struct Segment {
     pub(crate) created_ms: u64,
 }
 
-/// Seals records of one class, in order, into as few segments as their size allows.
+/// A record of a segment as it is now.
+pub(crate) struct Kept {
+    /// The record. Of what was erased it says nothing.
+    pub(crate) record: Record,
+    /// Whether its subject was erased.
+    pub(crate) erased: bool,
+}
+
+/// Seals records of one class, in order, into as few segments as their size allows; what identifies somebody goes into
+/// identity rows.
 pub(crate) fn insert(
     db: &Connection,
     keys: &Keys,
     key: KeyRef,
     class: Class,
-    records: &[Record],
+    records: Vec<Record>,
     now_ms: u64,
 ) -> Result<(), Error> {
-    let encoded = codec::encode(records)?;
-    if encoded.len() > SEGMENT_BYTES && records.len() > 1 {
-        let (first, second) = records.split_at(records.len() / 2);
-        insert(db, keys, key, class, first, now_ms)?;
-        return insert(db, keys, key, class, second, now_ms);
+    let mut writer = Writer::new(db, keys, key)?;
+    let (mut block, mut references) = (Block::default(), Vec::new());
+    for mut record in records {
+        references.clear();
+        writer.refer(&mut record, &mut references)?;
+        block.push(&record, &references);
+        if block.is_full() {
+            seal(db, keys, key, class, std::mem::take(&mut block), now_ms)?;
+        }
     }
-    let packed = zstd::bulk::compress(&encoded, COMPRESSION_LEVEL).map_err(|_| Error::Damaged("encoder"))?;
+    if block.records > 0 {
+        seal(db, keys, key, class, block, now_ms)?;
+    }
+    writer.finish()
+}
+
+fn seal(
+    db: &Connection,
+    keys: &Keys,
+    key: KeyRef,
+    class: Class,
+    block: Block,
+    now_ms: u64,
+) -> Result<(), Error> {
+    let packed =
+        zstd::bulk::compress(&block.encode(), COMPRESSION_LEVEL).map_err(|_| Error::Damaged("encoder"))?;
     let id = last_id(db, "segment")?.saturating_add(1);
-    let count = u32::try_from(records.len()).unwrap_or(u32::MAX);
-    let sealed = keys.seal(key, Place::Segment { id, class, records: count, key }, &packed)?;
-    let (epoch, session) = match key {
-        KeyRef::Epoch(epoch) => (Some(sql(epoch)), None),
-        KeyRef::Session(session) => (None, Some(sql(session))),
-    };
+    let Block { records, kinds, mentioned, .. } = block;
+    let sealed = keys.seal(key, Place::Segment { id, class, records, key }, &packed)?;
+    let (epoch, session) = key.columns();
     let mut statement = db.prepare_cached(
         "INSERT INTO segment (id, class, records, epoch, session, created_ms, sealed)
            VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
     )?;
-    statement.execute(params![sql(id), class.number(), count, epoch, session, sql(now_ms), sealed])?;
-    let mut kinds: BTreeMap<Kind, u32> = BTreeMap::new();
-    for record in records {
-        *kinds.entry(record.kind()).or_default() += 1;
-    }
+    statement.execute(params![sql(id), class.number(), records, epoch, session, sql(now_ms), sealed])?;
     let mut statement =
         db.prepare_cached("INSERT INTO segment_kind (segment, kind, records) VALUES (?1, ?2, ?3)")?;
     for (kind, count) in kinds {
         statement.execute(params![sql(id), kind.number(), count])?;
     }
-    Ok(())
+    sweep::mention(db, keys, id, key, mentioned)
+}
+
+/// A segment by its id.
+pub(crate) fn find(db: &Connection, id: u64) -> Result<Option<Segment>, Error> {
+    Ok(after(db, id.saturating_sub(1), 1)?.pop().filter(|segment| segment.id == id))
+}
+
+/// How many segments are of a format in which records say who they are about.
+pub(crate) fn unconverted(db: &Connection) -> Result<u64, Error> {
+    let mut statement =
+        db.prepare_cached("SELECT (SELECT COUNT(*) FROM segment) - (SELECT COUNT(*) FROM segment_mention)")?;
+    Ok(number(statement.query_row([], |r| r.get(0))?))
 }
 
 /// Up to `limit` segments with ids above `id`, in order.
@@ -110,14 +145,134 @@ pub(crate) fn of_other_sessions(db: &Connection, session: u64) -> Result<Vec<Seg
 /// The records of a segment.
 ///
 /// # Errors
-/// [`Error::Sealed`] for a segment that is damaged or not in its place; see [`error::is_damage`].
+/// As [`open`].
 pub(crate) fn read(db: &Connection, keys: &Keys, segment: &Segment) -> Result<Vec<Record>, Error> {
+    Ok(open(db, keys, segment)?.into_iter().map(|kept| kept.record).collect())
+}
+
+/// The records of a segment, each at its place, and whether its subject was erased.
+///
+/// # Errors
+/// [`Error::Sealed`] for a segment that is damaged or not in its place; see [`error::is_damage`].
+pub(crate) fn open(db: &Connection, keys: &Keys, segment: &Segment) -> Result<Vec<Kept>, Error> {
+    let (format, content) = content(db, keys, segment)?;
+    if format < BLOCK {
+        let records = codec::decode(&content)?;
+        return Ok(records.into_iter().map(|record| Kept { record, erased: false }).collect());
+    }
+    let records = block::decode(&content)?.into_iter().map(|(mut record, references)| {
+        let found = identity::resolve(db, keys, &mut record, &references)?;
+        Ok(Kept { record, erased: matches!(found, Found::Erased) })
+    });
+    records.collect()
+}
+
+/// The records of a segment whose subject one of these identity rows is.
+///
+/// # Errors
+/// As [`open`].
+pub(crate) fn about(
+    db: &Connection,
+    keys: &Keys,
+    segment: &Segment,
+    rows: &HashSet<u64>,
+) -> Result<Vec<Record>, Error> {
+    let (_, content) = content(db, keys, segment)?;
+    let mut found = Vec::new();
+    for (mut record, references) in block::decode(&content)? {
+        if is_about(&references, rows) {
+            identity::resolve(db, keys, &mut record, &references)?;
+            found.push(record);
+        }
+    }
+    Ok(found)
+}
+
+/// Changes the records of a segment whose subject one of these identity rows is; `with` sees them without what identifies
+/// anybody, and says whether it changed one. Gives how many it changed.
+///
+/// # Errors
+/// As [`open`].
+pub(crate) fn change(
+    db: &Connection,
+    keys: &Keys,
+    segment: &Segment,
+    rows: &HashSet<u64>,
+    with: impl Fn(&mut Record) -> bool,
+) -> Result<u64, Error> {
+    let (_, content) = content(db, keys, segment)?;
+    let (mut block, mut changed) = (Block::default(), 0);
+    for (mut record, references) in block::decode(&content)? {
+        changed += u64::from(is_about(&references, rows) && with(&mut record));
+        block.push(&record, &references);
+    }
+    if changed > 0 {
+        put(db, keys, segment, &block)?;
+    }
+    Ok(changed)
+}
+
+/// Brings up to `limit` segments of format 1 to format 2, the oldest first; what does not open is quarantined. Gives whether
+/// there are more.
+pub(crate) fn convert(db: &Connection, keys: &Keys, limit: u32, now_ms: u64) -> Result<bool, Error> {
+    // Counting reads an index; looking for them reads the whole table.
+    if unconverted(db)? == 0 {
+        return Ok(false);
+    }
+    let older = "SELECT id, class, records, epoch, session, created_ms FROM segment
+                   WHERE id NOT IN (SELECT segment FROM segment_mention) ORDER BY id LIMIT ?1";
+    let older: Vec<Segment> =
+        db.prepare_cached(older)?.query_map([limit], from_row)?.collect::<Result<_, _>>()?;
+    for segment in &older {
+        let records = match content(db, keys, segment) {
+            Ok((_, content)) => codec::decode(&content).map_err(Error::from),
+            Err(error) => Err(error),
+        };
+        let records = match records {
+            Ok(records) => records,
+            Err(error) if error::is_damaged(&error) => {
+                quarantine(db, segment, &Cursor::load(db)?, now_ms)?;
+                continue;
+            }
+            Err(error) => return Err(error),
+        };
+        let mut writer = Writer::new(db, keys, segment.key)?;
+        let (mut block, mut references) = (Block::default(), Vec::new());
+        for mut record in records {
+            references.clear();
+            writer.refer(&mut record, &mut references)?;
+            block.push(&record, &references);
+        }
+        writer.finish()?;
+        put(db, keys, segment, &block)?;
+        sweep::mention(db, keys, segment.id, segment.key, block.mentioned)?;
+    }
+    Ok(u32::try_from(older.len()) == Ok(limit))
+}
+
+/// Writes other content in place of a segment's.
+fn put(db: &Connection, keys: &Keys, segment: &Segment, block: &Block) -> Result<(), Error> {
+    let packed =
+        zstd::bulk::compress(&block.encode(), COMPRESSION_LEVEL).map_err(|_| Error::Damaged("encoder"))?;
+    let Segment { id, class, records, key, .. } = *segment;
+    let sealed = keys.seal(key, Place::Segment { id, class, records, key }, &packed)?;
+    db.prepare_cached("UPDATE segment SET sealed = ?2 WHERE id = ?1")?.execute(params![sql(id), sealed])?;
+    Ok(())
+}
+
+fn is_about(references: &[u64], rows: &HashSet<u64>) -> bool {
+    references.first().is_some_and(|first| rows.contains(&row::split(*first).0))
+}
+
+/// The format of a segment and what it holds.
+fn content(db: &Connection, keys: &Keys, segment: &Segment) -> Result<(u8, Vec<u8>), Error> {
     let mut statement = db.prepare_cached("SELECT sealed FROM segment WHERE id = ?1")?;
     let sealed: Vec<u8> = statement.query_row([sql(segment.id)], |r| r.get(0))?;
     let Segment { id, class, records, key, .. } = *segment;
     let packed = keys.open(key, Place::Segment { id, class, records, key }, &sealed)?;
-    let encoded = zstd::bulk::decompress(&packed, codec::MAX_SET_BYTES).map_err(|_| Error::Sealed)?;
-    Ok(codec::decode(&encoded)?)
+    let size = zstd::bulk::Decompressor::upper_bound(&packed).unwrap_or(MAX_CONTENT).min(MAX_CONTENT);
+    let content = zstd::bulk::decompress(&packed, size).map_err(|_| Error::Sealed)?;
+    Ok((sealed.first().copied().unwrap_or_default(), content))
 }
 
 /// Deletes a segment and counts that it was deleted on purpose.
@@ -159,11 +314,7 @@ pub(crate) fn missing(db: &Connection) -> Result<u64, Error> {
 }
 
 fn from_row(row: &Row<'_>) -> rusqlite::Result<Segment> {
-    let (epoch, session): (Option<i64>, Option<i64>) = (row.get(3)?, row.get(4)?);
-    let key = session.map_or_else(
-        || KeyRef::Epoch(epoch.map(number).unwrap_or_default()),
-        |session| KeyRef::Session(number(session)),
-    );
+    let key = KeyRef::from_columns(row.get(3)?, row.get(4)?);
     // A class that no one wrote does not match the seal and ends in the quarantine.
     let class = Class::from_number(row.get(1)?).unwrap_or(Class::Bulk);
     Ok(Segment { id: number(row.get(0)?), class, records: row.get(2)?, key, created_ms: number(row.get(5)?) })
@@ -171,6 +322,6 @@ fn from_row(row: &Row<'_>) -> rusqlite::Result<Segment> {
 
 /// Reason under which damaged records and batches are counted as lost.
 pub(crate) const DAMAGED: &str = "damaged";
-/// Larger sets of records are split, octets before compression.
-const SEGMENT_BYTES: usize = 1 << 20;
+/// Most octets of a segment before compression: a set of records and their references.
+const MAX_CONTENT: usize = codec::MAX_SET_BYTES + (1 << 20);
 const COMPRESSION_LEVEL: i32 = 1;

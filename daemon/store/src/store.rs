@@ -5,6 +5,7 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
 use ed25519_dalek::VerifyingKey;
+use headgate_record::subject::{Action, Who};
 use headgate_record::{Class, Kind};
 use headgate_rules::Rules;
 use headgate_service::config as files;
@@ -16,11 +17,11 @@ use crate::admit::{self, Part};
 use crate::ballast::Ballast;
 use crate::config::Settings;
 use crate::database::{self, Database, begin, get, get_number, meta, set, sql};
-use crate::keys::Keys;
+use crate::keys::{Keys, Rotation};
 use crate::ledger::{self, Event};
 use crate::master::MasterKey;
 use crate::outbox::{self, Refusal};
-use crate::{Error, OpenError, buffer, error, evict, release, segment, sign};
+use crate::{Error, OpenError, buffer, error, evict, release, segment, sign, subject};
 
 /// A store that is open. It belongs to one thread.
 pub(crate) struct Store {
@@ -35,7 +36,10 @@ pub(crate) struct Store {
     ballast: Ballast,
     /// The file system is full: the database does with the pages that it has.
     is_tight: bool,
-    _lock: File,
+    /// Segments of an earlier format may be left.
+    converting: bool,
+    /// Held as long as the store is open.
+    _lock: Option<File>,
 }
 
 impl Store {
@@ -50,6 +54,24 @@ impl Store {
 
     fn begin(settings: Settings, now_ms: u64) -> Result<Store, OpenError> {
         let lock = lock(&settings.lock())?;
+        let mut store = match Store::assemble(settings.clone(), now_ms) {
+            Err(OpenError::Database(error)) if error.code() == exit::DATA => {
+                // What comes in from now on is kept.
+                let octets = database::set_aside(&settings, now_ms)?;
+                log::error!(event = "database_set_aside"; "the database cannot be used, lies aside, and another begins: {}", exit::chain(&error));
+                let mut store = Store::assemble(settings, now_ms)?;
+                let transaction = begin(&mut store.database.connection)?;
+                ledger::append(&transaction, &Event::SetAside { octets }, now_ms)?;
+                commit(transaction, &store.keys)?;
+                store
+            }
+            assembled => assembled?,
+        };
+        store._lock = Some(lock);
+        Ok(store)
+    }
+
+    fn assemble(settings: Settings, now_ms: u64) -> Result<Store, OpenError> {
         let rules = read_rules(&settings.rules)?;
         let receipt_key = settings.has_receiver.then(|| outbox::receipt_key(&settings)).transpose()?;
         let master = MasterKey::read(&settings.credentials)?;
@@ -60,12 +82,7 @@ impl Store {
             }
             opened => opened,
         };
-        let (database, keys) = match opened {
-            Err(OpenError::Database(error)) if error.code() == exit::DATA => {
-                begin_anew(&settings, &master, &error, now_ms)?
-            }
-            opened => opened?,
-        };
+        let (database, keys) = opened?;
         let (rules_refused, checkpoint_due) = (None, true);
         let mut store = Store {
             database,
@@ -77,7 +94,8 @@ impl Store {
             checkpoint_due,
             ballast,
             is_tight: false,
-            _lock: lock,
+            converting: true,
+            _lock: None,
         };
         store.ballast.take();
         match store.begin_work(now_ms) {
@@ -114,7 +132,7 @@ impl Store {
         let cap =
             used.saturating_sub(WAY).saturating_add(self.settings.cap - evict::budget(self.settings.cap));
         let transaction = begin(&mut self.database.connection)?;
-        evict::shrink(&transaction, cap, now_ms)?;
+        evict::shrink(&transaction, &self.keys, cap, now_ms)?;
         commit(transaction, &self.keys)?;
         self.checkpoint_due = !database::checkpoint(&self.database.connection)?;
         Ok(())
@@ -154,11 +172,16 @@ impl Store {
         octets: u64,
         now_ms: u64,
     ) -> Result<u64, Error> {
-        let transaction = begin(&mut self.database.connection)?;
-        evict::make_room(&transaction, self.settings.cap, octets, now_ms)?;
-        let through = admit::hand_over(&transaction, &self.keys, &self.rules, session, parts, now_ms)?;
-        commit(transaction, &self.keys)?;
-        Ok(through)
+        let Store { database, keys, rules, settings, .. } = self;
+        let take = || {
+            let transaction = begin(&mut database.connection)?;
+            evict::make_room(&transaction, keys, settings.cap, octets, now_ms)?;
+            let through = admit::hand_over(&transaction, keys, rules, session, parts, now_ms)?;
+            commit(transaction, keys)?;
+            Ok(through)
+        };
+        // What was rolled back is not known.
+        take().inspect_err(|_| keys.identities().forget())
     }
 
     /// Makes a batch when one is due. Gives whether it did.
@@ -173,7 +196,7 @@ impl Store {
         }
         let transaction = begin(db)?;
         release::release(&transaction, &self.keys, &self.rules, &self.settings, self.database.epoch, now_ms)?;
-        evict::make_room_for_batch(&transaction, self.settings.cap, now_ms)?;
+        evict::make_room_for_batch(&transaction, &self.keys, self.settings.cap, now_ms)?;
         ledger::prune(&transaction, self.settings.cap, now_ms)?;
         commit(transaction, &self.keys)?;
         Ok(true)
@@ -215,14 +238,61 @@ impl Store {
         }
     }
 
+    /// Answers about one person, and does what is asked. What was erased or set right is gone from the WAL too when this
+    /// returns, unless somebody who reads the database at the time prevents it: then it is as soon as they have ended.
+    pub(crate) fn subject(&mut self, who: &Who, action: &Action, now_ms: u64) -> Result<Value, Error> {
+        let Store { database, keys, rules, .. } = self;
+        let transaction = begin(&mut database.connection)?;
+        let answer = match action {
+            Action::Find => return subject::answer(&transaction, keys, who, action),
+            Action::Export { after, .. } => {
+                let page = subject::answer(&transaction, keys, who, action)?;
+                if *after == 0 {
+                    ledger::append(&transaction, &Event::SubjectExported, now_ms)?;
+                }
+                commit(transaction, keys)?;
+                return Ok(page);
+            }
+            Action::Correct { field, value } => {
+                let mut subject = subject::one(&transaction, keys, who)?;
+                subject::correct::correct(&transaction, keys, &mut subject, field, value, now_ms)
+            }
+            Action::Erase => {
+                let subject = subject::one(&transaction, keys, who)?;
+                subject::erase::erase(&transaction, keys, rules, &subject, now_ms)
+            }
+        };
+        let mut answer = answer
+            .and_then(|answer| commit(transaction, keys).map(|()| answer))
+            .inspect_err(|_| keys.identities().forget())?;
+        self.checkpoint_due = !database::checkpoint(&self.database.connection)?;
+        answer["wal_cut"] = (!self.checkpoint_due).into();
+        Ok(answer)
+    }
+
+    /// Begins a new epoch of some of the keys.
+    pub(crate) fn rotate(&mut self, rotation: Rotation, now_ms: u64) -> Result<(), Error> {
+        let transaction = begin(&mut self.database.connection)?;
+        self.keys.rotate(&transaction, rotation, now_ms)?;
+        ledger::append(&transaction, &Event::KeysRotated { which: rotation.name() }, now_ms)?;
+        commit(transaction, &self.keys)?;
+        self.keys.reload(&self.database.connection)?;
+        self.checkpoint_due = !database::checkpoint(&self.database.connection)?;
+        Ok(())
+    }
+
     /// What has to be done from time to time: the next key epoch, free pages beyond the cap, and a
     /// checkpoint that somebody prevented.
     pub(crate) fn maintain(&mut self, now_ms: u64) -> Result<(), Error> {
         if self.keys.is_rotation_due(now_ms) {
+            self.rotate(Rotation::All, now_ms)?;
+        }
+        if self.converting {
             let transaction = begin(&mut self.database.connection)?;
-            self.keys.rotate(&transaction, now_ms)?;
-            commit(transaction, &self.keys)?;
-            self.keys.reload(&self.database.connection)?;
+            let more = segment::convert(&transaction, &self.keys, CONVERTED, now_ms);
+            let more = more.and_then(|more| commit(transaction, &self.keys).map(|()| more));
+            self.converting = more.inspect_err(|_| self.keys.identities().forget())?;
+            self.checkpoint_due |= !self.converting;
         }
         self.take_ballast()?;
         if database::allocated(&self.database.connection)? > evict::budget(self.settings.cap) {
@@ -314,7 +384,7 @@ impl Store {
 
     fn shrink(&mut self, now_ms: u64) -> Result<bool, Error> {
         let transaction = begin(&mut self.database.connection)?;
-        let more = evict::shrink(&transaction, self.settings.cap, now_ms)?;
+        let more = evict::shrink(&transaction, &self.keys, self.settings.cap, now_ms)?;
         commit(transaction, &self.keys)?;
         if more {
             database::checkpoint(&self.database.connection)?;
@@ -365,23 +435,7 @@ fn commit(transaction: Transaction<'_>, keys: &Keys) -> Result<(), Error> {
 /// Opens the database and unwraps its keys.
 fn open(settings: &Settings, master: &MasterKey, now_ms: u64) -> Result<(Database, Keys), OpenError> {
     let database = database::open(settings, master, now_ms)?;
-    let keys = Keys::load(&database.connection, master, database.id)?;
-    Ok((database, keys))
-}
-
-/// Sets aside a database that is too damaged to be opened, and begins another: what comes in from now on is kept.
-fn begin_anew(
-    settings: &Settings,
-    master: &MasterKey,
-    error: &Error,
-    now_ms: u64,
-) -> Result<(Database, Keys), OpenError> {
-    let octets = database::set_aside(settings, now_ms)?;
-    log::error!(event = "database_set_aside"; "the database cannot be used, lies aside, and another begins: {}", exit::chain(error));
-    let (mut database, keys) = open(settings, master, now_ms)?;
-    let transaction = begin(&mut database.connection)?;
-    ledger::append(&transaction, &Event::SetAside { octets }, now_ms)?;
-    commit(transaction, &keys)?;
+    let keys = Keys::load(&database.connection, master, database.id, now_ms)?;
     Ok((database, keys))
 }
 
@@ -410,3 +464,5 @@ const WAY: u64 = 1 << 20;
 /// No more batches are made while the outbox takes this part of the cap: what waits as segments is
 /// given up by class when room is short, what waits in the outbox is not.
 const OUTBOX_SHARE: u64 = 4;
+/// Segments of an earlier format that are converted at a time.
+const CONVERTED: u32 = 16;

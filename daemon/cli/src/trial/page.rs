@@ -276,6 +276,8 @@ const REASONS: &[(Field, &str)] = &[
     (Field::CountersExcludedMac, "frames excluded by a MAC address rule"),
     (Field::CountersExcludedPrefix, "frames excluded by a prefix rule"),
     (Field::CountersExcludedProtocol, "frames excluded by a protocol rule"),
+    (Field::CountersExcludedRule, "frames excluded by a rule that collects none"),
+    (Field::CountersCounted, "frames that a rule only counts"),
     (Field::CountersFramesLost, "frames found no room in the ring"),
     (Field::CountersRecordsDroppedBulk, "flow records found no room on their way to the store"),
     (Field::CountersRecordsDroppedState, "state records found no room on their way to the store"),

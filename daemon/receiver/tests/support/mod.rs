@@ -230,6 +230,8 @@ pub fn batch(sequence: u64) -> Batch {
             reason: "randomised-mac".into(),
             records: 3,
         }],
+        forget: Vec::new(),
+        replaces: Vec::new(),
         lost: vec![headgate_record::batch::Lost {
             class: Class::Bulk,
             reason: "buffer-full".into(),

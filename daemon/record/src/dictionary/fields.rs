@@ -337,6 +337,16 @@ dictionary! {
         "authentications that left a full table", No, Keep => Keep, key: false;
     CountersBridgesEvicted = 633, "counters.bridges_evicted", Counters, Number, "headgate.table.bridges_evicted", "{entry}",
         "bridges that left a full table", No, Keep => Keep, key: false;
+    CountersExcludedRule = 634, "counters.excluded_rule", Counters, Number, "headgate.frames.excluded_rule", "{frame}",
+        "frames excluded by a [[rule]] that collects none; absent where there are none", No, Keep => Keep, key: false;
+    CountersCounted = 635, "counters.counted", Counters, Number, "headgate.frames.counted", "{frame}",
+        "frames that a [[rule]] only counts; absent where there are none", No, Keep => Keep, key: false;
+    CountersRules = 636, "counters.rules", Counters, Texts, "headgate.rule.names", "",
+        "names of the rules that counted them", No, Keep => Keep, key: false;
+    CountersRuleFrames = 637, "counters.rule_frames", Counters, Numbers, "headgate.rule.frames", "{frame}",
+        "frames that each of them counted, in the same order", No, Keep => Keep, key: false;
+    CountersRuleBytes = 638, "counters.rule_bytes", Counters, Numbers, "headgate.rule.bytes", "By",
+        "octets on the wire of these frames, in the same order", No, Keep => Keep, key: false;
 
     AuthenticationMac = 701, "authentication.mac", Authentication, Mac, "device.mac", "",
         "supplicant of EAPOL (IEEE 802.1X-2020, 11.1); of RADIUS the Calling-Station-Id, where a rule keeps another of its attributes", Yes, Keep => Pseudonym, key: true;

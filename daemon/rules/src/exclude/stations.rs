@@ -1,11 +1,13 @@
 //! The stations that a frame speaks of, other than by its own source and destination.
 
+use std::net::IpAddr;
+
 use headgate_record::Mac;
 use headgate_wire::{self as wire, Application, Network, dhcpv6, ethernet, ndp};
 
 /// Finds the first station within a packet of which a record can be: hardware addresses of ARP, clients of DHCP, owners of
 /// addresses in Neighbor Discovery, and the station that RADIUS names, where its attributes are kept. Says what it is.
-pub(super) fn find_named<T>(
+pub(crate) fn find_named<T>(
     packet: &wire::Packet<'_>,
     find: impl Fn(Mac) -> Option<T>,
 ) -> Option<(T, &'static str)> {
@@ -34,6 +36,15 @@ pub(super) fn find_named<T>(
         }
         _ => None,
     }
+}
+
+/// The addresses of a client in DHCP, other than those of its packet.
+pub(crate) fn lent(packet: &wire::Packet<'_>) -> impl Iterator<Item = IpAddr> {
+    let addresses = match &packet.application {
+        Application::Dhcpv4(message) => Some([message.ciaddr.into(), message.yiaddr.into()]),
+        _ => None,
+    };
+    addresses.into_iter().flatten()
 }
 
 /// The client that relay agents saw, and that of its DUID.

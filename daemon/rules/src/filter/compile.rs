@@ -1,21 +1,26 @@
 //! From exclusions to a program.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use super::assemble::{Assembler, Label};
 use super::program::{AD_VLAN_TAG, AD_VLAN_TAG_PRESENT, Program, op};
-use super::reason::reason;
+use super::reason::{End, reason};
+use super::selection::Selection;
 use super::{Depth, Keep, Left, Tunnels};
 use crate::control::{
     ETHERTYPE_ARP, ETHERTYPE_EAPOL, ETHERTYPE_IPV4, ETHERTYPE_IPV6, ETHERTYPE_LLDP, MAX_LLC, TAGS,
 };
 use crate::exclude::{Exclusion, Exclusions, MacSet, Protocol};
+use crate::rule::RuleList;
+use crate::treat::{mask_v4, mask_v6};
 
 use self::sets::{Range, Word};
 
 mod gre;
 mod ip;
 mod link;
+mod rules;
 mod sets;
 mod transport;
 mod tunnel;
@@ -26,32 +31,45 @@ mod tunnel;
 pub struct TooLarge;
 
 /// Compiles the filter: the kernel's program, and the same decision in Rust. `headers_only` is of which frames no more
-/// than headers is kept; what it says of addresses of IP and of interfaces is not for the kernel, nor are opt-out
-/// lists. What else does not fit is left to the collect gate, sort by sort ([`Keep::left`]).
+/// than headers is kept; what it says of addresses of IP and of interfaces is not for the kernel, nor are opt-out lists,
+/// nor rules of some interfaces. What else does not fit is left to the collect gate, sort by sort, and of rules the last
+/// first ([`Keep::left`]).
 ///
 /// # Errors
 /// [`TooLarge`].
 pub fn compile(
     exclusions: &Exclusions,
     headers_only: &Exclusions,
+    rules: &RuleList,
     depth: Depth,
 ) -> Result<(Program, Keep), TooLarge> {
     let frames = Exclusions { opt_outs: Arc::default(), ..exclusions.clone() };
-    let within_tunnels = if depth.tunnels == Tunnels::NONE { Exclusions::default() } else { frames.clone() };
+    let looks_into_tunnels = depth.tunnels != Tunnels::NONE;
+    let within_tunnels = if looks_into_tunnels { frames.clone() } else { Exclusions::default() };
     let headers_only = Exclusions {
         interfaces: Vec::new(),
         prefixes: Vec::new(),
         opt_outs: Arc::default(),
         ..headers_only.clone()
     };
-    let (mut decided, mut left) = (Decided { frames, within_tunnels, headers_only }, Vec::new());
-    let mut next = Left::ORDER.into_iter();
+    let count = rules.iter().count();
+    let mut decided = Decided {
+        frames,
+        within_tunnels,
+        headers_only,
+        rules: Selection::new(rules, count),
+        rules_within: if looks_into_tunnels { Selection::within(rules, count) } else { Selection::default() },
+    };
+    let mut left = Vec::new();
+    let mut next = Left::ORDER.into_iter().peekable();
     loop {
         if let Some(program) = program(&decided, depth) {
             return Ok((program, Keep::new(&decided, depth, left)));
         }
-        let leave = next.next().ok_or(TooLarge)?;
-        if leave.take_from(&mut decided) {
+        let leave = *next.peek().ok_or(TooLarge)?;
+        if !leave.take_from(&mut decided, rules) {
+            next.next();
+        } else if left.last() != Some(&leave) {
             left.push(leave);
         }
     }
@@ -62,6 +80,8 @@ pub(super) struct Decided {
     pub(super) frames: Exclusions,
     pub(super) within_tunnels: Exclusions,
     pub(super) headers_only: Exclusions,
+    pub(super) rules: Selection,
+    pub(super) rules_within: Selection,
 }
 
 impl Decided {
@@ -76,18 +96,18 @@ fn program(decided: &Decided, depth: Depth) -> Option<Program> {
     let mut a = Assembler::default();
     let looks_into_tunnels = depth.tunnels != Tunnels::NONE;
     let tunnels = looks_into_tunnels.then(|| tunnel::Labels::new(&mut a));
-    let Decided { frames, within_tunnels, headers_only } = decided;
+    let Decided { frames, within_tunnels, headers_only, rules, rules_within } = decided;
     let limited = decided.limits_by_link().then(|| a.label());
-    let frame = Compiler { limited, ..Compiler::new(&mut a, frames, headers_only, depth, tunnels) };
-    frame.link(&mut a);
+    let frame = Compiler { limited, ..Compiler::new(&mut a, (frames, headers_only, rules), depth, tunnels) };
+    frame.link(&mut a, rules_within.any_vlan);
     if let Some(limited) = limited {
         a.place(limited);
-        let limited = Compiler::new(&mut a, frames, headers_only, depth, tunnels);
+        let limited = Compiler::new(&mut a, (frames, headers_only, rules), depth, tunnels);
         Compiler { is_limited: true, ..limited }.layer_3(&mut a);
     }
     if let Some(tunnels) = &tunnels {
         let nothing = Exclusions::default();
-        let inner = Compiler::new(&mut a, within_tunnels, &nothing, depth, None);
+        let inner = Compiler::new(&mut a, (within_tunnels, &nothing, rules_within), depth, None);
         let inner = Compiler { is_within: true, ..inner };
         inner.tunnels(&mut a, tunnels);
         inner.frame(&mut a);
@@ -101,6 +121,7 @@ struct Compiler<'a> {
     exclusions: &'a Exclusions,
     /// Of which no more than headers is kept.
     headers_only: &'a Exclusions,
+    rules: &'a Selection,
     /// Where it goes on with those frames, where there are any.
     limited: Option<Label>,
     /// Whether this is there.
@@ -119,42 +140,57 @@ struct Compiler<'a> {
     ipv4: Label,
     ipv6: Label,
     tcp: Label,
+    /// The same, of IP within a tunnel without Ethernet.
+    bare_ipv4: Label,
+    bare_ipv6: Label,
+    /// What is neither IP nor a protocol that is told apart: keeps as many octets as X says, where no rule ends it.
+    other: Label,
 }
 
 struct Excluded {
     mac: Label,
     prefix: Label,
     protocol: Label,
+    by_rules: Vec<(End, Label)>,
 }
 
 impl<'a> Compiler<'a> {
     fn new(
         a: &mut Assembler,
-        exclusions: &'a Exclusions,
-        headers_only: &'a Exclusions,
+        (exclusions, headers_only, rules): (&'a Exclusions, &'a Exclusions, &'a Selection),
         depth: Depth,
         tunnels: Option<tunnel::Labels>,
     ) -> Self {
+        let by_rules = rules.ends().into_iter().map(|end| (end, a.label())).collect();
+        let [ipv4, ipv6, keep_x] = [a.label(), a.label(), a.label()];
+        // Without rules there is nothing to be done before.
+        let mut before = |label| if rules.is_empty() { label } else { a.label() };
+        let [bare_ipv4, bare_ipv6, other] = [before(ipv4), before(ipv6), before(keep_x)];
         Compiler {
             exclusions,
             headers_only,
+            rules,
             limited: None,
             is_limited: false,
             depth,
             tunnels,
             is_within: false,
-            excluded: Excluded { mac: a.label(), prefix: a.label(), protocol: a.label() },
+            excluded: Excluded { mac: a.label(), prefix: a.label(), protocol: a.label(), by_rules },
             keep_all: a.label(),
-            keep_x: a.label(),
+            keep_x,
             frame: a.label(),
-            ipv4: a.label(),
-            ipv6: a.label(),
+            ipv4,
+            ipv6,
             tcp: a.label(),
+            bare_ipv4,
+            bare_ipv6,
+            other,
         }
     }
 
     /// Ethernet (IEEE 802.3) and the VLAN tags in the frame; the outermost is normally beside it.
-    fn link(&self, a: &mut Assembler) {
+    /// `within_tunnels` are the rules that what is within a tunnel begins with.
+    fn link(&self, a: &mut Assembler, within_tunnels: u32) {
         let [whole_headers, layer_3] = [a.label(), a.label()];
         // The kernel wants every scratch word written before it is read, on every path and even past a return.
         a.op(op::LDX_IMM, 0);
@@ -163,6 +199,9 @@ impl<'a> Compiler<'a> {
         }
         if self.limited.is_some() {
             a.op(op::STX, LIMITED);
+        }
+        if !self.rules.is_empty() {
+            self.begin_rules(a, within_tunnels);
         }
         a.need(ETHERNET, whole_headers);
         self.beside_tag(a);
@@ -186,6 +225,7 @@ impl<'a> Compiler<'a> {
         a.place(layer_3);
         let loads = [op::LD_B_ABS, op::LD_H_ABS, op::LD_W_ABS];
         self.macs(a, loads);
+        self.rules_by_mac(a, loads);
         if let Some(limited) = self.limited {
             macs(a, &self.headers_only.macs, loads, limited, |a| {
                 a.jump(limited);
@@ -212,16 +252,19 @@ impl<'a> Compiler<'a> {
             a.op(op::TXA, 0).op(op::ADD_K, TAG).op(op::TAX, 0).op(op::LD_MEM, ETHERTYPE);
         }
         a.place(layer_3);
-        if !self.exclusions.macs.is_empty() {
+        if !self.exclusions.macs.is_empty() || !self.rules.is_empty() {
+            let loads = [op::LD_B_IND, op::LD_H_IND, op::LD_W_IND];
             a.op(op::STX, LAYER_4).op(op::LDX_MEM, LAYER_2);
-            self.macs(a, [op::LD_B_IND, op::LD_H_IND, op::LD_W_IND]);
+            self.macs(a, loads);
+            self.rules_by_mac(a, loads);
             a.op(op::LDX_MEM, LAYER_4);
         }
         self.layer_3(a);
     }
 
     fn beside_tag(&self, a: &mut Assembler) {
-        if self.exclusions.vlans.is_empty() && self.headers_only.vlans.is_empty() {
+        let [by_list, limited] = [self.exclusions, self.headers_only].map(|of| !of.vlans.is_empty());
+        if !by_list && !limited && self.rules.any_vlan == self.rules.all() {
             return;
         }
         let none = a.label();
@@ -239,6 +282,7 @@ impl<'a> Compiler<'a> {
         sets::find(a, &id, ids(self.headers_only), |a| {
             a.op(op::AND_K, 0).op(op::ADD_K, 1).op(op::ST, LIMITED);
         });
+        self.rules_by_vlan(a, load, at);
     }
 
     /// Ends where an address is excluded. `loads` are those of an octet, of two and of four.
@@ -253,24 +297,35 @@ impl<'a> Compiler<'a> {
         let [arp, eapol] = [a.label(), a.label()];
         a.op(op::LD_MEM, ETHERTYPE);
         a.when(op::JEQ_K, ETHERTYPE_IPV4.into(), self.ipv4).when(op::JEQ_K, ETHERTYPE_IPV6.into(), self.ipv6);
-        let unless_limited = |protocol, read| if self.limits(protocol) { self.keep_x } else { read };
-        for (ethertype, protocol, read) in [
-            (ETHERTYPE_ARP, Protocol::Arp, arp),
-            (ETHERTYPE_LLDP, Protocol::Lldp, unless_limited(Protocol::Lldp, self.keep_all)),
-            (ETHERTYPE_EAPOL, Protocol::Eapol, unless_limited(Protocol::Eapol, eapol)),
-        ] {
-            a.when(op::JEQ_K, ethertype.into(), self.unless_excluded(protocol, read));
+        let whole =
+            [(ETHERTYPE_LLDP, Protocol::Lldp, self.keep_all), (ETHERTYPE_EAPOL, Protocol::Eapol, eapol)];
+        let whole = whole.map(|(ethertype, protocol, read)| {
+            let read = if self.limits(protocol) { self.keep_x } else { read };
+            // Where rules decide before.
+            let ruled = if self.rules.is_empty() { read } else { a.label() };
+            (ethertype, protocol, ruled, read)
+        });
+        a.when(op::JEQ_K, ETHERTYPE_ARP.into(), self.unless_excluded(Protocol::Arp, arp));
+        for (ethertype, protocol, ruled, _) in whole {
+            a.when(op::JEQ_K, ethertype.into(), self.unless_excluded(protocol, ruled));
         }
-        a.when(op::JGT_K, MAX_LLC.into(), self.keep_x);
+        a.when(op::JGT_K, MAX_LLC.into(), self.other);
         self.llc(a);
+        for (_, protocol, ruled, read) in whole.into_iter().filter(|(.., ruled, read)| ruled != read) {
+            a.place(ruled);
+            self.decide(a, self.without_ip(Some(protocol)), self.keep_x);
+            a.jump(read);
+        }
         if !self.limits(Protocol::Eapol) {
             a.place(eapol);
             self.eapol(a);
         }
         a.place(arp);
         self.arp(a);
+        self.rules_without_link(a, self.bare_ipv4, self.ipv4);
         a.place(self.ipv4);
         self.ipv4(a);
+        self.rules_without_link(a, self.bare_ipv6, self.ipv6);
         a.place(self.ipv6);
         self.ipv6(a);
         a.place(self.tcp);
@@ -297,12 +352,25 @@ impl<'a> Compiler<'a> {
         self.is_headers_only() || self.headers_only.has_ip_protocol(number)
     }
 
+    /// Where a frame goes that a rule ends.
+    fn end(&self, end: End) -> Label {
+        let ends = &self.excluded.by_rules;
+        ends.iter().find(|(one, _)| *one == end).map_or(self.keep_x, |(_, label)| *label)
+    }
+
     fn ends(&self, a: &mut Assembler) {
+        if !self.rules.is_empty() {
+            a.place(self.other);
+            self.decide(a, self.without_ip(None), self.keep_x);
+        }
         a.place(self.keep_x).keep_x(0);
         a.place(self.keep_all).keep(WHOLE_FRAME);
         a.place(self.excluded.mac).keep(reason(Exclusion::Mac));
         a.place(self.excluded.prefix).keep(reason(Exclusion::Prefix));
         a.place(self.excluded.protocol).keep(reason(Exclusion::Protocol));
+        for (end, label) in &self.excluded.by_rules {
+            a.place(*label).keep(end.octets());
+        }
     }
 }
 
@@ -343,6 +411,22 @@ impl MacSet {
     }
 }
 
+/// The addresses of a prefix of IPv4.
+fn range_v4((network, length): &(IpAddr, u8)) -> Option<Range> {
+    match network {
+        IpAddr::V4(n) => Some((n.to_bits().into(), (n.to_bits() | !mask_v4(*length)).into())),
+        IpAddr::V6(_) => None,
+    }
+}
+
+/// The addresses of a prefix of IPv6.
+fn range_v6((network, length): &(IpAddr, u8)) -> Option<Range> {
+    match network {
+        IpAddr::V6(n) => Some((n.to_bits(), n.to_bits() | !mask_v6(*length))),
+        IpAddr::V4(_) => None,
+    }
+}
+
 fn number(mac: [u8; 6]) -> u128 {
     mac.into_iter().fold(0, |number, octet| number << 8 | u128::from(octet))
 }
@@ -376,3 +460,10 @@ const LAYER_2: u32 = 4;
 const START: u32 = 5;
 /// Scratch word: 1 where a VLAN says that no more than headers is kept. Only where any does.
 const LIMITED: u32 = 6;
+/// Scratch words of rules ([`rules`]), each with rules as bits; and X, where that is needed for one of them. Only where
+/// there are rules.
+const RULES: u32 = 7;
+const GATHERED: u32 = 8;
+const VLANS: u32 = 9;
+const TUNNEL_VLANS: u32 = 10;
+const SAVED_X: u32 = 11;

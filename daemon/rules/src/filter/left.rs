@@ -1,7 +1,9 @@
 //! What does not fit into the program.
 
 use super::compile::Decided;
+use super::selection::Selection;
 use crate::exclude::Exclusion;
+use crate::rule::RuleList;
 
 /// A sort of choices of frames that the program does not decide, for want of room: the collect gate alone does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -38,14 +40,16 @@ impl Scope {
 impl Left {
     /// What is left to the collect gate first, and what last: that less is kept before that nothing is, and persons are
     /// excluded by MAC address and prefix.
-    pub(super) const ORDER: [Left; 11] = [
+    pub(super) const ORDER: [Left; 13] = [
         Left { exclusion: Exclusion::Vlan, scope: Scope::HeadersOnly },
         Left { exclusion: Exclusion::Mac, scope: Scope::HeadersOnly },
         Left { exclusion: Exclusion::Protocol, scope: Scope::HeadersOnly },
+        Left { exclusion: Exclusion::Rule, scope: Scope::WithinTunnels },
         Left { exclusion: Exclusion::Vlan, scope: Scope::WithinTunnels },
         Left { exclusion: Exclusion::Protocol, scope: Scope::WithinTunnels },
         Left { exclusion: Exclusion::Prefix, scope: Scope::WithinTunnels },
         Left { exclusion: Exclusion::Mac, scope: Scope::WithinTunnels },
+        Left { exclusion: Exclusion::Rule, scope: Scope::Frames },
         Left { exclusion: Exclusion::Vlan, scope: Scope::Frames },
         Left { exclusion: Exclusion::Protocol, scope: Scope::Frames },
         Left { exclusion: Exclusion::Prefix, scope: Scope::Frames },
@@ -58,8 +62,8 @@ impl Left {
         format!("{} {}", self.exclusion.name(), self.scope.name())
     }
 
-    /// Takes the sort from what the program decides. Whether there was any of it.
-    pub(super) fn take_from(self, decided: &mut Decided) -> bool {
+    /// Takes the sort from what the program decides, but of rules of frames the last alone. Whether there was any of it.
+    pub(super) fn take_from(self, decided: &mut Decided, rules: &RuleList) -> bool {
         fn clear<T>(entries: &mut Vec<T>) -> bool {
             let had_any = !entries.is_empty();
             entries.clear();
@@ -73,6 +77,15 @@ impl Left {
         match self.exclusion {
             // The program does not know of interfaces.
             Exclusion::Interface => false,
+            Exclusion::Rule => match self.scope {
+                Scope::HeadersOnly => false,
+                Scope::WithinTunnels => !std::mem::take(&mut decided.rules_within).is_empty(),
+                Scope::Frames => {
+                    let had = decided.rules.count();
+                    decided.rules = Selection::new(rules, had.saturating_sub(1));
+                    had > 0
+                }
+            },
             Exclusion::Vlan => clear(&mut from.vlans),
             Exclusion::Mac => clear(&mut from.macs),
             Exclusion::Prefix => clear(&mut from.prefixes),

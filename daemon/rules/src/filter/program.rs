@@ -71,6 +71,7 @@ impl Machine<'_> {
                 op::LD_B_IND => self.a = self.load(self.x.checked_add(k)?, 1)?,
                 op::LD_W_LEN => self.a = self.length,
                 op::LD_MEM => self.a = *self.memory.get(usize::try_from(k).ok()?)?,
+                op::LD_IMM => self.a = k,
                 op::LDX_IMM => self.x = k,
                 op::LDX_MEM => self.x = *self.memory.get(usize::try_from(k).ok()?)?,
                 op::ST => *self.memory.get_mut(usize::try_from(k).ok()?)? = self.a,
@@ -79,6 +80,8 @@ impl Machine<'_> {
                 op::ADD_X => self.a = self.a.wrapping_add(self.x),
                 op::SUB_X => self.a = self.a.wrapping_sub(self.x),
                 op::AND_K => self.a &= k,
+                op::AND_X => self.a &= self.x,
+                op::OR_K => self.a |= k,
                 op::LSH_K => self.a = self.a.checked_shl(k)?,
                 op::RSH_K => self.a = self.a.checked_shr(k)?,
                 op::TAX => self.x = self.a,
@@ -119,6 +122,7 @@ pub(super) mod op {
     pub const LD_H_IND: u16 = 0x48;
     pub const LD_B_IND: u16 = 0x50;
     pub const LD_W_LEN: u16 = 0x80;
+    pub const LD_IMM: u16 = 0x00;
     pub const LD_MEM: u16 = 0x60;
     pub const LDX_IMM: u16 = 0x01;
     pub const LDX_MEM: u16 = 0x61;
@@ -128,6 +132,8 @@ pub(super) mod op {
     pub const ADD_X: u16 = 0x0c;
     pub const SUB_X: u16 = 0x1c;
     pub const AND_K: u16 = 0x54;
+    pub const AND_X: u16 = 0x5c;
+    pub const OR_K: u16 = 0x44;
     pub const LSH_K: u16 = 0x64;
     pub const RSH_K: u16 = 0x74;
     pub const JA: u16 = 0x05;

@@ -1,4 +1,6 @@
 //! Frames in tunnels.
+// Not every test needs all of it.
+#![allow(dead_code)]
 
 use headgate_rules::filter::Tunnel;
 

@@ -1,7 +1,7 @@
 //! Where every frame ended. Each frame is counted in exactly one outcome.
 
 use headgate_record::{Error, Field, Kind, Record, Value};
-use headgate_rules::Exclusion;
+use headgate_rules::{Exclusion, MAX_COUNTING_RULES};
 
 use super::link::LinkCounts;
 
@@ -18,6 +18,17 @@ pub enum Outcome {
     Malformed,
     /// A rule excluded it.
     Excluded(Exclusion),
+    /// A rule counted it.
+    Counted,
+}
+
+/// What a rule counted.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct RuleCount {
+    /// Frames.
+    pub frames: u64,
+    /// Octets of these frames on the wire.
+    pub bytes: u64,
 }
 
 /// The counters of one interface.
@@ -33,13 +44,15 @@ pub struct Counters {
     pub bytes_kept: u64,
     /// Frames by outcome, in the order of [`Outcome::ALL`].
     pub outcomes: [u64; Outcome::ALL.len()],
+    /// Of the frames that rules counted, those of each rule that counts.
+    pub rules: [RuleCount; MAX_COUNTING_RULES],
     /// What the link says of itself.
     pub link: LinkCounts,
 }
 
 impl Outcome {
     /// All outcomes.
-    pub const ALL: [Outcome; 9] = [
+    pub const ALL: [Outcome; 11] = [
         Outcome::Used,
         Outcome::PartlyUsed,
         Outcome::Unread,
@@ -49,6 +62,8 @@ impl Outcome {
         Outcome::Excluded(Exclusion::Mac),
         Outcome::Excluded(Exclusion::Prefix),
         Outcome::Excluded(Exclusion::Protocol),
+        Outcome::Excluded(Exclusion::Rule),
+        Outcome::Counted,
     ];
 
     /// Where it is in [`Outcome::ALL`].
@@ -64,6 +79,8 @@ impl Outcome {
             Outcome::Excluded(Exclusion::Mac) => 6,
             Outcome::Excluded(Exclusion::Prefix) => 7,
             Outcome::Excluded(Exclusion::Protocol) => 8,
+            Outcome::Excluded(Exclusion::Rule) => 9,
+            Outcome::Counted => 10,
         }
     }
 
@@ -80,6 +97,8 @@ impl Outcome {
             Outcome::Excluded(Exclusion::Mac) => Field::CountersExcludedMac,
             Outcome::Excluded(Exclusion::Prefix) => Field::CountersExcludedPrefix,
             Outcome::Excluded(Exclusion::Protocol) => Field::CountersExcludedProtocol,
+            Outcome::Excluded(Exclusion::Rule) => Field::CountersExcludedRule,
+            Outcome::Counted => Field::CountersCounted,
         }
     }
 }
@@ -96,6 +115,14 @@ impl Counters {
         }
     }
 
+    /// Says which of the rules that count counted a frame, besides [`Counters::count`].
+    pub fn count_by_rule(&mut self, number: usize, bytes: u64) {
+        if let Some(count) = self.rules.get_mut(number) {
+            count.frames += 1;
+            count.bytes += bytes;
+        }
+    }
+
     /// Adds the counts of a period.
     pub fn add(&mut self, other: &Counters) {
         self.frames += other.frames;
@@ -106,10 +133,19 @@ impl Counters {
         for (sum, count) in self.outcomes.iter_mut().zip(other.outcomes) {
             *sum += count;
         }
+        for (sum, count) in self.rules.iter_mut().zip(other.rules) {
+            sum.frames += count.frames;
+            sum.bytes += count.bytes;
+        }
     }
 
-    /// A counters record of the period `from` to `to`, nanoseconds.
-    pub(crate) fn record(&self, interface: &str, from: u64, to: u64) -> Result<Record, Error> {
+    /// A counters record of the period `from` to `to`, nanoseconds; `rules` are the names of the rules that count.
+    pub(crate) fn record(
+        &self,
+        interface: &str,
+        rules: &[&str],
+        (from, to): (u64, u64),
+    ) -> Result<Record, Error> {
         let mut r = Record::new(Kind::Counters);
         r.set(Field::CountersInterface, interface)?;
         r.set(Field::CountersFrom, Value::Time(from))?;
@@ -119,7 +155,17 @@ impl Counters {
         r.set(Field::CountersBytes, self.bytes)?;
         r.set(Field::CountersBytesKept, self.bytes_kept)?;
         for (outcome, count) in Outcome::ALL.into_iter().zip(self.outcomes) {
-            r.set(outcome.field(), count)?;
+            // Most sites have no rule that ends a frame.
+            let is_by_rule = matches!(outcome, Outcome::Excluded(Exclusion::Rule) | Outcome::Counted);
+            if count > 0 || !is_by_rule {
+                r.set(outcome.field(), count)?;
+            }
+        }
+        let counted = || rules.iter().zip(&self.rules).filter(|(_, count)| count.frames > 0);
+        if counted().next().is_some() {
+            r.set(Field::CountersRules, counted().map(|(name, _)| (*name).to_owned()).collect::<Value>())?;
+            r.set(Field::CountersRuleFrames, counted().map(|(_, count)| count.frames).collect::<Value>())?;
+            r.set(Field::CountersRuleBytes, counted().map(|(_, count)| count.bytes).collect::<Value>())?;
         }
         for (field, count) in self.link.iter() {
             r.set(field, count)?;

@@ -159,7 +159,8 @@ impl Said {
 pub(super) fn receipt(batch: &[u8]) -> Vec<u8> {
     let decoded = Batch::decode(batch).unwrap();
     let records = u32::try_from(decoded.records.len()).unwrap();
-    let statement = Statement { id: decoded.id, digest: digest(batch), records, stored_ms: 1 };
+    let statement =
+        Statement { id: decoded.id, digest: digest(batch), records, stored_ms: 1, forgotten: None };
     let signature = SigningKey::from_bytes(&[42; 32]).sign(&statement.signed_bytes()).to_bytes();
     Receipt { statement, signature }.encode()
 }

@@ -8,6 +8,7 @@ mod opening;
 mod privacy;
 mod receipts;
 mod site;
+mod subjects;
 mod upkeep;
 
 use headgate_service::exit::{Exit, chain};

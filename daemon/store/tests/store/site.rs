@@ -11,7 +11,7 @@ use ed25519_dalek::pkcs8::spki::der::pem::LineEnding;
 use ed25519_dalek::{Signer, SigningKey};
 use headgate_record::batch::{Batch, digest};
 use headgate_record::local::{self, ControlRequest, FromSensor, FromUplink, ToSensor, ToUplink};
-use headgate_record::receipt::{Receipt, Statement};
+use headgate_record::receipt::{Forgotten, Receipt, Statement};
 use headgate_record::{Field, Kind, Mac, Record, Value};
 use headgate_service::{credential, frame};
 
@@ -98,7 +98,9 @@ impl Site {
     pub fn receipt(&self, batch: &[u8]) -> Receipt {
         let decoded = Batch::decode(batch).unwrap();
         let records = u32::try_from(decoded.records.len()).unwrap();
-        self.sign(Statement { id: decoded.id, digest: digest(batch), records, stored_ms: 1 })
+        let values = u32::try_from(decoded.forget.len()).unwrap();
+        let forgotten = (values > 0).then_some(Forgotten { values, records: 1 });
+        self.sign(Statement { id: decoded.id, digest: digest(batch), records, stored_ms: 1, forgotten })
     }
 
     pub fn sign(&self, statement: Statement) -> Receipt {
@@ -126,12 +128,35 @@ impl Running<'_> {
     }
 
     pub fn ask(&self, request: &ControlRequest) -> serde_json::Value {
+        let mut answer = self.say(request);
+        assert!(answer.get("error").is_none(), "{answer}");
+        answer["ok"].take()
+    }
+
+    /// The answer once the store can give it: what an earlier version wrote is brought up to date first.
+    pub fn answered(&self, request: &ControlRequest) -> serde_json::Value {
+        let start = Instant::now();
+        loop {
+            let answer = self.say(request);
+            match answer["error"].as_str() {
+                Some(why) => assert!(why.contains("ask again") && start.elapsed() < PATIENCE, "{why}"),
+                None => return answer["ok"].clone(),
+            }
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    }
+
+    fn say(&self, request: &ControlRequest) -> serde_json::Value {
         let mut stream = self.connect(local::CONTROL_SOCKET);
         frame::write(&mut stream, &serde_json::to_vec(request).unwrap()).unwrap();
         let answer = frame::read(&mut stream, local::MAX_MESSAGE_BYTES).unwrap().unwrap();
-        let mut answer: serde_json::Value = serde_json::from_slice(&answer).unwrap();
-        assert!(answer.get("error").is_none(), "{answer}");
-        answer["ok"].take()
+        serde_json::from_slice(&answer).unwrap()
+    }
+
+    /// Why the store does not do what is asked.
+    pub fn refused(&self, request: &ControlRequest) -> String {
+        let answer = self.say(request);
+        answer["error"].as_str().unwrap_or_else(|| panic!("{answer}")).to_owned()
     }
 
     pub fn status(&self) -> serde_json::Value {

@@ -164,7 +164,15 @@ impl Drop for Uplink {
 
 pub fn batch(sequence: u64) -> Batch {
     let id = BatchId { appliance: APPLIANCE.into(), epoch: 7, sequence };
-    Batch { id, rules: [1; 32], records: Vec::new(), withheld: Vec::new(), lost: Vec::new() }
+    Batch {
+        id,
+        rules: [1; 32],
+        records: Vec::new(),
+        withheld: Vec::new(),
+        lost: Vec::new(),
+        forget: Vec::new(),
+        replaces: Vec::new(),
+    }
 }
 
 /// Waits until something has come about; fails the test when it does not.

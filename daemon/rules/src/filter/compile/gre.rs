@@ -28,8 +28,8 @@ impl Compiler<'_> {
         }
         a.op(op::LD_MEM, START).op(op::AND_K, 0xffff);
         if kinds.contains(Tunnel::Gre) {
-            a.when(op::JEQ_K, ETHERTYPE_IPV4.into(), self.ipv4);
-            a.when(op::JEQ_K, ETHERTYPE_IPV6.into(), self.ipv6);
+            a.when(op::JEQ_K, ETHERTYPE_IPV4.into(), self.bare_ipv4);
+            a.when(op::JEQ_K, ETHERTYPE_IPV6.into(), self.bare_ipv6);
             a.when(op::JEQ_K, ETHERTYPE_BRIDGED.into(), self.frame);
         }
         if kinds.contains(Tunnel::Erspan) {
@@ -56,13 +56,13 @@ impl Compiler<'_> {
         a.op(op::LD_MEM, START).op(op::AND_K, ERSPAN_FRAME_TYPE);
         a.when(op::JEQ_K, ERSPAN_ETHERNET, self.frame).when(op::JEQ_K, ERSPAN_IP, ip).jump(self.keep_x);
         a.place(ip).need(1, self.keep_x).op(op::LD_B_IND, 0).op(op::AND_K, 0xf0);
-        a.when(op::JEQ_K, 0x40, self.ipv4).when(op::JEQ_K, 0x60, self.ipv6).jump(self.keep_x);
+        a.when(op::JEQ_K, 0x40, self.bare_ipv4).when(op::JEQ_K, 0x60, self.bare_ipv6).jump(self.keep_x);
     }
 
     /// Version and VLAN; 0 is none: the frame came without a tag.
     fn mirrored(&self, a: &mut Assembler, version: u32) {
         a.op(op::LD_H_IND, 0).op(op::RSH_K, 12).unless(op::JEQ_K, version, self.keep_x);
-        if !self.exclusions.vlans.is_empty() {
+        if !self.exclusions.vlans.is_empty() || self.rules.any_vlan != self.rules.all() {
             let none = a.label();
             a.op(op::LD_H_IND, 0).op(op::AND_K, VLAN_ID).when(op::JEQ_K, 0, none);
             self.vlans(a, op::LD_H_IND, 0);

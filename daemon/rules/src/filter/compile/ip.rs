@@ -1,9 +1,8 @@
 //! IP, and what it carries without ports. X is the offset of the header.
 
-use std::net::IpAddr;
-
+use super::rules::Known;
 use super::sets::{self, Range, Word};
-use super::{Compiler, END, ETHERTYPE, FRAGMENT, LAYER_4, START};
+use super::{Compiler, END, ETHERTYPE, FRAGMENT, LAYER_4, START, range_v4, range_v6};
 use crate::control::{
     ICMPV6_MLD_REPORT, ICMPV6_WHOLE, IGMP_WHOLE, IP_AUTHENTICATION, IP_ICMP, IP_ICMPV6, IP_IGMP, IP_TCP,
     IP_UDP, IPV6_EXTENSIONS, IPV6_FRAGMENT,
@@ -12,19 +11,20 @@ use crate::exclude::{Exclusion, IpVersion};
 use crate::filter::assemble::{Assembler, Label};
 use crate::filter::program::op;
 use crate::filter::reason::reason;
-use crate::treat::{mask_v4, mask_v6};
 
 impl Compiler<'_> {
     /// IPv4 (RFC 791) with options; fragments but the first end with their header.
     pub(super) fn ipv4(&self, a: &mut Assembler) {
-        let bad = self.keep_x;
-        let header_only = a.label();
+        let bad = self.other;
+        let [header_only, later, limited, others] = [a.label(), a.label(), a.label(), a.label()];
         a.need(20, bad);
         a.op(op::LD_B_IND, 0).unless(op::JGE_K, 0x45, bad).when(op::JGT_K, 0x4f, bad);
-        if !self.exclusions.prefixes.is_empty() {
-            for at in [12, 16] {
+        let ends = [12, 16];
+        if !self.exclusions.prefixes.is_empty() || !self.rules.is_empty() {
+            for at in ends {
                 self.prefixes_v4(a, at);
             }
+            self.rules_by_address(a, IpVersion::V4, ends);
             a.op(op::LD_B_IND, 0);
         }
         a.op(op::AND_K, 0x0f).op(op::LSH_K, 2).op(op::ADD_X, 0).op(op::ST, LAYER_4);
@@ -32,14 +32,29 @@ impl Compiler<'_> {
             a.op(op::LD_B_IND, 9);
             self.ip_protocols(a);
         }
-        a.op(op::LD_H_IND, 6).op(op::ST, FRAGMENT).when(op::JSET_K, 0x1fff, header_only);
+        self.rules_by_ip_protocol(a, IpVersion::V4, (op::LD_B_IND, 9));
+        a.op(op::LD_H_IND, 6).op(op::ST, FRAGMENT).when(op::JSET_K, 0x1fff, later);
         let [tcp, udp, icmp, igmp] = [a.label(), a.label(), a.label(), a.label()];
         let limits_igmp = self.limits_ip_protocol(IP_IGMP);
         a.op(op::LD_B_IND, 9);
         a.when(op::JEQ_K, IP_TCP.into(), tcp).when(op::JEQ_K, IP_UDP.into(), udp);
+        if !self.rules.is_empty() {
+            self.decide(a, Known::Gathered, limited);
+            a.op(op::LD_B_IND, 9);
+        }
         a.when(op::JEQ_K, IP_ICMP.into(), icmp);
         a.when(op::JEQ_K, IP_IGMP.into(), if limits_igmp { icmp } else { igmp });
+        if self.rules.limits() {
+            a.jump(others).place(limited).op(op::LD_B_IND, 9);
+            a.when(op::JEQ_K, IP_ICMP.into(), icmp).when(op::JEQ_K, IP_IGMP.into(), icmp);
+        }
+        a.place(others);
         self.ip_tunnels(a);
+        if !self.rules.is_empty() {
+            a.jump(header_only);
+        }
+        a.place(later);
+        self.decide(a, Known::Gathered, header_only);
         a.place(header_only).op(op::LD_MEM, LAYER_4).keep_a();
         if !limits_igmp {
             a.place(igmp).op(op::LD_H_IND, 2).op(op::ADD_X, 0).op(op::ST, END).op(op::LDX_MEM, LAYER_4);
@@ -55,13 +70,15 @@ impl Compiler<'_> {
     /// within them, or more follow than are stepped over, a packet is excluded as soon as an IP protocol is: it may
     /// be what is behind them.
     pub(super) fn ipv6(&self, a: &mut Assembler) {
-        let bad = self.keep_x;
-        let [cut, later, known] = [a.label(), a.label(), a.label()];
+        let bad = self.other;
+        let [cut, later, known, limited] = [a.label(), a.label(), a.label(), a.label()];
         a.need(40, bad);
         a.op(op::LD_B_IND, 0).op(op::AND_K, 0xf0).unless(op::JEQ_K, 0x60, bad);
-        for at in [8, 24] {
+        let ends = [8, 24];
+        for at in ends {
             self.prefixes_v6(a, at);
         }
+        self.rules_by_address(a, IpVersion::V6, ends);
         let limits_icmp = self.limits_ip_protocol(IP_ICMPV6);
         if !limits_icmp {
             a.op(op::LD_H_IND, 4).op(op::ADD_K, 40).op(op::ADD_X, 0).op(op::ST, END);
@@ -77,24 +94,49 @@ impl Compiler<'_> {
 
         let by_ip_protocol = self.exclusions.is_by_ip_protocol();
         a.place(cut);
+        let number = (op::LD_MEM, ETHERTYPE);
         if by_ip_protocol {
             a.jump(self.excluded.protocol);
         } else {
-            a.op(op::LD_MEM, LAYER_4).keep_a();
+            let header_only = a.label();
+            self.rules_by_ip_protocol(a, IpVersion::V6, number);
+            self.decide(a, Known::Gathered, header_only);
+            a.place(header_only).op(op::LD_MEM, LAYER_4).keep_a();
         }
         a.place(later).op(op::LD_B_IND, 0);
+        self.keep_number(a);
         self.ip_protocols(a);
         self.unread_extensions(a);
-        a.op(op::TXA, 0).op(op::ADD_K, EXTENSION).keep_a();
+        let header_only = a.label();
+        self.rules_by_ip_protocol(a, IpVersion::V6, number);
+        self.decide(a, Known::Gathered, header_only);
+        a.place(header_only).op(op::TXA, 0).op(op::ADD_K, EXTENSION).keep_a();
 
         a.place(known);
+        self.keep_number(a);
         self.ip_protocols(a);
         self.unread_extensions(a);
-        let [udp, icmp] = [a.label(), a.label()];
+        let [udp, icmp, icmp_header, others] = [a.label(), a.label(), a.label(), a.label()];
+        if !self.rules.is_empty() {
+            self.rules_by_ip_protocol(a, IpVersion::V6, number);
+            a.op(op::LD_MEM, ETHERTYPE);
+        }
         a.when(op::JEQ_K, IP_TCP.into(), self.tcp).when(op::JEQ_K, IP_UDP.into(), udp);
+        if !self.rules.is_empty() {
+            self.decide(a, Known::Gathered, limited);
+            a.op(op::LD_MEM, ETHERTYPE);
+        }
         a.when(op::JEQ_K, IP_ICMPV6.into(), icmp);
+        if self.rules.limits() {
+            a.jump(others).place(limited).op(op::LD_MEM, ETHERTYPE);
+            a.when(op::JEQ_K, IP_ICMPV6.into(), icmp_header);
+        }
+        a.place(others);
         self.ip_tunnels(a);
         a.op(op::LD_MEM, LAYER_4).keep_a();
+        if self.rules.limits() {
+            a.place(icmp_header).keep_x(ICMP);
+        }
         a.place(icmp);
         if limits_icmp {
             a.keep_x(ICMP);
@@ -143,19 +185,12 @@ impl Compiler<'_> {
     }
 
     pub(super) fn prefixes_v4(&self, a: &mut Assembler, at: u32) {
-        let ranges = self.exclusions.prefixes.iter().filter_map(|(network, length)| match network {
-            IpAddr::V4(network) => Some((network.to_bits(), network.to_bits() | !mask_v4(*length))),
-            IpAddr::V6(_) => None,
-        });
-        self.prefixes(a, &[at], ranges.map(|(first, last)| (first.into(), last.into())).collect());
+        self.prefixes(a, &[at], self.exclusions.prefixes.iter().filter_map(range_v4).collect());
     }
 
     fn prefixes_v6(&self, a: &mut Assembler, at: u32) {
-        let ranges = self.exclusions.prefixes.iter().filter_map(|(network, length)| match network {
-            IpAddr::V6(network) => Some((network.to_bits(), network.to_bits() | !mask_v6(*length))),
-            IpAddr::V4(_) => None,
-        });
-        self.prefixes(a, &[at, at + 4, at + 8, at + 12], ranges.collect());
+        let ranges = self.exclusions.prefixes.iter().filter_map(range_v6).collect();
+        self.prefixes(a, &[at, at + 4, at + 8, at + 12], ranges);
     }
 
     fn prefixes(&self, a: &mut Assembler, words_at: &[u32], ranges: Vec<Range>) {

@@ -1,5 +1,6 @@
 //! TCP, UDP, and what UDP carries. X is the offset of the transport header.
 
+use super::rules::Known;
 use super::sets::{self, Word};
 use super::{Compiler, END, LAYER_4};
 use crate::control::{
@@ -14,19 +15,39 @@ use crate::filter::reason::reason;
 impl Compiler<'_> {
     /// TCP (RFC 9293) with options.
     pub(super) fn tcp(&self, a: &mut Assembler) {
-        let cut = a.label();
-        a.need(20, cut);
+        let [cut, without_ports] = [a.label(), a.label()];
+        a.need(20, if self.rules.is_empty() { cut } else { without_ports });
         exclude_ports(a, self.exclusions.protocols.iter().flat_map(|p| p.tcp_ports()));
-        a.op(op::LD_B_IND, 12).op(op::RSH_K, 2).op(op::AND_K, 0x3c).unless(op::JGE_K, 20, cut);
+        let header = a.label();
+        self.rules_by_port(a, None);
+        self.decide(a, Known::Gathered, header);
+        a.place(header).op(op::LD_B_IND, 12).op(op::RSH_K, 2).op(op::AND_K, 0x3c).unless(op::JGE_K, 20, cut);
         a.op(op::ADD_X, 0).keep_a();
+        a.place(without_ports);
+        self.decide(a, Known::Gathered, cut);
         a.place(cut).keep_x(20);
     }
 
     /// UDP (RFC 768). What is kept of its payload is recognised by port first, and then by what it says.
     pub(super) fn udp(&self, a: &mut Assembler, version: IpVersion) {
         let [header, dhcp, mdns, radius] = [a.label(), a.label(), a.label(), a.label()];
-        a.need(UDP, header);
+        let [without_ports, limited] = [a.label(), a.label()];
+        a.need(UDP, if self.rules.is_empty() { header } else { without_ports });
         exclude_ports(a, self.exclusions.protocols.iter().flat_map(|p| p.udp_ports(version)));
+        self.rules_by_port(a, Some(version));
+        self.decide(a, Known::Gathered, limited);
+        if !self.rules.is_empty() {
+            let go_on = a.label();
+            a.jump(go_on).place(without_ports);
+            self.decide(a, Known::Gathered, header);
+            a.jump(header);
+            if self.rules.limits() {
+                a.place(limited);
+                self.udp_tunnels(a);
+                a.jump(header);
+            }
+            a.place(go_on);
+        }
         self.udp_tunnels(a);
         if self.limits_ip_protocol(IP_UDP) {
             a.place(header).keep_x(UDP);

@@ -114,8 +114,11 @@ impl Compiler<'_> {
         self.tzsp(a, at.tzsp, unread);
         self.capwap(a, at.capwap, unread);
         self.gre(a, at.gre, unread);
-        let within =
-            [(at.ipv4_in_ip, self.ipv4), (at.ipv6_in_ip, self.ipv6), (at.ethernet_in_ip, self.frame)];
+        let within = [
+            (at.ipv4_in_ip, self.bare_ipv4),
+            (at.ipv6_in_ip, self.bare_ipv6),
+            (at.ethernet_in_ip, self.frame),
+        ];
         for (label, target) in within {
             a.place(label).op(op::LD_MEM, FRAGMENT).when(op::JSET_K, MORE_FRAGMENTS, unread.ip);
             a.op(op::LDX_MEM, LAYER_4).jump(target);
@@ -139,7 +142,7 @@ impl Compiler<'_> {
         a.op(op::LD_MEM, ETHERTYPE).when(op::JEQ_K, 0, frame).jump(unread.udp);
         a.place(next);
         behind(a, UDP + 8).op(op::LD_MEM, ETHERTYPE);
-        a.when(op::JEQ_K, GPE_IPV4, self.ipv4).when(op::JEQ_K, GPE_IPV6, self.ipv6);
+        a.when(op::JEQ_K, GPE_IPV4, self.bare_ipv4).when(op::JEQ_K, GPE_IPV6, self.bare_ipv6);
         a.when(op::JEQ_K, GPE_ETHERNET, self.frame).jump(self.keep_x);
 
         a.place(at.vxlan);
@@ -166,8 +169,8 @@ impl Compiler<'_> {
         a.op(op::LD_MEM, START).op(op::RSH_K, 24).op(op::LSH_K, 2);
         a.op(op::ADD_K, UDP + 8).op(op::ADD_X, 0).op(op::TAX, 0);
         a.op(op::LD_W_LEN, 0).unless(op::JGE_X, 0, unread.udp_and_8).op(op::LD_MEM, ETHERTYPE);
-        a.when(op::JEQ_K, ETHERTYPE_IPV4.into(), self.ipv4).when(op::JEQ_K, ETHERTYPE_IPV6.into(), self.ipv6);
-        a.jump(self.frame);
+        a.when(op::JEQ_K, ETHERTYPE_IPV4.into(), self.bare_ipv4);
+        a.when(op::JEQ_K, ETHERTYPE_IPV6.into(), self.bare_ipv6).jump(self.frame);
     }
 
     /// TZSP, of frames that were received or are to be transmitted. Where the end of the tagged fields is not found,

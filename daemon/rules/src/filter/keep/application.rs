@@ -1,5 +1,6 @@
 //! UDP and what it carries.
 
+use super::rules::Ruled;
 use super::{Decision, Keep, tunnel};
 use crate::control::{
     DHCPV4_COOKIE, DHCPV4_PORTS, DHCPV6_LAST_TYPE, DHCPV6_PORTS, IP_UDP, MDNS_CODES, MDNS_PORT, RADIUS_CODES,
@@ -18,18 +19,29 @@ enum Application {
 
 impl Keep {
     #[inline]
-    pub(super) fn udp(&self, datagram: &[u8], version: IpVersion, more_fragments: bool) -> Decision {
-        let Some((header, payload)) = datagram.split_first_chunk::<UDP>() else { return Ok(UDP) };
+    pub(super) fn udp(
+        &self,
+        datagram: &[u8],
+        version: IpVersion,
+        more_fragments: bool,
+        rules: Ruled,
+    ) -> Decision {
+        let Some((header, payload)) = datagram.split_first_chunk::<UDP>() else {
+            self.limited(rules.left())?;
+            return Ok(UDP);
+        };
         let [s0, s1, d0, d1, l0, l1, _, _] = *header;
         let ends = [u16::from_be_bytes([s0, s1]), u16::from_be_bytes([d0, d1])];
         self.protocol(|exclusions| exclusions.has_udp_port(ends, version))?;
+        let is_limited =
+            !self.rules.is_empty() && self.limited(rules.with(self.rules.with_udp_port(ends, version)))?;
         let length = usize::from(u16::from_be_bytes([l0, l1]));
         if tunnel::is_between(ends)
             && let Some(kept) = self.udp_tunnel(ends, more_fragments, payload)
         {
             return kept;
         }
-        if self.limits_ip_protocol(IP_UDP) || self.headers_only.has_udp_port(ends, version) {
+        if is_limited || self.limits_ip_protocol(IP_UDP) || self.headers_only.has_udp_port(ends, version) {
             return Ok(UDP);
         }
         let kept = match ends.into_iter().find_map(|port| self.application(port, version)) {

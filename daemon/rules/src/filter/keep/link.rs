@@ -1,6 +1,6 @@
 //! LLC, EAPOL and ARP.
 
-use super::{Decision, Keep};
+use super::{Candidates, Decision, Keep};
 use crate::control::{
     EAP_IDENTITY, EAP_KEPT, EAP_RESPONSE, EAPOL_EAP, EAPOL_KEY, KEY_KEPT, LLC_BPDU, LLC_SNAP, LLC_UI,
     LLC_WITHOUT_POLL, SNAP,
@@ -8,34 +8,41 @@ use crate::control::{
 use crate::exclude::Protocol;
 
 impl Keep {
-    pub(super) fn llc(&self, length: usize, rest: &[u8]) -> Decision {
+    pub(super) fn llc(&self, length: usize, rest: &[u8], rules: Candidates) -> Decision {
+        let unknown = |header: usize| self.limited_of_unknown_llc(rules).map(|_| length.min(header));
         let Some([dsap, ssap, control]) = rest.first_chunk::<LLC>().filter(|_| length >= LLC) else {
-            return Ok(length.min(LLC));
+            return unknown(LLC);
         };
         if control & 0x03 != 0x03 {
-            return Ok(length.min(LLC + 1));
+            return unknown(LLC + 1);
         }
         match [*dsap, *ssap] {
-            _ if control & LLC_WITHOUT_POLL != LLC_UI => Ok(LLC),
-            LLC_BPDU => self.control(Protocol::Stp, LLC, length),
-            LLC_SNAP => self.snap(length, rest),
-            _ => Ok(LLC),
+            _ if control & LLC_WITHOUT_POLL != LLC_UI => unknown(LLC),
+            LLC_BPDU => self.control(Protocol::Stp, [LLC, length], rules),
+            LLC_SNAP => self.snap(length, rest, rules),
+            _ => unknown(LLC),
         }
     }
 
-    fn snap(&self, length: usize, rest: &[u8]) -> Decision {
+    fn snap(&self, length: usize, rest: &[u8], rules: Candidates) -> Decision {
+        let unknown = || self.limited_of_unknown_llc(rules).map(|_| length.min(LLC_AND_SNAP));
         let header = rest.first_chunk::<LLC_AND_SNAP>().filter(|_| length >= LLC_AND_SNAP);
-        let Some([_, _, _, o0, o1, o2, p0, p1]) = header else { return Ok(length.min(LLC_AND_SNAP)) };
+        let Some([_, _, _, o0, o1, o2, p0, p1]) = header else { return unknown() };
         let number = ([*o0, *o1, *o2], u16::from_be_bytes([*p0, *p1]));
         match SNAP.iter().find(|(snap, _)| *snap == number) {
-            Some((_, protocol)) => self.control(*protocol, LLC_AND_SNAP, length),
-            None => Ok(LLC_AND_SNAP),
+            Some((_, protocol)) => self.control(*protocol, [LLC_AND_SNAP, length], rules),
+            None => unknown(),
         }
     }
 
-    fn control(&self, protocol: Protocol, header: usize, whole: usize) -> Decision {
+    fn control(&self, protocol: Protocol, [header, whole]: [usize; 2], rules: Candidates) -> Decision {
         self.protocol(|exclusions| exclusions.has(protocol))?;
-        Ok(if self.limits(protocol) { header } else { whole })
+        // Where no rule names it, it is one of those that are not told apart.
+        let is_limited = match self.limits(protocol) && !self.rules.names(protocol) {
+            true => self.limited_of_unknown_llc(rules)?,
+            false => self.limited_without_ip(rules, Some(protocol))?,
+        };
+        Ok(if is_limited || self.limits(protocol) { header } else { whole })
     }
 
     pub(super) fn eapol(&self, rest: &[u8]) -> usize {
@@ -50,14 +57,17 @@ impl Keep {
         EAPOL + usize::from(kept)
     }
 
-    pub(super) fn arp(&self, rest: &[u8]) -> Decision {
+    pub(super) fn arp(&self, rest: &[u8], rules: Candidates) -> Decision {
+        let mut by_address = self.rules.any_address;
         if let Some([_, _, _, _, _, _, _, _, _, _, _, _, _, _, addresses @ ..]) = rest.first_chunk::<ARP>() {
             let [s0, s1, s2, s3, _, _, _, _, _, _, t0, t1, t2, t3] = *addresses;
-            self.address([s0, s1, s2, s3])?;
-            self.address([t0, t1, t2, t3])?;
+            let ends = [[s0, s1, s2, s3], [t0, t1, t2, t3]];
+            ends.into_iter().try_for_each(|end| self.address(end))?;
+            by_address = self.rules_by_address(ends);
         }
+        let is_limited = self.limited_of_protocol(rules & by_address, Some(Protocol::Arp))?;
         let limits_arp = self.is_limited || self.headers_only.has(Protocol::Arp);
-        Ok(if limits_arp { 0 } else { ARP })
+        Ok(if is_limited || limits_arp { 0 } else { ARP })
     }
 }
 

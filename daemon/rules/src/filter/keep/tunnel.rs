@@ -2,12 +2,13 @@
 
 use headgate_wire::{capwap, geneve, tzsp, vxlan};
 
-use super::{Decision, Keep};
+use super::{Candidates, Decision, Keep};
 use crate::control::{
     ETHERTYPE_BRIDGED, ETHERTYPE_ERSPAN, ETHERTYPE_ERSPAN_III, ETHERTYPE_IPV4, ETHERTYPE_IPV6, IP_ETHERNET,
     IP_GRE, IP_IPV4, IP_IPV6,
 };
 use crate::filter::Tunnel;
+use crate::filter::reason::End;
 use crate::filter::tunnels::MAX_TZSP_TAGS;
 
 /// What is within.
@@ -37,9 +38,9 @@ impl Keep {
             IP_GRE if tunnels.contains(Tunnel::Gre) || tunnels.contains(Tunnel::Erspan) => {
                 self.gre(within, payload)
             }
-            IP_IPV4 if tunnels.contains(Tunnel::Ip) => within.ipv4(payload),
-            IP_IPV6 if tunnels.contains(Tunnel::Ip) => within.ipv6(payload),
-            IP_ETHERNET if tunnels.contains(Tunnel::Ip) => within.frame(payload),
+            IP_IPV4 if tunnels.contains(Tunnel::Ip) => within.bare_ipv4(payload),
+            IP_IPV6 if tunnels.contains(Tunnel::Ip) => within.bare_ipv6(payload),
+            IP_ETHERNET if tunnels.contains(Tunnel::Ip) => within.frame(payload, within.rules.any_vlan),
             _ => Ok(0),
         }
     }
@@ -69,20 +70,29 @@ impl Keep {
         };
         let (header, inner) = if more_fragments { UNREAD } else { read(payload) };
         let behind = payload.get(header..).unwrap_or_default();
-        Some(within.inner(inner, behind).map(|kept| UDP + header + kept))
+        Some(within.inner(inner, behind, within.rules.any_vlan).map(|kept| UDP + header + kept))
     }
 
-    fn inner(&self, inner: Option<Inner>, behind: &[u8]) -> Decision {
+    /// `rules` are those that the tunnel's header leaves.
+    fn inner(&self, inner: Option<Inner>, behind: &[u8], rules: Candidates) -> Decision {
         match inner {
             None => Ok(0),
-            Some(Inner::Ethernet) => self.frame(behind),
-            Some(Inner::Ipv4) => self.ipv4(behind),
-            Some(Inner::Ipv6) => self.ipv6(behind),
+            Some(Inner::Ethernet) => self.frame(behind, rules),
+            Some(Inner::Ipv4) => self.ipv4(behind, rules & self.rules.any_mac),
+            Some(Inner::Ipv6) => self.ipv6(behind, rules & self.rules.any_mac),
         }
     }
 
-    fn frame(&self, frame: &[u8]) -> Decision {
-        if frame.len() < super::ETHERNET { Ok(0) } else { self.link(frame, None) }
+    fn bare_ipv4(&self, packet: &[u8]) -> Decision {
+        self.inner(Some(Inner::Ipv4), packet, self.rules.any_vlan)
+    }
+
+    fn bare_ipv6(&self, packet: &[u8]) -> Decision {
+        self.inner(Some(Inner::Ipv6), packet, self.rules.any_vlan)
+    }
+
+    fn frame(&self, frame: &[u8], rules: Candidates) -> Decision {
+        if frame.len() < super::ETHERNET { Ok(0) } else { self.link(frame, None, rules) }
     }
 
     fn gre(&self, within: &Keep, payload: &[u8]) -> Decision {
@@ -97,10 +107,12 @@ impl Keep {
         let (gre, erspan) =
             (self.depth.tunnels.contains(Tunnel::Gre), self.depth.tunnels.contains(Tunnel::Erspan));
         let kept = match u16::from_be_bytes([*p0, *p1]) {
-            ETHERTYPE_IPV4 if gre => within.ipv4(behind),
-            ETHERTYPE_IPV6 if gre => within.ipv6(behind),
-            ETHERTYPE_BRIDGED if gre => within.frame(behind),
-            ETHERTYPE_ERSPAN if erspan && flags & GRE_SEQUENCE == 0 => within.frame(behind),
+            ETHERTYPE_IPV4 if gre => within.bare_ipv4(behind),
+            ETHERTYPE_IPV6 if gre => within.bare_ipv6(behind),
+            ETHERTYPE_BRIDGED if gre => within.frame(behind, within.rules.any_vlan),
+            ETHERTYPE_ERSPAN if erspan && flags & GRE_SEQUENCE == 0 => {
+                within.frame(behind, within.rules.any_vlan)
+            }
             ETHERTYPE_ERSPAN if erspan => within.erspan_ii(behind),
             ETHERTYPE_ERSPAN_III if erspan => within.erspan_iii(behind),
             _ => Ok(0),
@@ -113,8 +125,8 @@ impl Keep {
         if v0 >> 4 != 1 {
             return Ok(0);
         }
-        self.mirrored_vlan([*v0, *v1])?;
-        Ok(8 + self.frame(behind)?)
+        let rules = self.mirrored_vlan([*v0, *v1])?;
+        Ok(8 + self.frame(behind, rules)?)
     }
 
     fn erspan_iii(&self, payload: &[u8]) -> Decision {
@@ -122,7 +134,7 @@ impl Keep {
         if v0 >> 4 != 2 {
             return Ok(0);
         }
-        self.mirrored_vlan([*v0, *v1])?;
+        let rules = self.mirrored_vlan([*v0, *v1])?;
         let header = if platform & 0x01 == 0 { 12 } else { 20 };
         let behind = payload.get(header..).unwrap_or_default();
         let inner = match ((kind >> 2) & 0x1f, behind) {
@@ -131,15 +143,17 @@ impl Keep {
             (ERSPAN_IP, [0x60..=0x6f, ..]) => Some(Inner::Ipv6),
             _ => None,
         };
-        Ok(header + self.inner(inner, behind)?)
+        Ok(header + self.inner(inner, behind, rules)?)
     }
 
-    /// 0 is none: the frame came without a tag.
-    fn mirrored_vlan(&self, field: [u8; 2]) -> Result<(), crate::exclude::Exclusion> {
+    /// The rules that have this VLAN or none. 0 is none: the frame came without a tag.
+    fn mirrored_vlan(&self, field: [u8; 2]) -> Result<Candidates, End> {
+        let mut rules = self.rules.any_vlan;
         match u16::from_be_bytes(field) & 0x0fff {
-            0 => Ok(()),
-            vlan => self.vlan(vlan),
+            0 => {}
+            vlan => self.vlan(vlan, &mut rules)?,
         }
+        Ok(rules)
     }
 }
 

@@ -1,0 +1,188 @@
+//! Whom a value identifies, decided once: the store seals what identifies under keys of its own by this.
+
+use std::net::IpAddr;
+
+use super::{Field, Kind, Person};
+use crate::{Record, Value};
+
+/// Whom the value of a field identifies.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Identity {
+    /// Nobody, or only together with others.
+    Nobody,
+    /// What the record is about: the station that [`Kind::subject`] names.
+    Subject,
+    /// Another end, by an address alone.
+    End,
+}
+
+/// By what a subject can be found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Identifier {
+    /// A MAC address, or the pseudonym that is kept in its place.
+    Mac,
+    /// An IP address.
+    Address,
+    /// A name of a host, in lower case.
+    Name,
+    /// The pseudonym of a user.
+    User,
+    /// Something else that identifies. It is no name to ask for.
+    Other,
+}
+
+/// What identifies, taken out of a record.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Identities {
+    /// What identifies the record's subject.
+    pub subject: Option<Record>,
+    /// What identifies another end.
+    pub end: Option<Record>,
+}
+
+impl Field {
+    /// Whom a value of this field identifies.
+    #[must_use]
+    pub fn identity(self) -> Identity {
+        match self {
+            Field::FlowDestinationAddress => Identity::End,
+            // A computer that speaks spanning tree calls itself by its own address.
+            Field::BridgeBridge | Field::BridgeRoot => Identity::Subject,
+            _ if self.definition().person == Person::Yes => Identity::Subject,
+            _ => Identity::Nobody,
+        }
+    }
+
+    /// By what a value of this field is found.
+    #[must_use]
+    pub fn identifier(self) -> Identifier {
+        match self {
+            _ if self.kind().subject() == Some(self) => Identifier::Mac,
+            Field::DeviceAddresses
+            | Field::LeaseAddress
+            | Field::FlowSourceAddress
+            | Field::FlowDestinationAddress
+            | Field::NeighborManagementAddresses => Identifier::Address,
+            Field::DeviceHostname | Field::DeviceFqdn | Field::LeaseHostname | Field::NeighborSystemName => {
+                Identifier::Name
+            }
+            _ if self.names_a_user() => Identifier::User,
+            _ => Identifier::Other,
+        }
+    }
+}
+
+impl Identifier {
+    /// Identity in indexes; never reused.
+    #[must_use]
+    pub fn number(self) -> u8 {
+        match self {
+            Identifier::Mac => 1,
+            Identifier::Address => 2,
+            Identifier::Name => 3,
+            Identifier::User => 4,
+            Identifier::Other => 5,
+        }
+    }
+
+    /// The text of a value by which equal ones are found: names without regard to case, addresses in the one form that
+    /// RFC 5952 gives them.
+    #[must_use]
+    pub fn text(self, value: &Value) -> String {
+        let text = value.to_string();
+        match self {
+            Identifier::Name => text.to_lowercase(),
+            Identifier::Address => text.parse::<IpAddr>().map_or(text, |address| address.to_string()),
+            _ => text,
+        }
+    }
+}
+
+impl Record {
+    /// Takes out what identifies somebody. What infrastructure says of itself identifies nobody.
+    #[must_use]
+    pub fn take_identities(&mut self) -> Identities {
+        if self.kind() == Kind::Counters
+            || self.get(Field::NeighborInfrastructure) == Some(&Value::Bool(true))
+        {
+            return Identities::default();
+        }
+        let subject = self.take(|field| field.identity() == Identity::Subject);
+        let end = match self.kind() {
+            Kind::Flow => self.take(|field| field.identity() == Identity::End),
+            _ => None,
+        };
+        Identities { subject, end }
+    }
+
+    /// The value that tells this record's subject from others: its MAC address, or, where a rule lets none be kept,
+    /// the first other thing that identifies it.
+    #[must_use]
+    pub fn anchor(&self) -> Option<(Identifier, &Value)> {
+        let of = |field: Field| self.get(field).map(|value| (field.identifier(), value));
+        let first = || self.fields().find(|(f, _)| f.identity() != Identity::Nobody).and_then(|(f, _)| of(f));
+        let (identifier, value) = self.kind().subject().and_then(of).or_else(first)?;
+        match value {
+            Value::List(items) => items.first().map(|value| (identifier, value)),
+            value => Some((identifier, value)),
+        }
+    }
+
+    /// All that identifies somebody in this record, one by one.
+    pub fn identifiers(&self) -> impl Iterator<Item = (Identifier, &Value)> {
+        let fields = self.fields().filter(|(field, _)| field.identity() != Identity::Nobody);
+        fields.flat_map(|(field, value)| {
+            let values = match value {
+                Value::List(items) => items.as_slice(),
+                one => std::slice::from_ref(one),
+            };
+            values.iter().map(move |value| (field.identifier(), value))
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Mac;
+
+    #[test]
+    fn every_field_that_identifies_a_person_is_taken_out_but_of_infrastructure() {
+        for field in Field::ALL {
+            let yes = field.definition().person == Person::Yes;
+            assert!(!yes || field.identity() != Identity::Nobody, "{}", field.name());
+        }
+        let mut neighbor = Record::new(Kind::Neighbor);
+        neighbor.set(Field::NeighborSystemName, "core").unwrap();
+        let mut switch = neighbor.clone();
+        switch.set(Field::NeighborInfrastructure, true).unwrap();
+        assert_eq!(switch.take_identities(), Identities::default());
+        assert_eq!(neighbor.clone().take_identities().subject, Some(neighbor));
+    }
+
+    #[test]
+    fn what_is_taken_out_and_put_back_is_the_record() {
+        let mut flow = Record::new(Kind::Flow);
+        flow.set(Field::FlowMac, Mac([0, 1, 2, 3, 4, 5])).unwrap();
+        flow.set(Field::FlowVlan, 7u16).unwrap();
+        flow.set(Field::FlowSourceAddress, "10.0.0.1".parse::<IpAddr>().unwrap()).unwrap();
+        flow.set(Field::FlowDestinationAddress, "192.0.2.1".parse::<IpAddr>().unwrap()).unwrap();
+        flow.set(Field::FlowPackets, 9u64).unwrap();
+        let whole = flow.clone();
+        let Identities { subject, end } = flow.take_identities();
+        let (subject, end) = (subject.unwrap(), end.unwrap());
+        assert_eq!(flow.fields().map(|(f, _)| f).collect::<Vec<_>>(), [Field::FlowVlan, Field::FlowPackets]);
+        assert_eq!(subject.anchor(), Some((Identifier::Mac, &Value::Mac(Mac([0, 1, 2, 3, 4, 5])))));
+        assert_eq!(end.identifiers().count(), 1);
+        flow.merge(&subject);
+        flow.merge(&end);
+        assert_eq!(flow, whole);
+    }
+
+    #[test]
+    fn a_name_is_found_in_whatever_case_it_is_written() {
+        assert_eq!(Identifier::Name.text(&"Anna-PC".into()), Identifier::Name.text(&"anna-pc".into()));
+        let long = Identifier::Address.text(&"2001:0DB8::0:1".into());
+        assert_eq!(long, Identifier::Address.text(&Value::Address("2001:db8::1".parse().unwrap())));
+    }
+}

@@ -1,0 +1,110 @@
+//! Rows that no segment mentions any more, and which segments mention a row.
+
+use std::collections::HashSet;
+
+use headgate_record::codec;
+use rusqlite::{Connection, params};
+
+use super::row::{self, Row};
+use crate::database::{number, sql};
+use crate::keys::Keys;
+use crate::seal::{KeyRef, Place};
+use crate::{Error, error};
+
+/// Writes which entries a segment refers to; `references` in any order.
+pub(crate) fn mention(
+    db: &Connection,
+    keys: &Keys,
+    segment: u64,
+    key: KeyRef,
+    mut references: Vec<u64>,
+) -> Result<(), Error> {
+    references.sort_unstable();
+    references.dedup();
+    let (mut list, mut last) = (Vec::with_capacity(references.len() * 2), 0_u64);
+    for reference in references {
+        codec::put_varint(&mut list, reference.wrapping_sub(last));
+        last = reference;
+    }
+    let sealed = keys.seal(key, Place::Mention { segment, key }, &list)?;
+    let (epoch, session) = key.columns();
+    db.prepare_cached(
+        "INSERT INTO segment_mention (segment, epoch, session, sealed) VALUES (?1, ?2, ?3, ?4)",
+    )?
+    .execute(params![sql(segment), epoch, session, sealed])?;
+    Ok(())
+}
+
+/// Goes through the lists of all segments with ids above `after`, in order: `each` gets a segment's id and the entries
+/// that it refers to, or `None` where the list does not open, and says whether to go on.
+pub(crate) fn mentions(
+    db: &Connection,
+    keys: &Keys,
+    after: u64,
+    mut each: impl FnMut(u64, Option<&[u64]>) -> bool,
+) -> Result<(), Error> {
+    let mut statement = db.prepare_cached(
+        "SELECT segment, sealed, epoch, session FROM segment_mention WHERE segment > ?1 ORDER BY segment",
+    )?;
+    let mut rows = statement.query([sql(after)])?;
+    let mut references = Vec::new();
+    while let Some(found) = rows.next()? {
+        let segment = number(found.get(0)?);
+        let key = KeyRef::from_columns(found.get(2)?, found.get(3)?);
+        let list = found.get_ref(1)?.as_blob().unwrap_or_default();
+        references.clear();
+        let opened = keys.open(key, Place::Mention { segment, key }, list);
+        let whole = opened.is_ok_and(|list| {
+            let (mut rest, mut last) = (list.as_slice(), 0_u64);
+            while let Some(step) = codec::take_varint(&mut rest) {
+                last = last.wrapping_add(step);
+                references.push(last);
+            }
+            rest.is_empty()
+        });
+        if !each(segment, whole.then_some(references.as_slice())) {
+            break;
+        }
+    }
+    Ok(())
+}
+
+/// Deletes the rows that no segment mentions, so that nobody is known for longer than something is kept of them. Where a
+/// list of mentions does not open, nothing is deleted.
+pub(crate) fn sweep(db: &Connection, keys: &Keys) -> Result<(), Error> {
+    let (mut mentioned, mut whole) = (HashSet::new(), true);
+    mentions(db, keys, 0, |_, references| {
+        whole = references.is_some();
+        mentioned.extend(references.into_iter().flatten().map(|reference| row::split(*reference).0));
+        whole
+    })?;
+    if !whole {
+        return Ok(());
+    }
+    let unmentioned: Vec<u64> = {
+        let mut statement = db.prepare_cached("SELECT id FROM identity")?;
+        let rows = statement.query_map([], |r| Ok(number(r.get(0)?)))?;
+        rows.filter(|id| !id.as_ref().is_ok_and(|id| mentioned.contains(id))).collect::<Result<_, _>>()?
+    };
+    delete_all(db, keys, &unmentioned)
+}
+
+/// Deletes rows with what they are found by.
+pub(crate) fn delete_all(db: &Connection, keys: &Keys, ids: &[u64]) -> Result<(), Error> {
+    for id in ids {
+        match Row::load(db, keys, *id) {
+            Ok(Some(row)) => row.delete(db, keys)?,
+            Ok(None) => {}
+            // Its tags cannot be computed: they are looked for.
+            Err(error) if error::is_damaged(&error) => {
+                db.execute("DELETE FROM blind WHERE identity = ?1", [sql(*id)])?;
+                row::delete(db, keys, *id)?;
+            }
+            Err(error) => return Err(error),
+        }
+    }
+    if !ids.is_empty() {
+        keys.identities().forget();
+    }
+    Ok(())
+}

@@ -1,0 +1,170 @@
+//! Forgetting a person: everywhere at once, in one transaction.
+//!
+//! - The subject's rows are deleted with their keys: every segment says nobody from then on. The addresses that it had go from
+//!   the rows of other ends too, whoever else had them in that period: rather too much is forgotten than too little.
+//! - Batches in the outbox are written anew without its records, under the same number: no number vanishes. Such a batch
+//!   names the content that it replaces, for a receiver that has it already.
+//! - What does not open cannot be searched: the quarantine goes as a whole. So does the subject's membership of groups.
+//! - A tombstone waits for the next batch: by what the receiver knows the person, in this period of the pseudonyms. Those
+//!   of earlier periods nobody can make again.
+//!
+//! The caller commits, and moves and cuts the WAL.
+
+use std::collections::BTreeSet;
+
+use headgate_record::{Identifier, Identity, Record, Treatment, Value};
+use headgate_rules::{Pseudonymise, Purpose, Rules, pseudonym};
+use rusqlite::{Connection, params};
+use serde_json::{Value as Json, json};
+
+use super::Subject;
+use crate::database::{get_number, last_id, meta, sql};
+use crate::identity::{self, row::Row};
+use crate::keys::Keys;
+use crate::ledger::{self, Event};
+use crate::seal::{KeyRef, Place};
+use crate::{Error, error, outbox};
+
+/// Forgets a subject. Gives what was done, in numbers.
+pub(crate) fn erase(
+    db: &Connection,
+    keys: &Keys,
+    rules: &Rules,
+    subject: &Subject,
+    now_ms: u64,
+) -> Result<Json, Error> {
+    let entries = || subject.rows.iter().flat_map(|row| &row.entries);
+    let forget: BTreeSet<String> = entries().flat_map(|entry| released_as(entry, keys, rules)).collect();
+    let addresses: BTreeSet<String> = subject
+        .rows
+        .iter()
+        .flat_map(Row::identifiers)
+        .filter(|(identifier, _)| *identifier == Identifier::Address)
+        .map(|(_, text)| text)
+        .collect();
+    for row in &subject.rows {
+        row.delete(db, keys)?;
+    }
+    let ends = erase_ends(db, keys, &addresses)?;
+    let mut batches = 0_u64;
+    for waiting in outbox::all(db)? {
+        let names = |record: &Record| record.identifiers().any(|(_, v)| forget.contains(&v.to_string()));
+        batches += u64::from(outbox::leave_out(db, keys, &waiting, &names, now_ms)?);
+    }
+    let quarantined = db.execute("DELETE FROM quarantine", [])?;
+    forget_memberships(db, keys, subject)?;
+    // Where no batch was ever made, nobody has anything to forget.
+    let tombstone = if get_number(db, meta::SEQUENCE)? > 0 { forget.len() } else { 0 };
+    for value in forget.iter().take(tombstone) {
+        bury(db, keys, value)?;
+    }
+    keys.identities().forget();
+    let rows = subject.rows.len();
+    let count = |n: usize| u64::try_from(n).unwrap_or(u64::MAX);
+    ledger::append(db, &Event::Erased { rows: count(rows), batches, tombstone: count(tombstone) }, now_ms)?;
+    Ok(json!({
+        "rows": rows, "ends": ends, "batches": batches, "quarantined": quarantined, "tombstone": tombstone,
+    }))
+}
+
+/// Takes up to `most` values that wait for a batch to tell the receiver.
+pub(crate) fn take_tombstone(db: &Connection, keys: &Keys, most: usize) -> Result<Vec<String>, Error> {
+    let mut values = Vec::new();
+    let waiting: Vec<(u64, u64, Vec<u8>)> = {
+        let mut statement =
+            db.prepare_cached("SELECT number, epoch, sealed FROM tombstone ORDER BY number LIMIT ?1")?;
+        let most = i64::try_from(most).unwrap_or(i64::MAX);
+        let rows = statement.query_map([most], |r| {
+            Ok((crate::database::number(r.get(0)?), crate::database::number(r.get(1)?), r.get(2)?))
+        })?;
+        rows.collect::<Result<_, _>>()?
+    };
+    for (number, epoch, sealed) in waiting {
+        let key = KeyRef::Epoch(epoch);
+        match keys.open(key, Place::Tombstone { number, key }, &sealed) {
+            Ok(value) => values.push(String::from_utf8_lossy(&value).into_owned()),
+            Err(error) if error::is_damaged(&error) => {
+                log::error!(event = "tombstone_damaged"; "a value that the receiver should forget does not open");
+            }
+            Err(error) => return Err(error),
+        }
+        db.execute("DELETE FROM tombstone WHERE number = ?1", [sql(number)])?;
+    }
+    Ok(values)
+}
+
+/// Whether values wait for a batch.
+pub(crate) fn is_tombstone_due(db: &Connection) -> Result<bool, Error> {
+    Ok(db.prepare_cached("SELECT EXISTS (SELECT 1 FROM tombstone)")?.query_row([], |r| r.get(0))?)
+}
+
+/// By what the receiver may know the subject of an entry: a pseudonym of the present period, or, where the rules release
+/// the value as it is, the value.
+fn released_as(entry: &Record, keys: &Keys, rules: &Rules) -> Vec<String> {
+    let mut texts = Vec::new();
+    for (field, value) in entry.fields().filter(|(field, _)| field.identity() == Identity::Subject) {
+        let tells_apart = matches!(field.identifier(), Identifier::Mac | Identifier::User);
+        let treatment = rules.release().treatment(field);
+        let values = match value {
+            Value::List(items) => items.as_slice(),
+            one => std::slice::from_ref(one),
+        };
+        for value in values {
+            let made = || pseudonym(value, field, keys, Purpose::Release).map(|made| made.to_string());
+            match treatment {
+                Treatment::Keep => texts.push(value.to_string()),
+                Treatment::Pseudonym | Treatment::InfrastructureOrPseudonym => texts.extend(made()),
+                _ => {}
+            }
+            // Other rules may have released it.
+            if tells_apart {
+                texts.extend(made());
+            }
+        }
+    }
+    texts
+}
+
+/// Erases addresses from the rows that others share. Gives how many entries went.
+fn erase_ends(db: &Connection, keys: &Keys, addresses: &BTreeSet<String>) -> Result<u64, Error> {
+    let mut erased = 0;
+    if addresses.is_empty() {
+        return Ok(erased);
+    }
+    for id in identity::shared(db)? {
+        let mut row = match Row::load(db, keys, id) {
+            Ok(Some(row)) => row,
+            Ok(None) => continue,
+            Err(error) if error::is_damaged(&error) => continue,
+            Err(error) => return Err(error),
+        };
+        let before = erased;
+        for entry in &mut row.entries {
+            if entry.identifiers().any(|(identifier, value)| addresses.contains(&identifier.text(value))) {
+                *entry = Record::new(entry.kind());
+                erased += 1;
+            }
+        }
+        if erased > before {
+            row.renew(keys)?;
+            row.store(db, keys)?;
+        }
+    }
+    Ok(erased)
+}
+
+fn forget_memberships(db: &Connection, keys: &Keys, subject: &Subject) -> Result<(), Error> {
+    let (_, anchor) = &subject.anchor;
+    let station = keys.pseudonym(Purpose::Collect, format!("member\0{anchor}").as_bytes());
+    db.execute("DELETE FROM member WHERE station = ?1", [station])?;
+    Ok(())
+}
+
+fn bury(db: &Connection, keys: &Keys, value: &str) -> Result<(), Error> {
+    let (number, key) = (last_id(db, "tombstone")?.saturating_add(1), keys.present());
+    let sealed = keys.seal(key, Place::Tombstone { number, key }, value.as_bytes())?;
+    let (epoch, _) = key.columns();
+    db.prepare_cached("INSERT INTO tombstone (number, epoch, sealed) VALUES (?1, ?2, ?3)")?
+        .execute(params![sql(number), epoch, sealed])?;
+    Ok(())
+}
