@@ -152,7 +152,7 @@ pub fn decode(bytes: &[u8]) -> Result<Vec<Record>, Error> {
 /// What an encoded set is declared as: tests hold writing and reading to it.
 #[cfg(test)]
 #[derive(Clone, PartialEq, Message)]
-pub(crate) struct RecordSet {
+struct RecordSet {
     #[prost(message, repeated, tag = "1")]
     records: Vec<RecordMessage>,
 }

@@ -202,8 +202,10 @@ impl Exit for Error {
     fn code(&self) -> u8 {
         use rusqlite::ErrorCode as Code;
         match self {
+            // All statements are the program's own: one that SQLite does not understand meets a damaged schema.
+            Error::Database(rusqlite::Error::SqlInputError { .. }) => exit::DATA,
             Error::Database(error) => match error.sqlite_error_code() {
-                Some(Code::DatabaseCorrupt | Code::NotADatabase) => exit::DATA,
+                Some(Code::DatabaseCorrupt | Code::NotADatabase | Code::Unknown) => exit::DATA,
                 Some(Code::PermissionDenied | Code::ReadOnly) => exit::NO_PERMISSION,
                 Some(Code::DatabaseBusy | Code::DatabaseLocked) => exit::TRY_LATER,
                 _ => exit::IO,

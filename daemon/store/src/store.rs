@@ -42,7 +42,8 @@ pub(crate) struct Store {
     clock: Clock,
     /// Time lived when it was last looked for what is too old.
     expired_ms: Option<u64>,
-    _lock: File,
+    /// Held as long as the store is open.
+    _lock: Option<File>,
 }
 
 impl Store {
@@ -57,6 +58,24 @@ impl Store {
 
     fn begin(settings: Settings, now_ms: u64) -> Result<Store, OpenError> {
         let lock = lock(&settings.lock())?;
+        let mut store = match Store::assemble(settings.clone(), now_ms) {
+            Err(OpenError::Database(error)) if error.code() == exit::DATA => {
+                // What comes in from now on is kept.
+                let octets = database::set_aside(&settings, now_ms)?;
+                log::error!(event = "database_set_aside"; "the database cannot be used, lies aside, and another begins: {}", exit::chain(&error));
+                let mut store = Store::assemble(settings, now_ms)?;
+                let transaction = begin(&mut store.database.connection)?;
+                ledger::append(&transaction, &Event::SetAside { octets }, now_ms)?;
+                commit(transaction, &store.keys)?;
+                store
+            }
+            assembled => assembled?,
+        };
+        store._lock = Some(lock);
+        Ok(store)
+    }
+
+    fn assemble(settings: Settings, now_ms: u64) -> Result<Store, OpenError> {
         let rules = read_rules(&settings.rules)?;
         let receipt_key = settings.has_receiver.then(|| outbox::receipt_key(&settings)).transpose()?;
         let master = MasterKey::read(&settings.credentials)?;
@@ -67,12 +86,7 @@ impl Store {
             }
             opened => opened,
         };
-        let (database, keys) = match opened {
-            Err(OpenError::Database(error)) if error.code() == exit::DATA => {
-                begin_anew(&settings, &master, &error, now_ms)?
-            }
-            opened => opened?,
-        };
+        let (database, keys) = opened?;
         let clock = Clock::load(&database.connection, &Reading::now(now_ms))?;
         let (rules_refused, checkpoint_due) = (None, true);
         let mut store = Store {
@@ -88,7 +102,7 @@ impl Store {
             is_tight: false,
             clock,
             expired_ms: None,
-            _lock: lock,
+            _lock: None,
         };
         store.ballast.take();
         match store.begin_work(now_ms) {
@@ -503,22 +517,6 @@ fn open(settings: &Settings, master: &MasterKey, now_ms: u64) -> Result<(Databas
 fn open_with(settings: &Settings, master: &MasterKey, now_ms: u64) -> Result<(Database, Keys), OpenError> {
     let database = database::open(settings, master, now_ms)?;
     let keys = Keys::load(&database.connection, master, database.id, now_ms)?;
-    Ok((database, keys))
-}
-
-/// Sets aside a database that is too damaged to be opened, and begins another: what comes in from now on is kept.
-fn begin_anew(
-    settings: &Settings,
-    master: &MasterKey,
-    error: &Error,
-    now_ms: u64,
-) -> Result<(Database, Keys), OpenError> {
-    let octets = database::set_aside(settings, now_ms)?;
-    log::error!(event = "database_set_aside"; "the database cannot be used, lies aside, and another begins: {}", exit::chain(error));
-    let (mut database, keys) = open(settings, master, now_ms)?;
-    let transaction = begin(&mut database.connection)?;
-    ledger::append(&transaction, &Event::SetAside { octets }, now_ms)?;
-    commit(transaction, &keys)?;
     Ok((database, keys))
 }
 

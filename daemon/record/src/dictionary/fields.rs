@@ -338,9 +338,9 @@ dictionary! {
     CountersBridgesEvicted = 633, "counters.bridges_evicted", Counters, Number, "headgate.table.bridges_evicted", "{entry}",
         "bridges that left a full table", No, Keep => Keep, key: false;
     CountersExcludedRule = 634, "counters.excluded_rule", Counters, Number, "headgate.frames.excluded_rule", "{frame}",
-        "frames excluded by a [[rule]] that collects none; absent where there are none", No, Keep => Keep, key: false;
+        "frames excluded by a rule that collects none; absent where there are none", No, Keep => Keep, key: false;
     CountersCounted = 635, "counters.counted", Counters, Number, "headgate.frames.counted", "{frame}",
-        "frames that a [[rule]] only counts; absent where there are none", No, Keep => Keep, key: false;
+        "frames that a rule only counts; absent where there are none", No, Keep => Keep, key: false;
     CountersRules = 636, "counters.rules", Counters, Texts, "headgate.rule.names", "",
         "names of the rules that counted them", No, Keep => Keep, key: false;
     CountersRuleFrames = 637, "counters.rule_frames", Counters, Numbers, "headgate.rule.frames", "{frame}",

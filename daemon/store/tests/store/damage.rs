@@ -132,3 +132,19 @@ fn flip(site: &Site, table: &str, row: i64) -> (Vec<u8>, Vec<u8>) {
     db.execute(&format!("UPDATE {table} SET sealed = ?2 WHERE rowid = ?1"), (row, &after)).unwrap();
     (before, after)
 }
+
+/// One flipped bit in the name of a column once kept the store from ever starting again.
+#[test]
+fn a_schema_that_sqlite_does_not_understand_lies_aside_and_another_begins() {
+    let site = three_segments();
+    site.sqlite()
+        .execute_batch(
+            "PRAGMA writable_schema = ON;
+             UPDATE sqlite_schema SET sql = replace(sql, 'signature', 'sygnature') WHERE name = 'ledger';",
+        )
+        .unwrap();
+    let running = site.start();
+    let status = running.status();
+    assert_eq!((&status["databases_set_aside"], &status["records"]["device"]), (&1.into(), &0.into()));
+    assert_eq!(running.sensor(1).hand_over(vec![device(1)]), Some(1));
+}
