@@ -18,7 +18,7 @@ use sha2::Sha256;
 use zeroize::Zeroizing;
 
 use crate::Error;
-use crate::database::{meta, number, set, sql};
+use crate::database::{get, meta, number, set, sql};
 use crate::identity::Identities;
 use crate::master::MasterKey;
 use crate::seal::{Cipher, KeyRef, Place};
@@ -265,6 +265,11 @@ impl Keys {
             if let Some(wrapped) = again(KeyPurpose::Session, of, &wrapped)? {
                 db.execute("UPDATE session SET wrapped = ?2 WHERE number = ?1", params![sql(of), wrapped])?;
             }
+        }
+        if let Some(wrapped) = get::<Vec<u8>>(db, meta::LEDGER_KEY)?
+            && let Some(wrapped) = again(KeyPurpose::Ledger, 0, &wrapped)?
+        {
+            set(db, meta::LEDGER_KEY, wrapped)?;
         }
         set(db, meta::VERIFIER, verifier(next, &self.database)?)
     }

@@ -343,9 +343,11 @@ impl Store {
         let next = MasterKey::read_next(&self.settings.credentials)
             .map_err(|error| Error::NextKey(Box::new(error)))?;
         let transaction = begin(&mut self.database.connection)?;
-        self.keys.rewrap(&transaction, &next)?;
         ledger::append(&transaction, &Event::KeysRotated { which: MASTER }, now_ms)?;
-        commit(transaction, &self.keys)?;
+        // Signed while the ledger's key still opens: it is wrapped anew with the others.
+        sign::sign(&transaction, &self.keys)?;
+        self.keys.rewrap(&transaction, &next)?;
+        transaction.commit()?;
         self.keys = Keys::load(&self.database.connection, &next, self.database.id, now_ms)?;
         // Not even wrapped keys under the old one are left.
         self.checkpoint_due = !database::checkpoint(&self.database.connection)?;

@@ -76,6 +76,8 @@ fn the_master_key_is_rotated_and_either_file_opens_the_store_until_they_are_exch
     assert!(site.run("new-key").0.success());
     running.ask(&rotate);
     assert_eq!(running.sensor(1).hand_over_from(2, vec![device(2)]), Some(2), "without a pause");
+    // The ledger's key is wrapped anew too: without it no entry could be signed, and so nothing committed.
+    running.ask(&ControlRequest::RotateKeys { which: "data".into() });
     // It is killed before anybody could exchange the files.
     running.kill();
     let running = site.start();
