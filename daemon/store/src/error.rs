@@ -237,16 +237,15 @@ pub(crate) fn is_damaged(error: &Error) -> bool {
     }
 }
 
-/// Whether the file system has no room, or the database may not grow any more.
+/// Whether the file system has no room, or the database may not grow. Where SQLite's shared memory finds none, that is an input or output error to it; others of
+/// these are a disk's that fails, and nothing is given up for them.
 pub(crate) fn is_disk_full(error: &Error) -> bool {
-    use rusqlite::ErrorCode as Code;
-    match error {
-        // Shared memory that finds no room is an input or output error to SQLite.
-        Error::Database(error) => {
-            matches!(error.sqlite_error_code(), Some(Code::DiskFull | Code::SystemIoFailure))
-        }
-        _ => false,
-    }
+    use rusqlite::ffi;
+    let Error::Database(error) = error else { return false };
+    error.sqlite_error_code() == Some(rusqlite::ErrorCode::DiskFull)
+        || error.sqlite_error().is_some_and(|error| {
+            matches!(error.extended_code, ffi::SQLITE_IOERR_SHMSIZE | ffi::SQLITE_IOERR_SHMMAP)
+        })
 }
 
 /// Whether SQLite found its own file damaged, or a column of another type than declared.

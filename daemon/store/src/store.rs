@@ -1,15 +1,13 @@
 //! An open store: the rooms put together, one transaction for each thing asked of it.
 
-use std::fs::{File, OpenOptions};
-use std::os::unix::fs::OpenOptionsExt;
+use std::fs::File;
 use std::path::Path;
 
 use ed25519_dalek::VerifyingKey;
 use headgate_record::subject::{Action, Who};
 use headgate_record::{Class, Kind};
 use headgate_rules::Rules;
-use headgate_service::exit::{self, Exit};
-use headgate_service::{config as files, credential};
+use headgate_service::config as files;
 use rusqlite::{Connection, Transaction};
 use serde_json::Value;
 
@@ -17,12 +15,14 @@ use crate::admit::{self, Part};
 use crate::ballast::Ballast;
 use crate::clock::{Clock, Moment, Reading};
 use crate::config::Settings;
-use crate::database::{self, Database, begin, get, get_number, meta, set, sql};
+use crate::database::{self, Database, begin};
 use crate::keys::{Keys, Rotation};
 use crate::ledger::{self, Event};
 use crate::master::MasterKey;
 use crate::outbox::{self, Refusal};
-use crate::{Error, OpenError, buffer, error, evict, release, retain, segment, sign, subject};
+use crate::{Error, OpenError, buffer, evict, release, retain, segment, sign, subject};
+
+mod opening;
 
 /// A store that is open. It belongs to one thread.
 pub(crate) struct Store {
@@ -47,82 +47,6 @@ pub(crate) struct Store {
 }
 
 impl Store {
-    /// Opens the store that the settings name, and makes its database where there is none.
-    ///
-    /// # Errors
-    /// Any [`OpenError`]; what existed is then unchanged. A database that is damaged beyond opening is none: it is set aside.
-    pub(crate) fn open(settings: Settings, now_ms: u64) -> Result<Store, OpenError> {
-        let file = settings.database();
-        Store::begin(settings, now_ms).map_err(|error| error.about(file))
-    }
-
-    fn begin(settings: Settings, now_ms: u64) -> Result<Store, OpenError> {
-        let lock = lock(&settings.lock())?;
-        let mut store = match Store::assemble(settings.clone(), now_ms) {
-            Err(OpenError::Database(error)) if error.code() == exit::DATA => {
-                // What comes in from now on is kept.
-                let octets = database::set_aside(&settings, now_ms)?;
-                log::error!(event = "database_set_aside"; "the database cannot be used, lies aside, and another begins: {}", exit::chain(&error));
-                let mut store = Store::assemble(settings, now_ms)?;
-                let transaction = begin(&mut store.database.connection)?;
-                ledger::append(&transaction, &Event::SetAside { octets }, now_ms)?;
-                commit(transaction, &store.keys)?;
-                store
-            }
-            assembled => assembled?,
-        };
-        store._lock = Some(lock);
-        Ok(store)
-    }
-
-    fn assemble(settings: Settings, now_ms: u64) -> Result<Store, OpenError> {
-        let rules = read_rules(&settings.rules)?;
-        let receipt_key = settings.has_receiver.then(|| outbox::receipt_key(&settings)).transpose()?;
-        let master = MasterKey::read(&settings.credentials)?;
-        let mut ballast = Ballast::of(&settings.directory);
-        let opened = match open(&settings, &master, now_ms) {
-            Err(OpenError::Database(error)) if error::is_disk_full(&error) && ballast.give_up() => {
-                open(&settings, &master, now_ms)
-            }
-            opened => opened,
-        };
-        let (database, keys) = opened?;
-        let clock = Clock::load(&database.connection, &Reading::now(now_ms))?;
-        let (rules_refused, checkpoint_due) = (None, true);
-        let mut store = Store {
-            database,
-            keys,
-            settings,
-            rules,
-            rules_refused,
-            receipt_key,
-            checkpoint_due,
-            converting: true,
-            ballast,
-            is_tight: false,
-            clock,
-            expired_ms: None,
-            _lock: None,
-        };
-        store.ballast.take();
-        match store.begin_work(now_ms) {
-            Err(error) if error::is_disk_full(&error) => {
-                store.make_way(now_ms)?;
-                store.begin_work(now_ms)?;
-            }
-            begun => begun?,
-        }
-        Ok(store)
-    }
-
-    fn begin_work(&mut self, now_ms: u64) -> Result<(), Error> {
-        self.note_missing()?;
-        self.note_unsound(now_ms)?;
-        self.note_rules(now_ms)?;
-        while self.shrink(now_ms)? {}
-        Ok(())
-    }
-
     /// After something failed because the file system is full: from now on the database does with the pages that it has, and
     /// the least valuable in it gives way, within what the ballast was. What failed may be asked again.
     ///
@@ -460,39 +384,6 @@ impl Store {
         }
         Ok(more)
     }
-
-    fn note_missing(&self) -> Result<(), Error> {
-        let db = &self.database.connection;
-        let missing = segment::missing(db)?;
-        if missing > get_number(db, meta::MISSING)? {
-            log::error!(event = "segments_missing"; "{missing} segments are missing: they were not deleted by this program");
-            set(db, meta::MISSING, sql(missing))?;
-        }
-        Ok(())
-    }
-
-    /// A cursor or a count of which a bit has flipped cannot be set right, but is told.
-    fn note_unsound(&mut self, now_ms: u64) -> Result<(), Error> {
-        let unsound = database::unsound(&self.database.connection)?;
-        if unsound > get_number(&self.database.connection, meta::UNSOUND)? {
-            log::error!(event = "values_unsound"; "{unsound} of the store's own values are not what was set: counts may be wrong");
-            let transaction = begin(&mut self.database.connection)?;
-            set(&transaction, meta::UNSOUND, sql(unsound))?;
-            ledger::append(&transaction, &Event::Unsound { values: unsound }, now_ms)?;
-            commit(transaction, &self.keys)?;
-        }
-        Ok(())
-    }
-
-    fn note_rules(&mut self, now_ms: u64) -> Result<(), Error> {
-        let digest = self.rules.digest();
-        let transaction = begin(&mut self.database.connection)?;
-        if get::<[u8; 32]>(&transaction, meta::RULES)? != Some(digest) {
-            set(&transaction, meta::RULES, digest)?;
-            ledger::append(&transaction, &Event::Rules { digest }, now_ms)?;
-        }
-        commit(transaction, &self.keys)
-    }
 }
 
 /// Commits, with the ledger signed.
@@ -501,45 +392,12 @@ fn commit(transaction: Transaction<'_>, keys: &Keys) -> Result<(), Error> {
     Ok(transaction.commit()?)
 }
 
-/// Opens the database with the master key, or else with the next.
-fn open(settings: &Settings, master: &MasterKey, now_ms: u64) -> Result<(Database, Keys), OpenError> {
-    match open_with(settings, master, now_ms) {
-        // The machine failed between the rotation of the master key and the exchange of its files.
-        Err(OpenError::WrongKey(file)) => {
-            let next = MasterKey::read_next(&settings.credentials).map_err(|_| OpenError::WrongKey(file))?;
-            let opened = open_with(settings, &next, now_ms)?;
-            log::warn!(event = "next_master_key"; "the master key is {}: put it in the place of {}", credential::NEXT_MASTER_KEY, credential::MASTER_KEY);
-            Ok(opened)
-        }
-        opened => opened,
-    }
-}
-
-/// Opens the database and unwraps its keys.
-fn open_with(settings: &Settings, master: &MasterKey, now_ms: u64) -> Result<(Database, Keys), OpenError> {
-    let database = database::open(settings, master, now_ms)?;
-    let keys = Keys::load(&database.connection, master, database.id, now_ms)?;
-    Ok((database, keys))
-}
-
 fn read_rules(path: &Path) -> Result<Rules, OpenError> {
     let files: Vec<_> = files::read_with_drop_ins(path)?
         .into_iter()
         .map(|(file, text)| (file.display().to_string(), text))
         .collect();
     Ok(Rules::parse_with_lists(&files, &|name| files::read_list(path, name))?.0)
-}
-
-/// Locks the store for this process; the lock ends with it.
-fn lock(path: &Path) -> Result<File, OpenError> {
-    let failed = |source| OpenError::File { what: "cannot lock", file: path.into(), source };
-    let file =
-        OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(path).map_err(failed)?;
-    match rustix::fs::flock(&file, rustix::fs::FlockOperation::NonBlockingLockExclusive) {
-        Ok(()) => Ok(file),
-        Err(rustix::io::Errno::WOULDBLOCK) => Err(OpenError::Running(path.into())),
-        Err(error) => Err(failed(error.into())),
-    }
 }
 
 /// So much is given up at once on a full file system, octets: what that writes to the WAL is less than the ballast.
