@@ -204,6 +204,7 @@ impl Exit for Error {
         match self {
             // All statements are the program's own: one that SQLite does not understand meets a damaged schema.
             Error::Database(rusqlite::Error::SqlInputError { .. }) => exit::DATA,
+            Error::Database(error) if is_damage(error) => exit::DATA,
             Error::Database(error) => match error.sqlite_error_code() {
                 Some(Code::DatabaseCorrupt | Code::NotADatabase | Code::Unknown) => exit::DATA,
                 Some(Code::PermissionDenied | Code::ReadOnly) => exit::NO_PERMISSION,
@@ -255,4 +256,16 @@ pub(crate) fn is_damage(error: &rusqlite::Error) -> bool {
             error,
             rusqlite::Error::InvalidColumnType(..) | rusqlite::Error::IntegralValueOutOfRange(..)
         )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// One flipped bit of 4,000: the store refused to start, and had changed the file.
+    #[test]
+    fn a_column_of_another_type_is_damage_and_lies_aside() {
+        let error = rusqlite::Error::InvalidColumnType(1, "created_ms".into(), rusqlite::types::Type::Text);
+        assert_eq!(Error::Database(error).code(), exit::DATA);
+    }
 }
