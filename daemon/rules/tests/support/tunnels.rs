@@ -3,6 +3,8 @@
 #![allow(dead_code)]
 
 use headgate_rules::filter::Tunnel;
+use proptest::prelude::*;
+use proptest::sample::select;
 
 pub const SECRET: &[u8] = b"SECRET-PAYLOAD-SECRET-PAYLOAD";
 
@@ -24,6 +26,37 @@ pub struct Shape {
 }
 
 impl Shape {
+    /// Any frame with up to so many tags, with these ports, and up to so many words of options or extension headers.
+    pub fn any(most_tags: usize, ports: Vec<u16>, most_more: u8) -> impl Strategy<Value = Shape> {
+        let mac = select(vec![
+            [0, 0x1b, 0x21, 0, 0, 1],
+            [0, 0x1b, 0x21, 0, 0, 2],
+            [0, 0x1c, 0x73, 0, 0, 2],
+            [2, 0, 0, 0, 0, 1],
+            [0xff; 6],
+        ]);
+        let tags = prop::collection::vec(select(vec![0u16, 10, 20, 150]), 0..=most_tags);
+        let port = || select(ports.clone());
+        (
+            (mac.clone(), mac, tags, any::<bool>()),
+            (0..4u8, 0..4u8, 0..=most_more, select(vec![1u8, 6, 17]), (port(), port()), 0..=10u8),
+        )
+            .prop_map(
+                |((source, destination, tags, v6), (from, to, more, protocol, ports, options))| Shape {
+                    source,
+                    destination,
+                    tags,
+                    v6,
+                    from,
+                    to,
+                    more,
+                    protocol: if v6 && protocol == 1 { 58 } else { protocol },
+                    ports,
+                    options,
+                },
+            )
+    }
+
     pub fn plain() -> Shape {
         Shape {
             source: [0, 0x1b, 0x21, 0, 0, 1],
