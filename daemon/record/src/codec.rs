@@ -6,9 +6,7 @@
 
 use std::net::IpAddr;
 
-use prost::Message;
-
-use crate::{Error, Record, Value, decode};
+use crate::{Error, Field, Record, Value, decode};
 
 /// Most records in one encoded set.
 pub const MAX_RECORDS: usize = 4_096;
@@ -30,15 +28,21 @@ pub fn encode(records: &[Record]) -> Result<Vec<u8>, Error> {
 
 /// Adds a record to an encoded set; an empty one is a set. Who adds keeps to [`MAX_RECORDS`].
 pub fn append(record: &Record, set: &mut Vec<u8>) {
-    put_nested(set, 1, |record_out| {
-        put_number(record_out, 1, record.kind().number().into());
-        for (field, value) in record.fields() {
-            put_nested(record_out, 2, |out| {
-                put_number(out, 1, field.definition().number.into());
-                put_nested(out, 2, |out| put_value(out, value));
-            });
-        }
-    });
+    put_nested(set, 1, |out| put_record(record, out));
+}
+
+/// The octets of one record, which [`crate::RecordView::read`] reads.
+pub fn put_record(record: &Record, out: &mut Vec<u8>) {
+    put_number(out, 1, record.kind().number().into());
+    for (field, value) in record.fields() {
+        put_nested(out, 2, |out| put_field(field, value, out));
+    }
+}
+
+/// Number and value of a field as they stand in the octets of a record: [`crate::FieldView::octets`].
+pub fn put_field(field: Field, value: &Value, out: &mut Vec<u8>) {
+    put_number(out, 1, field.definition().number.into());
+    put_nested(out, 2, |out| put_value(out, value));
 }
 
 /// The value as the one body of a `ValueMessage`: a body stands there even where it is zero or empty.
@@ -67,7 +71,7 @@ fn put_value(out: &mut Vec<u8>, value: &Value) {
 }
 
 /// A scalar field of proto3, which is absent where it is zero.
-fn put_number(out: &mut Vec<u8>, tag: u8, value: u64) {
+pub(crate) fn put_number(out: &mut Vec<u8>, tag: u8, value: u64) {
     if value != 0 {
         put_varints(out, tag, value);
     }
@@ -78,7 +82,7 @@ fn put_varints(out: &mut Vec<u8>, tag: u8, value: u64) {
     put_varint(out, value);
 }
 
-fn put_octets(out: &mut Vec<u8>, tag: u8, octets: &[u8]) {
+pub(crate) fn put_octets(out: &mut Vec<u8>, tag: u8, octets: &[u8]) {
     out.push(tag << 3 | 2);
     put_varint(out, u64::try_from(octets.len()).unwrap_or(u64::MAX));
     out.extend_from_slice(octets);
@@ -86,7 +90,7 @@ fn put_octets(out: &mut Vec<u8>, tag: u8, octets: &[u8]) {
 
 /// A length-delimited field whose content is written in place. Most are shorter than 128 octets: the length has one
 /// octet, and only longer content is moved.
-fn put_nested(out: &mut Vec<u8>, tag: u8, content: impl FnOnce(&mut Vec<u8>)) {
+pub(crate) fn put_nested(out: &mut Vec<u8>, tag: u8, content: impl FnOnce(&mut Vec<u8>)) {
     out.extend_from_slice(&[tag << 3 | 2, 0]);
     let start = out.len();
     content(out);
@@ -149,116 +153,18 @@ pub fn decode(bytes: &[u8]) -> Result<Vec<Record>, Error> {
     decode::set(bytes, MAX_RECORDS)
 }
 
-/// What an encoded set is declared as: tests hold writing and reading to it.
 #[cfg(test)]
-#[derive(Clone, PartialEq, Message)]
-struct RecordSet {
-    #[prost(message, repeated, tag = "1")]
-    records: Vec<RecordMessage>,
-}
-
-/// A record on the wire.
-#[derive(Clone, PartialEq, Message)]
-pub(crate) struct RecordMessage {
-    #[prost(uint32, tag = "1")]
-    kind: u32,
-    #[prost(message, repeated, tag = "2")]
-    fields: Vec<FieldMessage>,
-}
-
-#[derive(Clone, PartialEq, Message)]
-struct FieldMessage {
-    #[prost(uint32, tag = "1")]
-    number: u32,
-    #[prost(message, optional, tag = "2")]
-    value: Option<ValueMessage>,
-}
-
-#[derive(Clone, PartialEq, Message)]
-struct ValueMessage {
-    #[prost(oneof = "Body", tags = "1, 2, 3, 4, 5, 6, 7, 8, 9, 10")]
-    body: Option<Body>,
-}
-
-#[derive(Clone, PartialEq, prost::Oneof)]
-enum Body {
-    #[prost(bool, tag = "1")]
-    Bool(bool),
-    #[prost(uint64, tag = "2")]
-    Number(u64),
-    #[prost(uint64, tag = "3")]
-    Time(u64),
-    #[prost(string, tag = "4")]
-    Text(String),
-    #[prost(bytes, tag = "5")]
-    Bytes(Vec<u8>),
-    #[prost(bytes, tag = "6")]
-    Mac(Vec<u8>),
-    #[prost(bytes, tag = "7")]
-    Address(Vec<u8>),
-    /// Prefix length, then the address.
-    #[prost(bytes, tag = "8")]
-    Prefix(Vec<u8>),
-    #[prost(bytes, tag = "9")]
-    Pseudonym(Vec<u8>),
-    #[prost(message, tag = "10")]
-    List(ListMessage),
-}
-
-#[derive(Clone, PartialEq, Message)]
-struct ListMessage {
-    #[prost(message, repeated, tag = "1")]
-    items: Vec<ValueMessage>,
-}
-
-impl From<&Record> for RecordMessage {
-    fn from(record: &Record) -> Self {
-        let fields = record.fields().map(|(field, value)| FieldMessage {
-            number: field.definition().number.into(),
-            value: Some(value.into()),
-        });
-        RecordMessage { kind: record.kind().number(), fields: fields.collect() }
-    }
-}
-
-impl From<&Value> for ValueMessage {
-    fn from(value: &Value) -> Self {
-        let body = match value {
-            Value::Bool(v) => Body::Bool(*v),
-            Value::Number(v) => Body::Number(*v),
-            Value::Time(v) => Body::Time(*v),
-            Value::Text(v) => Body::Text(v.to_string()),
-            Value::Bytes(v) => Body::Bytes(v.clone()),
-            Value::Mac(v) => Body::Mac(v.0.to_vec()),
-            Value::Address(v) => Body::Address(octets(*v)),
-            Value::Prefix(v, length) => {
-                let mut bytes = vec![*length];
-                bytes.extend(octets(*v));
-                Body::Prefix(bytes)
-            }
-            Value::Pseudonym(v) => Body::Pseudonym(v.to_vec()),
-            Value::List(items) => {
-                Body::List(ListMessage { items: items.iter().map(ValueMessage::from).collect() })
-            }
-        };
-        ValueMessage { body: Some(body) }
-    }
-}
-
-fn octets(address: IpAddr) -> Vec<u8> {
-    match address {
-        IpAddr::V4(v) => v.octets().to_vec(),
-        IpAddr::V6(v) => v.octets().to_vec(),
-    }
-}
+pub(crate) mod declared;
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
+    use super::declared::{FieldMessage, RecordMessage, RecordSet};
     use super::*;
-    use crate::{Field, Kind, Mac};
+    use crate::{Kind, Mac, RecordView};
     use proptest::prelude::*;
+    use prost::Message;
 
-    fn any_value(value_type: crate::ValueType) -> BoxedStrategy<Value> {
+    pub(crate) fn any_value(value_type: crate::ValueType) -> BoxedStrategy<Value> {
         use crate::ValueType as T;
         let ip =
             prop_oneof![any::<[u8; 4]>().prop_map(IpAddr::from), any::<[u8; 16]>().prop_map(IpAddr::from)];
@@ -281,7 +187,7 @@ mod tests {
         }
     }
 
-    fn any_record() -> impl Strategy<Value = Record> {
+    pub(crate) fn any_record() -> impl Strategy<Value = Record> {
         prop::sample::select(Kind::ALL.to_vec()).prop_flat_map(|kind| {
             let fields: Vec<_> = Field::of(kind)
                 .map(|f| prop::option::of(any_value(f.definition().value_type).prop_map(move |v| (f, v))))
@@ -341,7 +247,7 @@ mod tests {
             fields: vec![FieldMessage { number: 101, value: Some((&Value::Mac(Mac([0; 6]))).into()) }],
         };
         assert_eq!(
-            decode::record(&message.encode_to_vec()),
+            RecordView::new().read(&message.encode_to_vec()),
             Err(Error::ForeignField { field: Field::DeviceMac, kind: Kind::Flow })
         );
     }
@@ -350,6 +256,6 @@ mod tests {
     fn a_repeated_field_is_refused() {
         let field = FieldMessage { number: 102, value: Some((&Value::Number(1)).into()) };
         let message = RecordMessage { kind: 1, fields: vec![field.clone(), field] };
-        assert_eq!(decode::record(&message.encode_to_vec()), Err(Error::Order(Field::DeviceVlan)));
+        assert_eq!(RecordView::new().read(&message.encode_to_vec()), Err(Error::Order(Field::DeviceVlan)));
     }
 }

@@ -8,7 +8,7 @@ use crate::ValueType;
 mod fields;
 mod identity;
 pub use fields::Field;
-pub use identity::{Identifier, Identities, Identity};
+pub use identity::{Identifier, Identity};
 
 /// A kind of record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -340,8 +340,8 @@ impl Field {
     /// The field with this number.
     #[must_use]
     pub fn from_number(number: u32) -> Option<Field> {
-        let at = Field::ALL.binary_search_by_key(&number, |field| field.definition().number.into()).ok()?;
-        Field::ALL.get(at).copied()
+        let place = PLACES.get(usize::try_from(number).ok()?)?;
+        Field::ALL.get(usize::from(place.checked_sub(1)?)).copied()
     }
 
     /// The fields of a kind, in the dictionary's order.
@@ -349,6 +349,27 @@ impl Field {
         Field::ALL.iter().copied().filter(move |f| f.kind() == kind)
     }
 }
+
+/// By the number of a field its place in [`Field::ALL`] and one, or 0 where no field has the number.
+static PLACES: [u16; MAX_NUMBER + 1] = places();
+
+#[allow(
+    clippy::as_conversions,
+    clippy::indexing_slicing,
+    reason = "evaluated by the compiler, which refuses what does not fit"
+)]
+const fn places() -> [u16; MAX_NUMBER + 1] {
+    let mut places = [0; MAX_NUMBER + 1];
+    let mut at = 0;
+    while at < Field::NUMBERS.len() {
+        places[Field::NUMBERS[at] as usize] = at as u16 + 1;
+        at += 1;
+    }
+    places
+}
+
+/// No field has a higher number.
+const MAX_NUMBER: usize = 899;
 
 #[cfg(test)]
 mod tests {

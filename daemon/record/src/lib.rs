@@ -2,7 +2,7 @@
 //!
 //! **What it does.** Declares every record kind and every field once ([`dictionary`]), with its
 //! source in a standard, whether it can identify a person, and what the gates do with it by default;
-//! encodes records ([`codec`]), released batches and receipts ([`batch`], [`receipt`]), verifies the ledger ([`ledger`]), and the
+//! encodes records ([`codec`], [`columns`]), released batches and receipts ([`batch`], [`receipt`]), verifies the ledger ([`ledger`]), and the
 //! messages between the processes of one appliance ([`local`]).
 //!
 //! **What it never does.** It performs no input or output, reads no clock and holds no key. A value
@@ -14,6 +14,7 @@
 
 pub mod batch;
 pub mod codec;
+pub mod columns;
 mod decode;
 pub mod dictionary;
 mod error;
@@ -23,8 +24,10 @@ pub mod receipt;
 mod record;
 pub mod subject;
 mod value;
+mod view;
 
-pub use dictionary::{Class, Field, Identifier, Identities, Identity, Kind, Payload, Person, Treatment};
+pub use dictionary::{Class, Field, Identifier, Identity, Kind, Payload, Person, Treatment};
 pub use error::Error;
 pub use record::{Change, MAX_FIELDS, Record};
 pub use value::{MAX_LIST, MAX_TEXT, Mac, NoMac, Value, ValueType};
+pub use view::{FieldView, Form, RecordView, Stated, ValueView};

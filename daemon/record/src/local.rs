@@ -12,12 +12,12 @@
 
 use prost::Message;
 
-use crate::codec::RecordMessage;
-use crate::{Error, Record, decode};
+use crate::{Error, Record};
 
 pub use control::ControlRequest;
 
 mod control;
+mod records;
 
 /// The version of these messages; both ends are of one package, so it must be equal.
 pub const VERSION: u32 = 1;
@@ -160,13 +160,10 @@ impl FromSensor {
     #[must_use]
     pub fn encode(&self) -> Vec<u8> {
         let body = match self {
+            FromSensor::Records { first, records } => return records::encode(*first, records),
             FromSensor::Hello { session } => {
                 SensorBody::Hello(Hello { version: VERSION, session: session.to_vec() })
             }
-            FromSensor::Records { first, records } => SensorBody::Records(Records {
-                first: *first,
-                records: records.iter().map(|record| RecordMessage::from(record).encode_to_vec()).collect(),
-            }),
             FromSensor::Interfaces(interfaces) => {
                 let interfaces = interfaces
                     .iter()
@@ -177,12 +174,15 @@ impl FromSensor {
         SensorMessage { body: Some(body) }.encode_to_vec()
     }
 
-    /// Reads a message from the peer. A record that is not valid does not hide its neighbours: the
-    /// records come back one by one, each with its own verdict.
+    /// Reads a message from the peer. Records come back one by one, none of them read yet, so that one that is not valid
+    /// does not hide its neighbours.
     ///
     /// # Errors
     /// When the message as a whole is unusable.
-    pub fn decode(bytes: &[u8]) -> Result<Handover, Error> {
+    pub fn decode(bytes: &[u8]) -> Result<Handover<'_>, Error> {
+        if let Some((first, records)) = records::decode(bytes)? {
+            return Ok(Handover::Records { first, records });
+        }
         let message = SensorMessage::decode(bytes).map_err(|_| Error::Encoding("sensor message"))?;
         match message.body.ok_or(Error::Missing { message: "sensor message", part: "body" })? {
             SensorBody::Hello(hello) => {
@@ -192,13 +192,8 @@ impl FromSensor {
                 let session = hello.session.as_slice().try_into().map_err(|_| Error::Encoding("session"))?;
                 Ok(Handover::Hello { session })
             }
-            SensorBody::Records(records) if records.records.len() > MAX_HANDOVER => {
-                Err(Error::Limit { what: "handover", limit: MAX_HANDOVER })
-            }
-            SensorBody::Records(Records { first, records }) => Ok(Handover::Records {
-                first,
-                records: records.iter().map(|octets| decode::record(octets)).collect(),
-            }),
+            // It is read where it begins as the codec writes it.
+            SensorBody::Records(_) => Err(Error::Encoding("sensor message")),
             SensorBody::Interfaces(said) if said.interfaces.len() > MAX_INTERFACES => {
                 Err(Error::Limit { what: "interfaces", limit: MAX_INTERFACES })
             }
@@ -217,7 +212,7 @@ impl FromSensor {
 
 /// A decoded [`FromSensor`].
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Handover {
+pub enum Handover<'a> {
     /// See [`FromSensor::Hello`].
     Hello {
         /// The sensor's session.
@@ -227,8 +222,8 @@ pub enum Handover {
     Records {
         /// Number of the first record.
         first: u64,
-        /// Each record, or why it is not one.
-        records: Vec<Result<Record, Error>>,
+        /// Each record as it was sent: [`crate::RecordView::read`] says whether it is one.
+        records: Vec<&'a [u8]>,
     },
     /// See [`FromSensor::Interfaces`].
     Interfaces(Vec<(String, LinkState)>),
@@ -411,7 +406,8 @@ enum AnswerBody {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{Field, Kind};
+    use crate::codec::declared::RecordMessage;
+    use crate::{Field, Kind, RecordView};
 
     #[test]
     fn messages_survive_their_encoding() {
@@ -453,12 +449,33 @@ mod tests {
         let mut good = Record::new(Kind::Device);
         good.set(Field::DeviceVlan, 5u16).unwrap();
         let good_octets = RecordMessage::from(&good).encode_to_vec();
-        let body = SensorBody::Records(Records { first: 4, records: vec![good_octets, Vec::new()] });
-        let Ok(Handover::Records { first, records }) =
-            FromSensor::decode(&SensorMessage { body: Some(body) }.encode_to_vec())
-        else {
+        let body = SensorBody::Records(Records { first: 4, records: vec![good_octets.clone(), Vec::new()] });
+        let message = SensorMessage { body: Some(body) }.encode_to_vec();
+        let Ok(Handover::Records { first, records }) = FromSensor::decode(&message) else {
             panic!("records")
         };
-        assert_eq!((first, records), (4, vec![Ok(good), Err(Error::UnknownKind(0))]));
+        assert_eq!((first, records.as_slice()), (4, [good_octets.as_slice(), &[]].as_slice()));
+        let mut view = RecordView::new();
+        assert_eq!(view.read(records[0]).map(|()| view.to_record()), Ok(good));
+        assert_eq!(view.read(records[1]), Err(Error::UnknownKind(0)));
+    }
+
+    #[test]
+    fn records_are_written_as_the_declared_messages_say() {
+        let mut record = Record::new(Kind::Device);
+        record.set(Field::DeviceVlan, 5u16).unwrap();
+        let octets = RecordMessage::from(&record).encode_to_vec();
+        for count in [0, 1, 3, MAX_HANDOVER] {
+            let body = SensorBody::Records(Records { first: 7, records: vec![octets.clone(); count] });
+            let declared = SensorMessage { body: Some(body) }.encode_to_vec();
+            let message = FromSensor::Records { first: 7, records: vec![record.clone(); count] }.encode();
+            assert_eq!(message, declared);
+            let Ok(Handover::Records { records, .. }) = FromSensor::decode(&message) else {
+                panic!("records")
+            };
+            assert_eq!(records.len(), count);
+        }
+        let many = FromSensor::Records { first: 7, records: vec![record; MAX_HANDOVER + 1] }.encode();
+        assert!(FromSensor::decode(&many).is_err());
     }
 }

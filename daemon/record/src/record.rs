@@ -74,6 +74,12 @@ impl Record {
         Ok(())
     }
 
+    /// Adds a field behind all others, of which is known that [`Record::set`] would do just that.
+    #[inline]
+    pub(crate) fn push_checked(&mut self, field: Field, value: Value) {
+        self.fields.push((field, value));
+    }
+
     #[cold]
     fn replace(&mut self, field: Field, value: Value) {
         match self.fields.binary_search_by_key(&field, |(f, _)| *f) {

@@ -1,6 +1,6 @@
 //! The collect gate: which frames count at all, and what of a record is kept on the appliance.
 
-use headgate_record::{Field, Kind, Record, Treatment};
+use headgate_record::{Field, Kind, Record, RecordView, Stated, Treatment};
 use headgate_wire as wire;
 
 use crate::exclude::{Exclusions, Match};
@@ -146,7 +146,7 @@ impl CollectGate {
 
     /// Why nothing of a record is written, where that is so.
     #[must_use]
-    pub fn refuses(&self, record: &Record) -> Option<&'static str> {
+    pub fn refuses(&self, record: &impl Stated) -> Option<&'static str> {
         if !self.collects(record.kind()) {
             return Some(KIND);
         }
@@ -159,6 +159,14 @@ impl CollectGate {
     #[must_use]
     pub fn keep(&self, record: Record, pseudonyms: &dyn Pseudonymise) -> Record {
         build(record, &self.treatments, self.lengths, Some((pseudonyms, Purpose::Collect)))
+    }
+
+    /// Whether [`CollectGate::keep`] leaves a record as it is.
+    #[must_use]
+    pub fn keeps_whole(&self, record: &RecordView<'_>) -> bool {
+        let infrastructure = record.is_true(Field::NeighborInfrastructure);
+        let stays = |field| self.treatments.of_infrastructure(field, infrastructure) == Treatment::Keep;
+        record.fields().iter().all(|view| stays(view.field))
     }
 
     /// What the kernel keeps beyond headers and control protocols: what the fields that these rules keep, in

@@ -1,6 +1,6 @@
 //! The release gate: what leaves the site.
 
-use headgate_record::{Field, Kind, Mac, Record, Treatment, Value};
+use headgate_record::{Field, Kind, Mac, Record, Stated, Treatment, Value};
 
 use crate::profile::Profile;
 use crate::treat::{PrefixLengths, Pseudonymise, Purpose, Treatments, build};
@@ -141,19 +141,16 @@ pub const RANDOMISED_MAC: &str = "randomised-mac";
 /// It is asked of a record as the sensor hands it over, where the address stands even if the collect
 /// gate lets nothing of it be stored. A device record also says so by its flag.
 #[must_use]
-pub fn is_randomised(record: &Record) -> bool {
+pub fn is_randomised(record: &impl Stated) -> bool {
     let by_address = stations(record).any(Mac::is_locally_administered);
-    let yes = |field| record.get(field) == Some(&Value::Bool(true));
-    (by_address && !yes(Field::NeighborInfrastructure)) || yes(Field::DeviceLocallyAdministered)
+    (by_address && !record.is_true(Field::NeighborInfrastructure))
+        || record.is_true(Field::DeviceLocallyAdministered)
 }
 
 /// The MAC address of a record's subject, and those of stations that it names as a bridge.
-pub(crate) fn stations(record: &Record) -> impl Iterator<Item = Mac> + '_ {
+pub(crate) fn stations(record: &impl Stated) -> impl Iterator<Item = Mac> + '_ {
     let fields = record.kind().subject().into_iter().chain(record.kind().stations().iter().copied());
-    fields.filter_map(|field| match record.get(field) {
-        Some(Value::Mac(mac)) => Some(*mac),
-        _ => None,
-    })
+    fields.filter_map(|field| record.mac(field))
 }
 
 struct Nobody;

@@ -2,7 +2,7 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use headgate_record::{Change, Field, Kind, Record, Treatment, Value};
+use headgate_record::{Change, Field, Kind, Record, Stated, Treatment, Value};
 
 /// What a pseudonym is for. Each purpose has keys of its own, so that what is stored cannot be
 /// matched with what has left.
@@ -53,7 +53,12 @@ impl Treatments {
 
     /// How a field of `record` is treated: what depends on the record is decided.
     pub(crate) fn of_record(&self, field: Field, record: &Record) -> Treatment {
-        applied(self.of(field), is_infrastructure(record))
+        self.of_infrastructure(field, record.is_true(Field::NeighborInfrastructure))
+    }
+
+    /// How a field of a record of infrastructure, or of another, is treated.
+    pub(crate) fn of_infrastructure(&self, field: Field, infrastructure: bool) -> Treatment {
+        applied(self.of(field), infrastructure)
     }
 
     pub(crate) fn iter(&self) -> impl Iterator<Item = (Field, Treatment)> + '_ {
@@ -76,27 +81,20 @@ pub(crate) fn build(
     if pseudonyms.is_none() && treatments.kept.contains(&record.kind()) {
         return record;
     }
-    let infrastructure = is_infrastructure(&record);
+    let infrastructure = record.is_true(Field::NeighborInfrastructure);
     let subject = record.kind().subject();
-    record.change_each(|field, value| {
-        let treatment = applied(treatments.of(field), infrastructure);
-        match treatment {
-            Treatment::Drop if pseudonyms.is_none() && subject == Some(field) => Change::Keep,
-            Treatment::Keep => Change::Keep,
-            Treatment::Pseudonym => match pseudonyms {
-                Some((keys, purpose)) => replaced(pseudonym(value, field, keys, purpose)),
-                None => Change::Keep,
-            },
-            Treatment::Truncate => replaced(each(value, &|v| truncate(v, lengths))),
-            Treatment::Class => replaced(each(value, &class)),
-            _ => Change::Remove,
-        }
+    record.change_each(|field, value| match treatments.of_infrastructure(field, infrastructure) {
+        Treatment::Drop if pseudonyms.is_none() && subject == Some(field) => Change::Keep,
+        Treatment::Keep => Change::Keep,
+        Treatment::Pseudonym => match pseudonyms {
+            Some((keys, purpose)) => replaced(pseudonym(value, field, keys, purpose)),
+            None => Change::Keep,
+        },
+        Treatment::Truncate => replaced(each(value, &|v| truncate(v, lengths))),
+        Treatment::Class => replaced(each(value, &class)),
+        _ => Change::Remove,
     });
     record
-}
-
-fn is_infrastructure(record: &Record) -> bool {
-    record.get(Field::NeighborInfrastructure) == Some(&Value::Bool(true))
 }
 
 /// What a treatment comes to for a record of infrastructure, or of another.

@@ -1,8 +1,7 @@
 //! From the sensor's hand-over to committed segments.
 
-use std::collections::BTreeMap;
-
-use headgate_record::{Class, Error as RecordError, Record};
+use headgate_record::local::{FromSensor, Handover};
+use headgate_record::{Error as RecordError, Field, RecordView, Stated, codec};
 use headgate_rules::{Rules, is_randomised};
 use rusqlite::{Connection, OptionalExtension, params};
 
@@ -13,15 +12,8 @@ use crate::keys::Keys;
 use crate::ledger::{self, Event};
 use crate::release::Cursor;
 use crate::seal::KeyRef;
-use crate::{Error, identity, members, segment};
-
-/// Consecutive records of one hand-over, each as it was decoded.
-pub(crate) struct Part {
-    /// Number of the first record.
-    pub(crate) first: u64,
-    /// The records.
-    pub(crate) records: Vec<Result<Record, RecordError>>,
-}
+use crate::segment::{self, Sealing};
+use crate::{Error, identity, members};
 
 /// What a greeting found.
 pub(crate) struct Greeting {
@@ -61,7 +53,7 @@ pub(crate) fn greet(db: &Connection, keys: &Keys, id: [u8; 16], now_ms: u64) -> 
     Ok(Greeting { session, committed, destroyed })
 }
 
-/// Admits, seals and numbers a hand-over in the caller's transaction. Records that are committed
+/// Admits, seals and numbers a hand-over of one or more messages in the caller's transaction. Records that are committed
 /// already are skipped. Gives the number of the last record.
 ///
 /// # Errors
@@ -71,48 +63,68 @@ pub(crate) fn hand_over(
     keys: &Keys,
     rules: &Rules,
     session: u64,
-    parts: Vec<Part>,
+    messages: &[Vec<u8>],
     at: Moment,
 ) -> Result<u64, Error> {
     let row = "SELECT committed FROM session WHERE number = ?1 AND wrapped IS NOT NULL";
-    let committed = db.query_row(row, [sql(session)], |r| r.get(0)).optional()?;
+    let committed = db.prepare_cached(row)?.query_row([sql(session)], |r| r.get(0)).optional()?;
     let before = number(committed.ok_or(Error::EndedSession)?);
     let mut committed = before;
-    let mut groups: BTreeMap<(Class, KeyRef), Vec<Record>> = BTreeMap::new();
-    for Part { first, records } in parts {
+    let mut intake = Intake { db, keys, rules, session, sealing: Sealing::new(db, keys, at)? };
+    for message in messages {
+        let Ok(Handover::Records { first, records }) = FromSensor::decode(message) else {
+            return Err(Error::Unusable("not a message of records"));
+        };
         let expected = committed.saturating_add(1);
         if first == 0 || first > expected {
             return Err(Error::Gap { first, expected });
         }
         let known = usize::try_from(expected.saturating_sub(first)).unwrap_or(usize::MAX);
-        for record in records.into_iter().skip(known) {
+        let mut view = RecordView::new();
+        for octets in records.into_iter().skip(known) {
             committed =
                 committed.checked_add(1).filter(|n| i64::try_from(*n).is_ok()).ok_or(Error::EndedSession)?;
-            let record = match record {
-                Ok(record) => record,
-                Err(error) => {
-                    account::add(db, End::Malformed, reason(&error), 1)?;
-                    continue;
-                }
-            };
-            if let Some(reason) = rules.collect().refuses(&record) {
-                account::add(db, End::NotCollected(record.kind()), reason, 1)?;
-                continue;
+            match view.read(octets) {
+                Ok(()) => intake.take(&view)?,
+                Err(error) => account::add(db, End::Malformed, reason(&error), 1)?,
             }
-            members::note(db, keys, rules, &record)?;
-            let key = if is_randomised(&record) { KeyRef::Session(session) } else { keys.present() };
-            let kept = rules.collect().keep(record, keys);
-            groups.entry((kept.kind().class(), key)).or_default().push(kept);
         }
     }
-    for ((class, key), records) in groups {
-        segment::insert(db, keys, key, class, records, at)?;
-    }
+    intake.sealing.finish()?;
     if committed != before {
         let mut statement = db.prepare_cached("UPDATE session SET committed = ?2 WHERE number = ?1")?;
         statement.execute(params![sql(session), sql(committed)])?;
     }
     Ok(committed)
+}
+
+/// The collect gate, and what is behind it.
+struct Intake<'a> {
+    db: &'a Connection,
+    keys: &'a Keys,
+    rules: &'a Rules,
+    session: u64,
+    sealing: Sealing<'a>,
+}
+
+impl Intake<'_> {
+    fn take(&mut self, view: &RecordView<'_>) -> Result<(), Error> {
+        let (gate, kind) = (self.rules.collect(), view.kind());
+        if let Some(reason) = gate.refuses(view) {
+            return account::add(self.db, End::NotCollected(kind), reason, 1);
+        }
+        let key = if is_randomised(view) { KeyRef::Session(self.session) } else { self.keys.present() };
+        // Most records are of a kind that is kept as it is: no more than the octets of their values is ever made of them.
+        if gate.keeps_whole(view) && !Field::GROUPS.iter().any(|field| field.kind() == kind) {
+            return self.sealing.push(key, view);
+        }
+        let record = view.to_record();
+        members::note(self.db, self.keys, self.rules, &record)?;
+        let (mut octets, mut kept) = (Vec::new(), RecordView::new());
+        codec::put_record(&gate.keep(record, self.keys), &mut octets);
+        kept.read(&octets)?;
+        self.sealing.push(key, &kept)
+    }
 }
 
 /// Deletes the segments and keys of all sessions but one, and forgets all but the latest few

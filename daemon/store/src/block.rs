@@ -1,75 +1,156 @@
-//! What a segment of format 2 holds: records without what identifies anybody, and for each the references that stand for
-//! it (`identity.rs`).
+//! What a segment holds: records without what identifies anybody, and for each the references that stand for it
+//! (`identity.rs`).
 //!
-//! Length of the record set (varint), record set, then for each record in order: number of its references (varint), and
-//! each (varint).
+//! Format 3: length of the columns (varint), the columns ([`headgate_record::columns`]), then for each record in order: number
+//! of its references (varint), and of each its difference from the one in the same place of the record before (varint,
+//! zigzag). Format 2, which is only read: length of the record set (varint), record set, then for each record: number of
+//! its references (varint), and each (varint).
 
-use std::collections::BTreeMap;
-
-use headgate_record::{Kind, Record, codec};
+use headgate_record::columns::{Columns, Rows, unzigzag, zigzag};
+use headgate_record::{Field, Identity, Kind, Record, RecordView, Stated, codec};
 
 use crate::Error;
 use crate::identity::row::take;
+use crate::seal::{BLOCK, SET_BLOCK};
 
 /// A block that is being filled.
-#[derive(Default)]
 pub(crate) struct Block {
-    set: Vec<u8>,
+    columns: Columns,
     references: Vec<u8>,
+    before: [u64; MAX_REFERENCES],
     /// All references, in order.
     pub(crate) mentioned: Vec<u64>,
-    /// How many records of each kind.
-    pub(crate) kinds: BTreeMap<Kind, u32>,
-    /// How many records.
-    pub(crate) records: u32,
+    kinds: [u32; KINDS],
 }
 
 impl Block {
-    /// Adds a record and its references.
-    pub(crate) fn push(&mut self, record: &Record, references: &[u64]) {
-        codec::append(record, &mut self.set);
+    /// An empty block.
+    pub(crate) fn new() -> Block {
+        Block {
+            columns: Columns::new(),
+            references: Vec::new(),
+            before: [0; MAX_REFERENCES],
+            mentioned: Vec::new(),
+            kinds: [0; KINDS],
+        }
+    }
+
+    /// Adds a record and its references. What identifies somebody stays out, unless nothing in the record does.
+    pub(crate) fn push(&mut self, record: &RecordView<'_>, identifies: bool, references: &[u64]) {
+        self.columns.push(record, |field: Field| !identifies || field.identity() == Identity::Nobody);
         codec::put_varint(&mut self.references, u64::try_from(references.len()).unwrap_or(0));
-        for reference in references {
-            codec::put_varint(&mut self.references, *reference);
+        for (reference, before) in references.iter().zip(&mut self.before) {
+            codec::put_varint(
+                &mut self.references,
+                zigzag(reference.wrapping_sub(std::mem::replace(before, *reference))),
+            );
         }
         self.mentioned.extend_from_slice(references);
-        *self.kinds.entry(record.kind()).or_default() += 1;
-        self.records += 1;
+        let kind = usize::try_from(record.kind().number()).ok();
+        if let Some(count) = kind.and_then(|kind| self.kinds.get_mut(kind)) {
+            *count += 1;
+        }
+    }
+
+    /// Adds a record of which nothing identifies anybody any more, and its references.
+    pub(crate) fn push_record(&mut self, record: &Record, references: &[u64]) -> Result<(), Error> {
+        let (mut octets, mut view) = (Vec::new(), RecordView::new());
+        codec::put_record(record, &mut octets);
+        view.read(&octets)?;
+        self.push(&view, false, references);
+        Ok(())
     }
 
     /// Whether it is large enough.
     pub(crate) fn is_full(&self) -> bool {
-        self.set.len() + self.references.len() >= BLOCK_OCTETS
-            || usize::try_from(self.records).is_ok_and(|records| records >= codec::MAX_RECORDS)
+        self.columns.octets() + self.references.len() >= BLOCK_OCTETS || !self.columns.has_room()
+    }
+
+    /// How many records.
+    pub(crate) fn records(&self) -> u32 {
+        u32::try_from(self.columns.records()).unwrap_or(u32::MAX)
     }
 
     /// The octets.
     pub(crate) fn encode(&self) -> Vec<u8> {
-        let mut block = Vec::with_capacity(self.set.len() + self.references.len() + 8);
-        codec::put_varint(&mut block, u64::try_from(self.set.len()).unwrap_or(u64::MAX));
-        block.extend_from_slice(&self.set);
+        let (mut columns, mut block) = (Vec::new(), Vec::new());
+        self.columns.encode(&mut columns);
+        codec::put_varint(&mut block, u64::try_from(columns.len()).unwrap_or(u64::MAX));
+        block.extend_from_slice(&columns);
         block.extend_from_slice(&self.references);
         block
     }
+
+    /// How many records of each kind: number of the kind and count (varints), for each that there is.
+    pub(crate) fn kinds(&self) -> Vec<u8> {
+        let mut kinds = Vec::new();
+        for (kind, count) in (0..).zip(self.kinds).filter(|(_, count)| *count > 0) {
+            codec::put_varint(&mut kinds, kind);
+            codec::put_varint(&mut kinds, count.into());
+        }
+        kinds
+    }
 }
 
-/// The records of a block, and the references of each.
+/// What [`Block::kinds`] says.
+pub(crate) fn kinds(mut octets: &[u8]) -> Vec<(Kind, u64)> {
+    let mut kinds = Vec::new();
+    while let Some((kind, count)) = codec::take_varint(&mut octets).zip(codec::take_varint(&mut octets)) {
+        kinds.extend(u32::try_from(kind).ok().and_then(Kind::from_number).map(|kind| (kind, count)));
+    }
+    kinds
+}
+
+/// A record of a block, and its references.
+pub(crate) type Referring = (Record, References);
+/// References of one record.
+pub(crate) type References = arrayvec::ArrayVec<u64, MAX_REFERENCES>;
+
+/// The records of a block of this format, and the references of each.
 ///
 /// # Errors
 /// [`Error::Sealed`] or [`Error::Record`] for anything but a whole block.
-pub(crate) fn decode(block: &[u8]) -> Result<Vec<(Record, Vec<u64>)>, Error> {
+pub(crate) fn decode(format: u8, block: &[u8]) -> Result<Vec<Referring>, Error> {
     let mut rest = block;
-    let records = codec::decode(take(&mut rest).ok_or(Error::Sealed)?)?;
-    let mut decoded = Vec::with_capacity(records.len());
-    for record in records {
-        let count = codec::take_varint(&mut rest).filter(|n| *n <= MAX_REFERENCES).ok_or(Error::Sealed)?;
-        let references = (0..count).map(|_| codec::take_varint(&mut rest)).collect::<Option<Vec<_>>>();
-        decoded.push((record, references.ok_or(Error::Sealed)?));
+    let records = take(&mut rest).ok_or(Error::Sealed)?;
+    let mut decoded = Vec::new();
+    match format {
+        SET_BLOCK => {
+            for record in codec::decode(records)? {
+                decoded.push((record, references(&mut rest, |_, reference| reference)?));
+            }
+        }
+        BLOCK => {
+            let mut before = [0_u64; MAX_REFERENCES];
+            for record in Rows::new(records)? {
+                let add = |before: &mut u64, step| {
+                    *before = before.wrapping_add(unzigzag(step));
+                    *before
+                };
+                let of = references(&mut rest, |at, step| {
+                    before.get_mut(at).map_or(0, |before| add(before, step))
+                })?;
+                decoded.push((record?, of));
+            }
+        }
+        _ => return Err(Error::Sealed),
     }
     if rest.is_empty() { Ok(decoded) } else { Err(Error::Sealed) }
+}
+
+fn references(rest: &mut &[u8], mut each: impl FnMut(usize, u64) -> u64) -> Result<References, Error> {
+    let mut found = References::new();
+    let count = codec::take_varint(rest).and_then(|count| usize::try_from(count).ok());
+    let count = count.filter(|count| *count <= MAX_REFERENCES).ok_or(Error::Sealed)?;
+    for at in 0..count {
+        found.push(each(at, codec::take_varint(rest).ok_or(Error::Sealed)?));
+    }
+    Ok(found)
 }
 
 /// A block takes no more records from so many octets on, before compression.
 const BLOCK_OCTETS: usize = 128 << 10;
 /// Most references of one record: its subject and two other ends.
-const MAX_REFERENCES: u64 = 3;
+const MAX_REFERENCES: usize = 3;
+/// Numbers of kinds are below this.
+const KINDS: usize = Kind::ALL.len() + 1;

@@ -232,12 +232,12 @@ pub(crate) fn number(value: i64) -> u64 {
 /// Octets of the database that are in use.
 pub(crate) fn used(db: &Connection) -> Result<u64, Error> {
     let pages = pragma(db, "page_count")?.saturating_sub(pragma(db, "freelist_count")?);
-    Ok(pages.saturating_mul(PAGE))
+    Ok(pages.saturating_mul(pragma(db, "page_size")?))
 }
 
 /// Octets of the database file, used or free.
 pub(crate) fn allocated(db: &Connection) -> Result<u64, Error> {
-    Ok(pragma(db, "page_count")?.saturating_mul(PAGE))
+    Ok(pragma(db, "page_count")?.saturating_mul(pragma(db, "page_size")?))
 }
 
 /// Octets that database, WAL and shared memory take on disk together.
@@ -258,7 +258,8 @@ pub(crate) fn may_grow(db: &Connection, may: bool) -> Result<(), Error> {
 /// Gives up to this many free pages back to the file system.
 pub(crate) fn vacuum(db: &Connection) -> Result<(), Error> {
     // Each page is a row of the answer.
-    let mut statement = db.prepare_cached(&format!("PRAGMA incremental_vacuum({VACUUM_PAGES})"))?;
+    let pages = VACUUM_OCTETS / pragma(db, "page_size")?.max(1);
+    let mut statement = db.prepare_cached(&format!("PRAGMA incremental_vacuum({pages})"))?;
     let mut rows = statement.query([])?;
     while rows.next()?.is_some() {}
     Ok(())
@@ -368,10 +369,11 @@ fn prepare(db: &Connection) -> Result<(), Error> {
          PRAGMA trusted_schema = OFF;
          PRAGMA cell_size_check = ON;
          PRAGMA cache_size = -{CACHE_KIB};
-         PRAGMA wal_autocheckpoint = {CHECKPOINT_PAGES};
          PRAGMA journal_size_limit = {WAL_KEPT};"
     ))?;
-    Ok(())
+    // A database that is there already has its own.
+    let pages = CHECKPOINT_OCTETS / pragma(db, "page_size")?.max(1);
+    Ok(db.execute_batch(&format!("PRAGMA wal_autocheckpoint = {pages}"))?)
 }
 
 fn migrate(db: &mut Connection) -> Result<(), Error> {
@@ -411,18 +413,20 @@ fn pragma(db: &Connection, name: &str) -> Result<u64, Error> {
 }
 
 /// In order; the version of a schema is the number of its last migration.
-const MIGRATIONS: [&str; 4] = [
+const MIGRATIONS: [&str; 5] = [
     include_str!("../migrations/001_initial.sql"),
     include_str!("../migrations/002_member.sql"),
     include_str!("../migrations/003_identity.sql"),
     include_str!("../migrations/004_ledger_signature.sql"),
+    include_str!("../migrations/005_columns.sql"),
 ];
 /// The newest schema that this program knows.
-const SCHEMA: i64 = 4;
+const SCHEMA: i64 = 5;
 /// `application_id` of a store: "HDGT".
 const APPLICATION: i64 = 0x4844_4754;
-/// Page size, octets.
-pub(crate) const PAGE: u64 = 16_384;
+/// Page size of a new database, octets. A commit writes some ten pages of tables that grow by little with each, so that small
+/// pages write less.
+const PAGE: u64 = 4_096;
 /// What a database is called that lies aside, behind its name and before the time.
 const ASIDE: &str = ".damaged-";
 /// Databases that are kept aside: each is as large as the cap allows.
@@ -432,12 +436,12 @@ const UNFINISHED: &str = ".new";
 /// SQLite's own bound.
 const MOST_PAGES: u64 = 4_294_967_294;
 const CACHE_KIB: u32 = 8_192;
-/// A commit that finds so many pages in the WAL moves them into the database: 2 MiB.
-const CHECKPOINT_PAGES: u32 = 128;
+/// A commit that finds so much in the WAL moves it into the database, octets.
+const CHECKPOINT_OCTETS: u64 = 2 << 20;
 /// The WAL file is cut to this when it starts anew, octets.
 const WAL_KEPT: u32 = 4 << 20;
-/// Free pages given back at a time.
-const VACUUM_PAGES: u32 = 256;
+/// Free pages given back at a time, octets.
+const VACUUM_OCTETS: u64 = 4 << 20;
 /// Others than this process have the database open only for backup or inspection.
 const BUSY: std::time::Duration = std::time::Duration::from_secs(5);
 

@@ -11,9 +11,10 @@ use std::cell::RefCell;
 use std::collections::{BTreeMap, HashMap};
 use std::rc::Rc;
 
-use headgate_record::{Field, Identifier, Kind, Record, codec};
+use headgate_record::{Field, Identifier, Identity, Kind, Record, RecordView, codec};
 use rusqlite::{Connection, params};
 
+use crate::block::References;
 use crate::database::{last_id, number, sql};
 use crate::keys::Keys;
 use crate::seal::KeyRef;
@@ -131,7 +132,7 @@ fn entries(db: &Connection, keys: &Keys, id: u64) -> Result<Option<Rc<[Record]>>
     Ok(entries)
 }
 
-/// Takes what identifies somebody out of records and writes it into rows. All rows that it touched are written by
+/// Finds, or makes, the references that stand for what identifies somebody. All rows that it touched are written by
 /// [`Writer::finish`], each once; whoever rolls back then has [`Identities::forget`] called.
 pub(crate) struct Writer<'a> {
     db: &'a Connection,
@@ -145,23 +146,50 @@ pub(crate) struct Writer<'a> {
 }
 
 impl<'a> Writer<'a> {
-    /// A writer for records that this key seals.
-    pub(crate) fn new(db: &'a Connection, keys: &'a Keys, key: KeyRef) -> Result<Writer<'a>, Error> {
+    /// A writer that has not touched anything yet.
+    pub(crate) fn new(db: &'a Connection, keys: &'a Keys) -> Result<Writer<'a>, Error> {
         let next = last_id(db, "identity")?.saturating_add(1);
-        Ok(Writer { db, keys, key, rows: BTreeMap::new(), new: BTreeMap::new(), next, name: Vec::new() })
+        let (rows, new, key) = (BTreeMap::new(), BTreeMap::new(), keys.present());
+        Ok(Writer { db, keys, key, rows, new, next, name: Vec::new() })
     }
 
-    /// Takes from a record what identifies somebody, and adds the references that stand for it; that of its subject is the
-    /// first.
-    pub(crate) fn refer(&mut self, record: &mut Record, references: &mut Vec<u64>) -> Result<(), Error> {
-        let taken = record.take_identities();
-        if let Some(subject) = taken.subject {
-            self.subject(subject, references)?;
+    /// Adds the references that stand for what in a record, which this key seals, identifies somebody; that of its subject is
+    /// the first. Gives whether anything in it does: what infrastructure says of itself does not.
+    pub(crate) fn refer(
+        &mut self,
+        key: KeyRef,
+        record: &RecordView<'_>,
+        references: &mut References,
+    ) -> Result<bool, Error> {
+        if !record.has_identities() {
+            return Ok(false);
         }
-        if let Some(end) = taken.end {
-            references.push(self.end(&end)?);
+        self.key = key;
+        if self.name_view(record, Identity::Subject) {
+            match self.keys.identities().spot(&self.name) {
+                Some(spot) => references.push(spot.reference),
+                None => self.subject(record.record_of(|f| f.identity() == Identity::Subject), references)?,
+            }
         }
-        Ok(())
+        if self.name_view(record, Identity::End) {
+            let reference = match self.keys.identities().spot(&self.name) {
+                Some(spot) => spot.reference,
+                None => self.end(&record.record_of(|f| f.identity() == Identity::End))?,
+            };
+            references.push(reference);
+        }
+        Ok(true)
+    }
+
+    /// Names the part of a record that identifies somebody; `false` where there is none.
+    fn name_view(&mut self, record: &RecordView<'_>, who: Identity) -> bool {
+        self.name.clear();
+        self.key.bind(&mut self.name);
+        let empty = self.name.len();
+        for view in record.fields().iter().filter(|view| view.field.identity() == who) {
+            self.name.extend_from_slice(view.octets);
+        }
+        self.name.len() > empty
     }
 
     /// Writes the rows that have changed.
@@ -174,11 +202,7 @@ impl<'a> Writer<'a> {
         Ok(())
     }
 
-    fn subject(&mut self, mut subject: Record, references: &mut Vec<u64>) -> Result<(), Error> {
-        if let Some(spot) = self.known(&subject) {
-            references.push(spot.reference);
-            return Ok(());
-        }
+    fn subject(&mut self, mut subject: Record, references: &mut References) -> Result<(), Error> {
         // Who speaks for many addresses is a router: they are others'.
         let mut source = None;
         if subject.kind() == Kind::Flow && subject.get(Field::FlowMac).is_some() {
@@ -318,7 +342,7 @@ impl<'a> Writer<'a> {
     fn name_of(&mut self, entry: &Record) {
         self.name.clear();
         self.key.bind(&mut self.name);
-        codec::append(entry, &mut self.name);
+        entry.fields().for_each(|(field, value)| codec::put_field(field, value, &mut self.name));
     }
 }
 

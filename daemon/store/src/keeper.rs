@@ -12,7 +12,6 @@ use headgate_service::notify::Watchdog;
 use headgate_service::stop::Stop;
 use serde_json::{Value, json};
 
-use crate::admit::Part;
 use crate::keys::Rotation;
 use crate::status::{Peers, UplinkState, status};
 use crate::store::Store;
@@ -22,8 +21,8 @@ use crate::{Error, buffer, error, query, sign};
 pub(crate) enum Request {
     /// A sensor says which session it is; the reply is the store's number for it, and what is committed.
     Greet { id: [u8; 16], reply: SyncSender<(u64, u64)> },
-    /// A sensor hands over records; the reply is what is committed.
-    HandOver { session: u64, parts: Vec<Part>, octets: u64, reply: SyncSender<u64> },
+    /// A sensor hands over records, in messages as it sent them; the reply is what is committed.
+    HandOver { session: u64, messages: Vec<Vec<u8>>, reply: SyncSender<u64> },
     /// The sensor says how its interfaces are.
     Interfaces { interfaces: Vec<(String, LinkState)> },
     /// A connection whose greeting was answered has ended.
@@ -98,8 +97,8 @@ impl Keeper {
                     let _ = reply.try_send((session, committed));
                 }
             }
-            Request::HandOver { session, parts, octets, reply } => {
-                let through = self.store.hand_over(session, parts, octets, now_ms());
+            Request::HandOver { session, messages, reply } => {
+                let through = self.store.hand_over(session, &messages, now_ms());
                 if through.as_ref().is_err_and(error::is_disk_full) {
                     // The sensor says it again.
                     let way = self.store.make_way(now_ms());

@@ -63,6 +63,7 @@ mod ledger;
 mod master;
 mod members;
 mod outbox;
+mod pack;
 mod peers;
 mod query;
 mod release;

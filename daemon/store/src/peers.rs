@@ -13,21 +13,17 @@ use headgate_service::frame;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use serde_json::{Value, json};
 
-use crate::admit::Part;
 use crate::keeper::Request;
 
 /// Serves a sensor until it goes.
 pub(crate) fn sensor(mut stream: UnixStream, requests: &SyncSender<Request>) {
-    let Some(Handover::Hello { session: id }) =
-        read(&mut stream, MAX_MESSAGE_BYTES, Idle::Waits).and_then(|bytes| FromSensor::decode(&bytes).ok())
-    else {
-        return;
-    };
+    let Some(hello) = read(&mut stream, MAX_MESSAGE_BYTES, Idle::Waits) else { return };
+    let Ok(Handover::Hello { session: id }) = FromSensor::decode(&hello) else { return };
     let Some((session, committed)) = ask(requests, |reply| Request::Greet { id, reply }) else { return };
     let answered = write(&mut stream, &ToSensor::Committed { through: committed }.encode());
     if answered.is_some() {
-        while let Some((parts, octets)) = hand_over(&mut stream, requests) {
-            let through = ask(requests, |reply| Request::HandOver { session, parts, octets, reply });
+        while let Some(messages) = hand_over(&mut stream, requests) {
+            let through = ask(requests, |reply| Request::HandOver { session, messages, reply });
             let committed = through.map(|through| ToSensor::Committed { through }.encode());
             if committed.and_then(|bytes| write(&mut stream, &bytes)).is_none() {
                 break;
@@ -89,25 +85,27 @@ fn is_root(stream: &UnixStream) -> bool {
 }
 
 /// One hand-over, and those that the sensor has sent behind it already: they share one commit.
-fn hand_over(stream: &mut UnixStream, requests: &SyncSender<Request>) -> Option<(Vec<Part>, u64)> {
-    let (mut parts, mut octets, mut count) = (Vec::new(), 0, 0);
+fn hand_over(stream: &mut UnixStream, requests: &SyncSender<Request>) -> Option<Vec<Vec<u8>>> {
+    let (mut messages, mut octets, mut count) = (Vec::new(), 0, 0);
     loop {
-        let bytes = read(stream, MAX_MESSAGE_BYTES, Idle::Waits)?;
-        let (first, records) = match FromSensor::decode(&bytes) {
-            Ok(Handover::Records { first, records }) => (first, records),
+        let message = read(stream, MAX_MESSAGE_BYTES, Idle::Waits)?;
+        match FromSensor::decode(&message) {
+            Ok(Handover::Records { records, .. }) => count += records.len(),
             // Behind records, who sent them waits for their answer first.
-            Ok(Handover::Interfaces(interfaces)) if parts.is_empty() => {
+            Ok(Handover::Interfaces(interfaces)) if messages.is_empty() => {
                 requests.send(Request::Interfaces { interfaces }).ok()?;
                 continue;
             }
             _ => return None,
-        };
-        octets += bytes.len();
-        count += records.len();
-        parts.push(Part { first, records });
-        if octets >= GROUP_BYTES || count >= GROUP_RECORDS || parts.len() >= GROUP_PARTS || !has_more(stream)
+        }
+        octets += message.len();
+        messages.push(message);
+        if octets >= GROUP_BYTES
+            || count >= GROUP_RECORDS
+            || messages.len() >= GROUP_MESSAGES
+            || !has_more(stream)
         {
-            return Some((parts, u64::try_from(octets).unwrap_or(u64::MAX)));
+            return Some(messages);
         }
     }
 }
@@ -162,4 +160,4 @@ const MAX_PROBLEM: usize = 256;
 /// Hand-overs share a commit up to so many octets, records and messages.
 const GROUP_BYTES: usize = 1 << 20;
 const GROUP_RECORDS: usize = codec::MAX_RECORDS - MAX_HANDOVER;
-const GROUP_PARTS: usize = 64;
+const GROUP_MESSAGES: usize = 64;

@@ -4,6 +4,9 @@
 //! `HEADGATE_TEST_STATES` and `HEADGATE_TEST_CASES` set how much is tried (`tests/store/run --long`), and
 //! `HEADGATE_TEST_SEED` repeats a run.
 
+use headgate_record::Record;
+use headgate_record::local::FromSensor;
+
 mod disk;
 mod flips;
 mod full;
@@ -15,6 +18,11 @@ mod trace;
 /// How much is tried: so many, or what the environment says.
 fn amount(name: &str, usual: usize) -> usize {
     std::env::var(name).ok().and_then(|n| n.parse().ok()).unwrap_or(usual)
+}
+
+/// The message by which a sensor hands records over.
+fn message(first: u64, records: Vec<Record>) -> Vec<u8> {
+    FromSensor::Records { first, records }.encode()
 }
 
 /// splitmix64, with a seed of its own for each run.

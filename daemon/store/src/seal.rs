@@ -1,7 +1,7 @@
 //! Sealing: AES-256-GCM (NIST SP 800-38D) with associated data that names the one place of a value.
 //!
 //! A sealed value is: format version (1 octet), nonce (12 octets, random), ciphertext, tag (16
-//! octets). The version says what the content is: of segments 1 is a set of records, 2 a block
+//! octets). The version says what the content is: of segments 1 is a set of records, 2 and 3 a block
 //! (`block.rs`); of all else it is 1. Its associated data binds the format, the table, the database, the key, the row and what
 //! the row says about the content. A value that was changed, or moved, copied or swapped to another
 //! place, does not open. With random nonces a key may seal 2^32 values (SP 800-38D, 8.3); an epoch at
@@ -207,8 +207,10 @@ impl KeyRef {
     }
 }
 
-/// Version of segments whose records say not who they are about.
-pub(crate) const BLOCK: u8 = 2;
+/// Version of segments whose records stand in columns and say not who they are about.
+pub(crate) const BLOCK: u8 = 3;
+/// Version of segments whose records are a set and say not who they are about.
+pub(crate) const SET_BLOCK: u8 = 2;
 const FORMAT: u8 = 1;
 const NONCE: usize = 12;
 const TAG: usize = 16;

@@ -1,20 +1,20 @@
 //! Segments: the sealed rows that hold records, and the only code that writes, reads and deletes them.
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 
-use headgate_record::{Change, Class, Record, Value, codec};
+use headgate_record::{Change, Class, Record, RecordView, Stated, Value, codec};
 use rusqlite::{Connection, Row, params};
 
 use crate::account::{self, End};
-use crate::block::{self, Block};
+use crate::block::{self, Block, References};
 use crate::clock::{self, Moment};
 use crate::database::{self, add, last_id, meta, number, sql};
 use crate::identity::{self, Found, Writer, row, sweep};
 use crate::keys::Keys;
 use crate::ledger::{self, Event};
 use crate::release::Cursor;
-use crate::seal::{BLOCK, KeyRef, Place};
-use crate::{Error, error};
+use crate::seal::{KeyRef, Place, SET_BLOCK};
+use crate::{Error, error, pack};
 
 /// A segment without its content.
 #[derive(Clone, Copy, Debug)]
@@ -39,30 +39,65 @@ pub(crate) struct Kept {
     pub(crate) erased: bool,
 }
 
-/// Seals records of one class, in order, into as few segments as their size allows; what identifies somebody goes into
-/// identity rows.
+/// Seals records as they come, each into a segment of its class and key; what identifies somebody goes into identity rows.
+pub(crate) struct Sealing<'a> {
+    db: &'a Connection,
+    keys: &'a Keys,
+    at: Moment,
+    identities: Writer<'a>,
+    blocks: BTreeMap<(Class, KeyRef), Block>,
+    references: References,
+}
+
+impl<'a> Sealing<'a> {
+    /// Nothing sealed yet.
+    pub(crate) fn new(db: &'a Connection, keys: &'a Keys, at: Moment) -> Result<Sealing<'a>, Error> {
+        let (blocks, references) = (BTreeMap::new(), References::new());
+        Ok(Sealing { db, keys, at, identities: Writer::new(db, keys)?, blocks, references })
+    }
+
+    /// Adds a record, to be sealed under this key.
+    pub(crate) fn push(&mut self, key: KeyRef, record: &RecordView<'_>) -> Result<(), Error> {
+        self.references.clear();
+        let identifies = self.identities.refer(key, record, &mut self.references)?;
+        let class = record.kind().class();
+        let block = self.blocks.entry((class, key)).or_insert_with(Block::new);
+        block.push(record, identifies, &self.references);
+        if block.is_full() {
+            let block = std::mem::replace(block, Block::new());
+            seal(self.db, self.keys, key, class, block, self.at)?;
+        }
+        Ok(())
+    }
+
+    /// Seals what is left. Before this, what was added is only in part in the caller's transaction.
+    pub(crate) fn finish(self) -> Result<(), Error> {
+        for ((class, key), block) in self.blocks {
+            if block.records() > 0 {
+                seal(self.db, self.keys, key, class, block, self.at)?;
+            }
+        }
+        self.identities.finish()
+    }
+}
+
+/// Seals records under one key, for tests of other rooms.
+#[cfg(test)]
 pub(crate) fn insert(
     db: &Connection,
     keys: &Keys,
     key: KeyRef,
-    class: Class,
     records: Vec<Record>,
     at: Moment,
 ) -> Result<(), Error> {
-    let mut writer = Writer::new(db, keys, key)?;
-    let (mut block, mut references) = (Block::default(), Vec::new());
-    for mut record in records {
-        references.clear();
-        writer.refer(&mut record, &mut references)?;
-        block.push(&record, &references);
-        if block.is_full() {
-            seal(db, keys, key, class, std::mem::take(&mut block), at)?;
-        }
+    let mut sealing = Sealing::new(db, keys, at)?;
+    for record in records {
+        let (mut octets, mut view) = (Vec::new(), RecordView::new());
+        codec::put_record(&record, &mut octets);
+        view.read(&octets)?;
+        sealing.push(key, &view)?;
     }
-    if block.records > 0 {
-        seal(db, keys, key, class, block, at)?;
-    }
-    writer.finish()
+    sealing.finish()
 }
 
 fn seal(
@@ -73,10 +108,9 @@ fn seal(
     block: Block,
     at: Moment,
 ) -> Result<(), Error> {
-    let packed =
-        zstd::bulk::compress(&block.encode(), COMPRESSION_LEVEL).map_err(|_| Error::Damaged("encoder"))?;
+    let (records, kinds) = (block.records(), block.kinds());
+    let packed = pack::pack(&block.encode())?;
     let id = last_id(db, "segment")?.saturating_add(1);
-    let Block { records, kinds, mentioned, .. } = block;
     let sealed = keys.seal(key, Place::Segment { id, class, records, key }, &packed)?;
     let (epoch, session) = key.columns();
     let mut statement = db.prepare_cached(
@@ -84,12 +118,7 @@ fn seal(
            VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
     )?;
     statement.execute(params![sql(id), class.number(), records, epoch, session, sql(at.wall_ms), sealed])?;
-    let mut statement =
-        db.prepare_cached("INSERT INTO segment_kind (segment, kind, records) VALUES (?1, ?2, ?3)")?;
-    for (kind, count) in kinds {
-        statement.execute(params![sql(id), kind.number(), count])?;
-    }
-    sweep::mention(db, keys, id, key, mentioned, at)
+    sweep::mention(db, keys, id, key, &kinds, block.mentioned, at)
 }
 
 /// A segment by its id.
@@ -157,12 +186,12 @@ pub(crate) fn read(db: &Connection, keys: &Keys, segment: &Segment) -> Result<Ve
 /// [`Error::Sealed`] for a segment that is damaged or not in its place; see [`error::is_damage`].
 pub(crate) fn open(db: &Connection, keys: &Keys, segment: &Segment) -> Result<Vec<Kept>, Error> {
     let (format, content) = content(db, keys, segment)?;
-    if format < BLOCK {
+    if format < SET_BLOCK {
         let records = codec::decode(&content)?;
         return Ok(records.into_iter().map(|record| Kept { record, erased: false }).collect());
     }
     let correction = clock::correction_ns(db, segment.id)?;
-    let records = block::decode(&content)?.into_iter().map(|(mut record, references)| {
+    let records = block::decode(format, &content)?.into_iter().map(|(mut record, references)| {
         correct(&mut record, correction);
         let found = identity::resolve(db, keys, &mut record, &references)?;
         Ok(Kept { record, erased: matches!(found, Found::Erased) })
@@ -180,9 +209,9 @@ pub(crate) fn about(
     segment: &Segment,
     rows: &HashSet<u64>,
 ) -> Result<Vec<Record>, Error> {
-    let (_, content) = content(db, keys, segment)?;
+    let (format, content) = content(db, keys, segment)?;
     let (mut found, correction) = (Vec::new(), clock::correction_ns(db, segment.id)?);
-    for (mut record, references) in block::decode(&content)? {
+    for (mut record, references) in block::decode(format, &content)? {
         correct(&mut record, correction);
         if is_about(&references, rows) {
             identity::resolve(db, keys, &mut record, &references)?;
@@ -204,11 +233,11 @@ pub(crate) fn change(
     rows: &HashSet<u64>,
     with: impl Fn(&mut Record) -> bool,
 ) -> Result<u64, Error> {
-    let (_, content) = content(db, keys, segment)?;
-    let (mut block, mut changed) = (Block::default(), 0);
-    for (mut record, references) in block::decode(&content)? {
+    let (format, content) = content(db, keys, segment)?;
+    let (mut block, mut changed) = (Block::new(), 0);
+    for (mut record, references) in block::decode(format, &content)? {
         changed += u64::from(is_about(&references, rows) && with(&mut record));
-        block.push(&record, &references);
+        block.push_record(&record, &references)?;
     }
     if changed > 0 {
         put(db, keys, segment, &block)?;
@@ -216,7 +245,7 @@ pub(crate) fn change(
     Ok(changed)
 }
 
-/// Brings up to `limit` segments of format 1 to format 2, the oldest first; what does not open is quarantined. Gives whether
+/// Brings up to `limit` segments of format 1 to the present one, the oldest first; what does not open is quarantined. Gives whether
 /// there are more.
 pub(crate) fn convert(db: &Connection, keys: &Keys, limit: u32, at: Moment) -> Result<bool, Error> {
     // Counting reads an index; looking for them reads the whole table.
@@ -240,24 +269,28 @@ pub(crate) fn convert(db: &Connection, keys: &Keys, limit: u32, at: Moment) -> R
             }
             Err(error) => return Err(error),
         };
-        let mut writer = Writer::new(db, keys, segment.key)?;
-        let (mut block, mut references) = (Block::default(), Vec::new());
-        for mut record in records {
+        let mut writer = Writer::new(db, keys)?;
+        let (mut block, mut references, mut octets) = (Block::new(), References::new(), Vec::new());
+        for record in records {
+            octets.clear();
+            codec::put_record(&record, &mut octets);
+            let mut view = RecordView::new();
+            view.read(&octets)?;
             references.clear();
-            writer.refer(&mut record, &mut references)?;
-            block.push(&record, &references);
+            let identifies = writer.refer(segment.key, &view, &mut references)?;
+            block.push(&view, identifies, &references);
         }
         writer.finish()?;
         put(db, keys, segment, &block)?;
-        sweep::mention(db, keys, segment.id, segment.key, block.mentioned, at)?;
+        // What it holds of each kind is said already.
+        sweep::mention(db, keys, segment.id, segment.key, &[], block.mentioned, at)?;
     }
     Ok(u32::try_from(older.len()) == Ok(limit))
 }
 
 /// Writes other content in place of a segment's.
 fn put(db: &Connection, keys: &Keys, segment: &Segment, block: &Block) -> Result<(), Error> {
-    let packed =
-        zstd::bulk::compress(&block.encode(), COMPRESSION_LEVEL).map_err(|_| Error::Damaged("encoder"))?;
+    let packed = pack::pack(&block.encode())?;
     let Segment { id, class, records, key, .. } = *segment;
     let sealed = keys.seal(key, Place::Segment { id, class, records, key }, &packed)?;
     db.prepare_cached("UPDATE segment SET sealed = ?2 WHERE id = ?1")?.execute(params![sql(id), sealed])?;
@@ -284,8 +317,7 @@ fn content(db: &Connection, keys: &Keys, segment: &Segment) -> Result<(u8, Vec<u
     let sealed: Vec<u8> = statement.query_row([sql(segment.id)], |r| r.get(0))?;
     let Segment { id, class, records, key, .. } = *segment;
     let packed = keys.open(key, Place::Segment { id, class, records, key }, &sealed)?;
-    let size = zstd::bulk::Decompressor::upper_bound(&packed).unwrap_or(MAX_CONTENT).min(MAX_CONTENT);
-    let content = zstd::bulk::decompress(&packed, size).map_err(|_| Error::Sealed)?;
+    let content = pack::unpack(&packed, MAX_CONTENT)?;
     Ok((sealed.first().copied().unwrap_or_default(), content))
 }
 
@@ -338,4 +370,3 @@ fn from_row(row: &Row<'_>) -> rusqlite::Result<Segment> {
 pub(crate) const DAMAGED: &str = "damaged";
 /// Most octets of a segment before compression: a set of records and their references.
 const MAX_CONTENT: usize = codec::MAX_SET_BYTES + (1 << 20);
-const COMPRESSION_LEVEL: i32 = 1;

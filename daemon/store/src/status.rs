@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 
 use crate::Error;
 use crate::account;
+use crate::block;
 use crate::database::{get_number, meta, number, on_disk};
 use crate::outbox;
 use crate::query;
@@ -99,16 +100,32 @@ pub(crate) fn status(
     }))
 }
 
+/// How many records of each kind are kept.
 fn kept(db: &Connection) -> Result<Value, Error> {
-    let mut kept: serde_json::Map<_, _> = Kind::ALL.iter().map(|k| (k.name().to_owned(), json!(0))).collect();
-    let mut statement = db.prepare_cached("SELECT kind, records FROM kept")?;
+    let mut kept: BTreeMap<Kind, u64> = Kind::ALL.into_iter().map(|kind| (kind, 0)).collect();
+    let mut add = |kind, records| {
+        let count: &mut u64 = kept.entry(kind).or_default();
+        *count = count.saturating_add(records);
+    };
+    let mut statement = db.prepare_cached("SELECT kinds FROM segment_mention WHERE kinds IS NOT NULL")?;
+    let mut rows = statement.query([])?;
+    while let Some(row) = rows.next()? {
+        let kinds = block::kinds(row.get_ref(0)?.as_blob().unwrap_or_default());
+        kinds.into_iter().for_each(|(kind, records)| add(kind, records));
+    }
+    // Of segments that were sealed under an earlier schema.
+    let mut statement = db.prepare_cached("SELECT kind, SUM(records) FROM segment_kind GROUP BY kind")?;
     let mut rows = statement.query([])?;
     while let Some(row) = rows.next()? {
         if let Some(kind) = Kind::from_number(row.get(0)?) {
-            kept.insert(kind.name().to_owned(), number(row.get(1)?).into());
+            add(kind, number(row.get(1)?));
         }
     }
-    Ok(kept.into())
+    Ok(kept
+        .into_iter()
+        .map(|(kind, records)| (kind.name().to_owned(), json!(records)))
+        .collect::<serde_json::Map<_, _>>()
+        .into())
 }
 
 fn count(db: &Connection, table: &str) -> Result<u64, Error> {

@@ -11,7 +11,7 @@ use headgate_service::config as files;
 use rusqlite::{Connection, Transaction};
 use serde_json::Value;
 
-use crate::admit::{self, Part};
+use crate::admit;
 use crate::ballast::Ballast;
 use crate::clock::{Clock, Moment, Reading};
 use crate::config::Settings;
@@ -95,20 +95,21 @@ impl Store {
         Ok((greeting.session, greeting.committed))
     }
 
-    /// Commits a hand-over of so many octets. Gives the number of the last record that is on disk.
+    /// Commits a hand-over of one or more messages. Gives the number of the last record that is on disk.
     pub(crate) fn hand_over(
         &mut self,
         session: u64,
-        parts: Vec<Part>,
-        octets: u64,
+        messages: &[Vec<u8>],
         now_ms: u64,
     ) -> Result<u64, Error> {
+        let octets = messages.iter().map(Vec::len).sum::<usize>();
+        let octets = u64::try_from(octets).unwrap_or(u64::MAX);
         let Store { database, keys, rules, settings, clock, .. } = self;
-        let take = || {
+        let mut take = || {
             let transaction = begin(&mut database.connection)?;
             evict::make_room(&transaction, keys, settings.cap, octets, now_ms)?;
             let at = clock.observe(&transaction, &Reading::now(now_ms))?;
-            let through = admit::hand_over(&transaction, keys, rules, session, parts, at)?;
+            let through = admit::hand_over(&transaction, keys, rules, session, messages, at)?;
             commit(transaction, keys)?;
             Ok(through)
         };

@@ -25,6 +25,9 @@ macro_rules! dictionary {
             /// All fields, in order of their numbers.
             pub const ALL: &'static [Field] = &[$(Field::$field),*];
 
+            /// Their numbers, in the same order.
+            pub(crate) const NUMBERS: &'static [u16] = &[$($number),*];
+
             /// Where the field is in [`Field::ALL`].
             #[must_use]
             pub fn position(self) -> usize {

@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 
 use super::{Field, Kind, Person};
-use crate::{Record, Value};
+use crate::{Record, RecordView, Stated, Value};
 
 /// Whom the value of a field identifies.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -29,15 +29,6 @@ pub enum Identifier {
     User,
     /// Something else that identifies. It is no name to ask for.
     Other,
-}
-
-/// What identifies, taken out of a record.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Identities {
-    /// What identifies the record's subject.
-    pub subject: Option<Record>,
-    /// What identifies another end.
-    pub end: Option<Record>,
 }
 
 impl Field {
@@ -98,23 +89,15 @@ impl Identifier {
     }
 }
 
-impl Record {
-    /// Takes out what identifies somebody. What infrastructure says of itself identifies nobody.
+impl RecordView<'_> {
+    /// Whether anything in it may identify somebody. What infrastructure says of itself does not.
     #[must_use]
-    pub fn take_identities(&mut self) -> Identities {
-        if self.kind() == Kind::Counters
-            || self.get(Field::NeighborInfrastructure) == Some(&Value::Bool(true))
-        {
-            return Identities::default();
-        }
-        let subject = self.take(|field| field.identity() == Identity::Subject);
-        let end = match self.kind() {
-            Kind::Flow => self.take(|field| field.identity() == Identity::End),
-            _ => None,
-        };
-        Identities { subject, end }
+    pub fn has_identities(&self) -> bool {
+        self.kind() != Kind::Counters && !self.is_true(Field::NeighborInfrastructure)
     }
+}
 
+impl Record {
     /// The value that tells this record's subject from others: its MAC address, or, where a rule lets none be kept,
     /// the first other thing that identifies it.
     #[must_use]
@@ -144,7 +127,7 @@ impl Record {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::Mac;
+    use crate::{Mac, codec};
 
     #[test]
     fn every_field_that_identifies_a_person_is_taken_out_but_of_infrastructure() {
@@ -154,10 +137,16 @@ mod tests {
         }
         let mut neighbor = Record::new(Kind::Neighbor);
         neighbor.set(Field::NeighborSystemName, "core").unwrap();
-        let mut switch = neighbor.clone();
-        switch.set(Field::NeighborInfrastructure, true).unwrap();
-        assert_eq!(switch.take_identities(), Identities::default());
-        assert_eq!(neighbor.clone().take_identities().subject, Some(neighbor));
+        assert!(has_identities(&neighbor));
+        neighbor.set(Field::NeighborInfrastructure, true).unwrap();
+        assert!(!has_identities(&neighbor));
+    }
+
+    fn has_identities(record: &Record) -> bool {
+        let (mut octets, mut view) = (Vec::new(), RecordView::new());
+        codec::put_record(record, &mut octets);
+        view.read(&octets).unwrap();
+        view.has_identities()
     }
 
     #[test]
@@ -168,15 +157,17 @@ mod tests {
         flow.set(Field::FlowSourceAddress, "10.0.0.1".parse::<IpAddr>().unwrap()).unwrap();
         flow.set(Field::FlowDestinationAddress, "192.0.2.1".parse::<IpAddr>().unwrap()).unwrap();
         flow.set(Field::FlowPackets, 9u64).unwrap();
-        let whole = flow.clone();
-        let Identities { subject, end } = flow.take_identities();
-        let (subject, end) = (subject.unwrap(), end.unwrap());
-        assert_eq!(flow.fields().map(|(f, _)| f).collect::<Vec<_>>(), [Field::FlowVlan, Field::FlowPackets]);
+        let (mut octets, mut view) = (Vec::new(), RecordView::new());
+        codec::put_record(&flow, &mut octets);
+        view.read(&octets).unwrap();
+        let of = |who| view.record_of(|field| field.identity() == who);
+        let (mut left, subject, end) = (of(Identity::Nobody), of(Identity::Subject), of(Identity::End));
+        assert_eq!(left.fields().map(|(f, _)| f).collect::<Vec<_>>(), [Field::FlowVlan, Field::FlowPackets]);
         assert_eq!(subject.anchor(), Some((Identifier::Mac, &Value::Mac(Mac([0, 1, 2, 3, 4, 5])))));
         assert_eq!(end.identifiers().count(), 1);
-        flow.merge(&subject);
-        flow.merge(&end);
-        assert_eq!(flow, whole);
+        left.merge(&subject);
+        left.merge(&end);
+        assert_eq!(left, flow);
     }
 
     #[test]

@@ -1,4 +1,4 @@
-use headgate_record::{Class, Field, Kind, Record, Value};
+use headgate_record::{Field, Kind, Record, Value};
 
 use super::*;
 use crate::database::in_memory;
@@ -18,7 +18,7 @@ fn at(boot: u8, monotonic_ms: u64, wall_ms: u64) -> Reading {
 fn insert(db: &Connection, keys: &Keys, moment: Moment) {
     let mut record = Record::new(Kind::Device);
     record.set(Field::DeviceFirstSeen, Value::Time(moment.wall_ms * 1_000_000)).unwrap();
-    segment::insert(db, keys, keys.present(), Class::State, vec![record], moment).unwrap();
+    segment::insert(db, keys, keys.present(), vec![record], moment).unwrap();
 }
 
 fn times(db: &Connection, keys: &Keys) -> Vec<u64> {

@@ -12,12 +12,14 @@ use crate::keys::Keys;
 use crate::seal::{KeyRef, Place};
 use crate::{Error, error};
 
-/// Writes which entries a segment refers to, and when it was sealed; `references` in any order.
+/// Writes which entries a segment refers to, how many records of each kind it holds ([`crate::block::Block::kinds`]), and when
+/// it was sealed; `references` in any order.
 pub(crate) fn mention(
     db: &Connection,
     keys: &Keys,
     segment: u64,
     key: KeyRef,
+    kinds: &[u8],
     mut references: Vec<u64>,
     at: Moment,
 ) -> Result<(), Error> {
@@ -31,10 +33,10 @@ pub(crate) fn mention(
     let sealed = keys.seal(key, Place::Mention { segment, key }, &list)?;
     let (epoch, session) = key.columns();
     db.prepare_cached(
-        "INSERT INTO segment_mention (segment, epoch, session, clock, lived_ms, sealed)
-           VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+        "INSERT INTO segment_mention (segment, epoch, session, clock, lived_ms, sealed, kinds)
+           VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
     )?
-    .execute(params![sql(segment), epoch, session, sql(at.clock), sql(at.lived_ms), sealed])?;
+    .execute(params![sql(segment), epoch, session, sql(at.clock), sql(at.lived_ms), sealed, kinds])?;
     Ok(())
 }
 

@@ -1,4 +1,4 @@
-use headgate_record::{Class, Mac, Value};
+use headgate_record::{Mac, Value};
 
 use super::*;
 use crate::clock::Moment;
@@ -46,10 +46,10 @@ fn what_is_read_is_what_was_written_and_each_subject_has_one_row() {
         if round == 2 {
             keys.identities().forget();
         }
+        // In the order of their classes, as segments are.
         let records =
-            vec![device(1, "anna"), device(2, "ben"), device(1, "anna-2"), flow(1, 5, 9), flow(2, 6, 9)];
-        segment::insert(&db, &keys, keys.present(), Class::State, records.clone(), Moment::default())
-            .unwrap();
+            vec![flow(1, 5, 9), flow(2, 6, 9), device(1, "anna"), device(2, "ben"), device(1, "anna-2")];
+        segment::insert(&db, &keys, keys.present(), records.clone(), Moment::default()).unwrap();
         written.extend(records);
     }
     assert_eq!(all(&db, &keys), written);
@@ -61,7 +61,7 @@ fn a_router_is_one_subject_and_the_addresses_behind_it_are_ends() {
     let (db, keys) = in_memory(&MasterKey::random());
     let records: Vec<_> = (0..600).map(|n| flow(1, n, n % 7)).collect();
     for part in records.chunks(100) {
-        segment::insert(&db, &keys, keys.present(), Class::Bulk, part.to_vec(), Moment::default()).unwrap();
+        segment::insert(&db, &keys, keys.present(), part.to_vec(), Moment::default()).unwrap();
     }
     assert_eq!(all(&db, &keys), records);
     assert_eq!(rows(&db).0, 1);
@@ -74,9 +74,9 @@ fn a_router_is_one_subject_and_the_addresses_behind_it_are_ends() {
 fn a_subject_whose_row_is_full_goes_on_in_another() {
     let (db, keys) = in_memory(&MasterKey::random());
     let records: Vec<_> = (0..600).map(|n| device(1, &format!("name-{n}"))).collect();
-    segment::insert(&db, &keys, keys.present(), Class::State, records.clone(), Moment::default()).unwrap();
+    segment::insert(&db, &keys, keys.present(), records.clone(), Moment::default()).unwrap();
     keys.identities().forget();
-    segment::insert(&db, &keys, keys.present(), Class::State, records.clone(), Moment::default()).unwrap();
+    segment::insert(&db, &keys, keys.present(), records.clone(), Moment::default()).unwrap();
     assert_eq!(all(&db, &keys), [records.clone(), records].concat());
     assert_eq!(rows(&db), (3, 0));
 }
@@ -86,7 +86,7 @@ fn a_deleted_row_makes_its_subject_nobody_in_every_segment() {
     let (db, keys) = in_memory(&MasterKey::random());
     for _ in 0..3 {
         let records = vec![device(1, "anna"), device(2, "ben")];
-        segment::insert(&db, &keys, keys.present(), Class::State, records, Moment::default()).unwrap();
+        segment::insert(&db, &keys, keys.present(), records, Moment::default()).unwrap();
     }
     let tag = keys.tag(keys.blind_epoch(), Identifier::Name, "anna").unwrap();
     let found = tagged(&db, tag).unwrap();
@@ -105,20 +105,16 @@ fn a_deleted_row_makes_its_subject_nobody_in_every_segment() {
 #[test]
 fn rows_go_with_the_last_segment_that_mentions_them() {
     let (db, keys) = in_memory(&MasterKey::random());
-    segment::insert(
-        &db,
-        &keys,
-        keys.present(),
-        Class::State,
-        vec![device(1, "anna"), flow(1, 3, 4)],
-        Moment::default(),
-    )
-    .unwrap();
-    segment::insert(&db, &keys, keys.present(), Class::State, vec![device(2, "ben")], Moment::default())
+    segment::insert(&db, &keys, keys.present(), vec![device(1, "anna"), flow(1, 3, 4)], Moment::default())
         .unwrap();
+    segment::insert(&db, &keys, keys.present(), vec![device(2, "ben")], Moment::default()).unwrap();
     sweep::sweep(&db, &keys).unwrap();
     assert_eq!(rows(&db), (2, 1));
+    // One of each class.
     segment::delete(&db, 1).unwrap();
+    sweep::sweep(&db, &keys).unwrap();
+    assert_eq!(rows(&db), (2, 0));
+    segment::delete(&db, 2).unwrap();
     sweep::sweep(&db, &keys).unwrap();
     assert_eq!(rows(&db), (1, 0));
     assert_eq!(all(&db, &keys), [device(2, "ben")]);
@@ -130,7 +126,7 @@ fn rows_go_with_the_last_segment_that_mentions_them() {
 fn a_subject_is_found_by_its_tags_alone_and_rows_open_in_their_place_only() {
     let (db, keys) = in_memory(&MasterKey::random());
     let records = vec![device(1, "anna"), device(2, "ben")];
-    segment::insert(&db, &keys, keys.present(), Class::State, records, Moment::default()).unwrap();
+    segment::insert(&db, &keys, keys.present(), records, Moment::default()).unwrap();
     db.execute_batch("UPDATE identity SET sealed = (SELECT sealed FROM identity WHERE id = 1) WHERE id = 2")
         .unwrap();
     assert!(Row::load(&db, &keys, 2).is_err());

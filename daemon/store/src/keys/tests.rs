@@ -1,4 +1,4 @@
-use headgate_record::{Class, Kind, Record};
+use headgate_record::{Kind, Record};
 
 use super::*;
 use crate::clock::Moment;
@@ -39,7 +39,7 @@ fn an_epoch_that_began_in_the_future_is_over() {
 #[test]
 fn an_epoch_keeps_its_keys_as_long_as_something_is_sealed_under_them() {
     let (db, mut keys) = in_memory(&MasterKey::random());
-    segment::insert(&db, &keys, keys.present(), Class::State, device(), Moment::default()).unwrap();
+    segment::insert(&db, &keys, keys.present(), device(), Moment::default()).unwrap();
     for _ in 0..2 {
         keys.rotate(&db, Rotation::All, 2_000).unwrap();
         keys.reload(&db).unwrap();
@@ -58,7 +58,7 @@ fn an_epoch_keeps_its_keys_as_long_as_something_is_sealed_under_them() {
 fn one_key_is_rotated_and_the_others_stay() {
     for rotation in [Rotation::Data, Rotation::Pseudonym, Rotation::Blind] {
         let (db, mut keys) = in_memory(&MasterKey::random());
-        segment::insert(&db, &keys, keys.present(), Class::State, device(), Moment::default()).unwrap();
+        segment::insert(&db, &keys, keys.present(), device(), Moment::default()).unwrap();
         let before = (keys.pseudonym(Purpose::Release, b"x"), keys.present(), keys.blind_epoch());
         keys.rotate(&db, rotation, 2_000).unwrap();
         keys.reload(&db).unwrap();

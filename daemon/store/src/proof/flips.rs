@@ -10,8 +10,7 @@ use headgate_service::exit::{Exit, chain};
 use serde_json::Value;
 
 use super::site::{NOW_MS, Site, memory, numbers, receipt, record};
-use super::{Random, amount};
-use crate::admit::Part;
+use super::{Random, amount, message};
 use crate::store::Store;
 use crate::{account, buffer, ledger};
 
@@ -128,8 +127,8 @@ fn at_rest() -> (Site, Vec<u8>) {
     let mut store = Store::open(settings, NOW_MS - 10).unwrap();
     let (session, _) = store.greet([1; 16], NOW_MS - 9).unwrap();
     for first in (1..=RECORDS).step_by(40) {
-        let records = (first..first + 40).map(|n| Ok(record(n))).collect();
-        store.hand_over(session, vec![Part { first, records }], 40_000, NOW_MS - 8).unwrap();
+        let records = (first..first + 40).map(record).collect();
+        store.hand_over(session, &[message(first, records)], NOW_MS - 8).unwrap();
     }
     for _ in 0..3 {
         assert!(store.release_if_due(NOW_MS - 7).unwrap());

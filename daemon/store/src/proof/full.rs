@@ -5,9 +5,8 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use super::amount;
 use super::site::{NOW_MS, Said, Site, record};
-use crate::admit::Part;
+use super::{amount, message};
 use crate::error::is_disk_full;
 use crate::store::Store;
 
@@ -24,7 +23,7 @@ fn a_disk_that_is_full_at_any_write_costs_nothing_that_was_acknowledged() {
             // Cuts the WAL, so that it has to grow.
             store.maintain(NOW_MS).unwrap();
             let fill = Fill::all_but(disk, free * 4_096);
-            let taken = store.hand_over(session, vec![part(FEW + 1, 200)], 200_000, NOW_MS);
+            let taken = store.hand_over(session, &[part(FEW + 1, 200)], NOW_MS);
             let committed = match taken {
                 Ok(through) => through,
                 Err(error) => {
@@ -52,7 +51,7 @@ fn with_no_octet_free_the_oldest_gives_way_and_the_newest_is_kept() {
         let mut next = HANDED + 1;
         let mut made_way = 0;
         while next < HANDED + 20_000 {
-            match store.hand_over(session, vec![part(next, 500)], 500_000, NOW_MS) {
+            match store.hand_over(session, &[part(next, 500)], NOW_MS) {
                 Ok(through) => next = through + 1,
                 Err(error) => {
                     assert!(is_disk_full(&error), "{error:?}");
@@ -72,7 +71,7 @@ fn with_no_octet_free_the_oldest_gives_way_and_the_newest_is_kept() {
         fill.remove();
         store.maintain(NOW_MS).unwrap();
         assert!(store.has_room(), "the ballast is there again");
-        store.hand_over(session, vec![part(next, 10)], 10_000, NOW_MS).unwrap();
+        store.hand_over(session, &[part(next, 10)], NOW_MS).unwrap();
         let said = Said { kept: next + 9, given: next + 9, ..Said::default() };
         said.holds(&mut store, next + 9).unwrap();
     });
@@ -121,7 +120,7 @@ fn filled(disk: &Path, records: u64) -> (Site, Store, u64) {
     let mut store = Store::open(settings(&site, disk), NOW_MS).unwrap();
     let (session, _) = store.greet([1; 16], NOW_MS).unwrap();
     for first in (1..=records).step_by(500) {
-        store.hand_over(session, vec![part(first, 500)], 500_000, NOW_MS).unwrap();
+        store.hand_over(session, &[part(first, 500)], NOW_MS).unwrap();
     }
     (site, store, session)
 }
@@ -132,8 +131,8 @@ fn settings(site: &Site, disk: &Path) -> crate::config::Settings {
     settings
 }
 
-fn part(first: u64, count: u64) -> Part {
-    Part { first, records: (first..first + count).map(|n| Ok(record(n))).collect() }
+fn part(first: u64, count: u64) -> Vec<u8> {
+    message(first, (first..first + count).map(record).collect())
 }
 
 /// Somebody else's file, which takes what is free.

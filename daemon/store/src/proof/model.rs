@@ -7,9 +7,8 @@ use headgate_record::Class;
 use headgate_record::batch::Batch;
 use proptest::prelude::*;
 
-use super::amount;
 use super::site::{NOW_MS, Site, memory, numbers, receipt, record};
-use crate::admit::Part;
+use super::{amount, message};
 use crate::store::Store;
 use crate::{account, ledger, outbox, release, segment};
 
@@ -125,10 +124,8 @@ impl World {
                 let mut at = first;
                 for part in all.chunks(1_000) {
                     let next = at + u64::try_from(part.len()).unwrap();
-                    let records = part.iter().map(|n| Ok(record(*n))).collect();
-                    let octets = 300 * u64::try_from(part.len()).unwrap();
-                    let through =
-                        self.store().hand_over(session, vec![Part { first: at, records }], octets, now);
+                    let records = part.iter().copied().map(record).collect();
+                    let through = self.store().hand_over(session, &[message(at, records)], now);
                     prop_assert_eq!(through.unwrap(), next - 1);
                     at = next;
                 }
@@ -136,8 +133,8 @@ impl World {
                 self.model.all = to;
             }
             Action::Gap => {
-                let part = Part { first: self.model.committed + 2, records: vec![Ok(record(1))] };
-                prop_assert!(self.store().hand_over(session, vec![part], 300, now).is_err());
+                let message = message(self.model.committed + 2, vec![record(1)]);
+                prop_assert!(self.store().hand_over(session, &[message], now).is_err());
             }
             Action::NewSession => {
                 let [count, ..] = self.model.session;

@@ -12,8 +12,7 @@ use serde_json::{Value, json};
 use super::disk::{Cut, Disk};
 use super::site::{NOW_MS, Said, Site, receipt, record};
 use super::trace::{self, Done, SAID};
-use super::{Random, amount};
-use crate::admit::Part;
+use super::{Random, amount, message};
 use crate::store::Store;
 
 #[test]
@@ -143,11 +142,10 @@ fn the_recorded_store() {
             now += 1_000 + if round == ROUNDS / 2 { 31 * 24 * 3_600 * 1_000 } else { 0 };
             // Some are said again.
             let first = next - random.below(3).min(next - 1);
-            let records: Vec<_> = (first..next + 1 + random.below(60)).map(|n| Ok(record(n))).collect();
+            let records: Vec<_> = (first..next + 1 + random.below(60)).map(record).collect();
             next = first + u64::try_from(records.len()).unwrap();
             say(json!({ "given": next - 1 }));
-            let octets = 1_000 * u64::try_from(records.len()).unwrap();
-            let kept = store.hand_over(session, vec![Part { first, records }], octets, now).unwrap();
+            let kept = store.hand_over(session, &[message(first, records)], now).unwrap();
             say(json!({ "kept": kept }));
             while random.one_in(2) && store.release_if_due(now).unwrap() {}
             while random.one_in(2) {

@@ -1,0 +1,219 @@
+//! Many records in columns: what stands under each other is alike, and little of it is left when it is compressed.
+//!
+//! Protobuf:
+//!
+//! ```text
+//! message Columns {
+//!   repeated Shape shapes = 1;
+//!   repeated uint32 rows = 2;     // of each record in order, its shape
+//!   repeated Column columns = 3;
+//! }
+//! message Shape {
+//!   uint32 kind = 1;
+//!   repeated uint32 columns = 2;  // that hold its fields, in the dictionary's order
+//! }
+//! message Column {
+//!   uint32 field = 1;
+//!   uint32 form = 2;              // of its values: the tag of a value's body
+//!   repeated uint64 values = 3;   // a number; of times its difference from the one before, in zigzag; else a word
+//!   repeated bytes words = 4;     // what stands in the value's body, mostly each once; counted from 0
+//! }
+//! ```
+//!
+//! It is read as strictly as single records are (`decode.rs`): parts are in this order, and values are used up to the last.
+
+use std::collections::HashMap;
+
+use crate::codec::{MAX_RECORDS, put_nested, put_number, put_octets, put_varint};
+use crate::{Field, FieldView, Form, Kind, RecordView, Stated, ValueView};
+
+mod rows;
+mod words;
+
+pub use rows::Rows;
+
+use words::Words;
+
+/// Records on their way into columns.
+#[derive(Default)]
+pub struct Columns {
+    shapes: Vec<Shape>,
+    numbers: HashMap<Shape, usize>,
+    latest: [Option<usize>; Kind::ALL.len() + 1],
+    /// Place of each field and form in `columns` and one, by [`slot`].
+    places: Vec<u16>,
+    columns: Vec<Column>,
+    rows: Vec<u8>,
+    records: usize,
+    octets: usize,
+    /// The shape of the record at hand.
+    at_hand: Vec<u16>,
+}
+
+/// The fields of a record, as the columns that they stand in.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+struct Shape {
+    kind: Kind,
+    columns: Box<[u16]>,
+}
+
+struct Column {
+    field: Field,
+    form: Form,
+    values: Vec<u8>,
+    /// The time before.
+    last: u64,
+    words: Words,
+}
+
+impl Columns {
+    /// No records yet.
+    #[must_use]
+    pub fn new() -> Columns {
+        Columns { places: vec![0; Field::ALL.len() * FORMS], ..Columns::default() }
+    }
+
+    /// Adds those fields of a record for which `which` says so. Who adds keeps to [`MAX_RECORDS`].
+    pub fn push(&mut self, record: &RecordView<'_>, which: impl Fn(Field) -> bool) {
+        self.at_hand.clear();
+        let fields = || record.fields().iter().filter(|view| which(view.field));
+        for view in fields() {
+            let place = self.place(view);
+            self.at_hand.push(place);
+        }
+        let shape = self.shape(record.kind());
+        put_varint(&mut self.rows, u64::try_from(shape).unwrap_or(u64::MAX));
+        let mut octets = 1;
+        for (view, place) in fields().zip(&self.at_hand) {
+            if let Some(column) = self.columns.get_mut(usize::from(*place)) {
+                octets += column.push(view.value);
+            }
+        }
+        self.records += 1;
+        self.octets += octets;
+    }
+
+    /// How many records there are.
+    #[must_use]
+    pub fn records(&self) -> usize {
+        self.records
+    }
+
+    /// About how long the message is.
+    #[must_use]
+    pub fn octets(&self) -> usize {
+        self.octets
+    }
+
+    /// Whether there is room for another record.
+    #[must_use]
+    pub fn has_room(&self) -> bool {
+        self.records < MAX_RECORDS
+    }
+
+    /// Adds the message to `out`.
+    pub fn encode(&self, out: &mut Vec<u8>) {
+        for Shape { kind, columns } in &self.shapes {
+            put_nested(out, 1, |out| {
+                put_number(out, 1, kind.number().into());
+                if !columns.is_empty() {
+                    put_nested(out, 2, |out| columns.iter().for_each(|at| put_varint(out, (*at).into())));
+                }
+            });
+        }
+        if !self.rows.is_empty() {
+            put_octets(out, 2, &self.rows);
+        }
+        for column in &self.columns {
+            put_nested(out, 3, |out| {
+                put_number(out, 1, column.field.definition().number.into());
+                put_number(out, 2, column.form.number().into());
+                put_octets(out, 3, &column.values);
+                column.words.iter().for_each(|word| put_octets(out, 4, word));
+            });
+        }
+    }
+
+    /// The place of a field's column, which is made where there is none.
+    fn place(&mut self, view: &FieldView<'_>) -> u16 {
+        let form = view.value.form();
+        let Some(place) = self.places.get_mut(slot(view.field, form)) else { return u16::MAX };
+        match place.checked_sub(1) {
+            Some(there) => there,
+            None => {
+                let new = u16::try_from(self.columns.len()).unwrap_or(u16::MAX);
+                *place = new.saturating_add(1);
+                self.columns.push(Column::new(view.field, form));
+                new
+            }
+        }
+    }
+
+    /// The number of the shape at hand, for a record of this kind.
+    fn shape(&mut self, kind: Kind) -> usize {
+        let latest = usize::try_from(kind.number()).ok().and_then(|n| self.latest.get_mut(n));
+        let known = latest.as_ref().and_then(|latest| **latest);
+        if let Some(number) = known
+            && self.shapes.get(number).is_some_and(|shape| *shape.columns == *self.at_hand)
+        {
+            return number;
+        }
+        let shape = Shape { kind, columns: self.at_hand.as_slice().into() };
+        let number = *self.numbers.entry(shape).or_insert_with_key(|shape| {
+            self.shapes.push(shape.clone());
+            self.shapes.len() - 1
+        });
+        if let Some(latest) = latest {
+            *latest = Some(number);
+        }
+        number
+    }
+}
+
+impl Column {
+    fn new(field: Field, form: Form) -> Column {
+        Column { field, form, values: Vec::new(), last: 0, words: Words::default() }
+    }
+
+    /// Adds a value; gives about how many octets it took.
+    fn push(&mut self, value: ValueView<'_>) -> usize {
+        let before = self.values.len();
+        let mut new = 0;
+        let number = match value {
+            ValueView::Number(Form::Time, time) => {
+                let step = time.wrapping_sub(std::mem::replace(&mut self.last, time));
+                zigzag(step)
+            }
+            ValueView::Number(_, number) => number,
+            ValueView::Octets(_, word) => {
+                let (number, is_new) = self.words.number(word);
+                new = if is_new { word.len() + 2 } else { 0 };
+                number
+            }
+        };
+        put_varint(&mut self.values, number);
+        self.values.len() - before + new
+    }
+}
+
+/// A difference as a number that is small in both directions (`sint64` of protobuf).
+#[must_use]
+pub fn zigzag(step: u64) -> u64 {
+    step << 1 ^ if step >> 63 == 1 { u64::MAX } else { 0 }
+}
+
+/// The difference that [`zigzag`] was given.
+#[must_use]
+pub fn unzigzag(number: u64) -> u64 {
+    number >> 1 ^ if number & 1 == 1 { u64::MAX } else { 0 }
+}
+
+fn slot(field: Field, form: Form) -> usize {
+    field.position() * FORMS + usize::from(form.number()) - 1
+}
+
+/// How many forms there are.
+const FORMS: usize = 10;
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,177 @@
+//! Records out of columns.
+
+use super::unzigzag;
+use crate::codec::{MAX_RECORDS, MAX_SET_BYTES};
+use crate::decode::{Part, Reader};
+use crate::view::check;
+use crate::{Error, Field, Form, Kind, MAX_FIELDS, Record, Value, ValueView};
+
+/// The records of a message, one after the other. It ends with the first error.
+pub struct Rows<'a> {
+    shapes: Vec<Shape>,
+    columns: Vec<Column<'a>>,
+    rows: Reader<'a>,
+    records: usize,
+    /// Octets that words may still take, each as often as it is used.
+    budget: usize,
+}
+
+struct Shape {
+    kind: Kind,
+    columns: Vec<usize>,
+}
+
+struct Column<'a> {
+    field: Field,
+    form: Form,
+    values: Reader<'a>,
+    last: u64,
+    words: Vec<(Value, usize)>,
+}
+
+impl<'a> Rows<'a> {
+    /// Reads the message up to its values.
+    ///
+    /// # Errors
+    /// What is wrong with it.
+    pub fn new(octets: &'a [u8]) -> Result<Rows<'a>, Error> {
+        let (mut shapes, mut columns, mut rows) = (Vec::new(), Vec::new(), None);
+        let mut reader = Reader(octets);
+        while let Some((tag, part)) = reader.part()? {
+            let Part::Octets(octets) = part else { return Err(COLUMNS) };
+            match tag {
+                1 if rows.is_none() && shapes.len() < MAX_RECORDS => shapes.push(Shape::read(octets)?),
+                2 if rows.is_none() => rows = Some(Reader(octets)),
+                3 if rows.is_some() && columns.len() < MAX_COLUMNS => columns.push(Column::read(octets)?),
+                _ => return Err(COLUMNS),
+            }
+        }
+        let rows =
+            Rows { shapes, columns, rows: rows.unwrap_or(Reader(&[])), records: 0, budget: MAX_SET_BYTES };
+        rows.shapes.iter().try_for_each(|shape| rows.fits(shape))?;
+        Ok(rows)
+    }
+
+    /// Whether the fields of a shape are its kind's, in the dictionary's order.
+    fn fits(&self, shape: &Shape) -> Result<(), Error> {
+        let mut last = None;
+        for at in &shape.columns {
+            let field = self.columns.get(*at).ok_or(COLUMNS)?.field;
+            if field.kind() != shape.kind {
+                return Err(Error::ForeignField { field, kind: shape.kind });
+            }
+            if last >= Some(field) {
+                return Err(Error::Order(field));
+            }
+            last = Some(field);
+        }
+        Ok(())
+    }
+
+    /// The next record, with room for some fields more.
+    fn read(&mut self, more: usize) -> Result<Option<Record>, Error> {
+        if self.rows.end().is_ok() {
+            return self.columns.iter().try_for_each(|column| column.values.end()).map(|()| None);
+        }
+        if self.records >= MAX_RECORDS {
+            return Err(Error::Limit { what: "record set", limit: MAX_RECORDS });
+        }
+        self.records += 1;
+        let number = usize::try_from(self.rows.varint()?).map_err(|_| COLUMNS)?;
+        let shape = self.shapes.get(number).ok_or(COLUMNS)?;
+        let mut record = Record::with_capacity(shape.kind, shape.columns.len() + more);
+        for at in &shape.columns {
+            let column = self.columns.get_mut(*at).ok_or(COLUMNS)?;
+            let value = column.next(&mut self.budget)?;
+            record.push_checked(column.field, value);
+        }
+        Ok(Some(record))
+    }
+}
+
+impl Iterator for Rows<'_> {
+    type Item = Result<Record, Error>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        self.read(USUAL_IDENTITIES).transpose()
+    }
+}
+
+impl Shape {
+    fn read(octets: &[u8]) -> Result<Shape, Error> {
+        let mut reader = Reader(octets);
+        let number = match reader.part()? {
+            Some((1, Part::Number(number))) => u32::try_from(number).map_err(|_| COLUMNS)?,
+            _ => return Err(COLUMNS),
+        };
+        let kind = Kind::from_number(number).ok_or(Error::UnknownKind(number))?;
+        let mut columns = Vec::new();
+        match reader.part()? {
+            None => {}
+            Some((2, Part::Octets(octets))) => {
+                let mut packed = Reader(octets);
+                while packed.end().is_err() {
+                    if columns.len() >= MAX_FIELDS {
+                        return Err(Error::Limit { what: "record", limit: MAX_FIELDS });
+                    }
+                    columns.push(usize::try_from(packed.varint()?).map_err(|_| COLUMNS)?);
+                }
+            }
+            Some(_) => return Err(COLUMNS),
+        }
+        reader.end()?;
+        Ok(Shape { kind, columns })
+    }
+}
+
+impl<'a> Column<'a> {
+    fn read(octets: &'a [u8]) -> Result<Column<'a>, Error> {
+        let mut reader = Reader(octets);
+        let Some((1, Part::Number(number))) = reader.part()? else { return Err(COLUMNS) };
+        let number = u32::try_from(number).map_err(|_| COLUMNS)?;
+        let field = Field::from_number(number).ok_or(Error::UnknownField(number))?;
+        let Some((2, Part::Number(form))) = reader.part()? else { return Err(COLUMNS) };
+        let form = Form::from_number(form).ok_or(COLUMNS)?;
+        let Some((3, Part::Octets(values))) = reader.part()? else { return Err(COLUMNS) };
+        if form.is_number() {
+            check(field.kind(), field, ValueView::Number(form, 0))?;
+        }
+        let mut words = Vec::new();
+        while let Some(part) = reader.part()? {
+            let (4, Part::Octets(word)) = part else { return Err(COLUMNS) };
+            // There is no more than one for each value.
+            if form.is_number() || words.len() >= MAX_RECORDS {
+                return Err(COLUMNS);
+            }
+            let value = ValueView::octets(form, word)?;
+            check(field.kind(), field, value)?;
+            words.push((value.to_value().ok_or(COLUMNS)?, word.len()));
+        }
+        Ok(Column { field, form, values: Reader(values), last: 0, words })
+    }
+
+    fn next(&mut self, budget: &mut usize) -> Result<Value, Error> {
+        let number = self.values.varint()?;
+        Ok(match self.form {
+            Form::Bool => Value::Bool(number != 0),
+            Form::Number => Value::Number(number),
+            Form::Time => {
+                self.last = self.last.wrapping_add(unzigzag(number));
+                Value::Time(self.last)
+            }
+            _ => {
+                let at = usize::try_from(number).map_err(|_| COLUMNS)?;
+                let (word, octets) = self.words.get(at).ok_or(COLUMNS)?;
+                let over = Error::Limit { what: "record set", limit: MAX_SET_BYTES };
+                *budget = budget.checked_sub(*octets).ok_or(over)?;
+                word.clone()
+            }
+        })
+    }
+}
+
+const COLUMNS: Error = Error::Encoding("columns");
+/// One for each field and form.
+const MAX_COLUMNS: usize = Field::ALL.len() * super::FORMS;
+/// Fields that are mostly put into a record behind this.
+const USUAL_IDENTITIES: usize = 4;

@@ -1,0 +1,199 @@
+use proptest::prelude::*;
+use prost::Message;
+
+use super::*;
+use crate::codec;
+use crate::codec::tests::any_record;
+use crate::{Error, Mac, Record, Value};
+
+#[derive(Clone, PartialEq, Message)]
+struct ColumnsMessage {
+    #[prost(message, repeated, tag = "1")]
+    shapes: Vec<ShapeMessage>,
+    #[prost(uint32, repeated, tag = "2")]
+    rows: Vec<u32>,
+    #[prost(message, repeated, tag = "3")]
+    columns: Vec<ColumnMessage>,
+}
+
+#[derive(Clone, PartialEq, Message)]
+struct ShapeMessage {
+    #[prost(uint32, tag = "1")]
+    kind: u32,
+    #[prost(uint32, repeated, tag = "2")]
+    columns: Vec<u32>,
+}
+
+#[derive(Clone, PartialEq, Message)]
+struct ColumnMessage {
+    #[prost(uint32, tag = "1")]
+    field: u32,
+    #[prost(uint32, tag = "2")]
+    form: u32,
+    #[prost(uint64, repeated, tag = "3")]
+    values: Vec<u64>,
+    #[prost(bytes = "vec", repeated, tag = "4")]
+    words: Vec<Vec<u8>>,
+}
+
+fn columns(records: &[Record], which: impl Fn(Field) -> bool) -> Vec<u8> {
+    let (mut columns, mut message) = (Columns::new(), Vec::new());
+    for record in records {
+        let mut octets = Vec::new();
+        codec::put_record(record, &mut octets);
+        let mut view = RecordView::new();
+        view.read(&octets).unwrap();
+        columns.push(&view, &which);
+    }
+    assert_eq!(columns.records(), records.len());
+    columns.encode(&mut message);
+    message
+}
+
+fn rows(message: &[u8]) -> Result<Vec<Record>, Error> {
+    Rows::new(message)?.collect()
+}
+
+fn device(vlan: u64) -> Record {
+    let mut record = Record::new(Kind::Device);
+    record.set(Field::DeviceMac, Mac([0, 1, 2, 3, 4, 5])).unwrap();
+    record.set(Field::DeviceVlan, vlan).unwrap();
+    record.set(Field::DeviceVendor, "Intel Corporate").unwrap();
+    record
+}
+
+/// Two devices as they stand in the declared message.
+fn declared() -> ColumnsMessage {
+    let column = |field: Field, form: Form, values: &[u64], words: &[&[u8]]| ColumnMessage {
+        field: field.definition().number.into(),
+        form: form.number().into(),
+        values: values.to_vec(),
+        words: words.iter().map(|word| word.to_vec()).collect(),
+    };
+    ColumnsMessage {
+        shapes: vec![ShapeMessage { kind: 1, columns: vec![0, 1, 2] }],
+        rows: vec![0, 0],
+        columns: vec![
+            column(Field::DeviceMac, Form::Mac, &[0, 0], &[&[0, 1, 2, 3, 4, 5]]),
+            column(Field::DeviceVlan, Form::Number, &[7, 300], &[]),
+            column(Field::DeviceVendor, Form::Text, &[0, 0], &[b"Intel Corporate"]),
+        ],
+    }
+}
+
+proptest! {
+    #[test]
+    fn what_is_put_into_columns_comes_out_of_them(records in prop::collection::vec(any_record(), 0..24)) {
+        prop_assert_eq!(rows(&columns(&records, |_| true)).unwrap(), records);
+    }
+
+    #[test]
+    fn fields_that_are_left_out_are_missing_and_nothing_else(records in prop::collection::vec(any_record(), 0..12)) {
+        let which = |field: Field| field.position() % 3 > 0;
+        let left: Vec<Record> = records.iter().cloned().map(|mut record| {
+            drop(record.take(|field| !which(field)));
+            record
+        }).collect();
+        prop_assert_eq!(rows(&columns(&records, which)).unwrap(), left);
+    }
+
+    #[test]
+    fn the_message_is_what_protobuf_reads_and_writes(records in prop::collection::vec(any_record(), 0..12)) {
+        let message = columns(&records, |_| true);
+        let declared = ColumnsMessage::decode(message.as_slice()).unwrap();
+        prop_assert_eq!(declared.rows.len(), records.len());
+        prop_assert_eq!(declared.encode_to_vec(), message);
+    }
+
+    #[test]
+    fn damaged_columns_never_panic(
+        records in prop::collection::vec(any_record(), 1..6), at in any::<prop::sample::Index>(), with in any::<u8>(),
+    ) {
+        let mut message = columns(&records, |_| true);
+        let at = at.index(message.len());
+        message[at] = with;
+        for octets in [&message[..], &message[..at]] {
+            for record in rows(octets).into_iter().flatten() {
+                // Whatever comes out is a record.
+                let mut again = Vec::new();
+                codec::put_record(&record, &mut again);
+                prop_assert!(RecordView::new().read(&again).is_ok());
+            }
+        }
+    }
+
+    #[test]
+    fn a_difference_survives(step in any::<u64>()) {
+        prop_assert_eq!(unzigzag(zigzag(step)), step);
+    }
+}
+
+#[test]
+fn the_message_is_the_declared_one() {
+    let records = [device(7), device(300)];
+    assert_eq!(columns(&records, |_| true), declared().encode_to_vec());
+    assert_eq!(rows(&declared().encode_to_vec()).unwrap(), records);
+}
+
+#[test]
+fn a_message_that_contradicts_itself_is_refused() {
+    let whole = declared();
+    let changed = |change: &dyn Fn(&mut ColumnsMessage)| {
+        let mut message = whole.clone();
+        change(&mut message);
+        rows(&message.encode_to_vec())
+    };
+    assert!(changed(&|_| ()).is_ok());
+    let foreign = Field::FlowVlan.definition().number.into();
+    let changes: [&dyn Fn(&mut ColumnsMessage); 12] = [
+        &|m| m.rows.push(1),
+        &|m| m.rows.push(0),
+        &|m| m.rows.truncate(1),
+        &|m| m.shapes[0].kind = 99,
+        &|m| m.shapes[0].columns.swap(0, 1),
+        &|m| m.shapes[0].columns.push(2),
+        &|m| m.shapes[0].columns.push(3),
+        &|m| m.columns[1].field = foreign,
+        &|m| m.columns[1].form = Form::Time.number().into(),
+        &|m| m.columns[1].words.push(vec![1]),
+        &|m| m.columns[2].values[1] = 1,
+        &|m| m.columns[0].words[0].truncate(5),
+    ];
+    for (at, change) in changes.into_iter().enumerate() {
+        assert!(changed(change).is_err(), "change {at}");
+    }
+}
+
+#[test]
+fn a_word_used_more_often_than_a_set_may_be_long_is_refused() {
+    let number = |field: Field| field.definition().number.into();
+    let long = ColumnsMessage {
+        shapes: vec![ShapeMessage { kind: 1, columns: vec![0, 1, 2] }],
+        rows: vec![0; MAX_RECORDS],
+        columns: [Field::DeviceInterface, Field::DeviceHostname, Field::DeviceFqdn]
+            .map(|field| ColumnMessage {
+                field: number(field),
+                form: Form::Text.number().into(),
+                values: vec![0; MAX_RECORDS],
+                words: vec![vec![b'x'; 512]],
+            })
+            .into(),
+    };
+    assert_eq!(
+        rows(&long.encode_to_vec()),
+        Err(Error::Limit { what: "record set", limit: codec::MAX_SET_BYTES })
+    );
+}
+
+#[test]
+fn words_that_take_each_others_place_come_out_as_they_went_in() {
+    let records: Vec<Record> = (0..MAX_RECORDS)
+        .map(|n| {
+            let mut record = device(1);
+            record.set(Field::DeviceHostname, format!("host{}", n * 7_919 % 3_000).as_str()).unwrap();
+            record.set(Field::DeviceAddresses, Value::List(Vec::new())).unwrap();
+            record
+        })
+        .collect();
+    assert_eq!(rows(&columns(&records, |_| true)).unwrap(), records);
+}
