@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
 use headgate_record::local::{FromSensor, Handover, MAX_MESSAGE_BYTES, ToUplink};
-use headgate_record::{Record, batch::Batch};
+use headgate_record::{Record, RecordView, batch::Batch};
 use headgate_service::frame;
 
 /// A socket that leads to another one.
@@ -48,12 +48,14 @@ impl Relay {
 
     /// The records that a sensor handed over, in order.
     pub fn records(&self) -> Vec<Record> {
-        let messages = self.messages(0).into_iter().map(|bytes| FromSensor::decode(&bytes).unwrap());
-        let records = messages.map(|message| match message {
-            Handover::Hello { .. } | Handover::Interfaces(_) => Vec::new(),
-            Handover::Records { records, .. } => records,
-        });
-        records.flatten().map(Result::unwrap).collect()
+        let records =
+            self.messages(0).into_iter().flat_map(|bytes| match FromSensor::decode(&bytes).unwrap() {
+                Handover::Hello { .. } | Handover::Interfaces(_) => Vec::new(),
+                Handover::Records { records, .. } => {
+                    records.into_iter().map(|octets| RecordView::of(octets).unwrap().to_record()).collect()
+                }
+            });
+        records.collect()
     }
 
     /// The batches that an uplink took.

@@ -110,6 +110,7 @@ pub(crate) fn put_nested(out: &mut Vec<u8>, tag: u8, content: impl FnOnce(&mut V
 }
 
 /// Adds a number in the variable-length form of protobuf.
+#[inline]
 pub fn put_varint(out: &mut Vec<u8>, mut value: u64) {
     while value >= 0x80 {
         out.push(value.to_le_bytes()[0] | 0x80);
@@ -119,8 +120,20 @@ pub fn put_varint(out: &mut Vec<u8>, mut value: u64) {
 }
 
 /// Takes a number that [`put_varint`] wrote from the front of `octets`; `None` where there is none.
+#[inline]
 #[must_use]
 pub fn take_varint(octets: &mut &[u8]) -> Option<u64> {
+    match octets.split_first() {
+        // Most are short.
+        Some((octet, rest)) if *octet < 0x80 => {
+            *octets = rest;
+            Some((*octet).into())
+        }
+        _ => take_long_varint(octets),
+    }
+}
+
+fn take_long_varint(octets: &mut &[u8]) -> Option<u64> {
     let mut value = 0;
     for at in 0..MAX_VARINT {
         let (octet, rest) = octets.split_first()?;

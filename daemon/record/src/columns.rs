@@ -76,19 +76,16 @@ impl Columns {
     /// Adds those fields of a record for which `which` says so. Who adds keeps to [`MAX_RECORDS`].
     pub fn push(&mut self, record: &RecordView<'_>, which: impl Fn(Field) -> bool) {
         self.at_hand.clear();
-        let fields = || record.fields().iter().filter(|view| which(view.field));
-        for view in fields() {
+        let mut octets = 1;
+        for view in record.fields().iter().filter(|view| which(view.field)) {
             let place = self.place(view);
             self.at_hand.push(place);
-        }
-        let shape = self.shape(record.kind());
-        put_varint(&mut self.rows, u64::try_from(shape).unwrap_or(u64::MAX));
-        let mut octets = 1;
-        for (view, place) in fields().zip(&self.at_hand) {
-            if let Some(column) = self.columns.get_mut(usize::from(*place)) {
+            if let Some(column) = self.columns.get_mut(usize::from(place)) {
                 octets += column.push(view.value);
             }
         }
+        let shape = self.shape(record.kind());
+        put_varint(&mut self.rows, u64::try_from(shape).unwrap_or(u64::MAX));
         self.records += 1;
         self.octets += octets;
     }

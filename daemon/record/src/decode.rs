@@ -35,11 +35,26 @@ pub(crate) enum Part<'a> {
 
 impl<'a> Reader<'a> {
     /// The next part and its tag; `None` at the end.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn part(&mut self) -> Result<Option<(u64, Part<'a>)>, Error> {
         if self.0.is_empty() {
             return Ok(None);
         }
+        // As nearly all parts begin: tag and length in an octet each.
+        if let [key, length, rest @ ..] = self.0
+            && *key < 0x80
+            && *length < 0x80
+            && key & 7 == 2
+            && let Some((octets, rest)) = rest.split_at_checked(usize::from(*length))
+        {
+            self.0 = rest;
+            return Ok(Some((u64::from(key >> 3), Part::Octets(octets))));
+        }
+        self.any_part()
+    }
+
+    #[inline]
+    fn any_part(&mut self) -> Result<Option<(u64, Part<'a>)>, Error> {
         let key = self.varint()?;
         let part = match key & 7 {
             0 => Part::Number(self.varint()?),
@@ -54,11 +69,12 @@ impl<'a> Reader<'a> {
         Ok(Some((key >> 3, part)))
     }
 
+    #[inline]
     pub(crate) fn end(&self) -> Result<(), Error> {
         if self.0.is_empty() { Ok(()) } else { Err(SET) }
     }
 
-    #[inline]
+    #[inline(always)]
     pub(crate) fn varint(&mut self) -> Result<u64, Error> {
         match self.0.split_first() {
             // Most are short.
@@ -70,6 +86,7 @@ impl<'a> Reader<'a> {
         }
     }
 
+    #[inline(never)]
     fn long_varint(&mut self) -> Result<u64, Error> {
         let mut value = 0;
         for shift in (0..u64::BITS).step_by(7) {

@@ -144,6 +144,7 @@ impl Kind {
     }
 
     /// Identity on disk and on the wire; never reused.
+    #[inline]
     #[must_use]
     pub fn number(self) -> u32 {
         match self {
@@ -159,6 +160,7 @@ impl Kind {
     }
 
     /// The kind with this number.
+    #[inline]
     #[must_use]
     pub fn from_number(number: u32) -> Option<Kind> {
         Kind::ALL.into_iter().find(|k| k.number() == number)
@@ -304,6 +306,7 @@ impl Treatment {
 
 impl Field {
     /// The record kind that has this field.
+    #[inline]
     #[must_use]
     pub fn kind(self) -> Kind {
         self.definition().kind
@@ -338,6 +341,7 @@ impl Field {
     }
 
     /// The field with this number.
+    #[inline]
     #[must_use]
     pub fn from_number(number: u32) -> Option<Field> {
         let place = PLACES.get(usize::try_from(number).ok()?)?;

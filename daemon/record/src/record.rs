@@ -56,6 +56,10 @@ impl Record {
         self.fields.iter().map(|(f, v)| (*f, v))
     }
 
+    pub(crate) fn as_slice(&self) -> &[(Field, Value)] {
+        &self.fields
+    }
+
     /// Sets a field, replacing what was there.
     ///
     /// # Errors
@@ -132,6 +136,7 @@ impl Record {
         if other.kind != self.kind {
             return;
         }
+        let mut new = 0;
         for (field, value) in &other.fields {
             match self.fields.binary_search_by_key(field, |(f, _)| *f) {
                 Ok(at) => {
@@ -139,7 +144,28 @@ impl Record {
                         slot.1 = value.clone();
                     }
                 }
-                Err(at) => self.fields.insert(at, (*field, value.clone())),
+                Err(_) => new += 1,
+            }
+        }
+        if new == 0 {
+            return;
+        }
+        // Both are in order: one walk from the end puts each field in its place.
+        let mut from = self.fields.len();
+        self.fields.resize(from + new, (Field::DeviceMac, Value::Bool(false)));
+        let mut to = self.fields.len();
+        for (field, value) in other.fields.iter().rev() {
+            while from > 0 && self.fields.get(from - 1).is_some_and(|(own, _)| own > field) {
+                from -= 1;
+                to -= 1;
+                self.fields.swap(from, to);
+            }
+            if from > 0 && self.fields.get(from - 1).is_some_and(|(own, _)| own == field) {
+                continue;
+            }
+            to -= 1;
+            if let Some(slot) = self.fields.get_mut(to) {
+                *slot = (*field, value.clone());
             }
         }
     }
@@ -221,4 +247,30 @@ fn check_list(items: &[Value]) -> Result<(), Error> {
 
 fn check_size(length: usize) -> Result<(), Error> {
     if length > MAX_TEXT { Err(Error::Limit { what: "text", limit: MAX_TEXT }) } else { Ok(()) }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use crate::codec::tests::any_record;
+
+    proptest! {
+        #[test]
+        fn to_merge_is_to_set_one_after_the_other(one in any_record(), two in any_record(), from in 0usize..5) {
+            let mut other = two.clone();
+            let _ = other.take(|field| field.position() % 5 < from);
+            let mut expected = one.clone();
+            for (field, value) in other.fields().filter(|_| other.kind() == one.kind()) {
+                expected.set(field, value.clone()).unwrap();
+            }
+            let mut merged = one.clone();
+            merged.merge(&other);
+            prop_assert_eq!(merged, expected);
+            let mut with_own = one.clone();
+            let own = with_own.take(|field| field.position() % 5 < from);
+            own.iter().for_each(|own| with_own.merge(own));
+            prop_assert_eq!(with_own, one);
+        }
+    }
 }

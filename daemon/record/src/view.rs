@@ -68,20 +68,8 @@ pub enum Form {
 }
 
 impl Form {
-    const ALL: [Form; 10] = [
-        Form::Bool,
-        Form::Number,
-        Form::Time,
-        Form::Text,
-        Form::Bytes,
-        Form::Mac,
-        Form::Address,
-        Form::Prefix,
-        Form::Pseudonym,
-        Form::List,
-    ];
-
     /// Identity on disk and on the wire; never reused.
+    #[inline]
     #[must_use]
     pub fn number(self) -> u8 {
         match self {
@@ -99,12 +87,26 @@ impl Form {
     }
 
     /// The form with this number.
+    #[inline]
     #[must_use]
     pub fn from_number(number: u64) -> Option<Form> {
-        Form::ALL.get(usize::try_from(number).ok()?.checked_sub(1)?).copied()
+        Some(match number {
+            1 => Form::Bool,
+            2 => Form::Number,
+            3 => Form::Time,
+            4 => Form::Text,
+            5 => Form::Bytes,
+            6 => Form::Mac,
+            7 => Form::Address,
+            8 => Form::Prefix,
+            9 => Form::Pseudonym,
+            10 => Form::List,
+            _ => return None,
+        })
     }
 
     /// Whether its values are numbers, and not octets.
+    #[inline]
     #[must_use]
     pub fn is_number(self) -> bool {
         matches!(self, Form::Bool | Form::Number | Form::Time)
@@ -132,6 +134,16 @@ impl<'a> RecordView<'a> {
     #[must_use]
     pub fn new() -> RecordView<'a> {
         RecordView { kind: Kind::Counters, fields: Vec::with_capacity(MAX_FIELDS) }
+    }
+
+    /// A view of one encoded record.
+    ///
+    /// # Errors
+    /// What is wrong with it.
+    pub fn of(octets: &'a [u8]) -> Result<RecordView<'a>, Error> {
+        let mut view = RecordView::new();
+        view.read(octets)?;
+        Ok(view)
     }
 
     /// Reads and checks one encoded record, in place of what the view showed before.
@@ -242,6 +254,7 @@ impl Stated for Record {
 
 impl<'a> ValueView<'a> {
     /// Its form.
+    #[inline]
     #[must_use]
     pub fn form(self) -> Form {
         match self {
@@ -253,6 +266,7 @@ impl<'a> ValueView<'a> {
     ///
     /// # Errors
     /// What is wrong with it.
+    #[inline]
     pub(crate) fn read(octets: &'a [u8]) -> Result<ValueView<'a>, Error> {
         let value = ValueView::unchecked(octets)?;
         value.check()?;
@@ -266,6 +280,7 @@ impl<'a> ValueView<'a> {
         Ok(value)
     }
 
+    #[inline]
     fn unchecked(octets: &'a [u8]) -> Result<ValueView<'a>, Error> {
         let mut reader = Reader(octets);
         let Some((tag, part)) = reader.part()? else {
@@ -281,6 +296,7 @@ impl<'a> ValueView<'a> {
     }
 
     /// Whether octets are such as the form has.
+    #[inline]
     fn check(self) -> Result<(), Error> {
         let ValueView::Octets(form, octets) = self else { return Ok(()) };
         match form {
@@ -325,6 +341,7 @@ impl<'a> ValueView<'a> {
     }
 }
 
+#[inline]
 fn field(octets: &[u8]) -> Result<(Field, ValueView<'_>), Error> {
     let mut reader = Reader(octets);
     let number = match reader.part()? {
@@ -343,6 +360,7 @@ fn field(octets: &[u8]) -> Result<(Field, ValueView<'_>), Error> {
 }
 
 /// What [`Record::set`] checks.
+#[inline]
 pub(crate) fn check(kind: Kind, field: Field, value: ValueView<'_>) -> Result<(), Error> {
     let definition = field.definition();
     if definition.kind != kind {
@@ -366,6 +384,7 @@ pub(crate) fn check(kind: Kind, field: Field, value: ValueView<'_>) -> Result<()
     }
 }
 
+#[inline]
 fn check_size(value: ValueView<'_>) -> Result<(), Error> {
     match value {
         ValueView::Octets(Form::Text | Form::Bytes, octets) if octets.len() > MAX_TEXT => {

@@ -217,7 +217,7 @@ mod tests {
     use std::os::unix::net::UnixListener;
 
     use headgate_record::local::{self, FromSensor, MAX_MESSAGE_BYTES, RECORDS_SOCKET, ToSensor};
-    use headgate_record::{Kind, Record};
+    use headgate_record::{Kind, Record, RecordView};
     use headgate_rules::Rules;
     use headgate_service::{config::Headgate, frame};
 
@@ -255,7 +255,8 @@ mod tests {
         while let Some(message) = frame::read(&mut stream, MAX_MESSAGE_BYTES).unwrap() {
             if let local::Handover::Records { records, .. } = FromSensor::decode(&message).unwrap() {
                 through += u64::try_from(records.len()).unwrap();
-                let records: Vec<Record> = records.into_iter().map(Result::unwrap).collect();
+                let records: Vec<Record> =
+                    records.into_iter().map(|o| RecordView::of(o).unwrap().to_record()).collect();
                 for (count, kind) in counts.iter_mut().zip([Kind::Flow, Kind::Device, Kind::Counters]) {
                     *count += records.iter().filter(|record| record.kind() == kind).count();
                 }

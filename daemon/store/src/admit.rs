@@ -120,10 +120,9 @@ impl Intake<'_> {
         }
         let record = view.to_record();
         members::note(self.db, self.keys, self.rules, &record)?;
-        let (mut octets, mut kept) = (Vec::new(), RecordView::new());
+        let mut octets = Vec::new();
         codec::put_record(&gate.keep(record, self.keys), &mut octets);
-        kept.read(&octets)?;
-        self.sealing.push(key, &kept)
+        self.sealing.push(key, &RecordView::of(&octets)?)
     }
 }
 

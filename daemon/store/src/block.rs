@@ -54,10 +54,9 @@ impl Block {
 
     /// Adds a record of which nothing identifies anybody any more, and its references.
     pub(crate) fn push_record(&mut self, record: &Record, references: &[u64]) -> Result<(), Error> {
-        let (mut octets, mut view) = (Vec::new(), RecordView::new());
+        let mut octets = Vec::new();
         codec::put_record(record, &mut octets);
-        view.read(&octets)?;
-        self.push(&view, false, references);
+        self.push(&RecordView::of(&octets)?, false, references);
         Ok(())
     }
 
@@ -101,56 +100,89 @@ pub(crate) fn kinds(mut octets: &[u8]) -> Vec<(Kind, u64)> {
     kinds
 }
 
-/// A record of a block, and its references.
-pub(crate) type Referring = (Record, References);
 /// References of one record.
 pub(crate) type References = arrayvec::ArrayVec<u64, MAX_REFERENCES>;
 
-/// The records of a block of this format, and the references of each.
-///
-/// # Errors
-/// [`Error::Sealed`] or [`Error::Record`] for anything but a whole block.
-pub(crate) fn decode(format: u8, block: &[u8]) -> Result<Vec<Referring>, Error> {
-    let mut rest = block;
-    let records = take(&mut rest).ok_or(Error::Sealed)?;
-    let mut decoded = Vec::new();
-    match format {
-        SET_BLOCK => {
-            for record in codec::decode(records)? {
-                decoded.push((record, references(&mut rest, |_, reference| reference)?));
-            }
-        }
-        BLOCK => {
-            let mut before = [0_u64; MAX_REFERENCES];
-            for record in Rows::new(records)? {
-                let add = |before: &mut u64, step| {
-                    *before = before.wrapping_add(unzigzag(step));
-                    *before
-                };
-                let of = references(&mut rest, |at, step| {
-                    before.get_mut(at).map_or(0, |before| add(before, step))
-                })?;
-                decoded.push((record?, of));
-            }
-        }
-        _ => return Err(Error::Sealed),
-    }
-    if rest.is_empty() { Ok(decoded) } else { Err(Error::Sealed) }
+/// The records of a block, one after the other.
+pub(crate) struct Reader<'a> {
+    records: Records<'a>,
+    rest: &'a [u8],
+    before: [u64; MAX_REFERENCES],
 }
 
-fn references(rest: &mut &[u8], mut each: impl FnMut(usize, u64) -> u64) -> Result<References, Error> {
-    let mut found = References::new();
-    let count = codec::take_varint(rest).and_then(|count| usize::try_from(count).ok());
-    let count = count.filter(|count| *count <= MAX_REFERENCES).ok_or(Error::Sealed)?;
-    for at in 0..count {
-        found.push(each(at, codec::take_varint(rest).ok_or(Error::Sealed)?));
+enum Records<'a> {
+    Set(std::vec::IntoIter<Record>),
+    Columns(Rows<'a>),
+}
+
+impl<'a> Reader<'a> {
+    /// A reader of a block of this format.
+    ///
+    /// # Errors
+    /// [`Error::Sealed`] or [`Error::Record`] for what is none.
+    pub(crate) fn new(format: u8, block: &'a [u8]) -> Result<Reader<'a>, Error> {
+        let mut rest = block;
+        let records = take(&mut rest).ok_or(Error::Sealed)?;
+        let records = match format {
+            SET_BLOCK => Records::Set(codec::decode(records)?.into_iter()),
+            BLOCK => Records::Columns(Rows::new(records)?),
+            _ => return Err(Error::Sealed),
+        };
+        Ok(Reader { records, rest, before: [0; MAX_REFERENCES] })
     }
-    Ok(found)
+
+    /// The references of the next record, which must then be read; `None` at the end.
+    ///
+    /// # Errors
+    /// [`Error::Sealed`] for anything but a whole block.
+    pub(crate) fn references(&mut self) -> Result<Option<References>, Error> {
+        if self.rest.is_empty() {
+            return if self.pass()? { Err(Error::Sealed) } else { Ok(None) };
+        }
+        let mut found = References::new();
+        let count = codec::take_varint(&mut self.rest).and_then(|count| usize::try_from(count).ok());
+        let count = count.filter(|count| *count <= MAX_REFERENCES).ok_or(Error::Sealed)?;
+        for before in self.before.iter_mut().take(count) {
+            let number = codec::take_varint(&mut self.rest).ok_or(Error::Sealed)?;
+            *before = match self.records {
+                Records::Set(_) => number,
+                Records::Columns(_) => before.wrapping_add(unzigzag(number)),
+            };
+            found.push(*before);
+        }
+        Ok(Some(found))
+    }
+
+    /// Passes over the record whose references were given: it is read and checked, and not made. Gives whether there was one.
+    ///
+    /// # Errors
+    /// [`Error::Record`] for anything but a record.
+    pub(crate) fn pass(&mut self) -> Result<bool, Error> {
+        match &mut self.records {
+            Records::Set(records) => Ok(records.next().is_some()),
+            Records::Columns(rows) => Ok(rows.pass()?),
+        }
+    }
+
+    /// The record whose references were given, with what they stand for.
+    ///
+    /// # Errors
+    /// [`Error::Sealed`] or [`Error::Record`] for anything but a record.
+    pub(crate) fn record(&mut self, identities: &[&Record]) -> Result<Record, Error> {
+        match &mut self.records {
+            Records::Set(records) => {
+                let mut record = records.next().ok_or(Error::Sealed)?;
+                identities.iter().for_each(|identity| record.merge(identity));
+                Ok(record)
+            }
+            Records::Columns(rows) => rows.read(identities)?.ok_or(Error::Sealed),
+        }
+    }
 }
 
 /// A block takes no more records from so many octets on, before compression.
 const BLOCK_OCTETS: usize = 128 << 10;
 /// Most references of one record: its subject and two other ends.
-const MAX_REFERENCES: usize = 3;
+pub(crate) const MAX_REFERENCES: usize = 3;
 /// Numbers of kinds are below this.
 const KINDS: usize = Kind::ALL.len() + 1;

@@ -59,8 +59,8 @@ pub(crate) fn verify(db: &Connection, keys: &Keys, after: u64) -> Result<Value, 
     let mut next = None;
     for segment in &found {
         segments += 1;
-        match segment::read(db, keys, segment) {
-            Ok(read) => records += u64::try_from(read.len()).unwrap_or(u64::MAX),
+        match segment::verify(db, keys, segment) {
+            Ok(read) => records += read,
             Err(error) if error::is_damaged(&error) => damaged.push(json!({
                 "segment": segment.id, "class": segment.class.name(), "records": segment.records,
             })),

@@ -426,7 +426,7 @@ const SCHEMA: i64 = 5;
 const APPLICATION: i64 = 0x4844_4754;
 /// Page size of a new database, octets. A commit writes some ten pages of tables that grow by little with each, so that small
 /// pages write less.
-const PAGE: u64 = 4_096;
+const PAGE: u64 = 2_048;
 /// What a database is called that lies aside, behind its name and before the time.
 const ASIDE: &str = ".damaged-";
 /// Databases that are kept aside: each is as large as the cap allows.

@@ -9,12 +9,14 @@
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, HashMap};
+use std::hash::{BuildHasherDefault, Hasher};
 use std::rc::Rc;
 
+use arrayvec::ArrayVec;
 use headgate_record::{Field, Identifier, Identity, Kind, Record, RecordView, codec};
 use rusqlite::{Connection, params};
 
-use crate::block::References;
+use crate::block::{MAX_REFERENCES, References};
 use crate::database::{last_id, number, sql};
 use crate::keys::Keys;
 use crate::seal::KeyRef;
@@ -29,7 +31,28 @@ use row::Row;
 #[derive(Default)]
 pub(crate) struct Identities {
     known: RefCell<Known>,
-    opened: RefCell<HashMap<u64, Option<Rc<[Record]>>>>,
+    opened: RefCell<HashMap<u64, Opened, BuildHasherDefault<IdHasher>>>,
+}
+
+/// The entries of a row, in their order; `None` where there is none that opens.
+type Opened = Option<Rc<[Record]>>;
+
+/// Ids are the store's own and given one after the other: nobody chooses them, and any mixing spreads them.
+#[derive(Default)]
+struct IdHasher(u64);
+
+impl Hasher for IdHasher {
+    fn write(&mut self, octets: &[u8]) {
+        octets.iter().for_each(|octet| self.write_u64(self.0 ^ u64::from(*octet)));
+    }
+
+    fn write_u64(&mut self, id: u64) {
+        self.0 = id.wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    }
+
+    fn finish(&self) -> u64 {
+        self.0
+    }
 }
 
 /// References by what they stand for, in two generations: what was not used while the younger one filled up goes.
@@ -46,14 +69,6 @@ struct Spot {
     reference: u64,
     /// The station speaks for many source addresses: each is another end.
     speaks_for_many: bool,
-}
-
-/// What a record's references came to.
-pub(crate) enum Found {
-    /// All that identified somebody is in the record again.
-    Whole,
-    /// Its subject was erased.
-    Erased,
 }
 
 impl Identities {
@@ -88,31 +103,41 @@ impl Known {
     }
 }
 
-/// Puts into a record what its references stand for.
+/// What the references of one record stand for.
+pub(crate) struct Resolved {
+    entries: ArrayVec<(Rc<[Record]>, usize), MAX_REFERENCES>,
+    /// Whether the record's subject was erased.
+    pub(crate) erased: bool,
+}
+
+impl Resolved {
+    /// All that identifies somebody.
+    pub(crate) fn identities(&self) -> ArrayVec<&Record, MAX_REFERENCES> {
+        self.entries.iter().filter_map(|(entries, place)| entries.get(*place)).collect()
+    }
+}
+
+/// Finds what the references of one record stand for.
 ///
 /// # Errors
 /// When the database cannot be read. A row that does not open is as one that was erased.
-pub(crate) fn resolve(
-    db: &Connection,
-    keys: &Keys,
-    record: &mut Record,
-    references: &[u64],
-) -> Result<Found, Error> {
-    let mut found = Found::Whole;
-    for (at, reference) in references.iter().enumerate() {
+pub(crate) fn resolve(db: &Connection, keys: &Keys, references: &[u64]) -> Result<Resolved, Error> {
+    let mut resolved = Resolved { entries: ArrayVec::new(), erased: false };
+    for (at, reference) in references.iter().enumerate().take(MAX_REFERENCES) {
         let (id, place) = row::split(*reference);
-        let entries = entries(db, keys, id)?;
-        match entries.as_ref().and_then(|entries| entries.get(place)).filter(|entry| !entry.is_empty()) {
-            Some(entry) => record.merge(entry),
+        match entries(db, keys, id)? {
+            Some(entries) if entries.get(place).is_some_and(|entry| !entry.is_empty()) => {
+                resolved.entries.push((entries, place));
+            }
             // The first is the subject's where the record has one.
-            None if at == 0 => found = Found::Erased,
-            None => {}
+            _ if at == 0 => resolved.erased = true,
+            _ => {}
         }
     }
-    Ok(found)
+    Ok(resolved)
 }
 
-fn entries(db: &Connection, keys: &Keys, id: u64) -> Result<Option<Rc<[Record]>>, Error> {
+fn entries(db: &Connection, keys: &Keys, id: u64) -> Result<Opened, Error> {
     if let Some(known) = keys.identities().opened.borrow().get(&id) {
         return Ok(known.clone());
     }

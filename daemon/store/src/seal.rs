@@ -2,7 +2,7 @@
 //!
 //! A sealed value is: format version (1 octet), nonce (12 octets, random), ciphertext, tag (16
 //! octets). The version says what the content is: of segments 1 is a set of records, 2 and 3 a block
-//! (`block.rs`); of all else it is 1. Its associated data binds the format, the table, the database, the key, the row and what
+//! (`block.rs`); of mentions 1 is a list of entries, 2 of rows (`identity/sweep.rs`); of all else it is 1. Its associated data binds the format, the table, the database, the key, the row and what
 //! the row says about the content. A value that was changed, or moved, copied or swapped to another
 //! place, does not open. With random nonces a key may seal 2^32 values (SP 800-38D, 8.3); an epoch at
 //! a thousand segments a second stays below.
@@ -123,6 +123,7 @@ impl Place<'_> {
     fn format(&self) -> u8 {
         match self {
             Place::Segment { .. } => BLOCK,
+            Place::Mention { .. } => MENTIONED_ROWS,
             _ => FORMAT,
         }
     }
@@ -211,6 +212,8 @@ impl KeyRef {
 pub(crate) const BLOCK: u8 = 3;
 /// Version of segments whose records are a set and say not who they are about.
 pub(crate) const SET_BLOCK: u8 = 2;
+/// Version of mentions that name rows, and not their entries.
+pub(crate) const MENTIONED_ROWS: u8 = 2;
 const FORMAT: u8 = 1;
 const NONCE: usize = 12;
 const TAG: usize = 16;

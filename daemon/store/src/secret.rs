@@ -38,10 +38,9 @@ impl Secret {
 /// them. It reaches below the frame of whoever calls it, so it is called when they have returned.
 #[inline(never)]
 pub(crate) fn scrub() {
-    // In words: each is one store that the compiler may not leave out.
-    let mut left = [0_u64; STACK_LEFT / 8];
-    left.zeroize();
-    std::hint::black_box(&left);
+    // Whoever looks at it from behind the black box would find zeros: they are written.
+    let mut left = [0_u8; STACK_LEFT];
+    std::hint::black_box(&mut left);
 }
 
 /// More than key schedules, sealing and hashing take of the stack, octets.

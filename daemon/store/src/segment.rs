@@ -1,6 +1,6 @@
 //! Segments: the sealed rows that hold records, and the only code that writes, reads and deletes them.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::BTreeMap;
 
 use headgate_record::{Change, Class, Record, RecordView, Stated, Value, codec};
 use rusqlite::{Connection, Row, params};
@@ -9,7 +9,7 @@ use crate::account::{self, End};
 use crate::block::{self, Block, References};
 use crate::clock::{self, Moment};
 use crate::database::{self, add, last_id, meta, number, sql};
-use crate::identity::{self, Found, Writer, row, sweep};
+use crate::identity::{self, Writer, row, sweep};
 use crate::keys::Keys;
 use crate::ledger::{self, Event};
 use crate::release::Cursor;
@@ -92,10 +92,9 @@ pub(crate) fn insert(
 ) -> Result<(), Error> {
     let mut sealing = Sealing::new(db, keys, at)?;
     for record in records {
-        let (mut octets, mut view) = (Vec::new(), RecordView::new());
+        let mut octets = Vec::new();
         codec::put_record(&record, &mut octets);
-        view.read(&octets)?;
-        sealing.push(key, &view)?;
+        sealing.push(key, &RecordView::of(&octets)?)?;
     }
     sealing.finish()
 }
@@ -191,15 +190,35 @@ pub(crate) fn open(db: &Connection, keys: &Keys, segment: &Segment) -> Result<Ve
         return Ok(records.into_iter().map(|record| Kept { record, erased: false }).collect());
     }
     let correction = clock::correction_ns(db, segment.id)?;
-    let records = block::decode(format, &content)?.into_iter().map(|(mut record, references)| {
+    let mut reader = block::Reader::new(format, &content)?;
+    let mut kept = Vec::with_capacity(usize::try_from(segment.records).unwrap_or(0).min(codec::MAX_RECORDS));
+    while let Some(references) = reader.references()? {
+        let resolved = identity::resolve(db, keys, &references)?;
+        let mut record = reader.record(&resolved.identities())?;
         correct(&mut record, correction);
-        let found = identity::resolve(db, keys, &mut record, &references)?;
-        Ok(Kept { record, erased: matches!(found, Found::Erased) })
-    });
-    records.collect()
+        kept.push(Kept { record, erased: resolved.erased });
+    }
+    Ok(kept)
 }
 
-/// The records of a segment whose subject one of these identity rows is.
+/// How many records a segment holds, each read and checked with what its references stand for, and none of them made.
+///
+/// # Errors
+/// As [`open`].
+pub(crate) fn verify(db: &Connection, keys: &Keys, segment: &Segment) -> Result<u64, Error> {
+    let (format, content) = content(db, keys, segment)?;
+    if format < SET_BLOCK {
+        return Ok(u64::try_from(codec::decode(&content)?.len()).unwrap_or(u64::MAX));
+    }
+    let (mut reader, mut records) = (block::Reader::new(format, &content)?, 0);
+    while let Some(references) = reader.references()? {
+        identity::resolve(db, keys, &references)?;
+        records += u64::from(reader.pass()?);
+    }
+    Ok(records)
+}
+
+/// The records of a segment whose subject one of these identity rows is, which are in order.
 ///
 /// # Errors
 /// As [`open`].
@@ -207,15 +226,18 @@ pub(crate) fn about(
     db: &Connection,
     keys: &Keys,
     segment: &Segment,
-    rows: &HashSet<u64>,
+    rows: &[u64],
 ) -> Result<Vec<Record>, Error> {
     let (format, content) = content(db, keys, segment)?;
     let (mut found, correction) = (Vec::new(), clock::correction_ns(db, segment.id)?);
-    for (mut record, references) in block::decode(format, &content)? {
-        correct(&mut record, correction);
+    let mut reader = block::Reader::new(format, &content)?;
+    while let Some(references) = reader.references()? {
         if is_about(&references, rows) {
-            identity::resolve(db, keys, &mut record, &references)?;
+            let mut record = reader.record(&identity::resolve(db, keys, &references)?.identities())?;
+            correct(&mut record, correction);
             found.push(record);
+        } else {
+            reader.pass()?;
         }
     }
     Ok(found)
@@ -230,12 +252,14 @@ pub(crate) fn change(
     db: &Connection,
     keys: &Keys,
     segment: &Segment,
-    rows: &HashSet<u64>,
+    rows: &[u64],
     with: impl Fn(&mut Record) -> bool,
 ) -> Result<u64, Error> {
     let (format, content) = content(db, keys, segment)?;
     let (mut block, mut changed) = (Block::new(), 0);
-    for (mut record, references) in block::decode(format, &content)? {
+    let mut reader = block::Reader::new(format, &content)?;
+    while let Some(references) = reader.references()? {
+        let mut record = reader.record(&[])?;
         changed += u64::from(is_about(&references, rows) && with(&mut record));
         block.push_record(&record, &references)?;
     }
@@ -274,8 +298,7 @@ pub(crate) fn convert(db: &Connection, keys: &Keys, limit: u32, at: Moment) -> R
         for record in records {
             octets.clear();
             codec::put_record(&record, &mut octets);
-            let mut view = RecordView::new();
-            view.read(&octets)?;
+            let view = RecordView::of(&octets)?;
             references.clear();
             let identifies = writer.refer(segment.key, &view, &mut references)?;
             block.push(&view, identifies, &references);
@@ -297,8 +320,8 @@ fn put(db: &Connection, keys: &Keys, segment: &Segment, block: &Block) -> Result
     Ok(())
 }
 
-fn is_about(references: &[u64], rows: &HashSet<u64>) -> bool {
-    references.first().is_some_and(|first| rows.contains(&row::split(*first).0))
+fn is_about(references: &[u64], rows: &[u64]) -> bool {
+    references.first().is_some_and(|first| rows.binary_search(&row::split(*first).0).is_ok())
 }
 
 /// Corrects all times of a record by so many nanoseconds.

@@ -3,7 +3,7 @@
 //! A person is a *subject*: what one MAC address, or the pseudonym kept in its place, says of itself in all key epochs and
 //! sessions that are kept. An IP address or a name leads to the subjects that had it.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::BTreeMap;
 use std::net::IpAddr;
 
 use headgate_record::subject::{Action, MAX_PAGE, Who};
@@ -12,7 +12,7 @@ use headgate_rules::{Purpose, pseudonym};
 use rusqlite::Connection;
 use serde_json::{Value as Json, json};
 
-use crate::identity::row::{self, Row};
+use crate::identity::row::Row;
 use crate::identity::{sweep, tagged};
 use crate::keys::Keys;
 use crate::{Error, error, segment};
@@ -88,8 +88,11 @@ pub(crate) fn one(db: &Connection, keys: &Keys, who: &Who) -> Result<Subject, Er
 }
 
 impl Subject {
-    fn ids(&self) -> HashSet<u64> {
-        self.rows.iter().map(|row| row.id).collect()
+    /// The ids of its rows, in order.
+    fn ids(&self) -> Vec<u64> {
+        let mut ids: Vec<u64> = self.rows.iter().map(|row| row.id).collect();
+        ids.sort_unstable();
+        ids
     }
 
     fn describe(&self, db: &Connection, keys: &Keys) -> Result<Json, Error> {
@@ -102,7 +105,7 @@ impl Subject {
         }
         let (ids, mut segments) = (self.ids(), 0_u64);
         sweep::mentions(db, keys, 0, |_, references| {
-            segments += u64::from(references.is_some_and(|list| is_mentioned(list, &ids)));
+            segments += u64::from(references.is_some_and(|list| list.names_one_of(&ids)));
             true
         })?;
         let corrections = self.rows.iter().flat_map(|row| &row.corrections).map(|correction| {
@@ -130,7 +133,7 @@ impl Subject {
         let limit = usize::try_from(limit.clamp(1, MAX_PAGE)).unwrap_or(usize::MAX);
         let (ids, mut segments) = (self.ids(), Vec::new());
         sweep::mentions(db, keys, after, |id, references| {
-            if references.is_none_or(|list| is_mentioned(list, &ids)) {
+            if references.is_none_or(|list| list.names_one_of(&ids)) {
                 segments.push(id);
             }
             segments.len() < PAGE_SEGMENTS
@@ -162,16 +165,16 @@ impl Subject {
             record.identifiers().any(|(i, value)| i == Identifier::Address && i.text(value) == text)
                 && covers(record, at_ms.saturating_mul(1_000_000))
         };
-        let mut wanted = HashSet::new();
+        let (mut rows, mut segments) = (Vec::new(), Vec::new());
         for row in &self.rows {
-            for entry in &row.entries {
-                let named = entry.identifiers().any(|(i, v)| i == Identifier::Address && i.text(v) == text);
-                wanted.extend(row.find(entry).filter(|_| named));
-            }
+            let names = |entry: &Record| {
+                entry.identifiers().any(|(i, v)| i == Identifier::Address && i.text(v) == text)
+            };
+            rows.extend(row.entries.iter().any(names).then_some(row.id));
         }
-        let mut segments = Vec::new();
+        rows.sort_unstable();
         sweep::mentions(db, keys, 0, |id, references| {
-            if references.is_none_or(|list| list.iter().any(|reference| wanted.contains(reference))) {
+            if references.is_none_or(|list| list.names_one_of(&rows)) {
                 segments.push(id);
             }
             true
@@ -188,17 +191,13 @@ impl Subject {
 }
 
 /// The records of a segment of which one of these rows is the subject. One that does not open has none.
-fn about(db: &Connection, keys: &Keys, id: u64, rows: &HashSet<u64>) -> Result<Vec<Record>, Error> {
+fn about(db: &Connection, keys: &Keys, id: u64, rows: &[u64]) -> Result<Vec<Record>, Error> {
     let Some(segment) = segment::find(db, id)? else { return Ok(Vec::new()) };
     match segment::about(db, keys, &segment, rows) {
         Ok(records) => Ok(records),
         Err(error) if error::is_damaged(&error) => Ok(Vec::new()),
         Err(error) => Err(error),
     }
-}
-
-fn is_mentioned(references: &[u64], rows: &HashSet<u64>) -> bool {
-    references.iter().any(|reference| rows.contains(&row::split(*reference).0))
 }
 
 fn covers(record: &Record, at_ns: u64) -> bool {

@@ -1,5 +1,7 @@
 //! Records out of columns.
 
+use arrayvec::ArrayVec;
+
 use super::unzigzag;
 use crate::codec::{MAX_RECORDS, MAX_SET_BYTES};
 use crate::decode::{Part, Reader};
@@ -68,8 +70,40 @@ impl<'a> Rows<'a> {
         Ok(())
     }
 
-    /// The next record, with room for some fields more.
-    fn read(&mut self, more: usize) -> Result<Option<Record>, Error> {
+    /// The next record, together with all that `others`, records of its kind, say; what they say holds. `None` at the end.
+    ///
+    /// # Errors
+    /// What is wrong with it.
+    pub fn read(&mut self, others: &[&Record]) -> Result<Option<Record>, Error> {
+        let Some(shape) = self.shape()? else { return Ok(None) };
+        let shape = self.shapes.get(shape).ok_or(COLUMNS)?;
+        let mut others = Others::of(shape.kind, others);
+        let mut record = Record::with_capacity(shape.kind, shape.columns.len() + others.fields());
+        for at in &shape.columns {
+            let column = self.columns.get_mut(*at).ok_or(COLUMNS)?;
+            let value = column.next(&mut self.budget)?;
+            if !others.put_to(column.field, &mut record) {
+                record.push_checked(column.field, value);
+            }
+        }
+        others.put_rest(&mut record);
+        Ok(Some(record))
+    }
+
+    /// Passes over the next record: its values are read and checked, and it is not made. `false` at the end.
+    ///
+    /// # Errors
+    /// What is wrong with it.
+    pub fn pass(&mut self) -> Result<bool, Error> {
+        let Some(shape) = self.shape()? else { return Ok(false) };
+        for at in &self.shapes.get(shape).ok_or(COLUMNS)?.columns {
+            self.columns.get_mut(*at).ok_or(COLUMNS)?.pass(&mut self.budget)?;
+        }
+        Ok(true)
+    }
+
+    /// The number of the next record's shape; `None` at the end, where no value may be left.
+    fn shape(&mut self) -> Result<Option<usize>, Error> {
         if self.rows.end().is_ok() {
             return self.columns.iter().try_for_each(|column| column.values.end()).map(|()| None);
         }
@@ -77,15 +111,7 @@ impl<'a> Rows<'a> {
             return Err(Error::Limit { what: "record set", limit: MAX_RECORDS });
         }
         self.records += 1;
-        let number = usize::try_from(self.rows.varint()?).map_err(|_| COLUMNS)?;
-        let shape = self.shapes.get(number).ok_or(COLUMNS)?;
-        let mut record = Record::with_capacity(shape.kind, shape.columns.len() + more);
-        for at in &shape.columns {
-            let column = self.columns.get_mut(*at).ok_or(COLUMNS)?;
-            let value = column.next(&mut self.budget)?;
-            record.push_checked(column.field, value);
-        }
-        Ok(Some(record))
+        usize::try_from(self.rows.varint()?).map(Some).map_err(|_| COLUMNS)
     }
 }
 
@@ -93,7 +119,64 @@ impl Iterator for Rows<'_> {
     type Item = Result<Record, Error>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        self.read(USUAL_IDENTITIES).transpose()
+        self.read(&[]).transpose()
+    }
+}
+
+/// What is left of records that are put into another one, in the order of fields.
+struct Others<'a> {
+    left: ArrayVec<&'a [(Field, Value)], MAX_OTHERS>,
+    /// The first field that is left.
+    next: Option<Field>,
+}
+
+impl<'a> Others<'a> {
+    fn of(kind: Kind, others: &[&'a Record]) -> Others<'a> {
+        let others = others.iter().filter(|other| other.kind() == kind).take(MAX_OTHERS);
+        let mut others = Others { left: others.map(|other| other.as_slice()).collect(), next: None };
+        others.look();
+        others
+    }
+
+    fn look(&mut self) {
+        self.next = self.left.iter().filter_map(|fields| fields.first()).map(|(field, _)| *field).min();
+    }
+
+    fn fields(&self) -> usize {
+        self.left.iter().map(|fields| fields.len()).sum()
+    }
+
+    /// Puts into `record` what stands before a field, and at it; gives whether there was something at it.
+    #[inline]
+    fn put_to(&mut self, field: Field, record: &mut Record) -> bool {
+        let mut there = false;
+        while let Some(next) = self.next.filter(|next| *next <= field) {
+            self.put(next, record);
+            there = next == field;
+        }
+        there
+    }
+
+    fn put_rest(&mut self, record: &mut Record) {
+        while let Some(next) = self.next {
+            self.put(next, record);
+        }
+    }
+
+    /// Puts one field, which is left. Of two that say it the first holds.
+    fn put(&mut self, next: Field, record: &mut Record) {
+        let mut first = true;
+        for fields in &mut self.left {
+            if let Some(((field, value), rest)) = fields.split_first()
+                && *field == next
+            {
+                *fields = rest;
+                if std::mem::take(&mut first) {
+                    record.push_checked(next, value.clone());
+                }
+            }
+        }
+        self.look();
     }
 }
 
@@ -150,6 +233,7 @@ impl<'a> Column<'a> {
         Ok(Column { field, form, values: Reader(values), last: 0, words })
     }
 
+    #[inline]
     fn next(&mut self, budget: &mut usize) -> Result<Value, Error> {
         let number = self.values.varint()?;
         Ok(match self.form {
@@ -159,19 +243,28 @@ impl<'a> Column<'a> {
                 self.last = self.last.wrapping_add(unzigzag(number));
                 Value::Time(self.last)
             }
-            _ => {
-                let at = usize::try_from(number).map_err(|_| COLUMNS)?;
-                let (word, octets) = self.words.get(at).ok_or(COLUMNS)?;
-                let over = Error::Limit { what: "record set", limit: MAX_SET_BYTES };
-                *budget = budget.checked_sub(*octets).ok_or(over)?;
-                word.clone()
-            }
+            _ => self.word(number, budget)?.clone(),
         })
+    }
+
+    #[inline]
+    fn pass(&mut self, budget: &mut usize) -> Result<(), Error> {
+        let number = self.values.varint()?;
+        if self.form.is_number() { Ok(()) } else { self.word(number, budget).map(drop) }
+    }
+
+    #[inline]
+    fn word(&self, number: u64, budget: &mut usize) -> Result<&Value, Error> {
+        let at = usize::try_from(number).map_err(|_| COLUMNS)?;
+        let (word, octets) = self.words.get(at).ok_or(COLUMNS)?;
+        let over = Error::Limit { what: "record set", limit: MAX_SET_BYTES };
+        *budget = budget.checked_sub(*octets).ok_or(over)?;
+        Ok(word)
     }
 }
 
 const COLUMNS: Error = Error::Encoding("columns");
 /// One for each field and form.
 const MAX_COLUMNS: usize = Field::ALL.len() * super::FORMS;
-/// Fields that are mostly put into a record behind this.
-const USUAL_IDENTITIES: usize = 4;
+/// Most records that are put into one.
+const MAX_OTHERS: usize = 4;

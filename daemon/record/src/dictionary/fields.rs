@@ -29,6 +29,7 @@ macro_rules! dictionary {
             pub(crate) const NUMBERS: &'static [u16] = &[$($number),*];
 
             /// Where the field is in [`Field::ALL`].
+            #[inline]
             #[must_use]
             pub fn position(self) -> usize {
                 #[allow(clippy::as_conversions, reason = "a field without data, numbered by the compiler")]
@@ -37,6 +38,7 @@ macro_rules! dictionary {
             }
 
             /// The field's row in the dictionary.
+            #[inline]
             #[must_use]
             pub fn definition(self) -> &'static Definition {
                 match self {

@@ -33,6 +33,7 @@ pub enum Identifier {
 
 impl Field {
     /// Whom a value of this field identifies.
+    #[inline]
     #[must_use]
     pub fn identity(self) -> Identity {
         match self {
@@ -143,10 +144,9 @@ mod tests {
     }
 
     fn has_identities(record: &Record) -> bool {
-        let (mut octets, mut view) = (Vec::new(), RecordView::new());
+        let mut octets = Vec::new();
         codec::put_record(record, &mut octets);
-        view.read(&octets).unwrap();
-        view.has_identities()
+        RecordView::of(&octets).unwrap().has_identities()
     }
 
     #[test]
@@ -157,9 +157,9 @@ mod tests {
         flow.set(Field::FlowSourceAddress, "10.0.0.1".parse::<IpAddr>().unwrap()).unwrap();
         flow.set(Field::FlowDestinationAddress, "192.0.2.1".parse::<IpAddr>().unwrap()).unwrap();
         flow.set(Field::FlowPackets, 9u64).unwrap();
-        let (mut octets, mut view) = (Vec::new(), RecordView::new());
+        let mut octets = Vec::new();
         codec::put_record(&flow, &mut octets);
-        view.read(&octets).unwrap();
+        let view = RecordView::of(&octets).unwrap();
         let of = |who| view.record_of(|field| field.identity() == who);
         let (mut left, subject, end) = (of(Identity::Nobody), of(Identity::Subject), of(Identity::End));
         assert_eq!(left.fields().map(|(f, _)| f).collect::<Vec<_>>(), [Field::FlowVlan, Field::FlowPackets]);

@@ -9,11 +9,13 @@ use super::row::{self, Row};
 use crate::clock::Moment;
 use crate::database::{number, sql};
 use crate::keys::Keys;
-use crate::seal::{KeyRef, Place};
+use crate::seal::{KeyRef, MENTIONED_ROWS, Place};
 use crate::{Error, error};
 
-/// Writes which entries a segment refers to, how many records of each kind it holds ([`crate::block::Block::kinds`]), and when
+/// Writes which rows a segment refers to, how many records of each kind it holds ([`crate::block::Block::kinds`]), and when
 /// it was sealed; `references` in any order.
+///
+/// The rows are a list of differences (varints), the lowest row first.
 pub(crate) fn mention(
     db: &Connection,
     keys: &Keys,
@@ -23,12 +25,13 @@ pub(crate) fn mention(
     mut references: Vec<u64>,
     at: Moment,
 ) -> Result<(), Error> {
+    references.iter_mut().for_each(|reference| *reference = row::split(*reference).0);
     references.sort_unstable();
     references.dedup();
     let (mut list, mut last) = (Vec::with_capacity(references.len() * 2), 0_u64);
-    for reference in references {
-        codec::put_varint(&mut list, reference.wrapping_sub(last));
-        last = reference;
+    for id in references {
+        codec::put_varint(&mut list, id.wrapping_sub(last));
+        last = id;
     }
     let sealed = keys.seal(key, Place::Mention { segment, key }, &list)?;
     let (epoch, session) = key.columns();
@@ -40,34 +43,53 @@ pub(crate) fn mention(
     Ok(())
 }
 
-/// Goes through the lists of all segments with ids above `after`, in order: `each` gets a segment's id and the entries
+/// The rows that a segment refers to, the lowest first; read only as far as somebody asks.
+#[derive(Clone)]
+pub(crate) struct Mentioned<'a> {
+    rest: &'a [u8],
+    last: u64,
+    /// What is counted names entries of rows, as it did in format 1.
+    entries: bool,
+}
+
+impl Mentioned<'_> {
+    /// Whether one of these rows, which are in order, is among them.
+    pub(crate) fn names_one_of(self, rows: &[u64]) -> bool {
+        let Some(highest) = rows.last() else { return false };
+        self.take_while(|id| id <= highest).any(|id| rows.binary_search(&id).is_ok())
+    }
+}
+
+impl Iterator for Mentioned<'_> {
+    type Item = u64;
+
+    #[inline]
+    fn next(&mut self) -> Option<u64> {
+        self.last = self.last.wrapping_add(codec::take_varint(&mut self.rest)?);
+        Some(if self.entries { row::split(self.last).0 } else { self.last })
+    }
+}
+
+/// Goes through the lists of all segments with ids above `after`, in order: `each` gets a segment's id and the rows
 /// that it refers to, or `None` where the list does not open, and says whether to go on.
 pub(crate) fn mentions(
     db: &Connection,
     keys: &Keys,
     after: u64,
-    mut each: impl FnMut(u64, Option<&[u64]>) -> bool,
+    mut each: impl FnMut(u64, Option<Mentioned<'_>>) -> bool,
 ) -> Result<(), Error> {
     let mut statement = db.prepare_cached(
         "SELECT segment, sealed, epoch, session FROM segment_mention WHERE segment > ?1 ORDER BY segment",
     )?;
     let mut rows = statement.query([sql(after)])?;
-    let mut references = Vec::new();
     while let Some(found) = rows.next()? {
         let segment = number(found.get(0)?);
         let key = KeyRef::from_columns(found.get(2)?, found.get(3)?);
         let list = found.get_ref(1)?.as_blob().unwrap_or_default();
-        references.clear();
-        let opened = keys.open(key, Place::Mention { segment, key }, list);
-        let whole = opened.is_ok_and(|list| {
-            let (mut rest, mut last) = (list.as_slice(), 0_u64);
-            while let Some(step) = codec::take_varint(&mut rest) {
-                last = last.wrapping_add(step);
-                references.push(last);
-            }
-            rest.is_empty()
-        });
-        if !each(segment, whole.then_some(references.as_slice())) {
+        let opened = keys.open(key, Place::Mention { segment, key }, list).ok();
+        let entries = list.first().is_some_and(|format| *format < MENTIONED_ROWS);
+        let mentioned = opened.as_deref().map(|rest| Mentioned { rest, last: 0, entries });
+        if !each(segment, mentioned) {
             break;
         }
     }
@@ -80,7 +102,7 @@ pub(crate) fn sweep(db: &Connection, keys: &Keys) -> Result<(), Error> {
     let (mut mentioned, mut whole) = (HashSet::new(), true);
     mentions(db, keys, 0, |_, references| {
         whole = references.is_some();
-        mentioned.extend(references.into_iter().flatten().map(|reference| row::split(*reference).0));
+        mentioned.extend(references.into_iter().flatten());
         whole
     })?;
     if !whole {

@@ -1,13 +1,11 @@
 //! Setting a value right, for good and not silently: the correction stands beside the subject, under its key, and in the
 //! ledger without the value.
 
-use std::collections::HashSet;
-
 use headgate_record::{Field, Identity, Kind, Record, Value, ValueType};
 use rusqlite::Connection;
 use serde_json::{Value as Json, json};
 
-use super::{Subject, is_mentioned};
+use super::Subject;
 use crate::identity::row::Correction;
 use crate::identity::sweep;
 use crate::keys::Keys;
@@ -85,10 +83,10 @@ fn in_segments(
     field: Field,
     right: &Record,
 ) -> Result<u64, Error> {
-    let ids: HashSet<u64> = subject.ids();
+    let ids = subject.ids();
     let mut segments = Vec::new();
     sweep::mentions(db, keys, 0, |id, references| {
-        if references.is_some_and(|list| is_mentioned(list, &ids)) {
+        if references.is_some_and(|list| list.names_one_of(&ids)) {
             segments.push(id);
         }
         true
