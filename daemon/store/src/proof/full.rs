@@ -16,7 +16,7 @@ const INSIDE: &str = "HEADGATE_TEST_MOUNT";
 #[test]
 fn a_disk_that_is_full_at_any_write_costs_nothing_that_was_acknowledged() {
     inside("proof::full::a_disk_that_is_full_at_any_write_costs_nothing_that_was_acknowledged", |disk| {
-        let step = amount("HEADGATE_TEST_FULL_STEP", 7);
+        let step = amount("HEADGATE_TEST_FULL_STEP", 3);
         let mut failed = 0;
         for free in (0..PAGES_OF_A_HAND_OVER).step_by(step) {
             let (site, mut store, session) = filled(disk, FEW);
@@ -180,4 +180,4 @@ const DISK: u64 = 48 << 20;
 const HANDED: u64 = 10_000;
 const FEW: u64 = 500;
 /// More pages of the file system than a hand-over of these tests needs.
-const PAGES_OF_A_HAND_OVER: u64 = 100;
+const PAGES_OF_A_HAND_OVER: u64 = 48;
