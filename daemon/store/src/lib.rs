@@ -51,6 +51,7 @@ mod args;
 mod ballast;
 mod block;
 mod buffer;
+mod checksum;
 mod clock;
 mod config;
 mod database;

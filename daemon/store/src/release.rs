@@ -186,14 +186,13 @@ pub(crate) fn release(
     }
     gathered.cursor.store(db)?;
     let (withheld, lost) = account::take(db)?;
-    let forget = erase::take_tombstone(db, keys, MAX_FORGET)?;
+    let sequence = get_number(db, meta::SEQUENCE)?.saturating_add(1);
+    let forget = erase::take_tombstone(db, keys, sequence, MAX_FORGET)?;
     if gathered.records.is_empty() && withheld.is_empty() && lost.is_empty() && forget.is_empty() {
         return Ok(None);
     }
-    let sequence = get_number(db, meta::SEQUENCE)?.saturating_add(1);
     let records = u64::try_from(gathered.records.len()).unwrap_or(u64::MAX);
     let id = BatchId { appliance: settings.appliance.clone(), epoch, sequence };
-    let asked = i64::try_from(forget.len()).unwrap_or(i64::MAX);
     let (rules, records_of) = (rules.digest(), gathered.records);
     let batch = Batch { id, rules, records: records_of, withheld, lost, forget, replaces: Vec::new() };
     let encoded = batch.encode()?;
@@ -216,9 +215,6 @@ pub(crate) fn release(
         digest,
         sealed
     ])?;
-    if asked > 0 {
-        db.execute("INSERT INTO outbox_forget (sequence, forget) VALUES (?1, ?2)", [sql(sequence), asked])?;
-    }
     set(db, meta::SEQUENCE, sql(sequence))?;
     let bytes = u64::try_from(encoded.len()).unwrap_or(u64::MAX);
     ledger::append(db, &Event::Released { sequence, records, bytes, digest }, now_ms)?;

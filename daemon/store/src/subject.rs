@@ -88,7 +88,8 @@ pub(crate) fn one(db: &Connection, keys: &Keys, who: &Who) -> Result<Subject, Er
 }
 
 impl Subject {
-    fn ids(&self) -> HashSet<u64> {
+    /// Ids of its rows.
+    pub(crate) fn ids(&self) -> HashSet<u64> {
         self.rows.iter().map(|row| row.id).collect()
     }
 

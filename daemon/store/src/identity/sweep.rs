@@ -7,7 +7,7 @@ use rusqlite::{Connection, params};
 
 use super::row::{self, Row};
 use crate::clock::Moment;
-use crate::database::{number, sql};
+use crate::database::{column, number, sql};
 use crate::keys::Keys;
 use crate::seal::{KeyRef, Place};
 use crate::{Error, error};
@@ -53,7 +53,7 @@ pub(crate) fn mentions(
     let mut references = Vec::new();
     while let Some(found) = rows.next()? {
         let segment = number(found.get(0)?);
-        let key = KeyRef::from_columns(found.get(2)?, found.get(3)?);
+        let key = KeyRef::from_columns(column(found, 2), column(found, 3));
         let list = found.get_ref(1)?.as_blob().unwrap_or_default();
         references.clear();
         let opened = keys.open(key, Place::Mention { segment, key }, list);

@@ -18,7 +18,7 @@ use rusqlite::{Connection, params};
 use serde_json::{Value as Json, json};
 
 use super::Subject;
-use crate::database::{get_number, last_id, meta, sql};
+use crate::database::{column, get_number, last_id, meta, number, sql};
 use crate::identity::{self, row::Row};
 use crate::keys::Keys;
 use crate::ledger::{self, Event};
@@ -67,35 +67,53 @@ pub(crate) fn erase(
     }))
 }
 
-/// Takes up to `most` values that wait for a batch to tell the receiver.
-pub(crate) fn take_tombstone(db: &Connection, keys: &Keys, most: usize) -> Result<Vec<String>, Error> {
+/// Takes up to `most` values that wait for a batch to tell the receiver: this one. They stay until its receipt, and wait
+/// again when it is lost.
+pub(crate) fn take_tombstone(
+    db: &Connection,
+    keys: &Keys,
+    batch: u64,
+    most: usize,
+) -> Result<Vec<String>, Error> {
     let mut values = Vec::new();
     let waiting: Vec<(u64, u64, Vec<u8>)> = {
-        let mut statement =
-            db.prepare_cached("SELECT number, epoch, sealed FROM tombstone ORDER BY number LIMIT ?1")?;
+        let mut statement = db.prepare_cached(
+            "SELECT number, epoch, sealed FROM tombstone WHERE batch IS NULL ORDER BY number LIMIT ?1",
+        )?;
         let most = i64::try_from(most).unwrap_or(i64::MAX);
-        let rows = statement.query_map([most], |r| {
-            Ok((crate::database::number(r.get(0)?), crate::database::number(r.get(1)?), r.get(2)?))
-        })?;
+        let rows =
+            statement.query_map([most], |r| Ok((number(r.get(0)?), number(column(r, 1)), column(r, 2))))?;
         rows.collect::<Result<_, _>>()?
     };
     for (number, epoch, sealed) in waiting {
         let key = KeyRef::Epoch(epoch);
         match keys.open(key, Place::Tombstone { number, key }, &sealed) {
-            Ok(value) => values.push(String::from_utf8_lossy(&value).into_owned()),
+            Ok(value) => {
+                values.push(String::from_utf8_lossy(&value).into_owned());
+                db.prepare_cached("UPDATE tombstone SET batch = ?2 WHERE number = ?1")?
+                    .execute([sql(number), sql(batch)])?;
+            }
             Err(error) if error::is_damaged(&error) => {
                 log::error!(event = "tombstone_damaged"; "a value that the receiver should forget does not open");
+                db.execute("DELETE FROM tombstone WHERE number = ?1", [sql(number)])?;
             }
             Err(error) => return Err(error),
         }
-        db.execute("DELETE FROM tombstone WHERE number = ?1", [sql(number)])?;
     }
     Ok(values)
 }
 
+/// The receiver has forgotten what this batch told it to.
+pub(crate) fn forgotten(db: &Connection, batch: u64) -> Result<(), Error> {
+    db.prepare_cached("DELETE FROM tombstone WHERE batch = ?1")?.execute([sql(batch)])?;
+    Ok(())
+}
+
 /// Whether values wait for a batch.
 pub(crate) fn is_tombstone_due(db: &Connection) -> Result<bool, Error> {
-    Ok(db.prepare_cached("SELECT EXISTS (SELECT 1 FROM tombstone)")?.query_row([], |r| r.get(0))?)
+    Ok(db
+        .prepare_cached("SELECT EXISTS (SELECT 1 FROM tombstone WHERE batch IS NULL)")?
+        .query_row([], |r| r.get(0))?)
 }
 
 /// By what the receiver may know the subject of an entry: a pseudonym of the present period, or, where the rules release
