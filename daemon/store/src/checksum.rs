@@ -3,7 +3,7 @@
 
 use rusqlite::Connection;
 use rusqlite::functions::FunctionFlags;
-use rusqlite::types::ValueRef;
+use rusqlite::types::{Value, ValueRef};
 use sha2::{Digest, Sha256};
 
 use crate::Error;
@@ -33,30 +33,75 @@ pub(crate) fn of_single(name: &str, value: ValueRef<'_>) -> [u8; 8] {
     digest.first_chunk().copied().unwrap_or_default()
 }
 
-/// How many rows are not what was written: a bit of a column or of the checksum has flipped.
-pub(crate) fn unsound(db: &Connection) -> Result<u64, Error> {
-    let mut unsound = singles(db)?;
-    for (table, columns) in TABLES {
-        let select = format!(
-            "SELECT COUNT(*) FROM {table} WHERE checksum IS NOT NULL AND checksum <> checksum('{table}', {columns})"
-        );
-        unsound = unsound.saturating_add(number(db.prepare_cached(&select)?.query_row([], |r| r.get(0))?));
-    }
-    Ok(unsound)
+/// How many rows are not what was written, and which single values are among them: a bit of a column or of the checksum has
+/// flipped.
+#[derive(Debug, Default, PartialEq)]
+pub(crate) struct Unsound {
+    /// All of them.
+    pub(crate) rows: u64,
+    /// Names of single values, as they are now.
+    pub(crate) singles: Vec<String>,
 }
 
-fn singles(db: &Connection) -> Result<u64, Error> {
+/// Looks for unsound rows.
+pub(crate) fn unsound(db: &Connection) -> Result<Unsound, Error> {
+    let mut found = Unsound::default();
+    for (name, _) in unsound_singles(db)? {
+        found.rows = found.rows.saturating_add(1);
+        found.singles.push(name);
+    }
+    for (table, columns) in TABLES {
+        let select = format!("SELECT COUNT(*) FROM {table} WHERE {}", differs(table, columns));
+        let rows = db.prepare_cached(&select)?.query_row([], |r| r.get(0))?;
+        found.rows = found.rows.saturating_add(number(rows));
+    }
+    Ok(found)
+}
+
+/// Takes unsound rows as they are now, so that each is told once.
+pub(crate) fn accept(db: &Connection) -> Result<(), Error> {
+    for (_, written) in unsound_singles(db)? {
+        db.execute("UPDATE meta SET checksum = NULL WHERE checksum IS ?1", [written])?;
+    }
+    for (table, columns) in TABLES {
+        let update = format!("UPDATE {table} SET checksum = checksum('{table}', {columns})");
+        db.execute(&format!("{update} WHERE {}", differs(table, columns)), [])?;
+    }
+    Ok(())
+}
+
+/// Whether a single value is there and is what was set.
+pub(crate) fn is_sound(db: &Connection, name: &str) -> Result<bool, Error> {
+    let mut statement = db.prepare_cached("SELECT value, checksum FROM meta WHERE name = ?1")?;
+    let mut rows = statement.query([name])?;
+    Ok(match rows.next()? {
+        Some(row) => match row.get_ref(1)? {
+            ValueRef::Null => true,
+            ValueRef::Blob(written) => of_single(name, row.get_ref(0)?) == written,
+            _ => false,
+        },
+        None => false,
+    })
+}
+
+fn differs(table: &str, columns: &str) -> String {
+    format!("checksum IS NOT NULL AND checksum <> checksum('{table}', {columns})")
+}
+
+fn unsound_singles(db: &Connection) -> Result<Vec<(String, Value)>, Error> {
     let mut statement =
         db.prepare_cached("SELECT name, value, checksum FROM meta WHERE checksum IS NOT NULL")?;
     let mut rows = statement.query([])?;
-    let mut unsound = 0;
+    let mut unsound = Vec::new();
     while let Some(row) = rows.next()? {
         let is_sound = match (row.get_ref(0)?, row.get_ref(2)?) {
             (ValueRef::Text(name), ValueRef::Blob(written)) => std::str::from_utf8(name)
                 .is_ok_and(|name| row.get_ref(1).is_ok_and(|v| of_single(name, v) == written)),
             _ => false,
         };
-        unsound += u64::from(!is_sound);
+        if !is_sound {
+            unsound.push((row.get(0).unwrap_or_default(), row.get(2)?));
+        }
     }
     Ok(unsound)
 }

@@ -71,6 +71,8 @@ pub(crate) mod meta {
     pub(crate) const LIVED_WALL: &str = "lived_wall_ms";
     /// Wall clock at the end of the boot before, where it was synchronised and the time since is not counted yet.
     pub(crate) const AWAY_SINCE: &str = "away_since_ms";
+    /// Names of the fields that the release gate has let pass as they are.
+    pub(crate) const PLAIN: &str = "released_in_plain";
     /// How many segments damage has removed without this program's doing.
     pub(crate) const MISSING: &str = "segments_missing";
 }
@@ -354,7 +356,13 @@ fn examine(path: &Path, master: &MasterKey) -> Result<bool, OpenError> {
     let expected: Option<[u8; 32]> = get(&db, meta::VERIFIER)?;
     match (id, expected) {
         (Some(id), Some(expected)) if keys::verifier(master, &id)? == expected => Ok(true),
-        (Some(_), Some(_)) => Err(OpenError::WrongKey(path.to_path_buf())),
+        // Not where a flipped bit made it so.
+        (Some(_), Some(_))
+            if version < CHECKSUMS
+                || (checksum::is_sound(&db, meta::DATABASE)? && checksum::is_sound(&db, meta::VERIFIER)?) =>
+        {
+            Err(OpenError::WrongKey(path.to_path_buf()))
+        }
         _ => Err(Error::Damaged("identity").into()),
     }
 }
@@ -433,6 +441,8 @@ const MIGRATIONS: [&str; 6] = [
 ];
 /// The newest schema that this program knows.
 const SCHEMA: i64 = 6;
+/// The first with checksums of single values.
+const CHECKSUMS: i64 = 4;
 /// `application_id` of a store: "HDGT".
 const APPLICATION: i64 = 0x4844_4754;
 /// Page size, octets.

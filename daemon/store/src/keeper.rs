@@ -181,11 +181,11 @@ impl Keeper {
             ControlRequest::Preview { limit } => {
                 query::preview(db, store.keys(), store.rules(), store.settings(), *limit)
             }
-            ControlRequest::Ledger { limit } => query::ledger(db, *limit),
+            ControlRequest::Ledger { limit } => query::ledger(db, store.keys(), *limit),
             ControlRequest::LedgerEntries { after } => query::ledger_entries(db, *after),
             ControlRequest::LedgerKey => Ok(json!(sign::public_key(db, store.keys())?)),
             ControlRequest::BufferStats => buffer::stats(db, store.settings()),
-            ControlRequest::BufferVerify { after } => store.verify(*after),
+            ControlRequest::BufferVerify { after } => store.verify(*after, now_ms()),
             ControlRequest::BufferVerifyOutbox { after } => buffer::verify_outbox(db, store.keys(), *after),
             ControlRequest::BufferPurge { class, before_ms, count_only } => {
                 let class = class.as_deref().map(class_of).transpose()?;

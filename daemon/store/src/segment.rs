@@ -330,6 +330,16 @@ pub(crate) fn missing(db: &Connection) -> Result<u64, Error> {
     Ok(last_id(db, "segment")?.saturating_sub(gone).saturating_sub(number(there)))
 }
 
+/// Looks for segments that have vanished, and tells of more of them than before.
+pub(crate) fn note_missing(db: &Connection) -> Result<(), Error> {
+    let missing = missing(db)?;
+    if missing > database::get_number(db, meta::MISSING)? {
+        log::error!(event = "segments_missing"; "{missing} segments are missing: they were not deleted by this program");
+        database::set(db, meta::MISSING, sql(missing))?;
+    }
+    Ok(())
+}
+
 fn from_row(row: &Row<'_>) -> rusqlite::Result<Segment> {
     let key = KeyRef::from_columns(column(row, 3), column(row, 4));
     // A class that no one wrote does not match the seal and ends in the quarantine.

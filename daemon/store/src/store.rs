@@ -71,10 +71,10 @@ impl Store {
         octets: u64,
         now_ms: u64,
     ) -> Result<u64, Error> {
-        let Store { database, keys, rules, settings, clock, .. } = self;
+        self.make_room(octets, now_ms)?;
+        let Store { database, keys, rules, clock, .. } = self;
         let take = || {
             let transaction = begin(&mut database.connection)?;
-            evict::make_room(&transaction, keys, settings.cap, octets, now_ms)?;
             let at = clock.observe(&transaction, &Reading::now(now_ms))?;
             let through = admit::hand_over(&transaction, keys, rules, session, parts, at)?;
             commit(transaction, keys)?;
@@ -99,9 +99,10 @@ impl Store {
         }
         let transaction = begin(db)?;
         release::release(&transaction, &self.keys, &self.rules, &self.settings, self.database.epoch, now_ms)?;
-        evict::make_room_for_batch(&transaction, &self.keys, self.settings.cap, now_ms)?;
+        let evicted = evict::make_room_for_batch(&transaction, &self.keys, self.settings.cap, now_ms)?;
         ledger::prune(&transaction, self.settings.cap, now_ms)?;
         commit(transaction, &self.keys)?;
+        evicted.tell();
         Ok(true)
     }
 
@@ -144,7 +145,7 @@ impl Store {
     /// Answers about one person, and does what is asked, on a full file system too. What was erased or set right is gone from the WAL too when this
     /// returns, unless somebody who reads the database at the time prevents it: then it is as soon as they have ended.
     pub(crate) fn subject(&mut self, who: &Who, action: &Action, now_ms: u64) -> Result<Value, Error> {
-        let mut answer = self.with_room(|store, cap| store.subject_once(who, action, cap, now_ms))?;
+        let mut answer = self.with_room(|store, target| store.subject_once(who, action, target, now_ms))?;
         if !matches!(action, Action::Erase | Action::Correct { .. }) {
             return Ok(answer);
         }
@@ -158,12 +159,12 @@ impl Store {
         Ok(answer)
     }
 
-    /// As [`Store::subject`], once the database is shrunk to a cap: who was found before is who it is about.
+    /// As [`Store::subject`], with the database shrunk: who was found before is who it is about.
     fn subject_once(
         &mut self,
         who: &Who,
         action: &Action,
-        cap: Option<u64>,
+        target: Option<u64>,
         now_ms: u64,
     ) -> Result<Value, Error> {
         let Store { database, keys, rules, .. } = self;
@@ -179,13 +180,13 @@ impl Store {
                 return Ok(page);
             }
             Action::Correct { field, value } => {
-                shrink_to(&transaction, keys, cap, now_ms)?;
+                shrink_to(&transaction, keys, target, now_ms)?;
                 let mut subject = subject::one(&transaction, keys, who)?;
                 subject::correct::correct(&transaction, keys, &mut subject, field, value, now_ms)
             }
             Action::Erase => {
                 let subject = subject::one(&transaction, keys, who)?;
-                shrink_to(&transaction, keys, cap, now_ms)?;
+                shrink_to(&transaction, keys, target, now_ms)?;
                 subject::erase::erase(&transaction, keys, rules, &subject, now_ms)
             }
         };
@@ -196,12 +197,12 @@ impl Store {
 
     /// Begins a new epoch of some of the keys.
     pub(crate) fn rotate(&mut self, rotation: Rotation, now_ms: u64) -> Result<(), Error> {
-        self.with_room(|store, cap| store.rotate_once(rotation, cap, now_ms))
+        self.with_room(|store, target| store.rotate_once(rotation, target, now_ms))
     }
 
-    fn rotate_once(&mut self, rotation: Rotation, cap: Option<u64>, now_ms: u64) -> Result<(), Error> {
+    fn rotate_once(&mut self, rotation: Rotation, target: Option<u64>, now_ms: u64) -> Result<(), Error> {
         let transaction = begin(&mut self.database.connection)?;
-        shrink_to(&transaction, &self.keys, cap, now_ms)?;
+        shrink_to(&transaction, &self.keys, target, now_ms)?;
         self.keys.rotate(&transaction, rotation, now_ms)?;
         ledger::append(&transaction, &Event::KeysRotated { which: rotation.name() }, now_ms)?;
         commit(transaction, &self.keys)?;
@@ -327,11 +328,12 @@ impl Store {
         buffer::export(&self.database.connection, &self.keys, kind, after, taken)
     }
 
-    /// Verifies the segments behind one; at the end, whether one has vanished since the last look.
-    pub(crate) fn verify(&self, after: u64) -> Result<Value, Error> {
+    /// Verifies the segments behind one; at the end, whether one has vanished since the last look, and the store's own values.
+    pub(crate) fn verify(&mut self, after: u64, now_ms: u64) -> Result<Value, Error> {
         let verified = buffer::verify(&self.database.connection, &self.keys, after)?;
         if verified.get("next").is_none_or(Value::is_null) {
-            self.note_missing()?;
+            segment::note_missing(&self.database.connection)?;
+            self.note_unsound(now_ms)?;
         }
         Ok(verified)
     }
@@ -372,20 +374,36 @@ impl Store {
         self.rules_refused.as_deref()
     }
 
-    fn shrink(&mut self, now_ms: u64) -> Result<bool, Error> {
-        let transaction = begin(&mut self.database.connection)?;
-        let more = evict::shrink(&transaction, &self.keys, self.settings.cap, now_ms)?;
-        commit(transaction, &self.keys)?;
-        if more {
-            self.checkpoint()?;
+    /// Makes room for a hand-over of so many octets, step by step.
+    ///
+    /// # Errors
+    /// [`Error::Full`] when all that may be given up is given up.
+    fn make_room(&mut self, octets: u64, now_ms: u64) -> Result<(), Error> {
+        let cap = self.settings.cap;
+        let Some(target) = evict::target(&self.database.connection, cap, octets)? else { return Ok(()) };
+        while self.give_up(target, now_ms)? {}
+        let is_short = evict::target(&self.database.connection, cap, octets)?.is_some();
+        if is_short { Err(Error::Full) } else { Ok(()) }
+    }
+
+    /// Gives up what brings the database closer to so many octets. Gives whether there is more to give up.
+    fn give_up(&mut self, target: u64, now_ms: u64) -> Result<bool, Error> {
+        if database::used(&self.database.connection)? <= target {
+            return Ok(false);
         }
-        Ok(more)
+        let transaction = begin(&mut self.database.connection)?;
+        let evicted = evict::toward(&transaction, &self.keys, target, now_ms);
+        let evicted = evicted
+            .and_then(|evicted| commit(transaction, &self.keys).map(|()| evicted))
+            .inspect_err(|_| self.keys.identities().forget())?;
+        evicted.tell();
+        Ok(!evicted.is_nothing())
     }
 }
 
 /// Makes room in a transaction where that is asked for.
-fn shrink_to(db: &Transaction<'_>, keys: &Keys, cap: Option<u64>, now_ms: u64) -> Result<(), Error> {
-    cap.map_or(Ok(()), |cap| evict::shrink(db, keys, cap, now_ms).map(drop))
+fn shrink_to(db: &Transaction<'_>, keys: &Keys, target: Option<u64>, now_ms: u64) -> Result<(), Error> {
+    target.map_or(Ok(()), |target| evict::toward(db, keys, target, now_ms).map(drop))
 }
 
 /// Commits, with the ledger signed.

@@ -70,9 +70,9 @@ fn examine(site: &Site, content: &[u8]) -> Result<Found, String> {
     };
     let mut told = !crate::database::aside(store.settings()).unwrap().is_empty();
     // What verifying says, before anything is released.
-    let verified = store.verify(0).map_err(|e| chain(&e));
+    let verified = store.verify(0, NOW_MS).map_err(|e| chain(&e));
     told |= verified.as_ref().map_or(true, |v| v["damaged"] != Value::Array(Vec::new()));
-    told |= ledger::verify(store.connection()).map_or(true, |v| v.broken_at.is_some());
+    told |= ledger::verify(store.connection(), u32::MAX).map_or(true, |v| v.broken_at.is_some());
     told |= buffer::structure(&file).map_or(true, |s| s["faults"] != Value::Array(Vec::new()));
     let (released, failed, twice) = drain(&mut store)?;
     told |= failed;
@@ -100,20 +100,20 @@ fn examine(site: &Site, content: &[u8]) -> Result<Found, String> {
 /// A sensor that starts anew hands over records about everybody, and all of them leave or are counted.
 fn goes_on(store: &mut Store) -> Result<(), String> {
     // Once more where what failed could be mended.
-    let mut wrong = String::new();
+    let mut wrong = Vec::new();
     for _ in 0..2 {
         match takes_and_gives(store) {
-            Ok((through, left, counted)) if (through, left + counted) == (AFTERWARDS, AFTERWARDS) => {
+            Ok((taken, left, counted)) if (taken, left + counted) == (AFTERWARDS, AFTERWARDS) => {
                 return Ok(());
             }
-            Ok(other) => wrong = format!("of {AFTERWARDS} committed, left and counted: {other:?}"),
+            Ok(other) => wrong.push(format!("of {AFTERWARDS} committed, left and counted: {other:?}")),
             Err(error) => {
-                wrong = chain(&error);
+                wrong.push(chain(&error));
                 store.recover(&error, NOW_MS).map_err(|error| chain(&error))?;
             }
         }
     }
-    Err(wrong)
+    Err(wrong.join("; "))
 }
 
 /// Gives how many records were committed, have left, and were counted otherwise.
@@ -122,7 +122,7 @@ fn takes_and_gives(store: &mut Store) -> Result<(u64, u64, u64), crate::Error> {
     let (session, committed) = store.greet([2; 16], NOW_MS)?;
     let records = (1..=AFTERWARDS).map(|number| Ok(record(RECORDS + number))).collect();
     let part = Part { first: committed + 1, records };
-    let through = store.hand_over(session, vec![part], 100_000, NOW_MS)?;
+    let through = store.hand_over(session, vec![part], 100_000, NOW_MS)? - committed;
     while store.release_if_due(NOW_MS)? {}
     let mut left = 0;
     while let Some(batch) = store.next_batch(NOW_MS)? {

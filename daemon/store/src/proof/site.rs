@@ -115,7 +115,7 @@ impl Said {
         if missing > 0 || quarantined > 0 {
             return Err(format!("{missing} segments missing, {quarantined} in quarantine"));
         }
-        if let Some(entry) = ledger::verify(db).map_err(failed)?.broken_at {
+        if let Some(entry) = ledger::verify(db, u32::MAX).map_err(failed)?.broken_at {
             return Err(format!("the ledger is broken at {entry}"));
         }
         self.drain(store)?;

@@ -4,9 +4,9 @@ use headgate_service::exit::{self, Exit};
 use rusqlite::Connection;
 use rusqlite::config::DbConfig;
 
-use super::{Store, commit};
-use crate::database::{self, Checkpoint, begin};
-use crate::{Error, OpenError, error, evict};
+use super::Store;
+use crate::database::{self, Checkpoint};
+use crate::{Error, OpenError, error};
 
 impl Store {
     /// Mends what made something fail, where it can be mended. Gives whether it can be asked again.
@@ -29,7 +29,7 @@ impl Store {
     }
 
     /// Does what an administrator asks on a full file system too: with the ballast's space, or else within the pages that the
-    /// database has. `ask` is told the cap that it first shrinks the database to, in its transaction.
+    /// database has. `ask` is told to how many octets it first shrinks the database, in its transaction.
     pub(super) fn with_room<T>(
         &mut self,
         ask: impl Fn(&mut Store, Option<u64>) -> Result<T, Error>,
@@ -41,8 +41,8 @@ impl Store {
             done = ask(self, None);
         }
         if is_full(&done) {
-            let cap = self.way()?;
-            done = ask(self, Some(cap));
+            let target = self.way()?;
+            done = ask(self, Some(target));
         }
         done
     }
@@ -54,10 +54,8 @@ impl Store {
     /// Those of the database, when somebody else was faster in taking what the ballast was.
     pub(crate) fn make_way(&mut self, now_ms: u64) -> Result<(), Error> {
         self.give_up_ballast()?;
-        let cap = self.way()?;
-        let transaction = begin(&mut self.database.connection)?;
-        evict::shrink(&transaction, &self.keys, cap, now_ms)?;
-        commit(transaction, &self.keys)?;
+        let target = self.way()?;
+        self.give_up(target, now_ms)?;
         self.checkpoint()
     }
 
@@ -71,12 +69,10 @@ impl Store {
         Ok(())
     }
 
-    /// The cap that the database shrinks to so that way is made: as if the cap were so much below what is in use.
+    /// To how many octets the database shrinks so that way is made; from now on it does with the pages that it has.
     fn way(&self) -> Result<u64, Error> {
         database::may_grow(&self.database.connection, false)?;
-        let used = database::used(&self.database.connection)?;
-        let reserve = self.settings.cap - evict::budget(self.settings.cap);
-        Ok(used.saturating_sub(WAY).saturating_add(reserve))
+        Ok(database::used(&self.database.connection)?.saturating_sub(WAY))
     }
 
     /// Whether the ballast is held, and the database may grow.

@@ -12,13 +12,13 @@
 
 use std::collections::BTreeSet;
 
-use headgate_record::{Identifier, Identity, Record, Treatment, Value};
+use headgate_record::{Field, Identifier, Identity, Record, Treatment, Value};
 use headgate_rules::{Pseudonymise, Purpose, Rules, pseudonym};
 use rusqlite::{Connection, params};
 use serde_json::{Value as Json, json};
 
 use super::Subject;
-use crate::database::{column, get_number, last_id, meta, number, sql};
+use crate::database::{column, get, get_number, last_id, meta, number, set, sql};
 use crate::identity::{self, row::Row};
 use crate::keys::Keys;
 use crate::ledger::{self, Event};
@@ -33,8 +33,9 @@ pub(crate) fn erase(
     subject: &Subject,
     now_ms: u64,
 ) -> Result<Json, Error> {
-    let entries = || subject.rows.iter().flat_map(|row| &row.entries);
-    let forget: BTreeSet<String> = entries().flat_map(|entry| released_as(entry, keys, rules)).collect();
+    let (plain, entries) = (plain(db)?, subject.rows.iter().flat_map(|row| &row.entries));
+    let forget: BTreeSet<String> =
+        entries.flat_map(|entry| released_as(entry, keys, rules, &plain)).collect();
     let addresses: BTreeSet<String> = subject
         .rows
         .iter()
@@ -116,9 +117,27 @@ pub(crate) fn is_tombstone_due(db: &Connection) -> Result<bool, Error> {
         .query_row([], |r| r.get(0))?)
 }
 
-/// By what the receiver may know the subject of an entry: a pseudonym of the present period, or, where the rules release
-/// the value as it is, the value.
-fn released_as(entry: &Record, keys: &Keys, rules: &Rules) -> Vec<String> {
+/// Notes which fields of persons these rules release as they are: the receiver knows them by such values under later rules
+/// too.
+pub(crate) fn note_plain(db: &Connection, rules: &Rules) -> Result<(), Error> {
+    let (mut fields, before) = (plain(db)?, plain(db)?.len());
+    let kept = Field::ALL.iter().filter(|field| field.identity() == Identity::Subject);
+    fields.extend(kept.filter(|field| rules.release().treatment(**field) == Treatment::Keep));
+    if fields.len() > before {
+        let names: Vec<&str> = fields.iter().map(|field| field.name()).collect();
+        set(db, meta::PLAIN, names.join(","))?;
+    }
+    Ok(())
+}
+
+fn plain(db: &Connection) -> Result<BTreeSet<Field>, Error> {
+    let names: String = get(db, meta::PLAIN)?.unwrap_or_default();
+    Ok(names.split(',').filter_map(Field::from_name).collect())
+}
+
+/// By what the receiver may know the subject of an entry: a pseudonym of the present period, or, where these rules or earlier
+/// ones released the value as it is, the value.
+fn released_as(entry: &Record, keys: &Keys, rules: &Rules, plain: &BTreeSet<Field>) -> Vec<String> {
     let mut texts = Vec::new();
     for (field, value) in entry.fields().filter(|(field, _)| field.identity() == Identity::Subject) {
         let tells_apart = matches!(field.identifier(), Identifier::Mac | Identifier::User);
@@ -129,8 +148,10 @@ fn released_as(entry: &Record, keys: &Keys, rules: &Rules) -> Vec<String> {
         };
         for value in values {
             let made = || pseudonym(value, field, keys, Purpose::Release).map(|made| made.to_string());
+            if plain.contains(&field) {
+                texts.push(value.to_string());
+            }
             match treatment {
-                Treatment::Keep => texts.push(value.to_string()),
                 Treatment::Pseudonym | Treatment::InfrastructureOrPseudonym => texts.extend(made()),
                 _ => {}
             }

@@ -111,7 +111,7 @@ fn a_ledger_entry_that_was_changed_or_removed_is_found() {
         let whole = std::fs::read(site.database()).unwrap();
         site.sqlite().execute_batch(&change).unwrap();
         let running = site.start();
-        let ledger = running.ask(&ControlRequest::Ledger { limit: 1 });
+        let ledger = running.ask(&ControlRequest::Ledger { limit: 100 });
         assert_eq!(
             (&ledger["verified"], &ledger["broken_at"]),
             (&false.into(), &broken_at.into()),
