@@ -14,6 +14,7 @@ use serde_json::{Value, json};
 
 use crate::admit::Part;
 use crate::keys::Rotation;
+use crate::secret::scrub_all;
 use crate::status::{Peers, UplinkState, status};
 use crate::store::Store;
 use crate::{Error, buffer, query, sign};
@@ -81,11 +82,17 @@ impl Keeper {
                 self.problems.note("rules", reloaded);
             }
             match requests.recv_timeout(if more { Duration::ZERO } else { TICK }) {
-                Ok(request) => self.serve(request),
+                Ok(request) => {
+                    self.serve(request);
+                    scrub_all();
+                }
                 Err(RecvTimeoutError::Timeout) => {}
                 Err(RecvTimeoutError::Disconnected) => break,
             }
             more = self.work();
+            if more {
+                scrub_all();
+            }
             if let Some(error) = self.broken.take() {
                 return Err(error);
             }

@@ -36,16 +36,22 @@ impl Secret {
 
 /// Overwrites what the functions that were called before have left on the stack: copies of keys and of what is derived from
 /// them. It reaches below the frame of whoever calls it, so it is called when they have returned.
-#[inline(never)]
 pub(crate) fn scrub() {
-    // In words: each is one store that the compiler may not leave out.
-    let mut left = [0_u64; STACK_LEFT / 8];
+    overwrite::<{ (16 << 10) / 8 }>();
+}
+
+/// As [`scrub`], for whoever has served a request as a whole: persons that records, questions and answers were about.
+pub(crate) fn scrub_all() {
+    overwrite::<{ (64 << 10) / 8 }>();
+}
+
+/// In words: each is one store that the compiler may not leave out.
+#[inline(never)]
+fn overwrite<const WORDS: usize>() {
+    let mut left = [0_u64; WORDS];
     left.zeroize();
     std::hint::black_box(&left);
 }
-
-/// More than key schedules, sealing and hashing take of the stack, octets.
-const STACK_LEFT: usize = 16 << 10;
 
 impl Drop for Secret {
     fn drop(&mut self) {
