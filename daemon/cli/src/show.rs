@@ -147,7 +147,9 @@ pub(crate) fn ledger(answer: &Value, as_json: bool) -> Result<(), CliError> {
     match answer["broken_at"].as_u64() {
         Some(at) => Err(CliError::Nothing(format!("the chain of the ledger is broken at entry {at}"))),
         None if as_json => Ok(()),
-        None => line("The chain is whole."),
+        None => line(
+            "The chain of these entries is whole, and its end is signed. All of them: headgate ledger verify.",
+        ),
     }
 }
 

@@ -28,8 +28,10 @@ pub(crate) fn add(db: &Connection, end: End, reason: &str, records: u64) -> Resu
     }
     let (what, of) = end.numbers();
     let mut statement = db.prepare_cached(
-        "INSERT INTO account (what, of, reason, pending, total) VALUES (?1, ?2, ?3, ?4, ?4)
-           ON CONFLICT DO UPDATE SET pending = pending + ?4, total = total + ?4",
+        "INSERT INTO account (what, of, reason, pending, total, checksum)
+           VALUES (?1, ?2, ?3, ?4, ?4, checksum('account', ?1, ?2, ?3, ?4, ?4))
+           ON CONFLICT DO UPDATE SET pending = pending + ?4, total = total + ?4,
+             checksum = checksum('account', what, of, reason, pending + ?4, total + ?4)",
     )?;
     statement.execute(params![what, of, reason, sql(records)])?;
     Ok(())
@@ -101,8 +103,10 @@ fn pending(db: &Connection, what: u32) -> Result<Vec<(u32, String, u64)>, Error>
 }
 
 fn clear(db: &Connection, what: u32, of: u32, reason: &str) -> Result<(), Error> {
-    let mut statement =
-        db.prepare_cached("UPDATE account SET pending = 0 WHERE what = ?1 AND of = ?2 AND reason = ?3")?;
+    let mut statement = db.prepare_cached(
+        "UPDATE account SET pending = 0, checksum = checksum('account', what, of, reason, 0, total)
+           WHERE what = ?1 AND of = ?2 AND reason = ?3",
+    )?;
     statement.execute(params![what, of, reason])?;
     Ok(())
 }

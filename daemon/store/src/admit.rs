@@ -36,14 +36,15 @@ pub(crate) fn greet(db: &Connection, keys: &Keys, id: [u8; 16], now_ms: u64) -> 
         Some((session, committed, true)) if keys.has(KeyRef::Session(session)) => (session, committed),
         Some((session, committed, _)) => {
             let wrapped = keys.session_key(session)?;
-            db.execute("UPDATE session SET wrapped = ?2 WHERE number = ?1", params![sql(session), wrapped])?;
+            db.execute(WRAPPED, params![sql(session), wrapped])?;
             (session, committed)
         }
         None => {
             let session = last_id(db, "session")?.saturating_add(1);
             let wrapped = keys.session_key(session)?;
             db.execute(
-                "INSERT INTO session (number, id, committed, wrapped) VALUES (?1, ?2, 0, ?3)",
+                "INSERT INTO session (number, id, committed, wrapped, checksum)
+                   VALUES (?1, ?2, 0, ?3, checksum('session', ?1, ?2, 0, ?3))",
                 params![sql(session), id, wrapped],
             )?;
             (session, 0)
@@ -92,7 +93,9 @@ pub(crate) fn hand_over(
     }
     intake.sealing.finish()?;
     if committed != before {
-        let mut statement = db.prepare_cached("UPDATE session SET committed = ?2 WHERE number = ?1")?;
+        let mut statement = db.prepare_cached(
+            "UPDATE session SET committed = ?2, checksum = checksum('session', number, id, ?2, wrapped) WHERE number = ?1",
+        )?;
         statement.execute(params![sql(session), sql(committed)])?;
     }
     Ok(committed)
@@ -139,7 +142,9 @@ fn destroy_others(db: &Connection, keys: &Keys, session: u64, now_ms: u64) -> Re
     }
     db.execute("DELETE FROM quarantine WHERE session IS NOT NULL AND session <> ?1", [sql(session)])?;
     identity::delete_other_sessions(db, keys, session)?;
-    let destroyed = "UPDATE session SET wrapped = NULL WHERE number <> ?1 AND wrapped IS NOT NULL";
+    let destroyed =
+        "UPDATE session SET wrapped = NULL, checksum = checksum('session', number, id, committed, NULL)
+                       WHERE number <> ?1 AND wrapped IS NOT NULL";
     let destroyed = db.execute(destroyed, [sql(session)])?;
     db.execute(
         "DELETE FROM session WHERE number <> ?1
@@ -152,6 +157,9 @@ fn destroy_others(db: &Connection, keys: &Keys, session: u64, now_ms: u64) -> Re
     }
     Ok(count > 0 || destroyed > 0)
 }
+
+/// Gives a session another wrapped key.
+pub(crate) const WRAPPED: &str = "UPDATE session SET wrapped = ?2, checksum = checksum('session', number, id, committed, ?2) WHERE number = ?1";
 
 /// A name for the count; the error's own text holds numbers that the peer chose.
 fn reason(error: &RecordError) -> &'static str {

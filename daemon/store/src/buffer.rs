@@ -10,8 +10,9 @@ use serde_json::{Value, json};
 
 use crate::account::{self, End};
 use crate::config::Settings;
-use crate::database::{self, allocated, get_number, meta, number, on_disk, used};
-use crate::keys::Keys;
+use crate::database::{self, Checkpoint, allocated, get_number, meta, number, on_disk, used};
+use crate::identity::sweep;
+use crate::keys::{self, Keys};
 use crate::ledger::{self, Event};
 use crate::query::MAX_OCTETS;
 use crate::release::Cursor;
@@ -113,9 +114,10 @@ pub(crate) fn structure(database: &Path) -> Result<Value, Error> {
 }
 
 /// Deletes, in the caller's transaction, the next segments of a class that were sealed before a time, or only counts all of
-/// them.
+/// them. With the last of them go the rows of whom nothing is kept any more, and the keys that nothing needs.
 pub(crate) fn purge(
     db: &Connection,
+    keys: &Keys,
     class: Option<Class>,
     before_ms: u64,
     count_only: bool,
@@ -148,6 +150,10 @@ pub(crate) fn purge(
             let (class, segments, records, records_lost) = (class.name(), *segments, *records, *records_lost);
             ledger::append(db, &Event::Purged { class, before_ms, segments, records, records_lost }, now_ms)?;
         }
+        if !more {
+            sweep::sweep(db, keys)?;
+            keys::destroy_unneeded(db)?;
+        }
     }
     let rows: Vec<Value> = purged
         .iter()
@@ -162,7 +168,7 @@ pub(crate) fn purge(
 pub(crate) fn compact(db: &Connection, settings: &Settings) -> Result<Value, Error> {
     let before = allocated(db)?;
     database::vacuum(db)?;
-    database::checkpoint(db)?;
+    database::checkpoint(db, Checkpoint::Cut)?;
     let (after, used) = (allocated(db)?, used(db)?);
     Ok(json!({
         "given_back": before.saturating_sub(after), "free": after.saturating_sub(used),

@@ -121,7 +121,9 @@ impl Clock {
         let first = stepped && !self.synchronised && now.monotonic_ms < FIRST_DAY_MS;
         if first {
             db.execute(
-                "UPDATE clock SET correction_ms = correction_ms + ?2 WHERE boot = ?1",
+                "UPDATE clock SET correction_ms = correction_ms + ?2,
+                   checksum = checksum('clock', number, boot, monotonic_ms, wall_ms, synchronised, correction_ms + ?2)
+                   WHERE boot = ?1",
                 params![self.boot, step],
             )?;
             log::info!(event = "clock_set"; "the clock was set by {step} ms: what was sealed before in this boot is read with its times corrected");
@@ -132,7 +134,12 @@ impl Clock {
             self.offset_ms = now.offset_ms();
         }
         if synchronised && !self.synchronised {
-            db.execute("UPDATE clock SET synchronised = 1 WHERE number = ?1", [sql(self.row)])?;
+            db.execute(
+                "UPDATE clock SET synchronised = 1,
+                   checksum = checksum('clock', number, boot, monotonic_ms, wall_ms, 1, correction_ms)
+                   WHERE number = ?1",
+                [sql(self.row)],
+            )?;
             let since = get_number(db, meta::AWAY_SINCE)?;
             if since > 0 {
                 let booted = now.wall_ms.saturating_sub(now.monotonic_ms);
@@ -171,11 +178,12 @@ pub(crate) fn correction_ns(db: &Connection, segment: u64) -> Result<i64, Error>
 }
 
 fn begin(db: &Connection, now: &Reading, synchronised: bool) -> Result<u64, Error> {
+    let row = last_id(db, "clock")?.saturating_add(1);
     db.execute(
-        "INSERT INTO clock (boot, monotonic_ms, wall_ms, synchronised, correction_ms) VALUES (?1, ?2, ?3, ?4, 0)",
-        params![now.boot, sql(now.monotonic_ms), sql(now.wall_ms), synchronised],
+        "INSERT INTO clock (number, boot, monotonic_ms, wall_ms, synchronised, correction_ms, checksum)
+           VALUES (?1, ?2, ?3, ?4, ?5, 0, checksum('clock', ?1, ?2, ?3, ?4, ?5, 0))",
+        params![sql(row), now.boot, sql(now.monotonic_ms), sql(now.wall_ms), synchronised],
     )?;
-    let row = last_id(db, "clock")?;
     // Those that no segment names any more go, the latest stay in any case.
     db.execute(
         "DELETE FROM clock WHERE number <= ?1 AND number NOT IN (SELECT clock FROM segment_mention)",

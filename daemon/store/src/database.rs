@@ -5,18 +5,17 @@
 
 use std::fs::{File, OpenOptions};
 use std::io;
-use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
-use rusqlite::types::{FromSql, ToSql, ToSqlOutput, ValueRef};
-use rusqlite::{Connection, OpenFlags, OptionalExtension, Transaction, TransactionBehavior, params};
-use sha2::{Digest, Sha256};
+use rusqlite::types::{FromSql, ToSql, ToSqlOutput};
+use rusqlite::{Connection, OpenFlags, OptionalExtension, Row, Transaction, TransactionBehavior, params};
 
 use crate::config::Settings;
 use crate::keys::{self, Keys};
 use crate::ledger::{self, Event};
 use crate::master::MasterKey;
-use crate::{Error, OpenError};
+use crate::{Error, OpenError, checksum};
 
 /// An open database and what it is known by.
 pub(crate) struct Database {
@@ -72,6 +71,8 @@ pub(crate) mod meta {
     pub(crate) const LIVED_WALL: &str = "lived_wall_ms";
     /// Wall clock at the end of the boot before, where it was synchronised and the time since is not counted yet.
     pub(crate) const AWAY_SINCE: &str = "away_since_ms";
+    /// Names of the fields that the release gate has let pass as they are.
+    pub(crate) const PLAIN: &str = "released_in_plain";
     /// How many segments damage has removed without this program's doing.
     pub(crate) const MISSING: &str = "segments_missing";
 }
@@ -163,8 +164,8 @@ pub(crate) fn get_number(db: &Connection, name: &str) -> Result<u64, Error> {
 pub(crate) fn set(db: &Connection, name: &str, value: impl ToSql) -> Result<(), Error> {
     let value = value.to_sql()?;
     let checksum = match &value {
-        ToSqlOutput::Borrowed(value) => checksum(name, *value),
-        ToSqlOutput::Owned(value) => checksum(name, value.into()),
+        ToSqlOutput::Borrowed(value) => checksum::of_single(name, *value),
+        ToSqlOutput::Owned(value) => checksum::of_single(name, value.into()),
         _ => return Err(Error::Damaged("value of a known type")),
     };
     let mut statement =
@@ -173,50 +174,19 @@ pub(crate) fn set(db: &Connection, name: &str, value: impl ToSql) -> Result<(), 
     Ok(())
 }
 
-/// How many single values are not what was set: a bit of their name, value or checksum has flipped.
-pub(crate) fn unsound(db: &Connection) -> Result<u64, Error> {
-    let mut statement = db.prepare("SELECT name, value, checksum FROM meta WHERE checksum IS NOT NULL")?;
-    let mut rows = statement.query([])?;
-    let mut unsound = 0;
-    while let Some(row) = rows.next()? {
-        let is_sound = match (row.get_ref(0)?, row.get_ref(2)?) {
-            (ValueRef::Text(name), ValueRef::Blob(written)) => std::str::from_utf8(name)
-                .is_ok_and(|name| row.get_ref(1).is_ok_and(|v| checksum(name, v) == written)),
-            _ => false,
-        };
-        unsound += u64::from(!is_sound);
-    }
-    Ok(unsound)
-}
-
-/// The first octets of SHA-256 over name, type and value.
-fn checksum(name: &str, value: ValueRef<'_>) -> [u8; 8] {
-    let octets = match value {
-        ValueRef::Null => Vec::new(),
-        ValueRef::Integer(number) => number.to_be_bytes().to_vec(),
-        ValueRef::Real(number) => number.to_bits().to_be_bytes().to_vec(),
-        ValueRef::Text(octets) | ValueRef::Blob(octets) => octets.to_vec(),
-    };
-    let digest: [u8; 32] = Sha256::new()
-        .chain_update(name)
-        .chain_update([0])
-        .chain_update(value.data_type().to_string())
-        .chain_update([0])
-        .chain_update(octets)
-        .finalize()
-        .into();
-    digest.first_chunk().copied().unwrap_or_default()
-}
-
 /// Adds to a single number.
 pub(crate) fn add(db: &Connection, name: &str, more: u64) -> Result<(), Error> {
     set(db, name, sql(get_number(db, name)?.saturating_add(more)))
 }
 
-/// The highest id that an AUTOINCREMENT table has ever given.
+/// The highest id that an AUTOINCREMENT table has ever given: what SQLite noted, or more where a bit of that note has flipped
+/// and a row says so.
 pub(crate) fn last_id(db: &Connection, table: &str) -> Result<u64, Error> {
-    let mut statement = db.prepare_cached("SELECT seq FROM sqlite_sequence WHERE name = ?1")?;
-    Ok(number(statement.query_row([table], |r| r.get(0)).optional()?.unwrap_or(0)))
+    let mut statement = db.prepare_cached(&format!(
+        "SELECT MAX(COALESCE((SELECT seq FROM sqlite_sequence WHERE name = ?1), 0),
+                    COALESCE((SELECT MAX(rowid) FROM {table}), 0))"
+    ))?;
+    Ok(number(statement.query_row([table], |r| r.get(0))?))
 }
 
 /// A number as SQLite holds it. Counts and times of this store stay far below 2^63.
@@ -227,6 +197,12 @@ pub(crate) fn sql(value: u64) -> i64 {
 /// A number that [`sql`] wrote.
 pub(crate) fn number(value: i64) -> u64 {
     u64::try_from(value).unwrap_or(0)
+}
+
+/// A column of a sealed row, or nothing where a flipped bit has made it another type: then the row does not open, and is
+/// set aside by itself.
+pub(crate) fn column<T: FromSql + Default>(row: &Row<'_>, at: usize) -> T {
+    row.get(at).unwrap_or_default()
 }
 
 /// Octets of the database that are in use.
@@ -265,14 +241,51 @@ pub(crate) fn vacuum(db: &Connection) -> Result<(), Error> {
     Ok(())
 }
 
-/// Moves all of the WAL into the database and cuts it to nothing, so that what was deleted is gone
-/// from both. Gives whether that is done: somebody who reads the database at the time prevents it,
-/// and is not waited for.
-pub(crate) fn checkpoint(db: &Connection) -> Result<bool, Error> {
+/// What becomes of the WAL once all of it is in the database.
+#[derive(Clone, Copy, PartialEq)]
+pub(crate) enum Checkpoint {
+    /// It is cut to nothing.
+    Cut,
+    /// It is overwritten and keeps its space, which nobody else may have on a full file system.
+    Overwrite,
+}
+
+/// Moves all of the WAL into the database, so that what was deleted is gone from both. Gives whether that is done: somebody
+/// who reads the database at the time prevents it, and is not waited for.
+pub(crate) fn checkpoint(db: &Connection, wal: Checkpoint) -> Result<bool, Error> {
     db.busy_timeout(std::time::Duration::ZERO)?;
-    let busy = db.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |r| r.get::<_, i64>(0));
+    let how = if wal == Checkpoint::Cut { "TRUNCATE" } else { "RESTART" };
+    let busy = db.query_row(&format!("PRAGMA wal_checkpoint({how})"), [], |r| r.get::<_, i64>(0));
     db.busy_timeout(BUSY)?;
-    Ok(busy? == 0)
+    if busy? != 0 {
+        return Ok(false);
+    }
+    // From here on nobody reads it, and who writes next begins at its start.
+    if let (Checkpoint::Overwrite, Some(database)) = (wal, db.path()) {
+        return Ok(overwrite(&with_suffix(Path::new(database), "-wal")).is_ok());
+    }
+    Ok(true)
+}
+
+/// Writes zeros over all of a file: a WAL that begins with them holds nothing.
+fn overwrite(file: &Path) -> io::Result<()> {
+    let file = OpenOptions::new().write(true).open(file)?;
+    let (length, zeros) = (file.metadata()?.len(), [0; 1 << 14]);
+    let mut at = 0;
+    while at < length {
+        let rest = usize::try_from(length - at).unwrap_or(usize::MAX).min(zeros.len());
+        file.write_all_at(zeros.get(..rest).unwrap_or_default(), at)?;
+        at = at.saturating_add(u64::try_from(rest).unwrap_or(u64::MAX));
+    }
+    file.sync_data()
+}
+
+/// Gives the WAL space of its own up to what it usually keeps, where the file system has it.
+pub(crate) fn reserve_wal(database: &Path) {
+    let wal = OpenOptions::new().write(true).open(with_suffix(database, "-wal"));
+    // Where it has not, the least valuable gives way in smaller steps, or what fails is asked again.
+    let _ = wal
+        .map(|wal| rustix::fs::fallocate(wal, rustix::fs::FallocateFlags::KEEP_SIZE, 0, u64::from(WAL_KEPT)));
 }
 
 /// Makes a database under another name, and gives it its own when it is whole and on disk: wherever power is cut, there is
@@ -298,7 +311,7 @@ fn create(path: &Path, directory: &Path, master: &MasterKey, now_ms: u64) -> Res
     let file = file.map_err(failed("cannot make", &unfinished))?;
     let mut connection = connect(&unfinished)?;
     initialise(&mut connection, master, now_ms)?;
-    checkpoint(&connection)?;
+    checkpoint(&connection, Checkpoint::Cut)?;
     connection.close().map_err(|(_, error)| error)?;
     file.sync_all().map_err(failed("cannot sync", &unfinished))?;
     std::fs::rename(&unfinished, path).map_err(failed("cannot make", path))?;
@@ -310,6 +323,7 @@ fn connect(path: &Path) -> Result<Connection, Error> {
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let mut connection = Connection::open_with_flags(path, flags)?;
     prepare(&connection)?;
+    checksum::register(&connection)?;
     migrate(&mut connection)?;
     Ok(connection)
 }
@@ -343,7 +357,13 @@ fn examine(path: &Path, master: &MasterKey) -> Result<bool, OpenError> {
     let expected: Option<[u8; 32]> = get(&db, meta::VERIFIER)?;
     match (id, expected) {
         (Some(id), Some(expected)) if keys::verifier(master, &id)? == expected => Ok(true),
-        (Some(_), Some(_)) => Err(OpenError::WrongKey(path.to_path_buf())),
+        // Not where a flipped bit made it so.
+        (Some(_), Some(_))
+            if version < CHECKSUMS
+                || (checksum::is_sound(&db, meta::DATABASE)? && checksum::is_sound(&db, meta::VERIFIER)?) =>
+        {
+            Err(OpenError::WrongKey(path.to_path_buf()))
+        }
         _ => Err(Error::Damaged("identity").into()),
     }
 }
@@ -413,15 +433,18 @@ fn pragma(db: &Connection, name: &str) -> Result<u64, Error> {
 }
 
 /// In order; the version of a schema is the number of its last migration.
-const MIGRATIONS: [&str; 5] = [
+const MIGRATIONS: [&str; 6] = [
     include_str!("../migrations/001_initial.sql"),
     include_str!("../migrations/002_member.sql"),
     include_str!("../migrations/003_identity.sql"),
     include_str!("../migrations/004_ledger_signature.sql"),
     include_str!("../migrations/005_columns.sql"),
+    include_str!("../migrations/006_told.sql"),
 ];
 /// The newest schema that this program knows.
-const SCHEMA: i64 = 5;
+const SCHEMA: i64 = 6;
+/// The first with checksums of single values.
+const CHECKSUMS: i64 = 4;
 /// `application_id` of a store: "HDGT".
 const APPLICATION: i64 = 0x4844_4754;
 /// Page size of a new database, octets. A commit writes some ten pages of tables that grow by little with each, so that small
@@ -449,6 +472,7 @@ const BUSY: std::time::Duration = std::time::Duration::from_secs(5);
 #[cfg(test)]
 pub(crate) fn in_memory(master: &MasterKey) -> (Connection, Keys) {
     let mut db = Connection::open_in_memory().unwrap();
+    checksum::register(&db).unwrap();
     migrate(&mut db).unwrap();
     initialise(&mut db, master, 1_000).unwrap();
     let id = get(&db, meta::DATABASE).unwrap().unwrap();

@@ -190,6 +190,9 @@ pub enum Error {
         "the next master key cannot be used; `headgate-store new-key` makes one, and a unit has it after a restart"
     )]
     NextKey(#[source] Box<OpenError>),
+    /// The database is damaged, and another cannot be begun.
+    #[error("another database cannot be begun")]
+    Anew(#[source] Box<OpenError>),
     /// Only root may ask this.
     #[error("only root may do this")]
     OnlyRoot,
@@ -213,7 +216,7 @@ impl Exit for Error {
             },
             Error::Sealed | Error::Damaged(_) => exit::DATA,
             Error::Random => exit::SYSTEM,
-            Error::NextKey(error) => error.code(),
+            Error::NextKey(error) | Error::Anew(error) => error.code(),
             Error::OnlyRoot => exit::NO_PERMISSION,
             Error::Converting(_) => exit::TRY_LATER,
             Error::Unusable(_) | Error::NobodyFound | Error::SeveralFound(_) | Error::NothingCorrected => {

@@ -13,9 +13,10 @@ use headgate_service::stop::Stop;
 use serde_json::{Value, json};
 
 use crate::keys::Rotation;
+use crate::secret::scrub_all;
 use crate::status::{Peers, UplinkState, status};
 use crate::store::Store;
-use crate::{Error, buffer, error, query, sign};
+use crate::{Error, buffer, query, sign};
 
 /// What a connection asks of the keeper. A reply that is dropped means: close the connection.
 pub(crate) enum Request {
@@ -46,20 +47,23 @@ pub(crate) struct Keeper {
     waiting: Vec<(Instant, SyncSender<Option<Vec<u8>>>)>,
     problems: Problems,
     structure: Option<JoinHandle<()>>,
+    /// Why there is no store any more.
+    broken: Option<Error>,
 }
 
 impl Keeper {
     /// A keeper of this store.
     pub(crate) fn new(store: Store) -> Keeper {
         let (peers, waiting, problems) = (Peers::default(), Vec::new(), Problems::default());
-        Keeper { store, peers, waiting, problems, structure: None }
+        Keeper { store, peers, waiting, problems, structure: None, broken: None }
     }
 
     /// Runs until `stop`, and then for at most [`SENSOR_LIMIT`] while a sensor is connected: when both are
     /// asked to stop at once, the sensor's last records find somebody who takes them.
     ///
     /// # Errors
-    /// When the store cannot be closed properly; what was acknowledged is on disk all the same.
+    /// When the store cannot be closed properly, or is damaged and another cannot be begun; what was acknowledged is on disk
+    /// all the same.
     pub(crate) fn run(mut self, requests: &Receiver<Request>, stop: &Stop) -> Result<(), Error> {
         let mut watchdog = Watchdog::new();
         let mut more = false;
@@ -77,11 +81,20 @@ impl Keeper {
                 self.problems.note("rules", reloaded);
             }
             match requests.recv_timeout(if more { Duration::ZERO } else { TICK }) {
-                Ok(request) => self.serve(request),
+                Ok(request) => {
+                    self.serve(request);
+                    scrub_all();
+                }
                 Err(RecvTimeoutError::Timeout) => {}
                 Err(RecvTimeoutError::Disconnected) => break,
             }
             more = self.work();
+            if more {
+                scrub_all();
+            }
+            if let Some(error) = self.broken.take() {
+                return Err(error);
+            }
         }
         self.store.close()
     }
@@ -91,6 +104,7 @@ impl Keeper {
         match request {
             Request::Greet { id, reply } => {
                 let greeted = self.store.greet(id, now_ms());
+                self.recover(&greeted);
                 if let Some((session, committed)) = self.problems.note("greeting", greeted) {
                     self.peers.sensors = self.peers.sensors.saturating_add(1);
                     self.peers.committed = Some(committed);
@@ -99,11 +113,8 @@ impl Keeper {
             }
             Request::HandOver { session, messages, reply } => {
                 let through = self.store.hand_over(session, &messages, now_ms());
-                if through.as_ref().is_err_and(error::is_disk_full) {
-                    // The sensor says it again.
-                    let way = self.store.make_way(now_ms());
-                    self.problems.note("making room", way);
-                }
+                // The sensor says it again.
+                self.recover(&through);
                 if let Some(through) = self.problems.note("hand-over", through) {
                     self.peers.committed = Some(through);
                     let _ = reply.try_send(through);
@@ -118,6 +129,7 @@ impl Keeper {
             }
             Request::Next { wait, reply } => {
                 let batch = self.store.next_batch(now_ms());
+                self.recover(&batch);
                 match self.problems.note("outbox", batch) {
                     Some(None) if !wait.is_zero() => {
                         self.waiting.push((Instant::now() + wait, reply));
@@ -128,6 +140,7 @@ impl Keeper {
             }
             Request::Receipt { bytes, reply } => {
                 let verdict = self.store.accept(&bytes, now_ms());
+                self.recover(&verdict);
                 if let Some(verdict) = self.problems.note("receipt", verdict) {
                     let refusal = verdict.err().map(|refusal| refusal.to_string());
                     if let Some(refusal) = &refusal {
@@ -174,11 +187,11 @@ impl Keeper {
             ControlRequest::Preview { limit } => {
                 query::preview(db, store.keys(), store.rules(), store.settings(), *limit)
             }
-            ControlRequest::Ledger { limit } => query::ledger(db, *limit),
+            ControlRequest::Ledger { limit } => query::ledger(db, store.keys(), *limit),
             ControlRequest::LedgerEntries { after } => query::ledger_entries(db, *after),
             ControlRequest::LedgerKey => Ok(json!(sign::public_key(db, store.keys())?)),
             ControlRequest::BufferStats => buffer::stats(db, store.settings()),
-            ControlRequest::BufferVerify { after } => store.verify(*after),
+            ControlRequest::BufferVerify { after } => store.verify(*after, now_ms()),
             ControlRequest::BufferVerifyOutbox { after } => buffer::verify_outbox(db, store.keys(), *after),
             ControlRequest::BufferPurge { class, before_ms, count_only } => {
                 let class = class.as_deref().map(class_of).transpose()?;
@@ -217,8 +230,10 @@ impl Keeper {
     /// Maintains, releases, and answers those who wait. Gives whether there is more to do at once.
     fn work(&mut self) -> bool {
         let maintained = self.store.maintain(now_ms());
+        self.recover(&maintained);
         self.problems.note("maintenance", maintained);
         let released = self.store.release_if_due(now_ms());
+        self.recover(&released);
         let released = self.problems.note("release", released).unwrap_or(false);
         if released || self.waiting.iter().any(|(until, _)| *until <= Instant::now()) {
             self.answer_waiting();
@@ -226,8 +241,18 @@ impl Keeper {
         released
     }
 
+    /// What can be mended of what failed is mended: who asked may ask again.
+    fn recover<T>(&mut self, done: &Result<T, Error>) {
+        let Err(failed) = done else { return };
+        match self.store.recover(failed, now_ms()) {
+            Err(error @ Error::Anew(_)) => self.broken = Some(error),
+            recovered => drop(self.problems.note("recovery", recovered)),
+        }
+    }
+
     fn answer_waiting(&mut self) {
         let batch = self.store.next_batch(now_ms());
+        self.recover(&batch);
         let Some(batch) = self.problems.note("outbox", batch) else { return self.waiting.clear() };
         let now = Instant::now();
         self.waiting.retain(|(until, reply)| {

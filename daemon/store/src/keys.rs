@@ -17,12 +17,12 @@ use rusqlite::{Connection, params};
 use sha2::Sha256;
 use zeroize::Zeroizing;
 
-use crate::Error;
-use crate::database::{get, meta, number, set, sql};
+use crate::database::{column, get, meta, number, set, sql};
 use crate::identity::Identities;
 use crate::master::MasterKey;
 use crate::seal::{Cipher, KeyRef, Place};
 use crate::secret::{Secret, scrub};
+use crate::{Error, admit};
 
 pub(crate) use purpose::{KeyPurpose, Rotation};
 
@@ -110,12 +110,12 @@ impl Keys {
         let mut rows = statement.query([])?;
         let (mut collect, mut release) = (None, None);
         while let Some(row) = rows.next()? {
-            let (of, number): (u64, u32) = (number(row.get(0)?), row.get(1)?);
+            let (of, number): (u64, u32) = (number(column(row, 0)), column(row, 1));
             let Some(purpose) = KeyPurpose::OF_EPOCH.into_iter().find(|p| p.number() == number) else {
                 continue;
             };
             // What does not open is missed below where it is needed now.
-            let Ok(key) = self.unwrap(purpose, of, &row.get::<_, Vec<u8>>(2)?) else { continue };
+            let Ok(key) = self.unwrap(purpose, of, &column::<Vec<u8>>(row, 2)) else { continue };
             match purpose {
                 KeyPurpose::Data => drop(ciphers.insert(KeyRef::Epoch(of), Cipher::new(&key))),
                 KeyPurpose::Blind => drop(blind.insert(of, key)),
@@ -128,7 +128,7 @@ impl Keys {
         let mut rows = rows.query([])?;
         while let Some(row) = rows.next()? {
             let of = number(row.get(0)?);
-            if let Ok(key) = self.unwrap(KeyPurpose::Session, of, &row.get::<_, Vec<u8>>(1)?) {
+            if let Ok(key) = self.unwrap(KeyPurpose::Session, of, &column::<Vec<u8>>(row, 1)) {
                 ciphers.insert(KeyRef::Session(of), Cipher::new(&key));
             }
         }
@@ -191,7 +191,7 @@ impl Keys {
             .collect::<Result<_, _>>()?;
         for (of, wrapped) in sessions {
             if let Some(wrapped) = again(KeyPurpose::Session, of, &wrapped)? {
-                db.execute("UPDATE session SET wrapped = ?2 WHERE number = ?1", params![sql(of), wrapped])?;
+                db.execute(admit::WRAPPED, params![sql(of), wrapped])?;
             }
         }
         if let Some(wrapped) = get::<Vec<u8>>(db, meta::LEDGER_KEY)?

@@ -51,6 +51,7 @@ mod args;
 mod ballast;
 mod block;
 mod buffer;
+mod checksum;
 mod clock;
 mod config;
 mod database;
@@ -82,6 +83,12 @@ mod proof;
 
 pub use args::{Arguments, run};
 pub use error::{Error, OpenError};
+
+/// Whoever was in memory is not there any more when the memory is given back: persons are in records, messages and answers on
+/// all ways, and not in types of their own that clear themselves.
+#[global_allocator]
+static ALLOCATOR: zeroizing_alloc::ZeroAlloc<std::alloc::System> =
+    zeroizing_alloc::ZeroAlloc(std::alloc::System);
 
 /// The process: reads the command line, logs, and ends with the exit code of what went wrong.
 pub fn main() -> std::process::ExitCode {

@@ -10,11 +10,12 @@ use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use crate::account::{self, End};
 use crate::config::Settings;
-use crate::database::{add, get_number, meta, number, set, sql};
+use crate::database::{add, column, get_number, meta, number, set, sql};
 use crate::keys::Keys;
 use crate::ledger::{self, Event};
 use crate::seal::{KeyRef, Place};
 use crate::segment::DAMAGED;
+use crate::subject::erase;
 use crate::{Error, OpenError, error};
 
 /// A batch without its content.
@@ -94,6 +95,7 @@ pub(crate) fn next(db: &Connection, keys: &Keys, now_ms: u64) -> Result<Option<V
 /// A [`Refusal`] inside `Ok` for a receipt that is not accepted; nothing was changed then.
 pub(crate) fn accept(
     db: &Connection,
+    keys: &Keys,
     settings: &Settings,
     epoch: u64,
     key: Option<&VerifyingKey>,
@@ -120,10 +122,12 @@ pub(crate) fn accept(
     if u64::from(statement.records) != waiting.records() {
         return Ok(Err(Refusal::Records));
     }
-    let forgotten = statement.forgotten.map_or(0, |forgotten| u64::from(forgotten.values));
-    if forgotten != asked_to_forget(db, sequence)? {
+    let forgotten =
+        statement.forgotten.map_or(0, |forgotten| usize::try_from(forgotten.values).unwrap_or(usize::MAX));
+    if forgotten != asked_to_forget(db, keys, &waiting)? {
         return Ok(Err(Refusal::Forgotten));
     }
+    erase::forgotten(db, sequence)?;
     delete(db, sequence)?;
     set(db, meta::RECEIPTED, sql(sequence.max(get_number(db, meta::RECEIPTED)?)))?;
     ledger::append(db, &Event::Receipted { sequence, receipt: bytes.to_vec() }, now_ms)?;
@@ -246,8 +250,8 @@ pub(crate) fn read(db: &Connection, keys: &Keys, waiting: &Waiting) -> Result<Ve
 fn quarantine(db: &Connection, waiting: &Waiting, now_ms: u64) -> Result<(), Error> {
     db.execute(
         "INSERT INTO quarantine (source, row, class, records, epoch, session, created_ms, sealed)
-           SELECT 'outbox', sequence, NULL, ?2, epoch, NULL, created_ms, sealed FROM outbox WHERE sequence = ?1",
-        params![sql(waiting.sequence), sql(waiting.records())],
+           SELECT 'outbox', ?1, NULL, ?2, ?3, NULL, ?4, COALESCE(CAST(sealed AS BLOB), x'') FROM outbox WHERE sequence = ?1",
+        params![sql(waiting.sequence), sql(waiting.records()), waiting.key.columns().0, sql(waiting.created_ms)],
     )?;
     give_up(db, waiting, DAMAGED)?;
     log::error!(
@@ -260,10 +264,9 @@ fn quarantine(db: &Connection, waiting: &Waiting, now_ms: u64) -> Result<(), Err
     ledger::append(db, &event, now_ms)
 }
 
-/// How many values a batch asks to forget.
-fn asked_to_forget(db: &Connection, sequence: u64) -> Result<u64, Error> {
-    let mut statement = db.prepare_cached("SELECT forget FROM outbox_forget WHERE sequence = ?1")?;
-    Ok(number(statement.query_row([sql(sequence)], |r| r.get(0)).optional()?.unwrap_or(0)))
+/// How many values a batch asks to forget: it says so itself.
+fn asked_to_forget(db: &Connection, keys: &Keys, waiting: &Waiting) -> Result<usize, Error> {
+    Ok(Batch::decode(&read(db, keys, waiting)?)?.forget.len())
 }
 
 fn delete(db: &Connection, sequence: u64) -> Result<(), Error> {
@@ -274,14 +277,14 @@ fn delete(db: &Connection, sequence: u64) -> Result<(), Error> {
 fn from_row(row: &Row<'_>) -> rusqlite::Result<Waiting> {
     Ok(Waiting {
         sequence: number(row.get(0)?),
-        created_ms: number(row.get(1)?),
-        key: KeyRef::Epoch(number(row.get(2)?)),
+        created_ms: number(column(row, 1)),
+        key: KeyRef::Epoch(number(column(row, 2))),
         // A digest of another length matches no receipt and no seal.
-        digest: row.get::<_, Vec<u8>>(3)?.try_into().unwrap_or([0; 32]),
+        digest: column::<Vec<u8>>(row, 3).try_into().unwrap_or([0; 32]),
         classes: [
-            (Class::Bulk, number(row.get(4)?)),
-            (Class::State, number(row.get(5)?)),
-            (Class::Account, number(row.get(6)?)),
+            (Class::Bulk, number(column(row, 4))),
+            (Class::State, number(column(row, 5))),
+            (Class::Account, number(column(row, 6))),
         ],
     })
 }

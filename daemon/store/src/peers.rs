@@ -14,6 +14,7 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use serde_json::{Value, json};
 
 use crate::keeper::Request;
+use crate::secret::scrub_all;
 
 /// Serves a sensor until it goes.
 pub(crate) fn sensor(mut stream: UnixStream, requests: &SyncSender<Request>) {
@@ -23,6 +24,7 @@ pub(crate) fn sensor(mut stream: UnixStream, requests: &SyncSender<Request>) {
     let answered = write(&mut stream, &ToSensor::Committed { through: committed }.encode());
     if answered.is_some() {
         while let Some(messages) = hand_over(&mut stream, requests) {
+            scrub_all();
             let through = ask(requests, |reply| Request::HandOver { session, messages, reply });
             let committed = through.map(|through| ToSensor::Committed { through }.encode());
             if committed.and_then(|bytes| write(&mut stream, &bytes)).is_none() {
@@ -72,7 +74,10 @@ pub(crate) fn administrator(mut stream: UnixStream, requests: &SyncSender<Reques
             Ok(request) => ask(requests, |reply| Request::Control { request, is_root, reply }),
             Err(error) => Some(json!({ "error": format!("not a request: {error}") })),
         };
-        if answer.and_then(|answer| write(&mut stream, answer.to_string().as_bytes())).is_none() {
+        let answered = answer.and_then(|answer| write(&mut stream, answer.to_string().as_bytes()));
+        drop(bytes);
+        scrub_all();
+        if answered.is_none() {
             return;
         }
     }

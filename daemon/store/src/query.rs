@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use crate::config::Settings;
 use crate::keys::Keys;
 use crate::release::{self, Gathered};
-use crate::{Error, error, ledger, outbox, segment};
+use crate::{Error, error, ledger, outbox, segment, sign};
 use headgate_rules::Rules;
 
 /// The latest record of each subject of a kind, the newest first.
@@ -75,12 +75,15 @@ pub(crate) fn preview(
     }))
 }
 
-/// The latest ledger entries, and whether the chain is whole.
-pub(crate) fn ledger(db: &Connection, limit: u32) -> Result<Value, Error> {
-    let verdict = ledger::verify(db)?;
+/// The latest ledger entries, and whether their chain is whole and its end is the one that this store signed.
+pub(crate) fn ledger(db: &Connection, keys: &Keys, limit: u32) -> Result<Value, Error> {
+    let mut broken_at = ledger::verify(db, limit.min(ledger::MAX_LISTED))?.broken_at;
+    if broken_at.is_none() && !sign::is_end_signed(db, keys)? {
+        broken_at = Some(ledger::last(db)?);
+    }
     Ok(json!({
-        "verified": verdict.broken_at.is_none(),
-        "broken_at": verdict.broken_at,
+        "verified": broken_at.is_none(),
+        "broken_at": broken_at,
         "entries": ledger::latest(db, limit)?,
     }))
 }

@@ -39,6 +39,8 @@ pub(crate) struct Gathered {
     pub(crate) withheld: BTreeMap<(Kind, &'static str), u64>,
     classes: [u64; Class::ALL.len()],
     damaged: Vec<Segment>,
+    /// Whether an id is left out: its segment was deleted, or has vanished.
+    gap: bool,
     first: u64,
     cursor: Cursor,
 }
@@ -53,7 +55,13 @@ impl Cursor {
         })
     }
 
-    fn store(&self, db: &Connection) -> Result<(), Error> {
+    /// The same, but not behind the last segment: what comes is then released.
+    pub(crate) fn within(self, last: u64) -> Cursor {
+        Cursor { through: self.through.min(last), ..self }
+    }
+
+    /// Writes it down.
+    pub(crate) fn store(&self, db: &Connection) -> Result<(), Error> {
         set(db, meta::THROUGH, sql(self.through))?;
         set(db, meta::PARTIAL, sql(self.partial))?;
         set(db, meta::TAKEN, self.taken)
@@ -120,6 +128,7 @@ pub(crate) fn gather(
         if gathered.first == 0 {
             gathered.first = segment.id;
         }
+        gathered.gap |= segment.id != gathered.cursor.through.saturating_add(1);
         let records = match segment::open(db, keys, &segment) {
             Ok(records) => records,
             Err(error) if error::is_damaged(&error) => {
@@ -176,8 +185,12 @@ pub(crate) fn release(
     epoch: u64,
     now_ms: u64,
 ) -> Result<Option<u64>, Error> {
+    erase::note_plain(db, rules)?;
     let before = Cursor::load(db)?;
     let gathered = gather(db, keys, rules.release(), settings.batch_records)?;
+    if gathered.gap {
+        segment::note_missing(db)?;
+    }
     for segment in &gathered.damaged {
         segment::quarantine(db, segment, &before, now_ms)?;
     }
@@ -186,14 +199,13 @@ pub(crate) fn release(
     }
     gathered.cursor.store(db)?;
     let (withheld, lost) = account::take(db)?;
-    let forget = erase::take_tombstone(db, keys, MAX_FORGET)?;
+    let sequence = get_number(db, meta::SEQUENCE)?.saturating_add(1);
+    let forget = erase::take_tombstone(db, keys, sequence, MAX_FORGET)?;
     if gathered.records.is_empty() && withheld.is_empty() && lost.is_empty() && forget.is_empty() {
         return Ok(None);
     }
-    let sequence = get_number(db, meta::SEQUENCE)?.saturating_add(1);
     let records = u64::try_from(gathered.records.len()).unwrap_or(u64::MAX);
     let id = BatchId { appliance: settings.appliance.clone(), epoch, sequence };
-    let asked = i64::try_from(forget.len()).unwrap_or(i64::MAX);
     let (rules, records_of) = (rules.digest(), gathered.records);
     let batch = Batch { id, rules, records: records_of, withheld, lost, forget, replaces: Vec::new() };
     let encoded = batch.encode()?;
@@ -216,13 +228,23 @@ pub(crate) fn release(
         digest,
         sealed
     ])?;
-    if asked > 0 {
-        db.execute("INSERT INTO outbox_forget (sequence, forget) VALUES (?1, ?2)", [sql(sequence), asked])?;
-    }
     set(db, meta::SEQUENCE, sql(sequence))?;
     let bytes = u64::try_from(encoded.len()).unwrap_or(u64::MAX);
     ledger::append(db, &Event::Released { sequence, records, bytes, digest }, now_ms)?;
     Ok(Some(sequence))
+}
+
+/// Sets the number of the last batch from what the outbox and the ledger say, so that none is given twice.
+pub(crate) fn set_sequence_right(db: &Connection) -> Result<(), Error> {
+    let last: i64 = db.query_row(
+        "SELECT MAX(COALESCE((SELECT MAX(sequence) FROM outbox), 0),
+                    COALESCE((SELECT MAX(CASE WHEN json_valid(detail) THEN json_extract(detail, '$.sequence') END)
+                                FROM ledger WHERE event = 'released'), 0))",
+        [],
+        |r| r.get(0),
+    )?;
+    // Of a ledger that was pruned the last entry for long may be another.
+    set(db, meta::SEQUENCE, sql(crate::database::number(last).max(get_number(db, meta::RECEIPTED)?)))
 }
 
 impl Gathered {

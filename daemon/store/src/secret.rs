@@ -36,15 +36,21 @@ impl Secret {
 
 /// Overwrites what the functions that were called before have left on the stack: copies of keys and of what is derived from
 /// them. It reaches below the frame of whoever calls it, so it is called when they have returned.
-#[inline(never)]
 pub(crate) fn scrub() {
-    // Whoever looks at it from behind the black box would find zeros: they are written.
-    let mut left = [0_u8; STACK_LEFT];
-    std::hint::black_box(&mut left);
+    overwrite::<{ 16 << 10 }>();
 }
 
-/// More than key schedules, sealing and hashing take of the stack, octets.
-const STACK_LEFT: usize = 16 << 10;
+/// As [`scrub`], for whoever has served a request as a whole: persons that records, questions and answers were about.
+pub(crate) fn scrub_all() {
+    overwrite::<{ 64 << 10 }>();
+}
+
+/// Whoever looks at it from behind the black box would find zeros: they are written.
+#[inline(never)]
+fn overwrite<const OCTETS: usize>() {
+    let mut left = [0_u8; OCTETS];
+    std::hint::black_box(&mut left);
+}
 
 impl Drop for Secret {
     fn drop(&mut self) {

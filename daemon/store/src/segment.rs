@@ -8,7 +8,7 @@ use rusqlite::{Connection, Row, params};
 use crate::account::{self, End};
 use crate::block::{self, Block, References};
 use crate::clock::{self, Moment};
-use crate::database::{self, add, last_id, meta, number, sql};
+use crate::database::{self, add, column, last_id, meta, number, sql};
 use crate::identity::{self, Writer, row, sweep};
 use crate::keys::Keys;
 use crate::ledger::{self, Event};
@@ -351,7 +351,7 @@ pub(crate) fn delete(db: &Connection, id: u64) -> Result<(), Error> {
 }
 
 /// Moves a segment that does not open to the quarantine, counts what had not been released of it as
-/// lost, and writes it down. Where even moving fails, the row stays and the counting is done.
+/// lost, and writes it down. Where SQLite cannot read it any more, the row stays and the counting is done.
 pub(crate) fn quarantine(
     db: &Connection,
     segment: &Segment,
@@ -359,10 +359,13 @@ pub(crate) fn quarantine(
     now_ms: u64,
 ) -> Result<(), Error> {
     account::add(db, End::Lost(segment.class), DAMAGED, cursor.unreleased(segment))?;
+    // As it was read: a flipped bit may have made a column what no other table takes.
+    let Segment { id, class, records, key, created_ms } = *segment;
+    let (epoch, session) = key.columns();
     let moved = db.execute(
         "INSERT INTO quarantine (source, row, class, records, epoch, session, created_ms, sealed)
-           SELECT 'segment', id, class, records, epoch, session, created_ms, sealed FROM segment WHERE id = ?1",
-        [sql(segment.id)],
+           SELECT 'segment', ?1, ?2, ?3, ?4, ?5, ?6, COALESCE(CAST(sealed AS BLOB), x'') FROM segment WHERE id = ?1",
+        params![sql(id), class.number(), records, epoch, session, sql(created_ms)],
     );
     match moved {
         Ok(_) => delete(db, segment.id)?,
@@ -382,11 +385,22 @@ pub(crate) fn missing(db: &Connection) -> Result<u64, Error> {
     Ok(last_id(db, "segment")?.saturating_sub(gone).saturating_sub(number(there)))
 }
 
+/// Looks for segments that have vanished, and tells of more of them than before.
+pub(crate) fn note_missing(db: &Connection) -> Result<(), Error> {
+    let missing = missing(db)?;
+    if missing > database::get_number(db, meta::MISSING)? {
+        log::error!(event = "segments_missing"; "{missing} segments are missing: they were not deleted by this program");
+        database::set(db, meta::MISSING, sql(missing))?;
+    }
+    Ok(())
+}
+
 fn from_row(row: &Row<'_>) -> rusqlite::Result<Segment> {
-    let key = KeyRef::from_columns(row.get(3)?, row.get(4)?);
+    let key = KeyRef::from_columns(column(row, 3), column(row, 4));
     // A class that no one wrote does not match the seal and ends in the quarantine.
-    let class = Class::from_number(row.get(1)?).unwrap_or(Class::Bulk);
-    Ok(Segment { id: number(row.get(0)?), class, records: row.get(2)?, key, created_ms: number(row.get(5)?) })
+    let class = Class::from_number(column(row, 1)).unwrap_or(Class::Bulk);
+    let (records, created_ms) = (column(row, 2), number(column(row, 5)));
+    Ok(Segment { id: number(row.get(0)?), class, records, key, created_ms })
 }
 
 /// Reason under which damaged records and batches are counted as lost.

@@ -2,7 +2,7 @@
 
 use ed25519_dalek::pkcs8::EncodePublicKey;
 use ed25519_dalek::pkcs8::spki::der::pem::LineEnding;
-use ed25519_dalek::{Signer, SigningKey};
+use ed25519_dalek::{Signature, Signer, SigningKey};
 use headgate_record::ledger::{entry_bytes, head_bytes, hex};
 use rusqlite::{Connection, OptionalExtension, params};
 
@@ -34,6 +34,22 @@ pub(crate) fn sign(db: &Connection, keys: &Keys) -> Result<(), Error> {
         .execute(params![sql(last), entry])?;
     let pruned = get_number(db, meta::LEDGER_PRUNED)?;
     set(db, meta::LEDGER_HEAD, key.sign(&head_bytes(&database, pruned, last, &hash)).to_bytes())
+}
+
+/// Whether this store's key signed that the last entry is as it is, and the last; or nothing was ever signed.
+pub(crate) fn is_end_signed(db: &Connection, keys: &Keys) -> Result<bool, Error> {
+    let Some(key) = key(db, keys)? else {
+        let none = "SELECT NOT EXISTS (SELECT 1 FROM ledger WHERE signature IS NOT NULL)";
+        return Ok(db.query_row(none, [], |r| r.get(0))?);
+    };
+    let last = last_id(db, "ledger")?;
+    let mut statement = db.prepare_cached("SELECT hash FROM ledger WHERE number = ?1")?;
+    let hash: Option<Vec<u8>> = statement.query_row([sql(last)], |r| r.get(0)).optional()?;
+    let signature = get::<Vec<u8>>(db, meta::LEDGER_HEAD)?.unwrap_or_default();
+    let (Some(hash), Ok(signature)) = (hash, Signature::from_slice(&signature)) else { return Ok(false) };
+    let database = hex(&ledger::identity(db)?);
+    let said = head_bytes(&database, get_number(db, meta::LEDGER_PRUNED)?, last, &hex(&hash));
+    Ok(key.verifying_key().verify_strict(&said, &signature).is_ok())
 }
 
 /// The public key in PEM (SubjectPublicKeyInfo, RFC 8410); `None` before anything was signed.

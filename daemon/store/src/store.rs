@@ -15,7 +15,7 @@ use crate::admit;
 use crate::ballast::Ballast;
 use crate::clock::{Clock, Moment, Reading};
 use crate::config::Settings;
-use crate::database::{self, Database, begin};
+use crate::database::{self, Checkpoint, Database, begin};
 use crate::keys::{Keys, Rotation};
 use crate::ledger::{self, Event};
 use crate::master::MasterKey;
@@ -23,6 +23,7 @@ use crate::outbox::{self, Refusal};
 use crate::{Error, OpenError, buffer, evict, release, retain, segment, sign, subject};
 
 mod opening;
+mod recovery;
 
 /// A store that is open. It belongs to one thread.
 pub(crate) struct Store {
@@ -42,46 +43,13 @@ pub(crate) struct Store {
     clock: Clock,
     /// Time lived when it was last looked for what is too old.
     expired_ms: Option<u64>,
+    /// When a database that was in use was found damaged.
+    anew_ms: Option<u64>,
     /// Held as long as the store is open.
     _lock: Option<File>,
 }
 
 impl Store {
-    /// After something failed because the file system is full: from now on the database does with the pages that it has, and
-    /// the least valuable in it gives way, within what the ballast was. What failed may be asked again.
-    ///
-    /// # Errors
-    /// Those of the database, when somebody else was faster in taking what the ballast was.
-    pub(crate) fn make_way(&mut self, now_ms: u64) -> Result<(), Error> {
-        self.ballast.give_up();
-        if !std::mem::replace(&mut self.is_tight, true) {
-            log::warn!(event = "disk_full"; "the file system of the store is full: the least valuable gives way as if the buffer were");
-        }
-        database::may_grow(&self.database.connection, false)?;
-        let used = database::used(&self.database.connection)?;
-        // As if the cap were so much below what is in use.
-        let cap =
-            used.saturating_sub(WAY).saturating_add(self.settings.cap - evict::budget(self.settings.cap));
-        let transaction = begin(&mut self.database.connection)?;
-        evict::shrink(&transaction, &self.keys, cap, now_ms)?;
-        commit(transaction, &self.keys)?;
-        self.checkpoint_due = !database::checkpoint(&self.database.connection)?;
-        Ok(())
-    }
-
-    /// Whether the ballast is held, and the database may grow.
-    pub(crate) fn has_room(&self) -> bool {
-        self.ballast.is_held() && !self.is_tight
-    }
-
-    fn take_ballast(&mut self) -> Result<(), Error> {
-        if self.ballast.take() && self.is_tight {
-            database::may_grow(&self.database.connection, true)?;
-            self.is_tight = false;
-        }
-        Ok(())
-    }
-
     /// Makes a sensor's session the present one. Gives the store's number for it and the number of its
     /// last committed record. What was kept for another session only is gone from the file afterwards.
     pub(crate) fn greet(&mut self, id: [u8; 16], now_ms: u64) -> Result<(u64, u64), Error> {
@@ -90,7 +58,7 @@ impl Store {
         commit(transaction, &self.keys)?;
         self.keys.reload(&self.database.connection)?;
         if greeting.destroyed {
-            self.checkpoint_due = !database::checkpoint(&self.database.connection)?;
+            self.checkpoint()?;
         }
         Ok((greeting.session, greeting.committed))
     }
@@ -103,11 +71,10 @@ impl Store {
         now_ms: u64,
     ) -> Result<u64, Error> {
         let octets = messages.iter().map(Vec::len).sum::<usize>();
-        let octets = u64::try_from(octets).unwrap_or(u64::MAX);
-        let Store { database, keys, rules, settings, clock, .. } = self;
+        self.make_room(u64::try_from(octets).unwrap_or(u64::MAX), now_ms)?;
+        let Store { database, keys, rules, clock, .. } = self;
         let mut take = || {
             let transaction = begin(&mut database.connection)?;
-            evict::make_room(&transaction, keys, settings.cap, octets, now_ms)?;
             let at = clock.observe(&transaction, &Reading::now(now_ms))?;
             let through = admit::hand_over(&transaction, keys, rules, session, messages, at)?;
             commit(transaction, keys)?;
@@ -132,9 +99,10 @@ impl Store {
         }
         let transaction = begin(db)?;
         release::release(&transaction, &self.keys, &self.rules, &self.settings, self.database.epoch, now_ms)?;
-        evict::make_room_for_batch(&transaction, &self.keys, self.settings.cap, now_ms)?;
+        let evicted = evict::make_room_for_batch(&transaction, &self.keys, self.settings.cap, now_ms)?;
         ledger::prune(&transaction, self.settings.cap, now_ms)?;
         commit(transaction, &self.keys)?;
+        evicted.tell();
         Ok(true)
     }
 
@@ -148,11 +116,11 @@ impl Store {
 
     /// Deletes a batch against its receipt, or says why not.
     pub(crate) fn accept(&mut self, receipt: &[u8], now_ms: u64) -> Result<Result<u64, Refusal>, Error> {
-        let (settings, epoch) = (&self.settings, self.database.epoch);
+        let Store { settings, keys, receipt_key, .. } = self;
+        let (key, epoch) = (receipt_key.as_ref(), self.database.epoch);
         let transaction = begin(&mut self.database.connection)?;
-        let key = self.receipt_key.as_ref();
-        let verdict = outbox::accept(&transaction, settings, epoch, key, receipt, now_ms)?;
-        commit(transaction, &self.keys)?;
+        let verdict = outbox::accept(&transaction, keys, settings, epoch, key, receipt, now_ms)?;
+        commit(transaction, keys)?;
         Ok(verdict)
     }
 
@@ -174,9 +142,31 @@ impl Store {
         }
     }
 
-    /// Answers about one person, and does what is asked. What was erased or set right is gone from the WAL too when this
+    /// Answers about one person, and does what is asked, on a full file system too. What was erased or set right is gone from the WAL too when this
     /// returns, unless somebody who reads the database at the time prevents it: then it is as soon as they have ended.
     pub(crate) fn subject(&mut self, who: &Who, action: &Action, now_ms: u64) -> Result<Value, Error> {
+        let mut answer = self.with_room(|store, target| store.subject_once(who, action, target, now_ms))?;
+        if !matches!(action, Action::Erase | Action::Correct { .. }) {
+            return Ok(answer);
+        }
+        // It is done, whatever becomes of the WAL now.
+        if self.checkpoint().is_err() {
+            self.checkpoint_due = true;
+        }
+        if let Some(answer) = answer.as_object_mut() {
+            answer.insert("wal_cut".into(), (!self.checkpoint_due).into());
+        }
+        Ok(answer)
+    }
+
+    /// As [`Store::subject`], with the database shrunk: who was found before is who it is about.
+    fn subject_once(
+        &mut self,
+        who: &Who,
+        action: &Action,
+        target: Option<u64>,
+        now_ms: u64,
+    ) -> Result<Value, Error> {
         let Store { database, keys, rules, .. } = self;
         let transaction = begin(&mut database.connection)?;
         let answer = match action {
@@ -190,32 +180,34 @@ impl Store {
                 return Ok(page);
             }
             Action::Correct { field, value } => {
+                shrink_to(&transaction, keys, target, now_ms)?;
                 let mut subject = subject::one(&transaction, keys, who)?;
                 subject::correct::correct(&transaction, keys, &mut subject, field, value, now_ms)
             }
             Action::Erase => {
                 let subject = subject::one(&transaction, keys, who)?;
+                shrink_to(&transaction, keys, target, now_ms)?;
                 subject::erase::erase(&transaction, keys, rules, &subject, now_ms)
             }
         };
-        let mut answer = answer
+        answer
             .and_then(|answer| commit(transaction, keys).map(|()| answer))
-            .inspect_err(|_| keys.identities().forget())?;
-        self.checkpoint_due = !database::checkpoint(&self.database.connection)?;
-        if let Some(answer) = answer.as_object_mut() {
-            answer.insert("wal_cut".into(), (!self.checkpoint_due).into());
-        }
-        Ok(answer)
+            .inspect_err(|_| keys.identities().forget())
     }
 
     /// Begins a new epoch of some of the keys.
     pub(crate) fn rotate(&mut self, rotation: Rotation, now_ms: u64) -> Result<(), Error> {
+        self.with_room(|store, target| store.rotate_once(rotation, target, now_ms))
+    }
+
+    fn rotate_once(&mut self, rotation: Rotation, target: Option<u64>, now_ms: u64) -> Result<(), Error> {
         let transaction = begin(&mut self.database.connection)?;
+        shrink_to(&transaction, &self.keys, target, now_ms)?;
         self.keys.rotate(&transaction, rotation, now_ms)?;
         ledger::append(&transaction, &Event::KeysRotated { which: rotation.name() }, now_ms)?;
         commit(transaction, &self.keys)?;
         self.keys.reload(&self.database.connection)?;
-        self.checkpoint_due = !database::checkpoint(&self.database.connection)?;
+        self.checkpoint()?;
         Ok(())
     }
 
@@ -248,7 +240,7 @@ impl Store {
             self.checkpoint_due = true;
         }
         if self.checkpoint_due {
-            self.checkpoint_due = !database::checkpoint(&self.database.connection)?;
+            self.checkpoint()?;
         }
         Ok(())
     }
@@ -275,7 +267,7 @@ impl Store {
         transaction.commit()?;
         self.keys = Keys::load(&self.database.connection, &next, self.database.id, now_ms)?;
         // Not even wrapped keys under the old one are left.
-        self.checkpoint_due = !database::checkpoint(&self.database.connection)?;
+        self.checkpoint()?;
         Ok(())
     }
 
@@ -308,9 +300,14 @@ impl Store {
         now_ms: u64,
     ) -> Result<Value, Error> {
         let transaction = begin(&mut self.database.connection)?;
-        let purged = buffer::purge(&transaction, class, before_ms, count_only, now_ms)?;
-        commit(transaction, &self.keys)?;
-        self.checkpoint_due |= !count_only;
+        let purged = buffer::purge(&transaction, &self.keys, class, before_ms, count_only, now_ms);
+        let purged = purged
+            .and_then(|purged| commit(transaction, &self.keys).map(|()| purged))
+            .inspect_err(|_| self.keys.identities().forget())?;
+        if !count_only {
+            self.keys.reload(&self.database.connection)?;
+            self.checkpoint_due = true;
+        }
         Ok(purged)
     }
 
@@ -331,18 +328,19 @@ impl Store {
         buffer::export(&self.database.connection, &self.keys, kind, after, taken)
     }
 
-    /// Verifies the segments behind one; at the end, whether one has vanished since the last look.
-    pub(crate) fn verify(&self, after: u64) -> Result<Value, Error> {
+    /// Verifies the segments behind one; at the end, whether one has vanished since the last look, and the store's own values.
+    pub(crate) fn verify(&mut self, after: u64, now_ms: u64) -> Result<Value, Error> {
         let verified = buffer::verify(&self.database.connection, &self.keys, after)?;
         if verified.get("next").is_none_or(Value::is_null) {
-            self.note_missing()?;
+            segment::note_missing(&self.database.connection)?;
+            self.note_unsound(now_ms)?;
         }
         Ok(verified)
     }
 
     /// Moves the WAL into the database and closes it.
     pub(crate) fn close(self) -> Result<(), Error> {
-        database::checkpoint(&self.database.connection)?;
+        database::checkpoint(&self.database.connection, Checkpoint::Cut)?;
         self.database.connection.close().map_err(|(_, error)| error.into())
     }
 
@@ -376,15 +374,36 @@ impl Store {
         self.rules_refused.as_deref()
     }
 
-    fn shrink(&mut self, now_ms: u64) -> Result<bool, Error> {
-        let transaction = begin(&mut self.database.connection)?;
-        let more = evict::shrink(&transaction, &self.keys, self.settings.cap, now_ms)?;
-        commit(transaction, &self.keys)?;
-        if more {
-            database::checkpoint(&self.database.connection)?;
-        }
-        Ok(more)
+    /// Makes room for a hand-over of so many octets, step by step.
+    ///
+    /// # Errors
+    /// [`Error::Full`] when all that may be given up is given up.
+    fn make_room(&mut self, octets: u64, now_ms: u64) -> Result<(), Error> {
+        let cap = self.settings.cap;
+        let Some(target) = evict::target(&self.database.connection, cap, octets)? else { return Ok(()) };
+        while self.give_up(target, now_ms)? {}
+        let is_short = evict::target(&self.database.connection, cap, octets)?.is_some();
+        if is_short { Err(Error::Full) } else { Ok(()) }
     }
+
+    /// Gives up what brings the database closer to so many octets. Gives whether there is more to give up.
+    fn give_up(&mut self, target: u64, now_ms: u64) -> Result<bool, Error> {
+        if database::used(&self.database.connection)? <= target {
+            return Ok(false);
+        }
+        let transaction = begin(&mut self.database.connection)?;
+        let evicted = evict::toward(&transaction, &self.keys, target, now_ms);
+        let evicted = evicted
+            .and_then(|evicted| commit(transaction, &self.keys).map(|()| evicted))
+            .inspect_err(|_| self.keys.identities().forget())?;
+        evicted.tell();
+        Ok(!evicted.is_nothing())
+    }
+}
+
+/// Makes room in a transaction where that is asked for.
+fn shrink_to(db: &Transaction<'_>, keys: &Keys, target: Option<u64>, now_ms: u64) -> Result<(), Error> {
+    target.map_or(Ok(()), |target| evict::toward(db, keys, target, now_ms).map(drop))
 }
 
 /// Commits, with the ledger signed.
@@ -401,8 +420,6 @@ fn read_rules(path: &Path) -> Result<Rules, OpenError> {
     Ok(Rules::parse_with_lists(&files, &|name| files::read_list(path, name))?.0)
 }
 
-/// So much is given up at once on a full file system, octets: what that writes to the WAL is less than the ballast.
-const WAY: u64 = 1 << 20;
 /// No more batches are made while the outbox takes this part of the cap: what waits as segments is
 /// given up by class when room is short, what waits in the outbox is not.
 const OUTBOX_SHARE: u64 = 4;

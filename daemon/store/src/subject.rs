@@ -89,7 +89,7 @@ pub(crate) fn one(db: &Connection, keys: &Keys, who: &Who) -> Result<Subject, Er
 
 impl Subject {
     /// The ids of its rows, in order.
-    fn ids(&self) -> Vec<u64> {
+    pub(crate) fn ids(&self) -> Vec<u64> {
         let mut ids: Vec<u64> = self.rows.iter().map(|row| row.id).collect();
         ids.sort_unstable();
         ids

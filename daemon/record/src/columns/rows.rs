@@ -250,7 +250,15 @@ impl<'a> Column<'a> {
     #[inline]
     fn pass(&mut self, budget: &mut usize) -> Result<(), Error> {
         let number = self.values.varint()?;
-        if self.form.is_number() { Ok(()) } else { self.word(number, budget).map(drop) }
+        match self.form {
+            Form::Bool | Form::Number => Ok(()),
+            // Those behind it are said by their difference.
+            Form::Time => {
+                self.last = self.last.wrapping_add(unzigzag(number));
+                Ok(())
+            }
+            _ => self.word(number, budget).map(drop),
+        }
     }
 
     #[inline]

@@ -108,6 +108,20 @@ proptest! {
         prop_assert_eq!(rows(&columns(&records, which)).unwrap(), left);
     }
 
+    /// Times behind a record that was passed over were wrong.
+    #[test]
+    fn to_pass_over_a_record_changes_no_other(records in prop::collection::vec(any_record(), 0..24), which in any::<u32>()) {
+        let message = columns(&records, |_| true);
+        let mut rows = Rows::new(&message).unwrap();
+        for (at, record) in records.iter().enumerate() {
+            if which >> (at % 32) & 1 == 1 {
+                prop_assert!(rows.pass().unwrap());
+            } else {
+                prop_assert_eq!(rows.read(&[]).unwrap().as_ref(), Some(record));
+            }
+        }
+    }
+
     #[test]
     fn what_was_left_out_is_put_back_in_its_place(record in any_record(), of in 1usize..4) {
         let part = |n: usize| {

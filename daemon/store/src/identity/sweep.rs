@@ -7,7 +7,7 @@ use rusqlite::{Connection, params};
 
 use super::row::{self, Row};
 use crate::clock::Moment;
-use crate::database::{number, sql};
+use crate::database::{column, number, sql};
 use crate::keys::Keys;
 use crate::seal::{KeyRef, MENTIONED_ROWS, Place};
 use crate::{Error, error};
@@ -84,7 +84,7 @@ pub(crate) fn mentions(
     let mut rows = statement.query([sql(after)])?;
     while let Some(found) = rows.next()? {
         let segment = number(found.get(0)?);
-        let key = KeyRef::from_columns(found.get(2)?, found.get(3)?);
+        let key = KeyRef::from_columns(column(found, 2), column(found, 3));
         let list = found.get_ref(1)?.as_blob().unwrap_or_default();
         let opened = keys.open(key, Place::Mention { segment, key }, list).ok();
         let entries = list.first().is_some_and(|format| *format < MENTIONED_ROWS);

@@ -58,7 +58,9 @@ impl Rotation {
         }
     }
 
-    const EACH: [Rotation; 4] = [Rotation::All, Rotation::Data, Rotation::Pseudonym, Rotation::Blind];
+    /// All of them.
+    pub(crate) const EACH: [Rotation; 4] =
+        [Rotation::All, Rotation::Data, Rotation::Pseudonym, Rotation::Blind];
 
     /// The rotation of this name.
     pub(crate) fn from_name(name: &str) -> Option<Rotation> {

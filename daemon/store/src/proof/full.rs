@@ -5,10 +5,14 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use super::site::{NOW_MS, Said, Site, record};
+use headgate_record::batch::Batch;
+use headgate_record::subject::{Action, Who};
+
+use super::site::{NOW_MS, Said, Site, mac, receipt, record};
 use super::{amount, message};
 use crate::error::is_disk_full;
 use crate::store::Store;
+use crate::{ledger, segment, subject};
 
 /// The test runs again, with the place of its disk in this, in a mount namespace of its own.
 const INSIDE: &str = "HEADGATE_TEST_MOUNT";
@@ -78,6 +82,63 @@ fn with_no_octet_free_the_oldest_gives_way_and_the_newest_is_kept() {
 }
 
 #[test]
+fn a_person_is_erased_with_no_octet_free() {
+    inside("proof::full::a_person_is_erased_with_no_octet_free", |disk| {
+        let (site, mut store, _) = filled(disk, MANY);
+        store.maintain(NOW_MS).unwrap();
+        while store.release_if_due(NOW_MS).unwrap() {}
+        store.maintain(NOW_MS).unwrap();
+        // The first with the ballast there; the second when it is given up, and somebody else has taken what was left of it.
+        for (number, held) in [(MANY, true), (MANY - 1, false)] {
+            assert_eq!(store.has_room(), held);
+            let fill = Fill::all_but(disk, 0);
+            let remains = remains(&store, number);
+            assert!(!remains.is_empty() && remains.iter().all(|part| is_in_files(disk, part)));
+            let found = |store: &mut Store| store.subject(&who(number), &Action::Find, NOW_MS).unwrap();
+            assert_eq!(found(&mut store)["subjects"][0]["macs"][0], mac(number).to_string());
+
+            let done = store.subject(&who(number), &Action::Erase, NOW_MS).unwrap();
+            assert_eq!((&done["rows"], &done["wal_cut"]), (&remains.len().into(), &true.into()), "{done}");
+            assert!(done["batches"].as_u64().unwrap() > 0 && done["tombstone"] == 1, "{done}");
+            assert_eq!(found(&mut store)["subjects"], serde_json::Value::Array(Vec::new()));
+            assert!(
+                !remains.iter().any(|part| is_in_files(disk, part)),
+                "a key or a row of an erased person is left"
+            );
+            assert!(names_nobody(&store, number));
+            let written = ledger::latest(store.connection(), 1).unwrap();
+            assert_eq!(
+                (&written[0]["event"], &written[0]["detail"]["tombstone"]),
+                (&"erased".into(), &1.into())
+            );
+            let waits = "SELECT COUNT(*) FROM tombstone WHERE batch IS NULL";
+            let waits: i64 = store.connection().query_row(waits, [], |r| r.get(0)).unwrap();
+            assert_eq!(waits, if held { 1 } else { 2 });
+            // Without room from then on.
+            if held {
+                let taken = store.make_way(NOW_MS);
+                assert!(taken.is_ok(), "{taken:?}");
+            }
+            std::mem::forget(fill);
+        }
+        // It starts again like this, and the receiver is told as soon as there is room.
+        drop(store);
+        fs::remove_file(disk.join("fill")).unwrap();
+        let mut store = Store::open(settings(&site, disk), NOW_MS).unwrap();
+        let mut told = 0;
+        for _ in 0..2 {
+            while let Some(batch) = store.next_batch(NOW_MS).unwrap() {
+                told += Batch::decode(&batch).unwrap().forget.len();
+                store.accept(&receipt(&batch), NOW_MS).unwrap().unwrap();
+            }
+            while store.release_if_due(NOW_MS).unwrap() {}
+        }
+        assert_eq!(told, 2);
+        assert!(names_nobody(&store, MANY) && names_nobody(&store, MANY - 1));
+    });
+}
+
+#[test]
 fn a_store_opens_with_no_octet_free() {
     inside("proof::full::a_store_opens_with_no_octet_free", |disk| {
         let (site, store, _) = filled(disk, HANDED);
@@ -135,6 +196,31 @@ fn part(first: u64, count: u64) -> Vec<u8> {
     message(first, (first..first + count).map(record).collect())
 }
 
+fn who(number: u64) -> Who {
+    Who::Mac(mac(number).to_string())
+}
+
+/// What of the identity rows of a person stands on disk: the wrapped key and the row of each, as far as one page has them.
+fn remains(store: &Store, number: u64) -> Vec<Vec<u8>> {
+    let found = subject::find(store.connection(), store.keys(), &who(number)).unwrap();
+    let ids: Vec<String> = found.iter().flat_map(subject::Subject::ids).map(|id| id.to_string()).collect();
+    let rows = format!("SELECT substr(wrapped, 14, 32) FROM identity WHERE id IN ({})", ids.join(","));
+    let mut rows = store.connection().prepare(&rows).unwrap();
+    rows.query_map([], |r| r.get(0)).unwrap().map(Result::unwrap).collect()
+}
+
+fn is_in_files(disk: &Path, part: &[u8]) -> bool {
+    let files = fs::read_dir(disk.join("store")).unwrap().map(|file| fs::read(file.unwrap().path()).unwrap());
+    files.into_iter().any(|octets| octets.windows(part.len()).any(|window| window == part))
+}
+
+/// Whether no record that is kept names the person.
+fn names_nobody(store: &Store, number: u64) -> bool {
+    let segments = segment::after(store.connection(), 0, u32::MAX).unwrap();
+    let kept = segments.iter().flat_map(|s| segment::read(store.connection(), store.keys(), s).unwrap());
+    kept.into_iter().all(|record| record.fields().all(|(_, value)| *value != mac(number).into()))
+}
+
 /// Somebody else's file, which takes what is free.
 struct Fill(PathBuf);
 
@@ -179,5 +265,7 @@ const DISK: u64 = 48 << 20;
 /// Records that are acknowledged before it is full.
 const HANDED: u64 = 10_000;
 const FEW: u64 = 500;
+/// So many that some are left when way was made twice.
+const MANY: u64 = 25_000;
 /// More pages of the file system than a hand-over of these tests needs.
 const PAGES_OF_A_HAND_OVER: u64 = 48;

@@ -3,14 +3,23 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 
-use headgate_record::Class;
 use headgate_record::batch::Batch;
+use headgate_record::subject::{self, Who};
+use headgate_record::{Class, Kind};
+use headgate_service::credential;
 use proptest::prelude::*;
 
-use super::site::{NOW_MS, Site, memory, numbers, receipt, record};
+use self::persons::{Persons, names};
+use super::site::{NOW_MS, Site, mac, memory, numbers, receipt, record, verify_ledger};
 use super::{amount, message};
+use crate::database::{get_number, meta};
+use crate::keys::{Keys, Rotation};
+use crate::master::MasterKey;
+use crate::segment::Kept;
 use crate::store::Store;
-use crate::{account, ledger, outbox, release, segment};
+use crate::{Error, account, ledger, outbox, release, segment, sign};
+
+mod persons;
 
 /// What may happen to a store.
 #[derive(Clone, Debug)]
@@ -31,6 +40,14 @@ enum Action {
     Maintain,
     /// The administrator deletes what is kept of a class.
     Purge { class: Class },
+    /// Whom the record of this number is about is erased.
+    Erase { number: u64 },
+    /// A value of all records of a kind about this person is set right.
+    Correct { number: u64, kind: Kind },
+    /// Keys of a new epoch are used.
+    Rotate(Rotation),
+    /// Another master key is used. Sometimes the machine fails before the files are exchanged.
+    RotateMaster { exchanged: bool },
     /// The process is killed and starts again.
     Kill,
     /// The process is stopped and starts again.
@@ -49,6 +66,11 @@ fn action() -> impl Strategy<Value = Action> {
         1 => Just(Action::Month),
         2 => Just(Action::Maintain),
         1 => prop::sample::select(Class::ALL.to_vec()).prop_map(|class| Action::Purge { class }),
+        3 => any::<u64>().prop_map(|number| Action::Erase { number }),
+        2 => (any::<u64>(), prop::sample::select(vec![Kind::Device, Kind::Flow]))
+            .prop_map(|(number, kind)| Action::Correct { number, kind }),
+        2 => prop::sample::select(Rotation::EACH.to_vec()).prop_map(Action::Rotate),
+        1 => any::<bool>().prop_map(|exchanged| Action::RotateMaster { exchanged }),
         3 => Just(Action::Kill),
         1 => Just(Action::Restart),
     ]
@@ -77,6 +99,11 @@ struct Model {
     /// Records of each batch that was fetched.
     fetched: BTreeMap<u64, Vec<u64>>,
     receipted: BTreeSet<u64>,
+    /// Sequence of the last batch.
+    made: u64,
+    persons: Persons,
+    /// The key by which anyone verifies the ledger, once there is one.
+    ledger_key: Option<String>,
 }
 
 struct World {
@@ -92,7 +119,8 @@ impl World {
     fn new() -> World {
         let directory = tempfile::tempdir_in(memory()).unwrap();
         let (all, committed, session) = (0, 0, [0; 16]);
-        let model = Model { session, committed, all, fetched: BTreeMap::new(), receipted: BTreeSet::new() };
+        let (fetched, receipted, persons) = (BTreeMap::new(), BTreeSet::new(), Persons::default());
+        let model = Model { session, committed, all, fetched, receipted, made: 0, persons, ledger_key: None };
         let (site, now_ms) = (Site::new(), 1_000_000_000_000);
         let mut world = World { site, directory, store: None, number: 0, now_ms, model };
         world.open();
@@ -144,13 +172,17 @@ impl World {
                 prop_assert_eq!(committed, 0);
                 (self.number, self.model.committed) = (number, 0);
             }
-            Action::Release => drop(self.store().release_if_due(now).unwrap()),
+            Action::Release => drop(self.release()),
             Action::Receipt { forged } => self.fetch(*forged)?,
             Action::Month => self.now_ms += 31 * 24 * 3_600 * 1_000,
             Action::Maintain => self.store().maintain(now).unwrap(),
             Action::Purge { class } => {
                 while self.store().purge(Some(*class), u64::MAX, false, now).unwrap()["more"] == true {}
             }
+            Action::Erase { number } => self.erase(*number)?,
+            Action::Correct { number, kind } => self.correct(*number, *kind)?,
+            Action::Rotate(rotation) => self.rotate(*rotation)?,
+            Action::RotateMaster { exchanged } => self.rotate_master(*exchanged)?,
             Action::Kill => {
                 // What is in the files now is what a killed process leaves.
                 let next = tempfile::tempdir_in(memory()).unwrap();
@@ -160,13 +192,121 @@ impl World {
                 self.store = None;
                 self.directory = next;
                 self.open();
+                self.kept()?;
             }
             Action::Restart => {
                 self.store.take().unwrap().close().unwrap();
                 self.open();
+                self.kept()?;
             }
         }
         Ok(())
+    }
+
+    /// Makes a batch where one is due. Gives whether there is more.
+    fn release(&mut self) -> bool {
+        let (now, period) = (self.now_ms, self.period());
+        let more = self.store().release_if_due(now).unwrap();
+        let sequence = get_number(self.store().connection(), meta::SEQUENCE).unwrap();
+        if sequence > self.model.made {
+            self.model.made = sequence;
+            self.model.persons.made(sequence, period);
+        }
+        more
+    }
+
+    fn erase(&mut self, number: u64) -> Result<(), TestCaseError> {
+        let (now, through, person) = (self.now_ms, self.model.all, mac(number));
+        let known = self.kept()?.iter().any(|kept| names(&kept.record, person));
+        let period = self.period();
+        match self.store().subject(&Who::Mac(person.to_string()), &subject::Action::Erase, now) {
+            Ok(_) => {
+                prop_assert!(known, "nothing is kept of {}", person);
+                self.model.persons.erased(person, through, period);
+            }
+            Err(Error::NobodyFound) => prop_assert!(!known, "{} is not found", person),
+            Err(error) => panic!("{error:?}"),
+        }
+        self.kept().map(drop)
+    }
+
+    fn correct(&mut self, number: u64, kind: Kind) -> Result<(), TestCaseError> {
+        let (now, through, person) = (self.now_ms, self.model.all, mac(number));
+        let field = if kind == Kind::Device { "device.hostname" } else { "flow.service" };
+        let value = format!("right-{now}");
+        let of_kind = |kept: &Kept| kept.record.kind() == kind && names(&kept.record, person);
+        let (known, before) = {
+            let kept = self.kept()?;
+            (
+                kept.iter().any(|kept| names(&kept.record, person)),
+                kept.iter().filter(|kept| of_kind(kept)).count(),
+            )
+        };
+        let action = subject::Action::Correct { field: field.to_owned(), value: value.clone() };
+        match self.store().subject(&Who::Mac(person.to_string()), &action, now) {
+            Ok(_) => {
+                // A name may be known of whom only flows are left.
+                prop_assert!(before > 0 || (known && kind == Kind::Device));
+                self.model.persons.corrected(person, kind, through, value);
+            }
+            Err(Error::NobodyFound) => prop_assert!(!known),
+            Err(Error::NothingCorrected) => prop_assert!(known && before == 0),
+            Err(error) => panic!("{error:?}"),
+        }
+        self.kept().map(drop)
+    }
+
+    fn rotate(&mut self, rotation: Rotation) -> Result<(), TestCaseError> {
+        let now = self.now_ms;
+        let epochs = |keys: &Keys| (keys.present(), keys.pseudonym_epoch(), keys.blind_epoch());
+        let before = epochs(self.store().keys());
+        self.store().rotate(rotation, now).unwrap();
+        let after = epochs(self.store().keys());
+        let changed = [before.0 < after.0, before.1 < after.1, before.2 < after.2];
+        let expected = [Rotation::Data, Rotation::Pseudonym, Rotation::Blind];
+        prop_assert_eq!(changed, expected.map(|one| one == rotation || rotation == Rotation::All));
+        self.kept().map(drop)
+    }
+
+    fn rotate_master(&mut self, exchanged: bool) -> Result<(), TestCaseError> {
+        let (now, credentials) = (self.now_ms, self.site.path("credentials"));
+        let (master, next) =
+            (credentials.join(credential::MASTER_KEY), credentials.join(credential::NEXT_MASTER_KEY));
+        if next.exists() {
+            fs::rename(&next, &master).unwrap();
+        }
+        let old = MasterKey::read(&credentials).unwrap();
+        MasterKey::create_next(&credentials).unwrap();
+        self.store().rotate_master(now).unwrap();
+        let db = self.store().connection();
+        let database = ledger::identity(db).unwrap();
+        prop_assert!(
+            Keys::load(db, &old, database, now).is_err(),
+            "the old master key still opens the store"
+        );
+        if exchanged {
+            fs::rename(&next, &master).unwrap();
+        }
+        self.kept().map(drop)
+    }
+
+    /// The present period of pseudonyms.
+    fn period(&mut self) -> u64 {
+        self.store().keys().pseudonym_epoch()
+    }
+
+    /// All records that are kept: each says of its person what it should.
+    fn kept(&mut self) -> Result<Vec<Kept>, TestCaseError> {
+        let World { store, model, .. } = self;
+        let store = store.as_ref().unwrap();
+        let mut all = Vec::new();
+        for segment in segment::after(store.connection(), 0, u32::MAX).unwrap() {
+            all.extend(segment::open(store.connection(), store.keys(), &segment).unwrap());
+        }
+        for kept in &all {
+            model.persons.is_kept_well(kept).map_err(TestCaseError::fail)?;
+        }
+        Ok(all)
     }
 
     fn fetch(&mut self, forged: bool) -> Result<(), TestCaseError> {
@@ -176,7 +316,13 @@ impl World {
         let (sequence, records) = (content.id.sequence, numbers(&content.records));
         prop_assert!(!self.model.receipted.contains(&sequence), "it was deleted");
         prop_assert!(records.iter().all(|number| *number <= self.model.all), "invented");
-        let first = self.model.fetched.entry(sequence).or_insert_with(|| records.clone());
+        let Model { persons, fetched, .. } = &mut self.model;
+        let erased = records.iter().find(|number| !persons.may_leave(**number, sequence));
+        prop_assert_eq!(erased, None, "the record is of somebody who was erased");
+        persons.heard(&content).map_err(TestCaseError::fail)?;
+        let first = fetched.entry(sequence).or_insert_with(|| records.clone());
+        // Only what is erased may have gone from it.
+        first.retain(|number| persons.may_leave(*number, sequence));
         prop_assert_eq!(&*first, &records, "it has changed");
         let mut answer = receipt(&batch);
         if forged {
@@ -210,7 +356,10 @@ impl World {
         );
         prop_assert_eq!(sum(&malformed) + sum(&not_collected), 0);
         prop_assert_eq!(segment::missing(db).unwrap(), 0);
-        prop_assert_eq!(ledger::verify(db).unwrap().broken_at, None);
+        prop_assert_eq!(ledger::verify(db, u32::MAX).unwrap().broken_at, None);
+        let key = sign::public_key(db, self.store.as_ref().unwrap().keys()).unwrap();
+        let known = self.model.ledger_key.get_or_insert_with(|| key.clone().unwrap_or_default());
+        prop_assert_eq!(Some(&*known), key.as_ref(), "the ledger is signed by another key");
         Ok(())
     }
 
@@ -218,7 +367,7 @@ impl World {
     fn ends_well(&mut self) -> Result<(), TestCaseError> {
         self.now_ms = NOW_MS;
         loop {
-            let more = self.store().release_if_due(NOW_MS).unwrap();
+            let more = self.release();
             while self.store().next_batch(NOW_MS).unwrap().is_some() {
                 self.fetch(false)?;
             }
@@ -227,6 +376,10 @@ impl World {
             }
         }
         self.agrees()?;
+        self.kept()?;
+        prop_assert!(self.model.persons.are_forgotten(), "the receiver was not told whom to forget");
+        let key = self.model.ledger_key.as_deref().unwrap();
+        verify_ledger(self.store.as_ref().unwrap().connection(), key).map_err(TestCaseError::fail)?;
         let mut all: Vec<u64> = self.model.fetched.values().flatten().copied().collect();
         let count = all.len();
         all.sort_unstable();

@@ -3,13 +3,15 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
-use ed25519_dalek::pkcs8::EncodePublicKey;
 use ed25519_dalek::pkcs8::spki::der::pem::LineEnding;
-use ed25519_dalek::{Signer, SigningKey};
+use ed25519_dalek::pkcs8::{DecodePublicKey, EncodePublicKey};
+use ed25519_dalek::{Signature, Signer, SigningKey, VerifyingKey};
 use headgate_record::batch::{Batch, digest};
-use headgate_record::receipt::{Receipt, Statement};
+use headgate_record::ledger::Chain;
+use headgate_record::receipt::{Forgotten, Receipt, Statement};
 use headgate_record::{Field, Kind, Mac, Record, Value};
 use headgate_service::credential;
+use rusqlite::Connection;
 
 use crate::config::Settings;
 use crate::master::MasterKey;
@@ -113,7 +115,7 @@ impl Said {
         if missing > 0 || quarantined > 0 {
             return Err(format!("{missing} segments missing, {quarantined} in quarantine"));
         }
-        if let Some(entry) = ledger::verify(db).map_err(failed)?.broken_at {
+        if let Some(entry) = ledger::verify(db, u32::MAX).map_err(failed)?.broken_at {
             return Err(format!("the ledger is broken at {entry}"));
         }
         self.drain(store)?;
@@ -159,22 +161,22 @@ impl Said {
 pub(super) fn receipt(batch: &[u8]) -> Vec<u8> {
     let decoded = Batch::decode(batch).unwrap();
     let records = u32::try_from(decoded.records.len()).unwrap();
-    let statement =
-        Statement { id: decoded.id, digest: digest(batch), records, stored_ms: 1, forgotten: None };
+    let values = u32::try_from(decoded.forget.len()).unwrap();
+    let forgotten = (values > 0).then_some(Forgotten { values, records: 1 });
+    let statement = Statement { id: decoded.id, digest: digest(batch), records, stored_ms: 1, forgotten };
     let signature = SigningKey::from_bytes(&[42; 32]).sign(&statement.signed_bytes()).to_bytes();
     Receipt { statement, signature }.encode()
 }
 
-/// A record told by its number. Of twelve one has a randomised address, and a third is state; the rest are flows that do
-/// not compress.
+/// A record told by its number, about one of [`PERSONS`]. Of twelve one has a randomised address, and a third is state, with
+/// a name; the rest are flows that do not compress.
 pub(super) fn record(number: u64) -> Record {
-    let [.., c, d, e] = (number % 97).to_be_bytes();
-    let first = if number % 12 == 5 { 0x02 } else { 0x00 };
-    let mac = Mac([first, 0x10, 0x20, c, d, e]);
+    let mac = mac(number);
     if number.is_multiple_of(3) {
         let mut record = Record::new(Kind::Device);
         record.set(Field::DeviceMac, mac).unwrap();
         record.set(Field::DeviceFrames, number).unwrap();
+        record.set(Field::DeviceHostname, hostname(mac)).unwrap();
         return record;
     }
     let mut noise = [0; 100];
@@ -186,16 +188,47 @@ pub(super) fn record(number: u64) -> Record {
     record
 }
 
+/// Whom the record of this number is about.
+pub(super) fn mac(number: u64) -> Mac {
+    let [.., c, d, e] = (number % PERSONS).to_be_bytes();
+    let first = if number % 12 == 5 { 0x02 } else { 0x00 };
+    Mac([first, 0x10, 0x20, c, d, e])
+}
+
+/// What a device with this address is called.
+pub(super) fn hostname(mac: Mac) -> String {
+    format!("host-of-{mac}")
+}
+
 /// The numbers of released records.
 pub(super) fn numbers(records: &[Record]) -> Vec<u64> {
-    let number = |record: &Record| {
-        let field = if record.kind() == Kind::Device { Field::DeviceFrames } else { Field::FlowPackets };
-        match record.get(field) {
-            Some(Value::Number(number)) => Some(*number),
-            _ => None,
-        }
-    };
     records.iter().filter_map(number).collect()
+}
+
+/// The number of a record.
+pub(super) fn number(record: &Record) -> Option<u64> {
+    let field = if record.kind() == Kind::Device { Field::DeviceFrames } else { Field::FlowPackets };
+    match record.get(field) {
+        Some(Value::Number(number)) => Some(*number),
+        _ => None,
+    }
+}
+
+/// Verifies all hashes and signatures of a ledger, as `headgate ledger verify` does.
+///
+/// # Errors
+/// Where it is broken.
+pub(super) fn verify_ledger(db: &Connection, public_key: &str) -> Result<(), String> {
+    let key = VerifyingKey::from_public_key_pem(public_key).unwrap();
+    let is_signed = |bytes: &[u8], signature: &[u8; 64]| {
+        key.verify_strict(bytes, &Signature::from_bytes(signature)).is_ok()
+    };
+    let header = ledger::header(db).map_err(|e| e.to_string())?;
+    let mut chain = Chain::new(&header, &is_signed).map_err(|e| e.to_string())?;
+    for entry in ledger::after(db, header.pruned, usize::MAX).map_err(|e| e.to_string())? {
+        chain.next(&entry).map_err(|e| e.to_string())?;
+    }
+    chain.end().map(drop).map_err(|e| e.to_string())
 }
 
 /// Where files that need no disk lie: power is cut in the test, not in the machine.
@@ -208,6 +241,8 @@ fn sum(rows: &serde_json::Value) -> u64 {
     rows.as_array().unwrap().iter().map(|row| row["records"].as_u64().unwrap()).sum()
 }
 
+/// Last parts of addresses that records have.
+pub(super) const PERSONS: u64 = 97;
 /// Later than anything that was done.
 pub(super) const NOW_MS: u64 = 4_000_000_000_000;
 /// So small that segments are given up all the time: one MiB beside what is kept free.

@@ -4,6 +4,8 @@ use std::fs::{File, OpenOptions};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
+use ed25519_dalek::VerifyingKey;
+use headgate_rules::Rules;
 use headgate_service::credential;
 use headgate_service::exit::{self, Exit};
 
@@ -11,11 +13,12 @@ use super::{Store, commit, read_rules};
 use crate::ballast::Ballast;
 use crate::clock::{Clock, Reading};
 use crate::config::Settings;
-use crate::database::{self, Database, begin, get, get_number, meta, set, sql};
+use crate::database::{self, Database, add, begin, get, last_id, meta, set};
 use crate::keys::Keys;
 use crate::ledger::{self, Event};
 use crate::master::MasterKey;
-use crate::{Error, OpenError, error, outbox, segment};
+use crate::release::{self, Cursor};
+use crate::{Error, OpenError, checksum, error, evict, outbox, segment};
 
 impl Store {
     /// Opens the store that the settings name, and makes its database where there is none.
@@ -29,16 +32,11 @@ impl Store {
 
     fn begin(settings: Settings, now_ms: u64) -> Result<Store, OpenError> {
         let lock = lock(&settings.lock())?;
-        let mut store = match Store::assemble(settings.clone(), now_ms) {
+        let rules = read_rules(&settings.rules)?;
+        let receipt_key = settings.has_receiver.then(|| outbox::receipt_key(&settings)).transpose()?;
+        let mut store = match Store::assemble(settings.clone(), rules.clone(), receipt_key, now_ms) {
             Err(OpenError::Database(error)) if error.code() == exit::DATA => {
-                // What comes in from now on is kept.
-                let octets = database::set_aside(&settings, now_ms)?;
-                log::error!(event = "database_set_aside"; "the database cannot be used, lies aside, and another begins: {}", exit::chain(&error));
-                let mut store = Store::assemble(settings, now_ms)?;
-                let transaction = begin(&mut store.database.connection)?;
-                ledger::append(&transaction, &Event::SetAside { octets }, now_ms)?;
-                commit(transaction, &store.keys)?;
-                store
+                Store::aside(settings, rules, receipt_key, &error, now_ms)?
             }
             assembled => assembled?,
         };
@@ -46,9 +44,29 @@ impl Store {
         Ok(store)
     }
 
-    fn assemble(settings: Settings, now_ms: u64) -> Result<Store, OpenError> {
-        let rules = read_rules(&settings.rules)?;
-        let receipt_key = settings.has_receiver.then(|| outbox::receipt_key(&settings)).transpose()?;
+    /// A store on a new database; the one that failed lies aside. What comes in from now on is kept.
+    pub(super) fn aside(
+        settings: Settings,
+        rules: Rules,
+        receipt_key: Option<VerifyingKey>,
+        failed: &Error,
+        now_ms: u64,
+    ) -> Result<Store, OpenError> {
+        let octets = database::set_aside(&settings, now_ms)?;
+        log::error!(event = "database_set_aside"; "the database cannot be used, lies aside, and another begins: {}", exit::chain(failed));
+        let mut store = Store::assemble(settings, rules, receipt_key, now_ms)?;
+        let transaction = begin(&mut store.database.connection)?;
+        ledger::append(&transaction, &Event::SetAside { octets }, now_ms)?;
+        commit(transaction, &store.keys)?;
+        Ok(store)
+    }
+
+    fn assemble(
+        settings: Settings,
+        rules: Rules,
+        receipt_key: Option<VerifyingKey>,
+        now_ms: u64,
+    ) -> Result<Store, OpenError> {
         let master = MasterKey::read(&settings.credentials)?;
         let mut ballast = Ballast::of(&settings.directory);
         let opened = match open(&settings, &master, now_ms) {
@@ -73,6 +91,7 @@ impl Store {
             is_tight: false,
             clock,
             expired_ms: None,
+            anew_ms: None,
             _lock: None,
         };
         store.ballast.take();
@@ -87,34 +106,34 @@ impl Store {
     }
 
     fn begin_work(&mut self, now_ms: u64) -> Result<(), Error> {
-        self.note_missing()?;
+        segment::note_missing(&self.database.connection)?;
         self.note_unsound(now_ms)?;
         self.note_rules(now_ms)?;
-        while self.shrink(now_ms)? {}
-        Ok(())
-    }
-
-    pub(super) fn note_missing(&self) -> Result<(), Error> {
-        let db = &self.database.connection;
-        let missing = segment::missing(db)?;
-        if missing > get_number(db, meta::MISSING)? {
-            log::error!(event = "segments_missing"; "{missing} segments are missing: they were not deleted by this program");
-            set(db, meta::MISSING, sql(missing))?;
+        // To a cap that was lowered.
+        let budget = evict::budget(self.settings.cap);
+        while self.give_up(budget, now_ms)? {
+            self.checkpoint()?;
         }
         Ok(())
     }
 
-    /// A cursor or a count of which a bit has flipped cannot be set right, but is told.
-    fn note_unsound(&mut self, now_ms: u64) -> Result<(), Error> {
-        let unsound = database::unsound(&self.database.connection)?;
-        if unsound > get_number(&self.database.connection, meta::UNSOUND)? {
-            log::error!(event = "values_unsound"; "{unsound} of the store's own values are not what was set: counts may be wrong");
-            let transaction = begin(&mut self.database.connection)?;
-            set(&transaction, meta::UNSOUND, sql(unsound))?;
-            ledger::append(&transaction, &Event::Unsound { values: unsound }, now_ms)?;
-            commit(transaction, &self.keys)?;
+    /// A cursor or a count of which a bit has flipped cannot be set right as a rule, but is told, and nothing stands still
+    /// for it.
+    pub(super) fn note_unsound(&mut self, now_ms: u64) -> Result<(), Error> {
+        let unsound = checksum::unsound(&self.database.connection)?;
+        if unsound.rows == 0 {
+            return Ok(());
         }
-        Ok(())
+        let (values, transaction) = (unsound.rows, begin(&mut self.database.connection)?);
+        log::error!(event = "values_unsound"; "{values} of the store's own values are not what was set: counts may be wrong");
+        checksum::accept(&transaction)?;
+        if unsound.singles.iter().any(|name| name == meta::SEQUENCE) {
+            release::set_sequence_right(&transaction)?;
+        }
+        Cursor::load(&transaction)?.within(last_id(&transaction, "segment")?).store(&transaction)?;
+        add(&transaction, meta::UNSOUND, values)?;
+        ledger::append(&transaction, &Event::Unsound { values }, now_ms)?;
+        commit(transaction, &self.keys)
     }
 
     pub(super) fn note_rules(&mut self, now_ms: u64) -> Result<(), Error> {

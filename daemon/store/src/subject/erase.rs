@@ -12,13 +12,13 @@
 
 use std::collections::BTreeSet;
 
-use headgate_record::{Identifier, Identity, Record, Treatment, Value};
+use headgate_record::{Field, Identifier, Identity, Record, Treatment, Value};
 use headgate_rules::{Pseudonymise, Purpose, Rules, pseudonym};
 use rusqlite::{Connection, params};
 use serde_json::{Value as Json, json};
 
 use super::Subject;
-use crate::database::{get_number, last_id, meta, sql};
+use crate::database::{column, get, get_number, last_id, meta, number, set, sql};
 use crate::identity::{self, row::Row};
 use crate::keys::Keys;
 use crate::ledger::{self, Event};
@@ -33,8 +33,9 @@ pub(crate) fn erase(
     subject: &Subject,
     now_ms: u64,
 ) -> Result<Json, Error> {
-    let entries = || subject.rows.iter().flat_map(|row| &row.entries);
-    let forget: BTreeSet<String> = entries().flat_map(|entry| released_as(entry, keys, rules)).collect();
+    let (plain, entries) = (plain(db)?, subject.rows.iter().flat_map(|row| &row.entries));
+    let forget: BTreeSet<String> =
+        entries.flat_map(|entry| released_as(entry, keys, rules, &plain)).collect();
     let addresses: BTreeSet<String> = subject
         .rows
         .iter()
@@ -67,40 +68,76 @@ pub(crate) fn erase(
     }))
 }
 
-/// Takes up to `most` values that wait for a batch to tell the receiver.
-pub(crate) fn take_tombstone(db: &Connection, keys: &Keys, most: usize) -> Result<Vec<String>, Error> {
+/// Takes up to `most` values that wait for a batch to tell the receiver: this one. They stay until its receipt, and wait
+/// again when it is lost.
+pub(crate) fn take_tombstone(
+    db: &Connection,
+    keys: &Keys,
+    batch: u64,
+    most: usize,
+) -> Result<Vec<String>, Error> {
     let mut values = Vec::new();
     let waiting: Vec<(u64, u64, Vec<u8>)> = {
-        let mut statement =
-            db.prepare_cached("SELECT number, epoch, sealed FROM tombstone ORDER BY number LIMIT ?1")?;
+        let mut statement = db.prepare_cached(
+            "SELECT number, epoch, sealed FROM tombstone WHERE batch IS NULL ORDER BY number LIMIT ?1",
+        )?;
         let most = i64::try_from(most).unwrap_or(i64::MAX);
-        let rows = statement.query_map([most], |r| {
-            Ok((crate::database::number(r.get(0)?), crate::database::number(r.get(1)?), r.get(2)?))
-        })?;
+        let rows =
+            statement.query_map([most], |r| Ok((number(r.get(0)?), number(column(r, 1)), column(r, 2))))?;
         rows.collect::<Result<_, _>>()?
     };
     for (number, epoch, sealed) in waiting {
         let key = KeyRef::Epoch(epoch);
         match keys.open(key, Place::Tombstone { number, key }, &sealed) {
-            Ok(value) => values.push(String::from_utf8_lossy(&value).into_owned()),
+            Ok(value) => {
+                values.push(String::from_utf8_lossy(&value).into_owned());
+                db.prepare_cached("UPDATE tombstone SET batch = ?2 WHERE number = ?1")?
+                    .execute([sql(number), sql(batch)])?;
+            }
             Err(error) if error::is_damaged(&error) => {
                 log::error!(event = "tombstone_damaged"; "a value that the receiver should forget does not open");
+                db.execute("DELETE FROM tombstone WHERE number = ?1", [sql(number)])?;
             }
             Err(error) => return Err(error),
         }
-        db.execute("DELETE FROM tombstone WHERE number = ?1", [sql(number)])?;
     }
     Ok(values)
 }
 
-/// Whether values wait for a batch.
-pub(crate) fn is_tombstone_due(db: &Connection) -> Result<bool, Error> {
-    Ok(db.prepare_cached("SELECT EXISTS (SELECT 1 FROM tombstone)")?.query_row([], |r| r.get(0))?)
+/// The receiver has forgotten what this batch told it to.
+pub(crate) fn forgotten(db: &Connection, batch: u64) -> Result<(), Error> {
+    db.prepare_cached("DELETE FROM tombstone WHERE batch = ?1")?.execute([sql(batch)])?;
+    Ok(())
 }
 
-/// By what the receiver may know the subject of an entry: a pseudonym of the present period, or, where the rules release
-/// the value as it is, the value.
-fn released_as(entry: &Record, keys: &Keys, rules: &Rules) -> Vec<String> {
+/// Whether values wait for a batch.
+pub(crate) fn is_tombstone_due(db: &Connection) -> Result<bool, Error> {
+    Ok(db
+        .prepare_cached("SELECT EXISTS (SELECT 1 FROM tombstone WHERE batch IS NULL)")?
+        .query_row([], |r| r.get(0))?)
+}
+
+/// Notes which fields of persons these rules release as they are: the receiver knows them by such values under later rules
+/// too.
+pub(crate) fn note_plain(db: &Connection, rules: &Rules) -> Result<(), Error> {
+    let (mut fields, before) = (plain(db)?, plain(db)?.len());
+    let kept = Field::ALL.iter().filter(|field| field.identity() == Identity::Subject);
+    fields.extend(kept.filter(|field| rules.release().treatment(**field) == Treatment::Keep));
+    if fields.len() > before {
+        let names: Vec<&str> = fields.iter().map(|field| field.name()).collect();
+        set(db, meta::PLAIN, names.join(","))?;
+    }
+    Ok(())
+}
+
+fn plain(db: &Connection) -> Result<BTreeSet<Field>, Error> {
+    let names: String = get(db, meta::PLAIN)?.unwrap_or_default();
+    Ok(names.split(',').filter_map(Field::from_name).collect())
+}
+
+/// By what the receiver may know the subject of an entry: a pseudonym of the present period, or, where these rules or earlier
+/// ones released the value as it is, the value.
+fn released_as(entry: &Record, keys: &Keys, rules: &Rules, plain: &BTreeSet<Field>) -> Vec<String> {
     let mut texts = Vec::new();
     for (field, value) in entry.fields().filter(|(field, _)| field.identity() == Identity::Subject) {
         let tells_apart = matches!(field.identifier(), Identifier::Mac | Identifier::User);
@@ -111,8 +148,10 @@ fn released_as(entry: &Record, keys: &Keys, rules: &Rules) -> Vec<String> {
         };
         for value in values {
             let made = || pseudonym(value, field, keys, Purpose::Release).map(|made| made.to_string());
+            if plain.contains(&field) {
+                texts.push(value.to_string());
+            }
             match treatment {
-                Treatment::Keep => texts.push(value.to_string()),
                 Treatment::Pseudonym | Treatment::InfrastructureOrPseudonym => texts.extend(made()),
                 _ => {}
             }

@@ -111,7 +111,7 @@ fn a_ledger_entry_that_was_changed_or_removed_is_found() {
         let whole = std::fs::read(site.database()).unwrap();
         site.sqlite().execute_batch(&change).unwrap();
         let running = site.start();
-        let ledger = running.ask(&ControlRequest::Ledger { limit: 1 });
+        let ledger = running.ask(&ControlRequest::Ledger { limit: 100 });
         assert_eq!(
             (&ledger["verified"], &ledger["broken_at"]),
             (&false.into(), &broken_at.into()),
@@ -147,4 +147,34 @@ fn a_schema_that_sqlite_does_not_understand_lies_aside_and_another_begins() {
     let status = running.status();
     assert_eq!((&status["databases_set_aside"], &status["records"]["device"]), (&1.into(), &0.into()));
     assert_eq!(running.sensor(1).hand_over(vec![device(1)]), Some(1));
+}
+
+/// A page of an index that a running store met was once an error at each hand-over from then on.
+#[test]
+fn a_database_that_turns_out_damaged_while_the_store_runs_lies_aside_and_another_begins() {
+    let site = three_segments();
+    let (root, size): (u32, u32) = {
+        let db = site.sqlite();
+        let root = "SELECT rootpage FROM sqlite_schema WHERE name = 'segment_class'";
+        let root = db.query_row(root, [], |r| r.get(0)).unwrap();
+        (root, db.query_row("PRAGMA page_size", [], |r| r.get(0)).unwrap())
+    };
+    let mut content = std::fs::read(site.database()).unwrap();
+    let from = usize::try_from((root - 1) * size).unwrap();
+    content[from..from + usize::try_from(size).unwrap()].fill(0x55);
+    std::fs::write(site.database(), &content).unwrap();
+    site.configure("batch_delay = 3600", "receiver = \"receiver.example:443\"");
+    let running = site.start();
+    assert_eq!(running.sensor(1).hand_over(vec![device(4)]), None);
+    let mut sensor = running.sensor(1);
+    assert_eq!((sensor.committed, sensor.hand_over(vec![device(1)])), (0, Some(1)));
+    let status = running.status();
+    assert_eq!((&status["databases_set_aside"], &status["records"]["device"]), (&1.into(), &1.into()));
+    let ledger = running.ask(&ControlRequest::Ledger { limit: 100 });
+    assert!(ledger["entries"].as_array().unwrap().iter().any(|e| e["event"] == "set-aside"), "{ledger}");
+    running.stop();
+    let is_aside = |name: &str| name.contains(".damaged-") && !name.ends_with("-wal");
+    let aside = site.files().into_iter().find(|(name, _)| is_aside(&name.to_string_lossy()));
+    assert_eq!(aside.unwrap().1.len(), content.len(), "it is there to be looked at");
+    assert_eq!(site.start().status()["records"]["device"], 1);
 }

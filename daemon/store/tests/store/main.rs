@@ -1,5 +1,5 @@
 //! The real process, spoken to over its real sockets. Each file holds one concern.
-#![allow(clippy::unwrap_used, clippy::panic, clippy::print_stderr)] // all of this crate is test
+#![allow(clippy::unwrap_used, clippy::panic, clippy::print_stderr, clippy::print_stdout)] // all of this crate is test
 
 mod acknowledgements;
 mod bounds;
@@ -9,6 +9,7 @@ mod memory;
 mod opening;
 mod privacy;
 mod receipts;
+mod rights;
 mod site;
 mod subjects;
 mod upkeep;

@@ -217,6 +217,31 @@ fn what_waits_to_be_sent_is_written_anew_and_the_receiver_is_told() {
     assert_eq!(running.status()["outbox"]["batches_lost"], 0);
 }
 
+/// What had left in plain under earlier rules was once not among what the receiver was told to forget; what never left in plain
+/// is not said in plain.
+#[test]
+fn whom_the_receiver_knows_in_plain_from_earlier_rules_it_is_told_to_forget_in_plain() {
+    for released_in_plain in [true, false] {
+        let site = Site::new("batch_delay = 0");
+        if released_in_plain {
+            std::fs::write(site.path("rules.toml"), "[release.lease]\nmac = \"keep\"\n").unwrap();
+        }
+        let running = site.start();
+        hand_over(&running);
+        let sent = running.drain();
+        let mac = Value::Mac(Mac(ANNA));
+        let said = sent.iter().flat_map(|b| &b.records).any(|r| r.get(Field::LeaseMac) == Some(&mac));
+        assert_eq!(said, released_in_plain);
+        running.stop();
+        std::fs::write(site.path("rules.toml"), "").unwrap();
+        let running = site.start();
+        ask(&running, anna(), Action::Erase);
+        let told: Vec<String> = running.drain().into_iter().flat_map(|batch| batch.forget).collect();
+        assert_eq!(told.contains(&mac.to_string()), released_in_plain, "{told:?}");
+        assert!(told.iter().any(|value| !value.contains(':')), "the pseudonym: {told:?}");
+    }
+}
+
 #[test]
 fn a_receipt_that_does_not_say_that_the_receiver_forgot_is_refused() {
     let site = Site::new("batch_delay = 0");

@@ -1,0 +1,141 @@
+//! Checksums of rows that no seal covers: counts and states of the store's own. A bit that flips in one is noticed; it cannot
+//! be set right.
+
+use rusqlite::Connection;
+use rusqlite::functions::FunctionFlags;
+use rusqlite::types::{Value, ValueRef};
+use sha2::{Digest, Sha256};
+
+use crate::Error;
+use crate::database::number;
+
+/// Makes `checksum(...)` known to SQL: what [`unsound`] expects of a row is that of its table's name and its columns in the
+/// order of [`TABLES`]. Whoever writes such a row writes it too.
+pub(crate) fn register(db: &Connection) -> Result<(), Error> {
+    let flags =
+        FunctionFlags::SQLITE_UTF8 | FunctionFlags::SQLITE_DETERMINISTIC | FunctionFlags::SQLITE_DIRECTONLY;
+    db.create_scalar_function("checksum", -1, flags, |row| {
+        Ok((0..row.len()).fold(Sum::default(), |sum, at| sum.add(row.get_raw(at))).end())
+    })?;
+    Ok(())
+}
+
+/// Of a single value of `meta`.
+pub(crate) fn of_single(name: &str, value: ValueRef<'_>) -> [u8; 8] {
+    let digest: [u8; 32] = Sha256::new()
+        .chain_update(name)
+        .chain_update([0])
+        .chain_update(value.data_type().to_string())
+        .chain_update([0])
+        .chain_update(octets(value))
+        .finalize()
+        .into();
+    digest.first_chunk().copied().unwrap_or_default()
+}
+
+/// How many rows are not what was written, and which single values are among them: a bit of a column or of the checksum has
+/// flipped.
+#[derive(Debug, Default, PartialEq)]
+pub(crate) struct Unsound {
+    /// All of them.
+    pub(crate) rows: u64,
+    /// Names of single values, as they are now.
+    pub(crate) singles: Vec<String>,
+}
+
+/// Looks for unsound rows.
+pub(crate) fn unsound(db: &Connection) -> Result<Unsound, Error> {
+    let mut found = Unsound::default();
+    for (name, _) in unsound_singles(db)? {
+        found.rows = found.rows.saturating_add(1);
+        found.singles.push(name);
+    }
+    for (table, columns) in TABLES {
+        let select = format!("SELECT COUNT(*) FROM {table} WHERE {}", differs(table, columns));
+        let rows = db.prepare_cached(&select)?.query_row([], |r| r.get(0))?;
+        found.rows = found.rows.saturating_add(number(rows));
+    }
+    Ok(found)
+}
+
+/// Takes unsound rows as they are now, so that each is told once.
+pub(crate) fn accept(db: &Connection) -> Result<(), Error> {
+    for (_, written) in unsound_singles(db)? {
+        db.execute("UPDATE meta SET checksum = NULL WHERE checksum IS ?1", [written])?;
+    }
+    for (table, columns) in TABLES {
+        let update = format!("UPDATE {table} SET checksum = checksum('{table}', {columns})");
+        db.execute(&format!("{update} WHERE {}", differs(table, columns)), [])?;
+    }
+    Ok(())
+}
+
+/// Whether a single value is there and is what was set.
+pub(crate) fn is_sound(db: &Connection, name: &str) -> Result<bool, Error> {
+    let mut statement = db.prepare_cached("SELECT value, checksum FROM meta WHERE name = ?1")?;
+    let mut rows = statement.query([name])?;
+    Ok(match rows.next()? {
+        Some(row) => match row.get_ref(1)? {
+            ValueRef::Null => true,
+            ValueRef::Blob(written) => of_single(name, row.get_ref(0)?) == written,
+            _ => false,
+        },
+        None => false,
+    })
+}
+
+fn differs(table: &str, columns: &str) -> String {
+    format!("checksum IS NOT NULL AND checksum <> checksum('{table}', {columns})")
+}
+
+fn unsound_singles(db: &Connection) -> Result<Vec<(String, Value)>, Error> {
+    let mut statement =
+        db.prepare_cached("SELECT name, value, checksum FROM meta WHERE checksum IS NOT NULL")?;
+    let mut rows = statement.query([])?;
+    let mut unsound = Vec::new();
+    while let Some(row) = rows.next()? {
+        let is_sound = match (row.get_ref(0)?, row.get_ref(2)?) {
+            (ValueRef::Text(name), ValueRef::Blob(written)) => std::str::from_utf8(name)
+                .is_ok_and(|name| row.get_ref(1).is_ok_and(|v| of_single(name, v) == written)),
+            _ => false,
+        };
+        if !is_sound {
+            unsound.push((row.get(0).unwrap_or_default(), row.get(2)?));
+        }
+    }
+    Ok(unsound)
+}
+
+/// A sum over values, each with its type and length.
+#[derive(Default)]
+struct Sum(Sha256);
+
+impl Sum {
+    fn add(self, value: ValueRef<'_>) -> Sum {
+        let octets = octets(value);
+        let length = u64::try_from(octets.len()).unwrap_or(u64::MAX);
+        let sum = self.0.chain_update(value.data_type().to_string()).chain_update(length.to_be_bytes());
+        Sum(sum.chain_update(octets))
+    }
+
+    fn end(self) -> Vec<u8> {
+        let digest: [u8; 32] = self.0.finalize().into();
+        digest.first_chunk::<8>().copied().unwrap_or_default().to_vec()
+    }
+}
+
+fn octets(value: ValueRef<'_>) -> Vec<u8> {
+    match value {
+        ValueRef::Null => Vec::new(),
+        ValueRef::Integer(number) => number.to_be_bytes().to_vec(),
+        ValueRef::Real(number) => number.to_bits().to_be_bytes().to_vec(),
+        ValueRef::Text(octets) | ValueRef::Blob(octets) => octets.to_vec(),
+    }
+}
+
+/// Tables whose rows have a checksum, and the columns that it is over.
+const TABLES: [(&str, &str); 3] = [
+    ("account", "what, of, reason, pending, total"),
+    ("session", "number, id, committed, wrapped"),
+    ("clock", "number, boot, monotonic_ms, wall_ms, synchronised, correction_ms"),
+];
