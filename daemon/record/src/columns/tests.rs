@@ -117,7 +117,8 @@ proptest! {
             if which >> (at % 32) & 1 == 1 {
                 prop_assert!(rows.pass().unwrap());
             } else {
-                prop_assert_eq!(rows.read(&[]).unwrap().as_ref(), Some(record));
+                let read = rows.read(&[]).unwrap();
+                prop_assert_eq!(read.as_ref(), Some(record));
             }
         }
     }
