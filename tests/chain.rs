@@ -63,3 +63,78 @@ fn each_frame_is_in_exactly_one_counter_all_the_way_to_the_receiver() {
     assert!(number("excluded_protocol") > 0);
     assert!(received.iter().all(|r| r["record"]["vlan"] != 20));
 }
+
+#[test]
+fn of_a_group_of_stations_is_kept_and_leaves_what_the_group_lets() {
+    let site = Site::new();
+    let rules = r#"
+[[stations]]
+name = "cameras"
+vlans = [20]
+kinds = ["device", "lease"]
+profile = "aggregates"
+
+[[stations]]
+name = "printers"
+macs = ["3c:2a:f4"]
+profile = "identified"
+
+[[stations]]
+name = "others"
+profile = "pseudonymous"
+
+[release]
+profile = "identified"
+"#;
+    std::fs::write(site.path("rules.toml"), rules).unwrap();
+    let _receiver = site.start_receiver();
+    let _store = site.start_store();
+    let _uplink = site.start_uplink();
+    assert!(site.start_replay(&[&golden("site.pcap")]).wait().success());
+    site.wait_until_receipted();
+
+    let received = site.received();
+    let records: Vec<_> = received.iter().map(|r| &r["record"]).collect();
+    assert!(records.iter().all(|r| r["vlan"] != 20), "nothing leaves of cameras");
+    let leases = records.iter().copied().filter(|r| r["kind"] == "lease");
+    let (printers, others): (Vec<&serde_json::Value>, Vec<&serde_json::Value>) =
+        leases.partition(|l| l["mac"] == "3c:2a:f4:00:00:02");
+    assert!(
+        !printers.is_empty()
+            && printers.iter().all(|l| l["hostname"] == "printer-3f" && l["address"] == "10.99.0.96")
+    );
+    assert!(
+        !others.is_empty()
+            && others.iter().all(|l| l["hostname"].is_null() && l["address"] == "10.99.0.0/24")
+    );
+
+    let of_cameras = |kind: &str| {
+        let kept = site.ask(&[kind]).unwrap();
+        kept.as_array().unwrap().iter().filter(|r| r["vlan"] == 20).count()
+    };
+    assert_eq!(["leases", "flows", "exchanges"].map(of_cameras), [1, 0, 0]);
+    assert!(of_cameras("devices") > 0);
+    let status = site.ask(&["status"]).unwrap();
+    assert!(status["withheld"].as_array().unwrap().iter().any(|w| w["reason"] == "stations"), "{status}");
+
+    let headgate = |arguments: &[&str]| String::from_utf8(site.headgate(arguments).stdout).unwrap();
+    let shown = headgate(&["rules", "show"]);
+    assert!(shown.contains(
+        "name = \"cameras\"\nvlans = [\"20\"]\nkinds = [\"device\", \"lease\"]\nprofile = \"aggregates\"\n"
+    ));
+    let field = headgate(&["rules", "explain", "--field", "lease.hostname"]);
+    assert!(
+        field.contains("of cameras         no lease record of them leaves (stations \"cameras\", "),
+        "{field}"
+    );
+    assert!(field.contains("of others          does not leave (stations \"others\", "), "{field}");
+    assert!(!field.contains("of printers"), "{field}");
+    let frames = headgate(&["rules", "explain", golden("site.pcap").to_str().unwrap()]);
+    let refused =
+        "It would add to a flow record of the stations \"cameras\", and none is kept (stations \"cameras\", ";
+    assert!(frames.contains(refused), "{frames}");
+    assert!(
+        frames.contains("It adds to a lease record of the stations \"printers\", which is kept"),
+        "{frames}"
+    );
+}

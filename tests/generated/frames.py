@@ -7,13 +7,14 @@ import random
 import sys
 
 from scapy.all import (
-    ARP, BOOTP, DHCP, GRE, ICMP, IP, LLC, SNAP, STP, TCP, UDP, VXLAN, Dot1AD, Dot1Q, Ether, ICMPv6ND_NA, ICMPv6ND_NS,
-    ICMPv6NDOptDstLLAddr, ICMPv6NDOptSrcLLAddr, IPv6, IPv6ExtHdrDestOpt, Radius, Raw, wrpcap,
+    ARP, BOOTP, DHCP, GRE, GRE_PPTP, ICMP, IP, LLC, SNAP, STP, TCP, UDP, VXLAN, Dot1AD, Dot1Q, Ether, ICMPv6ND_NA,
+    ICMPv6ND_NS, ICMPv6NDOptDstLLAddr, ICMPv6NDOptSrcLLAddr, IPv6, IPv6ExtHdrDestOpt, Radius, Raw, wrpcap,
 )
 from scapy.contrib.lldp import (
     LLDPDUChassisID, LLDPDUEndOfLLDPDU, LLDPDUGenericOrganisationSpecific, LLDPDUPortDescription, LLDPDUPortID,
     LLDPDUSystemName, LLDPDUTimeToLive,
 )
+from scapy.layers.dot11 import Dot11, Dot11QoS
 from scapy.layers.dhcp6 import DHCP6_Solicit, DHCP6OptClientId, DHCP6OptElapsedTime, DHCP6OptIA_NA, DUID_LL
 
 rng = random.Random(int(sys.argv[1]))
@@ -169,6 +170,61 @@ def gre():
     ]
 
 
+def station():
+    """A data frame of IEEE 802.11, and what must be found of it."""
+    radios = [mac() for _ in range(4)]
+    to_ds, from_ds = rng.choice([(1, 0), (0, 1), (1, 1)])
+    destination = radios[2 if to_ds else 0]
+    source = radios[(3 if from_ds else 1) if to_ds else 2]
+    has_qos = rng.random() < 0.5
+    header = Dot11(type=2, subtype=8 if has_qos else 0, FCfield=to_ds | from_ds << 1, addr1=radios[0], addr2=radios[1],
+                   addr3=radios[2], addr4=radios[3] if to_ds and from_ds else None)
+    if has_qos:
+        header = header / Dot11QoS(TID=rng.randrange(8))
+    ends, inside = (v4(), v4()), (port(), port())
+    packet = IP(src=ends[0], dst=ends[1]) / UDP(sport=inside[0], dport=inside[1])
+    return header / LLC(dsap=0xAA, ssap=0xAA, ctrl=3) / SNAP(OUI=0, code=0x0800) / packet, [
+        ("ieee80211", "source", source), ("ieee80211", "destination", destination), ("ipv4", "source", ends[0]),
+        ("ipv4", "destination", ends[1]), ("udp", "source", inside[0]), ("udp", "destination", inside[1]),
+    ]
+
+
+def capwap():
+    frame, _ = ipv4(*ether())
+    inner, inside = station()
+    # HLEN 2, WBID 1, T; all else zero.
+    return frame / UDP(sport=port(), dport=5247) / Raw(b"\0\x10\3\0\0\0\0\0") / inner, inside
+
+
+def swapped():
+    """As some controllers write Frame Control."""
+    frame, inside = capwap()
+    octets = bytes(frame)
+    at = len(Ether() / IP() / UDP()) + 8
+    return Ether(octets[:at] + octets[at + 1:at - 1:-1] + octets[at + 2:]), inside
+
+
+def tzsp():
+    frame, _ = ipv4(*ether())
+    inner, inside = station()
+    return frame / UDP(sport=port(), dport=37008) / Raw(b"\1\0\0\x12\x0a\1\xd0\1") / inner, inside
+
+
+def pptp():
+    frame, _ = ipv4(*ether(), protocol=47)
+    sequence, acknowledgment, call = number(32), number(32), number(16)
+    source, destination = v6(), v6()
+    shortened = rng.choice([b"\xff\3\0\x57", b"\xff\3\x57", b"\0\x57", b"\x57"])
+    payload = shortened + bytes(IPv6(src=source, dst=destination, nh=59))
+    header = GRE_PPTP(seqnum_present=1, acknum_present=1, payload_len=len(payload), call_id=call,
+                     seqence_number=sequence, ack_number=acknowledgment)
+    return frame / header / Raw(payload), [
+        ("gre", "version", 1), ("gre", "sequence", sequence), ("gre", "pptp.acknowledgment", acknowledgment),
+        ("gre", "pptp.call_id", call), ("ppp", "protocol", 0x57), ("ipv6", "source", source),
+        ("ipv6", "destination", destination),
+    ]
+
+
 def radius():
     frame, facts = ipv4(*ether())
     identifier, code = number(8), rng.choice([1, 2, 3, 4, 5])
@@ -216,7 +272,9 @@ def lldp():
     ]
 
 
-SHAPES = [tcp, udp, extension, arp, ping, neighbor, dhcp, dhcpv6, vxlan, gre, radius, bridge, lldp]
+SHAPES = [
+    tcp, udp, extension, arp, ping, neighbor, dhcp, dhcpv6, vxlan, gre, capwap, swapped, tzsp, pptp, radius, bridge, lldp,
+]
 
 frames = []
 for shape in SHAPES:

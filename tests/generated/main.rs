@@ -33,6 +33,55 @@ fn what_was_written_is_what_is_read() {
     }
 }
 
+/// Of what is within tunnels of frames that are no Ethernet, tshark finds the same stations and ends. It has to be told
+/// how Frame Control is written.
+#[test]
+fn tshark_finds_the_same_within_tunnels() {
+    const FIELDS: [(&str, &str); 6] = [
+        ("ieee80211.source", "wlan.sa"),
+        ("ieee80211.destination", "wlan.da"),
+        ("ipv4.source", "ip.src"),
+        ("ipv6.source", "ipv6.src"),
+        ("udp.source", "udp.srcport"),
+        ("udp.destination", "udp.dstport"),
+    ];
+    let directory = tempfile::tempdir().unwrap();
+    let capture = directory.path().join("1.pcap");
+    let facts = generate(SEEDS[0], &capture);
+    let mut compared = 0;
+    for (preference, shapes) in [("FALSE", &["capwap", "tzsp", "pptp"][..]), ("TRUE", &["swapped"])] {
+        let mut tshark = Command::new("tshark");
+        tshark.args([
+            "-n",
+            "-o",
+            &format!("capwap.swap_fc:{preference}"),
+            "-T",
+            "fields",
+            "-E",
+            "occurrence=l",
+            "-r",
+        ]);
+        tshark.arg(&capture).args(FIELDS.iter().flat_map(|(_, field)| ["-e", *field]));
+        let output = tshark.output().expect("tshark (package tshark)");
+        let found = String::from_utf8(output.stdout).unwrap();
+        assert_eq!(found.lines().count(), facts.len());
+        for (line, written) in
+            found.lines().zip(&facts).filter(|(_, written)| shapes.contains(&written[0].as_str().unwrap()))
+        {
+            for ((name, field), found) in FIELDS.iter().zip(line.split('\t')) {
+                let is_it = |fact: &&Value| {
+                    *name == format!("{}.{}", fact[0].as_str().unwrap(), fact[1].as_str().unwrap())
+                };
+                let Some(fact) = written[1].as_array().unwrap().iter().find(is_it) else { continue };
+                assert_eq!(found, fact[2].to_string().trim_matches('"'), "{field} of {written}");
+                compared += 1;
+            }
+        }
+    }
+    // Three shapes of five fields, and one of one.
+    assert_eq!(compared, COUNT * (3 * 5 + 1));
+}
+
 /// Writes the capture, and returns what must be found in each frame.
 fn generate(seed: u32, capture: &Path) -> Vec<Value> {
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/generated/frames.py");

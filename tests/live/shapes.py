@@ -269,9 +269,37 @@ for tunnel, outer in PLAIN.items():
     shape(f"IPv6 and UDP in {tunnel}", lambda s: outer() / ip6() / udp() / s, "ipv6:udp")
 shape("MPLS with Ethernet in GRE", lambda s: ip() / GRE(proto=0x8847) / (b"\0\1\1\x40\0\0\0\0" + bytes(Ether() / ip() / udp() / s)), "gre:mpls")
 shape("GRE with an unknown protocol", lambda s: ip() / GRE(proto=0x88B5) / s, "gre")
-shape("PPP in GRE", lambda s: ip() / GRE(proto=0x880B) / (b"\xff\3\0\x21" + bytes(ip() / udp() / s)), "gre", before=32)
-WLAN = b"\x08\1\0\0" + bytes(18) + b"\0\0"
-shape("802.11 in CAPWAP", lambda s: ip() / udp(5247) / (b"\0\x10\3\0\0\0\0\0" + WLAN + b"\xaa\xaa\3\0\0\0\x08\0" + bytes(ip() / tcp() / s)), "capwap")
+PPTP = b"\x30\x81\x88\x0b\0\x99\0\7" + bytes(8)
+shape("PPP in GRE", lambda s: ip() / GRE(proto=0x880B) / (b"\xff\3\0\x21" + bytes(ip() / udp() / s)), "gre:ppp:ip:udp")
+shape("a short PPP header in PPTP", lambda s: ip(proto=47) / Raw(PPTP + b"\x57" + bytes(ip6() / tcp() / s)), "gre:ppp:ipv6:tcp")
+shape("a password in PPTP", lambda s: ip(proto=47) / Raw(PPTP + b"\xff\3\xc0\x23\1\1\0\x30\1u\x24" + s), "ppp:pap", before=11)
+shape("encrypted PPP in PPTP", lambda s: ip(proto=47) / Raw(PPTP + b"\0\xfd\x90\0" + s), "gre:ppp", before=4)
+shape("padding behind an acknowledgment of PPTP", lambda s: ip(proto=47) / Raw(b"\x20\x81\x88\x0b" + bytes(8) + s), "gre")
+
+
+def wlan(control, rest, snap=True):
+    """A frame of IEEE 802.11 with QoS where its type says so; its cell has another address than both ends."""
+    header = control + bytes(2) + b"\6\0\0\x99\0\1" + b"\0\x1b\x21\0\0\xee" + b"\0\x1b\x21\0\0\xef" + b"\x10\0"
+    header += b"\0\x1b\x21\0\0\xed" if control[1] & 3 == 3 else b""
+    header += b"\5\0" if control[0] & 0x88 == 0x88 else b""
+    return header + (b"\xaa\xaa\3\0\0\0\x08\0" if snap else b"") + rest
+
+
+RADIO = {
+    "CAPWAP": lambda octets: ip() / udp(5247) / (b"\0\x20\x43\x20\0\0\0\0\4\xc4\x1e\0\x6c\0\0\0" + octets),
+    "TZSP": lambda octets: ip() / udp(37008) / (b"\1\0\0\x12\x0a\1\xd0\1" + octets),
+}
+for tunnel, carry in RADIO.items():
+    layers = {"CAPWAP": "capwap.data", "TZSP": "tzsp:wlan"}[tunnel]
+    shape(f"802.11 in {tunnel}", lambda s: carry(wlan(b"\x08\1", bytes(ip() / tcp() / s))), layers)
+    shape(f"802.11 with QoS and four addresses in {tunnel}", lambda s: carry(wlan(b"\x88\3", bytes(ip() / udp() / s))), layers)
+    shape(f"encrypted 802.11 in {tunnel}", lambda s: carry(wlan(b"\x88\x41", s, snap=False)), layers)
+    shape(f"frames in a frame of 802.11 in {tunnel}", lambda s: carry(
+        wlan(b"\x88\1", b"", snap=False)[:24] + b"\x85\0" + bytes(12) + b"\0\x2c" + b"\xaa\xaa\3\0\0\0\x08\0" + s), layers, before=22)
+    # Of a station that passes by no address is kept: what is no header begins with the first.
+    shape(f"a probe request in {tunnel}", lambda s: carry(wlan(b"\x40\0", b"\0\x24" + s, snap=False)), layers, before=22)
+shape("swapped 802.11 in CAPWAP", lambda s: RADIO["CAPWAP"](wlan(b"\x88\1", bytes(ip() / tcp() / s)).replace(b"\x88\1", b"\1\x88", 1)), "capwap.data:wlan")
+shape("a later fragment of 802.11", lambda s: RADIO["TZSP"](wlan(b"\x08\1", s, snap=False).replace(b"\x10\0", b"\x11\0")), "tzsp:wlan")
 shape("Ethernet in CAPWAP", lambda s: ip() / udp(5247) / (b"\0\x10\2\0\0\0\0\0" + bytes(Ether() / ip() / tcp() / s)), "capwap")
 shape("encrypted data in CAPWAP", lambda s: ip() / udp(5247) / (b"\1\0\0\0\x17\xfe\xfd" + s), before=3)
 shape("a later fragment in CAPWAP", lambda s: ip() / udp(5247) / (b"\0\x10\2\x80\0\1\0\x08" + s), "capwap")

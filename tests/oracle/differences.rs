@@ -111,8 +111,6 @@ pub const DIFFERENCES: &[Difference] = &[
     difference("dhcpv6 as a layer", ("dhcp6_reconf_asan.pcap", &[1]), ABSENT, THERE, FRAGMENT),
     difference("ipv4 as a layer", ("wccp_redirect_gre.pcap", &[1]), ABSENT, THERE, WCCP),
     difference("tcp as a layer", ("wccp_redirect_gre.pcap", &[1]), ABSENT, THERE, WCCP),
-    difference("ppp.protocol", ("pptp.pcap", &[16]), &[], &["49185"], PPTP),
-    difference("ppp.protocol", ("made.pcap", &[43]), &[], &["49185"], PPTP),
     difference("cdp as a layer", ("various_gre.pcap", &[49, 63]), ABSENT, THERE, NO_ETHERTYPE),
     difference("tcp.option_kind", ("bgp_mp_reach_nlri-oobr.pcap", &[1]), &["0"], &["0", "0"], END),
     difference("tcp.option_kind", ("of10_inv_OFPST_FLOW.pcap", &[1, 2]), &["0"], &["0", "0", "0", "0"], END),
@@ -186,7 +184,6 @@ const BEYOND: &str = "octets beyond the length on the wire are no part of the fr
 const OPTION: &str = "an option has its type, whatever its length says (RFC 791, 3.1)";
 const FRAGMENT: &str =
     "the first fragment is not the whole message (RFC 791, 3.2): its ports are read, no more";
-const PPTP: &str = "how PPP frames within GRE are shortened is agreed upon elsewhere (RFC 1661, 6.5 and 6.6): they are not read";
 const WCCP: &str =
     "type 0x883e does not say whether a redirect header stands before the packet: the packet is not guessed";
 const OTHER_IGMP: &str =

@@ -6,6 +6,7 @@ use std::ops::ControlFlow;
 use std::path::Path;
 
 use headgate_record::{Field, Kind, Treatment};
+use headgate_rules::{Places, Rules};
 use headgate_sensor::{Explanation, Fate, FieldFate, Ruled, Share, fate};
 use serde_json::json;
 
@@ -87,8 +88,30 @@ pub(crate) fn fields(config_file: &Path, names: &[String], as_json: bool) -> Res
         let _ = writeln!(text, "  tells of a person  {}", person(row.person));
         let _ = writeln!(text, "  on this appliance  {collect}");
         let _ = writeln!(text, "  to the receiver    {release}");
+        write_stations(&mut text, (&rules, &places), row.kind, &fate);
     }
     show::text(&text)
+}
+
+/// What groups of stations say of a field where that is less than what is said of all.
+fn write_stations(text: &mut String, (rules, places): (&Rules, &Places), kind: Kind, fate: &FieldFate) {
+    for (at, group) in rules.collect().stations().iter().enumerate() {
+        let by = places.stations(at);
+        let field = Field::from_name(fate.field);
+        let treatment = field.and_then(|field| group.treatment(field));
+        let what = match treatment.filter(|treatment| *treatment != fate.release.treatment) {
+            _ if rules.collect().collects(kind) && !group.collects(kind) => {
+                format!("no {} record of them is kept ({by})", kind.name())
+            }
+            _ if rules.release().releases(kind) && !group.releases(kind) => {
+                format!("no {} record of them leaves ({by})", kind.name())
+            }
+            Some(treatment) => away(&Fate { treatment, by, ..fate.release.clone() }),
+            None => continue,
+        };
+        // Writing to a string cannot fail.
+        let _ = writeln!(text, "  of {:15} {what}", group.name());
+    }
 }
 
 fn unknown(name: &str) -> String {
@@ -210,12 +233,16 @@ fn write_rule(text: &mut String, rule: &Ruled) {
 
 fn write_share(text: &mut String, share: &Share) {
     let kind = share.kind;
+    let of = share.stations.as_ref().map(|name| format!(" of the stations {name:?}")).unwrap_or_default();
     if !share.collected {
-        let _ =
-            writeln!(text, "  It would add to a {kind} record, and none is kept ({}).", share.collected_by);
+        let _ = writeln!(
+            text,
+            "  It would add to a {kind} record{of}, and none is kept ({}).",
+            share.collected_by
+        );
         return;
     }
-    let _ = write!(text, "  It adds to a {kind} record, which is kept ({})", share.collected_by);
+    let _ = write!(text, "  It adds to a {kind} record{of}, which is kept ({})", share.collected_by);
     let _ = match share.withheld {
         None => writeln!(text, " and may leave ({}):", share.released_by),
         Some(headgate_rules::RANDOMISED_MAC) => {

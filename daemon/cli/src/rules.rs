@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use headgate_rules::filter::Left;
-use headgate_rules::{Places, Rule, Rules};
+use headgate_rules::{Places, Rule, Rules, StationGroup};
 use headgate_sensor::{read_rules, read_rules_with_places};
 use headgate_service::config;
 use serde_json::json;
@@ -40,6 +40,7 @@ pub(crate) fn check(config_file: &Path, as_json: bool) -> Result<(), CliError> {
             "fingerprints": fingerprints,
             "whole_beyond_default": whole,
             "rules": rules.collect().rules().iter().map(Rule::name).collect::<Vec<_>>(),
+            "stations": rules.collect().stations().iter().map(StationGroup::name).collect::<Vec<_>>(),
             "warnings": warnings,
         }));
     }
@@ -62,7 +63,7 @@ pub(crate) fn show(config_file: &Path, as_json: bool) -> Result<(), CliError> {
     show::line(&format!("{}\n\n# {}", text.trim_end(), decided(&rules).replace('\n', "\n# ")))
 }
 
-/// The rules that can never match, and why.
+/// The rules and the groups of stations that can never match, and why.
 fn never_matching(rules: &Rules, places: &Places) -> Vec<String> {
     let list = rules.collect().rules();
     let said = |rule: usize| {
@@ -70,11 +71,13 @@ fn never_matching(rules: &Rules, places: &Places) -> Vec<String> {
         let place = places.rule(rule).map(ToString::to_string).unwrap_or_default();
         format!("rule {name:?} ({place})")
     };
-    let covered = list.covered();
-    let warning = |(rule, before)| {
-        format!("{} never matches: {} comes before it and takes all of it", said(rule), said(before))
+    let warning = |what: String, before: String| {
+        format!("{what} never matches: {before} comes before it and takes all of it")
     };
-    covered.map(warning).collect()
+    let group = |at: usize| places.stations(at).to_string();
+    let covered_rules = list.covered().map(|(rule, before)| warning(said(rule), said(before)));
+    let covered_groups = rules.collect().stations().covered();
+    covered_rules.chain(covered_groups.map(|(at, before)| warning(group(at), group(before)))).collect()
 }
 
 /// What does not fit into the kernel's program.

@@ -7,7 +7,7 @@ use headgate_record::{Field, Kind, Treatment};
 use headgate_rules::filter::Tunnel;
 use headgate_rules::{
     Collect, GROUP_SIZES, Gate, MAX_COUNTING_RULES, MAX_EXCLUSIONS, MAX_OPT_OUT_LISTS, MAX_OPT_OUTS,
-    MAX_RULES, OPT_OUT_LIST_PATTERN, Profile, RULE_NAME_PATTERN, Rules, exclusion_keys,
+    MAX_RULES, MAX_STATION_GROUPS, OPT_OUT_LIST_PATTERN, Profile, RULE_NAME_PATTERN, Rules, exclusion_keys,
 };
 use headgate_sensor::SensorError;
 use headgate_service::config::{Described, Headgate, Key, Shape};
@@ -113,6 +113,12 @@ fn rules() -> Result<Value, CliError> {
             "Rules: how far frames are collected that meet all conditions of one. The first that matches decides; \
              what none matches is read with its control protocols. What [exclude] and [headers_only] take no rule gives back.",
         ),
+        (
+            "stations",
+            json!({ "type": "array", "maxItems": MAX_STATION_GROUPS, "items": stations() }),
+            "Groups of stations of which less is collected or leaves than of others. A record belongs to the first group of which \
+             all conditions hold; a group gives nothing back of what the gates take.",
+        ),
         ("collect", table(collect), "What of a record is kept in the encrypted buffer on this appliance."),
         ("release", table(release), "What of a kept record may leave; never wider than what is collected."),
     ];
@@ -124,14 +130,6 @@ fn rules() -> Result<Value, CliError> {
 fn rule() -> Value {
     let name = json!({ "type": "string", "pattern": RULE_NAME_PATTERN });
     let collect = json!({ "enum": Collect::ALL.map(Collect::name) });
-    let conditions = choice().map(|(key, mut schema)| {
-        if let Some(list) = schema.as_object_mut() {
-            // A condition without a value could be taken for none.
-            list.remove("default");
-            list.insert("minItems".into(), 1.into());
-        }
-        (key, schema)
-    });
     let said = [
         (
             "name",
@@ -149,11 +147,64 @@ fn rule() -> Value {
             ),
         ),
     ];
-    let mut schema = table(said.into_iter().chain(conditions));
+    let mut schema = table(said.into_iter().chain(conditions()));
     if let Some(object) = schema.as_object_mut() {
         object.insert("required".into(), json!(["name", "collect"]));
     }
     schema
+}
+
+/// One group of stations.
+fn stations() -> Value {
+    let conditions = conditions().into_iter().filter(|(key, _)| STATION_KEYS.contains(key));
+    let kinds: Vec<&str> = Kind::ALL.into_iter().filter(|k| *k != Kind::Counters).map(Kind::name).collect();
+    let said = [
+        (
+            "name",
+            described(
+                json!({ "type": "string", "pattern": RULE_NAME_PATTERN }),
+                "Its name, which no other group has.",
+                None,
+            ),
+        ),
+        (
+            "kinds",
+            described(
+                json!({ "type": "array", "items": { "enum": kinds } }),
+                "Kinds of record of these stations that are kept on this appliance, of those under [collect]; where it is not given, all of those.",
+                None,
+            ),
+        ),
+        (
+            "profile",
+            described(
+                json!({ "enum": Profile::ALL.map(Profile::name) }),
+                "What leaves of these stations at most; no more than the profile under [release].",
+                None,
+            ),
+        ),
+    ];
+    let mut schema = table(said.into_iter().chain(conditions));
+    if let Some(object) = schema.as_object_mut() {
+        object.insert("required".into(), json!(["name"]));
+        object.insert("anyOf".into(), json!([{ "required": ["kinds"] }, { "required": ["profile"] }]));
+    }
+    schema
+}
+
+/// The keys that choose stations.
+const STATION_KEYS: [&str; 3] = ["interfaces", "vlans", "macs"];
+
+/// The conditions of a rule or group.
+fn conditions() -> [(&'static str, Value); 5] {
+    choice().map(|(key, mut schema)| {
+        if let Some(list) = schema.as_object_mut() {
+            // A condition without a value could be taken for none.
+            list.remove("default");
+            list.insert("minItems".into(), 1.into());
+        }
+        (key, schema)
+    })
 }
 
 /// The keys that choose frames.
@@ -340,6 +391,12 @@ mod tests {
             (File::Rules, "[[rule]]\nname = \"a\"\ncollect = \"none\"\nvlans = []"),
             (File::Rules, "[[rule]]\nname = \"a\"\ncollect = \"none\"\nports = [22]"),
             (File::Rules, "[rule]\nname = \"a\"\ncollect = \"none\""),
+            (File::Rules, "[[stations]]\nname = \"a\""),
+            (File::Rules, "[[stations]]\nprofile = \"aggregates\""),
+            (File::Rules, "[[stations]]\nname = \"a\"\nprofile = \"none\""),
+            (File::Rules, "[[stations]]\nname = \"a\"\nkinds = [\"counters\"]"),
+            (File::Rules, "[[stations]]\nname = \"a\"\nkinds = [\"flow\"]\nprefixes = [\"10.0.0.0/8\"]"),
+            (File::Rules, "[[stations]]\nname = \"a\"\nkinds = [\"flow\"]\nvlans = []"),
             (File::Rules, "[collect]\nkinds = [\"devices\"]"),
             (File::Rules, "[collect]\nrandomised_macs = true"),
             (File::Rules, "[collect]\nprofile = \"aggregates\""),
@@ -375,6 +432,10 @@ mod tests {
             (
                 File::Rules,
                 "[[rule]]\nname = \"a-1\"\ncollect = \"none\"\n[[rule]]\nname = \"b\"\nvlans = [20]\ncollect = \"counts\"",
+            ),
+            (
+                File::Rules,
+                "[[stations]]\nname = \"a\"\nvlans = [20]\nkinds = []\n[[stations]]\nname = \"b\"\nprofile = \"aggregates\"",
             ),
             (File::Rules, "[release]\nrandomised_macs = true"),
             (File::Rules, "[release]\nprofile = \"identified\""),

@@ -302,6 +302,16 @@ impl Treatment {
             || (other == Treatment::InfrastructureOrPseudonym
                 && matches!(self, Treatment::Pseudonym | Treatment::Infrastructure))
     }
+
+    /// The one of two that lets through less, or nothing where neither is within the other.
+    #[must_use]
+    pub fn narrower(self, other: Treatment) -> Treatment {
+        match (self.is_within(other), other.is_within(self)) {
+            (true, _) => self,
+            (_, true) => other,
+            (false, false) => Treatment::Drop,
+        }
+    }
 }
 
 impl Field {

@@ -13,6 +13,10 @@ pub trait Stated {
     fn mac(&self, field: Field) -> Option<Mac>;
     /// Whether a field says yes.
     fn is_true(&self, field: Field) -> bool;
+    /// The number that a field holds; `None` for anything else.
+    fn number(&self, field: Field) -> Option<u64>;
+    /// The text that a field holds; `None` for anything else.
+    fn text(&self, field: Field) -> Option<&str>;
 }
 
 /// A checked record that borrows its octets.
@@ -233,6 +237,20 @@ impl Stated for RecordView<'_> {
     fn is_true(&self, field: Field) -> bool {
         matches!(self.get(field), Some(ValueView::Number(Form::Bool, number)) if number != 0)
     }
+
+    fn number(&self, field: Field) -> Option<u64> {
+        match self.get(field) {
+            Some(ValueView::Number(Form::Number, number)) => Some(number),
+            _ => None,
+        }
+    }
+
+    fn text(&self, field: Field) -> Option<&str> {
+        match self.get(field) {
+            Some(ValueView::Octets(Form::Text, octets)) => std::str::from_utf8(octets).ok(),
+            _ => None,
+        }
+    }
 }
 
 impl Stated for Record {
@@ -249,6 +267,20 @@ impl Stated for Record {
 
     fn is_true(&self, field: Field) -> bool {
         self.get(field) == Some(&Value::Bool(true))
+    }
+
+    fn number(&self, field: Field) -> Option<u64> {
+        match self.get(field) {
+            Some(Value::Number(number)) => Some(*number),
+            _ => None,
+        }
+    }
+
+    fn text(&self, field: Field) -> Option<&str> {
+        match self.get(field) {
+            Some(Value::Text(text)) => Some(text),
+            _ => None,
+        }
     }
 }
 

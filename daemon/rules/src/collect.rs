@@ -1,5 +1,7 @@
 //! The collect gate: which frames count at all, and what of a record is kept on the appliance.
 
+use std::sync::Arc;
+
 use headgate_record::{Field, Kind, Record, RecordView, Stated, Treatment};
 use headgate_wire as wire;
 
@@ -7,6 +9,7 @@ use crate::exclude::{Exclusions, Match};
 use crate::filter::{Depth, Tunnels};
 use crate::release::{KIND, stations};
 use crate::rule::{Collect, RuleList, RuleMatch, RuleSet};
+use crate::stations::{STATIONS, StationGroups};
 use crate::treat::{PrefixLengths, Pseudonymise, Purpose, Treatments, build};
 
 /// What may be collected.
@@ -19,6 +22,7 @@ pub struct CollectGate {
     pub(crate) treatments: Treatments,
     pub(crate) lengths: PrefixLengths,
     pub(crate) tunnels: Tunnels,
+    pub(crate) stations: Arc<StationGroups>,
 }
 
 /// What becomes of a frame.
@@ -128,15 +132,22 @@ impl CollectGate {
         self.kinds.contains(&kind)
     }
 
-    /// The sensor's side: what of a record is handed to the store, or `None` where its kind is not
-    /// collected. Everything is done here but pseudonyms, and dropping the MAC address of the subject.
+    /// The groups of stations of which less is collected or leaves.
     #[must_use]
-    pub fn narrow(&self, record: Record) -> Option<Record> {
-        self.collects(record.kind()).then(|| build(record, &self.treatments, self.lengths, None))
+    pub fn stations(&self) -> &StationGroups {
+        &self.stations
     }
 
-    /// The store's side: what of a record is written, or why nothing of it is: its kind is not collected, or its station
-    /// has opted out. All that [`CollectGate::narrow`] does is done again, so that the store need not trust the sensor.
+    /// The sensor's side: what of a record is handed to the store, or `None` where its kind is not
+    /// collected, of no station or of none of its group. Everything is done here but pseudonyms, and dropping the MAC address of the subject.
+    #[must_use]
+    pub fn narrow(&self, record: Record) -> Option<Record> {
+        let is_collected = self.collects(record.kind()) && !self.stations_refuse(&record);
+        is_collected.then(|| build(record, &self.treatments, self.lengths, None))
+    }
+
+    /// The store's side: what of a record is written, or why nothing of it is: its kind is not collected, of no station or
+    /// of none of its group, or its station has opted out. All that [`CollectGate::narrow`] does is done again, so that the store need not trust the sensor.
     ///
     /// # Errors
     /// The reason under which the record is counted.
@@ -150,9 +161,16 @@ impl CollectGate {
         if !self.collects(record.kind()) {
             return Some(KIND);
         }
+        if self.stations_refuse(record) {
+            return Some(STATIONS);
+        }
         let opt_outs = &self.exclusions.opt_outs;
         let opted_out = !opt_outs.is_empty() && stations(record).any(|mac| opt_outs.find(mac).is_some());
         opted_out.then_some(OPTED_OUT)
+    }
+
+    fn stations_refuse(&self, record: &impl Stated) -> bool {
+        self.stations.find(record).is_some_and(|(_, group)| !group.collects(record.kind()))
     }
 
     /// What of a record that is not refused is written.

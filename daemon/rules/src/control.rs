@@ -90,3 +90,9 @@ pub(crate) const ETHERTYPE_ERSPAN: u16 = 0x88be;
 pub(crate) const ETHERTYPE_ERSPAN_III: u16 = 0x22eb;
 /// MPLS, with labels of the downstream and of the upstream router (RFC 5332, 3).
 pub(crate) const ETHERTYPES_MPLS: [u16; 2] = [0x8847, 0x8848];
+/// PPP (RFC 1701, RFC 2637).
+pub(crate) const ETHERTYPE_PPP: u16 = headgate_wire::gre::PPP;
+pub(crate) const PPP_ADDRESS_CONTROL: [u8; 2] = headgate_wire::ppp::ADDRESS_CONTROL;
+/// Protocols of PPP (IANA), without their first octet, which is zero.
+pub(crate) const PPP_IPV4: u8 = 0x21;
+pub(crate) const PPP_IPV6: u8 = 0x57;

@@ -19,7 +19,13 @@ pub struct RuleError {
 impl RuleError {
     /// The problem `what` at octet `at` of `text`.
     pub(crate) fn at(file: &str, text: &str, at: usize, what: impl Into<String>) -> Self {
-        let Place { file, line, column } = Place::at(file, text, at);
-        RuleError { file, line, column, what: what.into().replace('\n', " ") }
+        Place::at(file, text, at).error(what.into().replace('\n', " "))
+    }
+}
+
+impl Place {
+    /// The problem `what` here.
+    pub(crate) fn error(&self, what: String) -> RuleError {
+        RuleError { file: self.file.clone(), line: self.line, column: self.column, what }
     }
 }

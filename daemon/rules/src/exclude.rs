@@ -373,9 +373,19 @@ fn of(exclusion: Exclusion, part: &'static str) -> impl Fn(usize) -> Match {
     move |entry| Match { exclusion, entry: Entry::Rule(entry), part, within_tunnel: false }
 }
 
-/// The source and destination of a frame.
+/// The source and destination of a frame; of an A-MSDU, in which each part has its own, the radios.
 pub(crate) fn ends(packet: &wire::Packet<'_>) -> impl Iterator<Item = Mac> {
-    [packet.source(), packet.destination()].into_iter().flatten().map(|address| Mac(address.0))
+    let radios = match &packet.framing {
+        wire::Framing::Wireless(frame) => {
+            frame.header.as_ref().filter(|header| header.qos.is_some_and(|qos| qos.amsdu))
+        }
+        _ => None,
+    };
+    let ends = match radios {
+        Some(header) => [header.transmitter, header.receiver],
+        None => [packet.source(), packet.destination()],
+    };
+    ends.into_iter().flatten().map(|address| Mac(address.0))
 }
 
 impl Exclusion {

@@ -22,13 +22,16 @@ use crate::places::{ChoicePlaces, Gate, GatePlaces, Origin, Place, Places};
 use crate::profile::Profile;
 use crate::release::{DEFAULT_GROUP_SIZE, GROUP_SIZES, ReleaseGate};
 use crate::rule::{Rule, RuleList, RuleMatch, RuleSet};
+use crate::stations::StationGroups;
 use crate::treat::{PrefixLengths, Treatments};
 
 use self::choice::{ExcludeTable, Source, choose};
 use self::rule::RuleTable;
+use self::stations::{StationsDraft, StationsTable};
 
 mod choice;
 mod rule;
+mod stations;
 
 /// Reads a list that a rule file names: see [`Rules::parse_with_lists`].
 pub type ReadList<'a> = dyn Fn(&str) -> Result<(String, String), String> + 'a;
@@ -150,6 +153,8 @@ struct File {
     #[serde(default)]
     rule: Vec<RuleTable>,
     #[serde(default)]
+    stations: Vec<StationsTable>,
+    #[serde(default)]
     collect: GateTable,
     #[serde(default)]
     release: GateTable,
@@ -216,6 +221,7 @@ struct Draft<'a> {
     rules: Vec<Rule>,
     places: [ChoicePlaces; 2],
     rule_places: Vec<Place>,
+    stations: Vec<StationsDraft>,
     collect: GateDraft<'a>,
     release: GateDraft<'a>,
     profile: Profile,
@@ -226,7 +232,7 @@ struct Draft<'a> {
 
 impl<'a> Draft<'a> {
     fn add(&mut self, source: &Source<'a>, file: File, read: &ReadList<'_>) -> Result<(), RuleError> {
-        let File { exclude, headers_only, rule, collect, release } = file;
+        let File { exclude, headers_only, rule, stations, collect, release } = file;
         if let Some(said) = headers_only.opt_out_lists.first() {
             return Err(source.error(said, "opt_out_lists belongs under [exclude]".into()));
         }
@@ -235,6 +241,9 @@ impl<'a> Draft<'a> {
         choose(source, &headers_only, (&mut self.headers_only, limited))?;
         for rule in rule {
             rule.read(source, (&mut self.rules, &mut self.rule_places))?;
+        }
+        for group in stations {
+            group.read(source, &mut self.stations)?;
         }
         for said in exclude.opt_out_lists {
             let name = opt_out::name(said.get_ref()).map_err(|what| source.error(&said, what))?;
@@ -329,6 +338,14 @@ impl<'a> Draft<'a> {
         }
         let (randomised_macs, at_randomised_macs) = self.randomised_macs;
         let (group_size, at_group_size) = self.group_size.unzip();
+        let kinds = self.collect.kinds.unwrap_or_else(|| Kind::ALL.to_vec());
+        let (mut groups, mut at_groups) = (Vec::new(), Vec::new());
+        for draft in self.stations {
+            let (group, place) = draft.finish((&kinds, &collected), (profile, &released))?;
+            at_groups.push((group.name().to_owned(), place));
+            groups.push(group);
+        }
+        let stations = Arc::new(StationGroups { groups });
         let opt_outs = Arc::new(self.opt_outs);
         let [excluded, limited] = self.places;
         let places = Places {
@@ -340,8 +357,8 @@ impl<'a> Draft<'a> {
             release: at_release,
             randomised_macs: at_randomised_macs,
             group_size: at_group_size,
+            stations: at_groups,
         };
-        let kinds = self.collect.kinds.unwrap_or_else(|| Kind::ALL.to_vec());
         // What is not collected cannot leave.
         let mut release_kinds = self.release.kinds.unwrap_or_else(|| profile.kinds().to_vec());
         release_kinds.retain(|k| kinds.contains(k));
@@ -357,6 +374,7 @@ impl<'a> Draft<'a> {
             kinds,
             treatments: collected,
             lengths: collect_lengths,
+            stations: stations.clone(),
         };
         let CollectGate { exclusions, headers_only, rules, .. } = &collect;
         let (filter, keep) = compile(exclusions, headers_only, rules, collect.depth())
@@ -372,6 +390,7 @@ impl<'a> Draft<'a> {
                 lengths,
                 randomised_macs,
                 group_size: group_size.unwrap_or(DEFAULT_GROUP_SIZE),
+                stations,
             },
             fingerprints: Arc::new(Fingerprints::shipped()),
         };

@@ -17,6 +17,7 @@
 mod assemble;
 mod compile;
 mod depth;
+mod ieee80211;
 mod keep;
 mod left;
 mod program;

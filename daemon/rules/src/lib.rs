@@ -25,6 +25,7 @@ mod profile;
 mod release;
 mod rule;
 mod show;
+mod stations;
 mod treat;
 
 pub use collect::{CollectGate, Judgement, OPTED_OUT};
@@ -39,4 +40,5 @@ pub use release::{GROUP_SIZES, Groups, KIND, RANDOMISED_MAC, ReleaseGate, Verdic
 pub use rule::{
     Collect, MAX_COUNTING_RULES, MAX_RULES, RULE_NAME_PATTERN, Rule, RuleList, RuleMatch, RuleSet,
 };
+pub use stations::{MAX_STATION_GROUPS, STATIONS, StationGroup, StationGroups};
 pub use treat::{Pseudonymise, Purpose, pseudonym};

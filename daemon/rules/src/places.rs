@@ -49,6 +49,8 @@ pub enum Origin {
     Collected(Place),
     /// No file says it of the release gate but by the name of a profile.
     Profile(Place),
+    /// A group of stations, by its name, lets less be collected or leave.
+    Stations(String, Place),
 }
 
 /// Where the entries and settings of [`crate::Rules`] were said.
@@ -62,6 +64,7 @@ pub struct Places {
     pub(crate) release: GatePlaces,
     pub(crate) randomised_macs: Option<Place>,
     pub(crate) group_size: Option<Place>,
+    pub(crate) stations: Vec<(String, Place)>,
 }
 
 /// Where the entries of a choice of frames stand: by sort, in the order of [`Exclusion::ALL`], then by entry.
@@ -149,6 +152,14 @@ impl Places {
         said(&self.group_size)
     }
 
+    /// What a group of stations says comes from, by its place in the list.
+    #[must_use]
+    pub fn stations(&self, group: usize) -> Origin {
+        self.stations
+            .get(group)
+            .map_or(Origin::Default, |(name, at)| Origin::Stations(name.clone(), at.clone()))
+    }
+
     fn gate(&self, gate: Gate) -> &GatePlaces {
         match gate {
             Gate::Collect => &self.collect,
@@ -186,6 +197,7 @@ impl fmt::Display for Origin {
             Origin::Said(place) => place.fmt(f),
             Origin::Collected(place) => write!(f, "as it is collected, {place}"),
             Origin::Profile(place) => write!(f, "profile, {place}"),
+            Origin::Stations(name, place) => write!(f, "stations {name:?}, {place}"),
         }
     }
 }

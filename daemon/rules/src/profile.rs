@@ -2,8 +2,8 @@
 
 use headgate_record::{Field, Kind, Treatment};
 
-/// What leaves where the rules say nothing else.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+/// What leaves where the rules say nothing else; that which lets least leave comes first.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Profile {
     /// Counts, and nothing of any one station, switch or flow.
     Aggregates,

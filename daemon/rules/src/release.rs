@@ -1,8 +1,11 @@
 //! The release gate: what leaves the site.
 
+use std::sync::Arc;
+
 use headgate_record::{Field, Kind, Mac, Record, Stated, Treatment, Value};
 
 use crate::profile::Profile;
+use crate::stations::{STATIONS, StationGroups};
 use crate::treat::{PrefixLengths, Pseudonymise, Purpose, Treatments, build};
 
 /// What may leave.
@@ -14,6 +17,7 @@ pub struct ReleaseGate {
     pub(crate) lengths: PrefixLengths,
     pub(crate) randomised_macs: bool,
     pub(crate) group_size: u16,
+    pub(crate) stations: Arc<StationGroups>,
 }
 
 /// Whoever knows how many stations are in a group.
@@ -52,7 +56,7 @@ impl ReleaseGate {
         }
         let keys = Some((pseudonyms, Purpose::Release));
         // Nothing is left here of a field that names a group.
-        let mut released = build(record.clone(), &self.treatments, self.lengths, keys);
+        let mut released = build(record.clone(), self.treatments_of(record), self.lengths, keys);
         let is_large =
             |field, value: &Value| groups.members(field, value) >= usize::from(self.group_size.max(1));
         for (field, value) in self.groups_of(record) {
@@ -71,7 +75,8 @@ impl ReleaseGate {
 
     /// The values of a record that name a group and leave where it is large enough.
     pub fn groups_of<'a>(&self, record: &'a Record) -> impl Iterator<Item = (Field, &'a Value)> {
-        let is_grouped = |field: &Field| self.treatments.of(*field) == Treatment::Group;
+        let treatments = self.treatments_of(record);
+        let is_grouped = |field: &Field| treatments.of(*field) == Treatment::Group;
         let fields = Field::GROUPS.into_iter().filter(|field| field.kind() == record.kind());
         let fields = fields.filter(is_grouped).map(|field| Some((field, record.get(field)?)));
         fields.flatten().collect::<Vec<_>>().into_iter()
@@ -89,6 +94,9 @@ impl ReleaseGate {
         if !self.releases(record.kind()) {
             return Some(KIND);
         }
+        if self.stations.find(record).is_some_and(|(_, group)| !group.releases(record.kind())) {
+            return Some(STATIONS);
+        }
         (!self.randomised_macs && is_randomised(record)).then_some(RANDOMISED_MAC)
     }
 
@@ -101,7 +109,20 @@ impl ReleaseGate {
     /// How a field of a record is treated: what depends on the record is decided.
     #[must_use]
     pub fn treats(&self, field: Field, record: &Record) -> Treatment {
-        self.treatments.of_record(field, record)
+        self.treatments_of(record).of_record(field, record)
+    }
+
+    /// The group of stations, by its place, that lets less of a field of a record leave than of others.
+    #[must_use]
+    pub fn narrowed_by(&self, field: Field, record: &Record) -> Option<usize> {
+        let (group, _) = self.stations.find(record)?;
+        (self.treats(field, record) != self.treatments.of_record(field, record)).then_some(group)
+    }
+
+    /// What is done with a record: that of its group of stations, where that has a profile.
+    fn treatments_of(&self, record: &Record) -> &Treatments {
+        let group = self.stations.find(record).and_then(|(_, group)| group.release.as_ref());
+        group.map_or(&self.treatments, |released| &released.treatments)
     }
 
     /// The profile that the rules begin with.

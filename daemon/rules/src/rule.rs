@@ -11,6 +11,8 @@ use crate::filter::{Tunnel, Tunnels};
 
 mod covered;
 
+pub(crate) use covered::covered;
+
 /// Most rules.
 pub const MAX_RULES: usize = 32;
 /// Most rules that count ([`Collect::Counts`]): the kernel says which of them it was by the octets that it keeps, which

@@ -72,6 +72,7 @@ impl Rules {
         }
         choice(&mut text, self.collect.headers_only());
         self.write_rules(&mut text, shown);
+        self.write_stations(&mut text, shown);
         let gates = [
             ("collect", &self.collect.kinds, &self.collect.treatments, self.collect.lengths),
             ("release", &self.release.kinds, &self.release.treatments, self.release.lengths),
@@ -98,6 +99,33 @@ impl Rules {
             }
         }
         text
+    }
+
+    /// Nothing where there are none, so that they change no digest.
+    fn write_stations(&self, text: &mut String, shown: bool) {
+        for group in self.collect.stations.iter() {
+            let conditions = &group.conditions;
+            // Writing to a string cannot fail.
+            let _ = writeln!(text, "\n[[stations]]");
+            if shown {
+                let _ = writeln!(text, "# Decided for each record: by the collect gate, and as it leaves.");
+            }
+            let _ = writeln!(text, "name = \"{}\"", group.name());
+            for (key, values) in [
+                ("interfaces", values(&conditions.interfaces, Clone::clone)),
+                ("vlans", values(&conditions.vlans, text::show_vlans)),
+                ("macs", values(&conditions.macs, text::show_mac)),
+                ("kinds", group.kinds.as_ref().map(|kinds| list(kinds, |kind| kind.name().to_owned()))),
+                (
+                    "profile",
+                    group.release.as_ref().map(|released| format!("\"{}\"", released.profile.name())),
+                ),
+            ] {
+                if let Some(values) = values {
+                    let _ = writeln!(text, "{key} = {values}");
+                }
+            }
+        }
     }
 
     /// Nothing where there are none, so that they change no digest.

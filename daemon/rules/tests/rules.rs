@@ -20,7 +20,7 @@ mod shapes;
 
 use frames::{ABOVE_IP, AT_ETHERNET, Control, Layer, all, headers};
 use meaning::{Facts, Rule, any_rules, any_shape, first, text};
-use shapes::{Shape, build, tunnels};
+use shapes::{Shape, Within, build, closed, tunnels};
 
 fn rules(text: &str) -> Rules {
     Rules::parse(&[("rules.toml".into(), text.into())]).unwrap()
@@ -67,13 +67,13 @@ fn together(rules: &Rules, frame: &[u8], tag: Option<VlanTag>, interface: &str) 
 fn frame<'a>(outer: &'a Shape, inner: &'a Shape, which: Option<Index>) -> (Vec<Facts<'a>>, Vec<u8>, usize) {
     let Some(which) = which else {
         let (frame, headers) = outer.framed(outer.ip());
-        return (vec![Facts { shape: outer, is_frame: true, above: None }], frame, headers);
+        return (vec![Facts { shape: outer, within: Within::Ethernet, above: None }], frame, headers);
     };
-    let tunnels = tunnels(inner);
+    let tunnels: Vec<_> = tunnels(inner).into_iter().chain(closed()).collect();
     let tunnel = &tunnels[which.index(tunnels.len())];
     let (frame, headers) = build(outer, tunnel, inner);
-    let outside = Facts { shape: outer, is_frame: true, above: Some(tunnel.above) };
-    let within = Facts { shape: inner, is_frame: tunnel.is_frame, above: None };
+    let outside = Facts { shape: outer, within: Within::Ethernet, above: Some(tunnel.above) };
+    let within = Facts { shape: inner, within: tunnel.within, above: None };
     (vec![outside, within], frame, headers)
 }
 

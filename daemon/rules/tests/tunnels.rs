@@ -12,7 +12,7 @@ use headgate_wire as wire;
 use proptest::prelude::*;
 use proptest::sample::{Index, select};
 
-use shapes::{SECRET, Shape, build, tunnels};
+use shapes::{SECRET, Shape, Within, build, closed, tunnels};
 
 fn rules(text: &str) -> Rules {
     Rules::parse(&[("rules.toml".into(), text.into())]).unwrap()
@@ -94,8 +94,17 @@ fn what_is_kept_is_read_as_the_whole_is() {
 
 /// Octets of the headers of a packet, as its reader knows them.
 fn headers(packet: &wire::Packet<'_>) -> usize {
-    let link = match packet.framing {
+    let link = match &packet.framing {
         wire::Framing::Ethernet(_) => 14 + 4 * packet.tags.len(),
+        // Of others than data frames no more.
+        wire::Framing::Wireless(frame) => frame.header.as_ref().map_or(0, |header| match header.kind {
+            wire::ieee80211::Type::Data => {
+                let qos = if header.qos.is_some() { 2 } else { 0 };
+                let ht_control = if header.ht_control.is_some() { 4 } else { 0 };
+                6 + 6 * header.addresses.len() + qos + ht_control + 8
+            }
+            _ => 4,
+        }),
         _ => 0,
     };
     let network = match &packet.network {
@@ -162,6 +171,7 @@ fn a_tunnel_that_no_rule_looks_into_ends_with_its_outer_headers() {
         let end = 34
             + match tunnel.above {
                 (_, Some(_)) => 8,
+                (47, None) if tunnel.header[1] & 0x01 != 0 => 4,
                 // Of GRE the header is kept as soon as any sort of it is looked into.
                 (47, None) => {
                     let flags = tunnel.header[0];
@@ -175,7 +185,7 @@ fn a_tunnel_that_no_rule_looks_into_ends_with_its_outer_headers() {
         let end = if tunnel.above.1.is_some() { 42 } else { 34 };
         assert_eq!(none.filter().run(&frame, None), end, "{}", tunnel.name);
         let all = rules("[exclude]\nmacs = [\"locally-administered\"]\n");
-        let expected = tunnel.is_frame.then_some(Exclusion::Mac);
+        let expected = (tunnel.within != Within::Nothing).then_some(Exclusion::Mac);
         let kept = all.filter().run(&frame, None);
         assert_eq!(exclusion(kept, frame.len()), expected, "{}", tunnel.name);
     }
@@ -222,13 +232,133 @@ fn beyond_the_bounds_within_a_tunnel_nothing_is_kept() {
     let tagged = Shape { tags: vec![1, 2, 3], ..Shape::plain() };
     let extended = Shape { v6: true, more: 3, ..Shape::plain() };
     for (inner, behind) in [(tagged, 3 * 4 - 2 * 4 + 20 + 20), (extended, 8 + 20)] {
-        for tunnel in tunnels(&inner).into_iter().filter(|tunnel| tunnel.is_frame) {
+        for tunnel in tunnels(&inner).into_iter().filter(|tunnel| tunnel.within == Within::Ethernet) {
             let (frame, headers) = build(&Shape::plain(), &tunnel, &inner);
             assert_eq!(rules("").filter().run(&frame, None), headers - behind, "{}", tunnel.name);
             let kept = rules("[exclude]\nprotocols = [\"tcp/22\"]\n").filter().run(&frame, None);
             let expected = inner.v6.then_some(Exclusion::Protocol);
             assert_eq!(exclusion(kept, frame.len()), expected, "{}", tunnel.name);
         }
+    }
+}
+
+/// The outer frame, and the headers of a tunnel of IEEE 802.11, in front of a frame of it.
+fn of_radio(is_in_capwap: bool, frame: &[u8]) -> (Vec<u8>, usize) {
+    let kind = if is_in_capwap { Tunnel::Capwap } else { Tunnel::Tzsp };
+    let like = closed().into_iter().find(|tunnel| tunnel.kind == kind).unwrap();
+    let (port, header) = (like.above.1.unwrap(), like.header);
+    let length = (8 + header.len() + frame.len()) as u16;
+    let udp = [50_000, port, length, 0].map(u16::to_be_bytes).concat();
+    let outer = Shape { protocol: 17, ..Shape::plain() };
+    let (whole, headers) = outer.framed(outer.above(&[&udp[..], &header, frame].concat(), 8));
+    (whole, headers + header.len())
+}
+
+#[test]
+fn of_a_frame_in_which_no_packet_is_to_be_read_the_mac_header_is_kept() {
+    let inner = Shape { source: [2, 0, 0, 0, 0, 7], ..Shape::plain() };
+    for tunnel in closed() {
+        let (frame, headers) = build(&Shape::plain(), &tunnel, &inner);
+        let kept = rules("").filter().run(&frame, None);
+        assert_eq!(kept, headers, "{}", tunnel.name);
+        assert!(!leaks(&frame[..kept]) && leaks(&frame));
+        assert_eq!(rules("").keep().octets(&frame, None), kept, "{}", tunnel.name);
+        // Of frames in a frame the header says only which radios they go between.
+        let is_of_sender = !tunnel.name.starts_with("frames in a frame, ");
+        let by_address = (Shape { from: 4, ..inner.clone() }, "prefixes = [\"10.0.4.0/24\"]", None);
+        let by_station =
+            (inner.clone(), "macs = [\"02:00:00:00:00:07\"]", is_of_sender.then_some(Exclusion::Mac));
+        for (inner, exclude, expected) in [by_address, by_station] {
+            let rules = rules(&format!("[exclude]\n{exclude}\n"));
+            let (frame, _) = build(&Shape::plain(), &tunnel, &inner);
+            let kept = rules.filter().run(&frame, None);
+            assert_eq!(exclusion(kept, frame.len()), expected, "{} {exclude}", tunnel.name);
+            assert_eq!(judge(&rules, &frame), expected, "{} {exclude}", tunnel.name);
+        }
+    }
+}
+
+/// A passer-by's phone looks for networks: no octet of its address comes out of the kernel.
+#[test]
+fn of_a_frame_that_is_no_data_no_address_is_kept() {
+    let station = [0xda, 0xa1, 0x19, 0xc5, 0xe7, 0x01];
+    let body = [&[0xff; 6][..], &station, &[0xff; 6], &[0x10, 0, 0, 7], SECRET].concat();
+    for (control, is_in_capwap) in [
+        // A probe request, an association, a beacon, a block acknowledgment, an acknowledgment, a beacon of 60 GHz.
+        ([0x40, 0x00], false),
+        ([0x00, 0x10], true),
+        ([0x80, 0x80], true),
+        ([0x94, 0x00], false),
+        ([0xd4, 0x00], false),
+        ([0x0c, 0x00], false),
+        // A data frame from station to station, which in CAPWAP may be a probe that is written the other way round.
+        ([0x08, 0x40], true),
+        ([0x40, 0x08], true),
+        ([0x08, 0xb0], true),
+    ] {
+        let (frame, headers) = of_radio(is_in_capwap, &[&control[..], &[0x3a, 1], &body].concat());
+        for text in ["", "[exclude]\nmacs = [\"da:a1:19:c5:e7:01\", \"group\"]\n"] {
+            let kept = rules(text).filter().run(&frame, None);
+            assert_eq!(kept, headers + 4, "{control:02x?}");
+            assert_eq!(rules(text).keep().octets(&frame, None), kept, "{control:02x?}");
+        }
+        let all = rules(
+            "[[rule]]\nname = \"all\"\ncollect = \"none\"\n[[rule]]\nname = \"b\"\ncollect = \"counts\"",
+        );
+        assert_eq!(exclusion(all.filter().run(&frame, None), frame.len()), Some(Exclusion::Rule));
+    }
+}
+
+#[test]
+fn where_mesh_control_may_be_or_the_version_is_another_nothing_more_is_kept() {
+    let addresses = [[6; 6], [7; 6], [8; 6]].concat();
+    let mesh = [&[0x88, 0x02, 0, 0][..], &addresses, &[0, 0, 0x05, 0x01], SECRET].concat();
+    for is_in_capwap in [false, true] {
+        let (frame, headers) = of_radio(is_in_capwap, &mesh);
+        assert_eq!(rules("").filter().run(&frame, None), headers + 26);
+        for control in [[0x09, 0x01], [0x0a, 0x0b]] {
+            let (frame, headers) = of_radio(is_in_capwap, &[&control[..], &mesh[2..]].concat());
+            assert_eq!(rules("").filter().run(&frame, None), headers, "{control:02x?}");
+        }
+        // It ends within its header.
+        for length in [3, 23, 25] {
+            let (frame, headers) = of_radio(is_in_capwap, &mesh[..length]);
+            assert_eq!(rules("").filter().run(&frame, None), headers, "{length}");
+        }
+    }
+}
+
+#[test]
+fn of_what_ppp_carries_beside_ip_nothing_is_kept() {
+    let outer = Shape { protocol: 47, ..Shape::plain() };
+    let version_1 = [0x30, 0x81, 0x88, 0x0b, 0, 9, 0, 7, 0, 0, 0, 1, 0, 0, 0, 2];
+    for gre in [&[0, 0, 0x88, 0x0b][..], &version_1] {
+        // Passwords, compressed and encrypted frames, MPLS, VJ, and what is no protocol.
+        for ppp in [
+            &[0xff, 3, 0xc0, 0x23][..],
+            &[0xc0, 0x23],
+            &[0, 0xfd],
+            &[0xfd],
+            &[2, 0x81],
+            &[0x2d],
+            &[0, 0],
+            &[0xff],
+        ] {
+            let (frame, headers) = outer.framed(outer.above(&[gre, ppp, SECRET].concat(), gre.len()));
+            let kept = rules("").filter().run(&frame, None);
+            assert_eq!(kept, headers, "{ppp:02x?}");
+            assert_eq!(rules("").keep().octets(&frame, None), kept, "{ppp:02x?}");
+        }
+    }
+    // An acknowledgment alone, and padding that looks like a packet; without a key it is none of PPTP.
+    let packet = Shape::plain().ip().0;
+    for (gre, kept_of_it) in [
+        ([0x20, 0x81, 0x88, 0x0b, 0, 0, 0, 7, 0, 0, 0, 2], 12),
+        ([0x10, 0x01, 0x88, 0x0b, 0, 0, 0, 7, 0, 0, 0, 2], 4),
+    ] {
+        let (frame, headers) = outer.framed(outer.above(&[&gre[..], &[0x21], &packet].concat(), kept_of_it));
+        assert_eq!(rules("").filter().run(&frame, None), headers);
+        assert_eq!(rules("").keep().octets(&frame, None), headers);
     }
 }
 
@@ -289,7 +419,7 @@ proptest! {
     ) {
         let rules = rules(&[text, headers_only].concat());
         let outer = Shape { options: 0, ..outer };
-        let tunnels = tunnels(&inner);
+        let tunnels: Vec<_> = tunnels(&inner).into_iter().chain(closed()).collect();
         let tunnel = &tunnels[which.index(tunnels.len())];
         let (frame, headers) = build(&outer, tunnel, &inner);
         let kept = rules.filter().run(&frame, None);
@@ -319,10 +449,10 @@ proptest! {
         let names = opened.iter().map(|kind| format!("{:?}", kind.name())).collect::<Vec<_>>().join(", ");
         let rules = rules(&format!("{text}[collect]\ntunnels = [{names}]\n"));
         let outer = Shape { options: 0, ..outer };
-        let tunnels = tunnels(&inner);
+        let tunnels: Vec<_> = tunnels(&inner).into_iter().chain(closed()).collect();
         let tunnel = &tunnels[which.index(tunnels.len())];
         let (mut frame, headers) = build(&outer, tunnel, &inner);
-        let (_, within) = if tunnel.is_frame { inner.framed(inner.ip()) } else { inner.ip() };
+        let (_, within) = tunnel.within(&inner);
         let start = headers - within - tunnel.header.len();
         for (at, value) in changes {
             if let Some(octet) = frame.get_mut(start + at) {

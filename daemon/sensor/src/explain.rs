@@ -100,6 +100,9 @@ pub struct Ruled {
 pub struct Share {
     /// Its kind.
     pub kind: &'static str,
+    /// The group of stations that it belongs to.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub stations: Option<String>,
     /// Whether it is kept on the appliance.
     pub collected: bool,
     /// Where that was said.
@@ -203,10 +206,12 @@ pub fn fate((rules, places): (&Rules, &Places), field: Field, record: Option<&Re
             _ => Vec::new(),
         },
     };
+    let released = fate(Gate::Release, treatments.1, release.lengths());
+    let narrowed_by = record.and_then(|record| release.narrowed_by(field, record));
     FieldFate {
         field: field.name(),
         collect: fate(Gate::Collect, treatments.0, collect.lengths()),
-        release: fate(Gate::Release, treatments.1, release.lengths()),
+        release: Fate { by: narrowed_by.map_or(released.by, |group| places.stations(group)), ..released },
     }
 }
 
@@ -344,13 +349,20 @@ impl Share {
     fn new((rules, places): (&Rules, &Places), contribution: &Contribution) -> Self {
         let Contribution { record, fields } = contribution;
         let withheld = rules.release().withholds(record);
+        let (collect, kind) = (rules.collect(), record.kind());
+        let group = collect.stations().find(record);
+        let refusing = group.filter(|(_, group)| collect.collects(kind) && !group.collects(kind));
         Share {
-            kind: record.kind().name(),
-            collected: rules.collect().collects(record.kind()),
-            collected_by: places.kinds(Gate::Collect),
+            kind: kind.name(),
+            stations: group.map(|(_, group)| group.name().to_owned()),
+            collected: collect.collects(kind) && refusing.is_none(),
+            collected_by: refusing.map_or(places.kinds(Gate::Collect), |(at, _)| places.stations(at)),
             withheld,
             released_by: match withheld {
                 Some(headgate_rules::RANDOMISED_MAC) => places.randomised_macs(),
+                Some(headgate_rules::STATIONS) => {
+                    group.map(|(at, _)| places.stations(at)).unwrap_or_default()
+                }
                 _ => places.kinds(Gate::Release),
             },
             fields: fields.iter().map(|field| fate((rules, places), *field, Some(record))).collect(),

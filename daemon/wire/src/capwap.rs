@@ -1,8 +1,7 @@
 //! CAPWAP transport header (RFC 5415, 4), with what IEEE 802.11 adds to it (RFC 5416, 4).
 //!
 //! The header's own length says where the payload begins; optional parts that do not fit into it are a
-//! fault, and the payload is then not read. IEEE 802.11 frames are read as the standard has them: senders
-//! that swap the octets of Frame Control are not guessed.
+//! fault, and the payload is then not read.
 
 use serde::{Serialize, Serializer};
 

@@ -85,6 +85,8 @@ pub enum Layer {
     Null,
     /// Per-Packet Information header.
     Ppi,
+    /// PPP within GRE (RFC 1661, RFC 2637).
+    Ppp,
     /// PPP over Ethernet (RFC 2516).
     Pppoe,
     /// Radiotap header.
@@ -144,6 +146,7 @@ impl Layer {
             Layer::Ndp => "ndp",
             Layer::Null => "null",
             Layer::Ppi => "ppi",
+            Layer::Ppp => "ppp",
             Layer::Pppoe => "pppoe",
             Layer::Radiotap => "radiotap",
             Layer::Radius => "radius",

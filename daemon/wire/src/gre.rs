@@ -11,7 +11,7 @@ use crate::{Kind, Malformed, cursor::Cursor, erspan, ethernet, tunnel::Inner};
 pub const HEADER_LEN: usize = 4;
 /// GRE in the IPv4 Protocol and IPv6 Next Header fields.
 pub const PROTOCOL: u8 = 47;
-/// Protocol type of PPP in version 1 (RFC 2637, 4.1).
+/// Protocol type of PPP (RFC 1701, RFC 2637, 4.1).
 pub const PPP: u16 = 0x880b;
 /// Protocol type of ERSPAN, types I and II.
 pub const ERSPAN: u16 = 0x88be;
@@ -55,10 +55,15 @@ impl Header {
     /// What follows the header.
     #[must_use]
     pub fn inner(&self) -> Inner {
-        if self.version != 0 || self.protocol < ethernet::FIRST_TYPE || self.erspan().is_some() {
-            return Inner::Unknown;
+        match (self.version, self.protocol) {
+            (0, PPP) => Inner::Ppp,
+            // Without a sequence number it carries nothing (RFC 2637, 4.1).
+            (1, PPP) if self.sequence.is_some() => Inner::Ppp,
+            (0, protocol) if protocol >= ethernet::FIRST_TYPE && self.erspan().is_none() => {
+                Inner::of_ethertype(protocol)
+            }
+            _ => Inner::Unknown,
         }
-        Inner::of_ethertype(self.protocol)
     }
 
     /// The type of the ERSPAN header that follows; `None` for any other payload. Only the sequence number
@@ -150,6 +155,7 @@ mod tests {
         assert_eq!(inner([0x86, 0xdd]), Inner::Ipv6);
         assert_eq!(inner([0x65, 0x58]), Inner::Ethernet);
         assert_eq!(inner([0x88, 0x47]), Inner::Ethertype(0x8847));
+        assert_eq!(inner([0x88, 0x0b]), Inner::Ppp);
     }
 
     #[test]
@@ -173,7 +179,9 @@ mod tests {
             read(&[0x30, 0x81, 0x88, 0x0b, 0, 2, 0x12, 0x34, 0, 0, 0, 7, 0, 0, 0, 5, 0xff, 3]);
         let pptp = Pptp { payload_length: 2, call_id: 0x1234, acknowledgment: Some(5) };
         assert_eq!((header.key, header.sequence, header.pptp), (None, Some(7), Some(pptp)));
-        assert_eq!((header.protocol, header.inner(), &rest[..]), (PPP, Inner::Unknown, &[0xff, 3][..]));
+        assert_eq!((header.protocol, header.inner(), &rest[..]), (PPP, Inner::Ppp, &[0xff, 3][..]));
+        let (header, _) = read(&[0x20, 0x81, 0x88, 0x0b, 0, 0, 0x12, 0x34, 0, 0, 0, 5]);
+        assert_eq!((header.sequence, header.inner()), (None, Inner::Unknown));
     }
 
     #[test]

@@ -350,15 +350,30 @@ impl MeshControl {
     }
 }
 
-/// Reads a header. The FCS must not be at the end of the frame any more. `data_pad` says that octets
-/// fill up the header of a data frame to a multiple of four.
+/// How a frame is written where that differs.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Form {
+    /// Octets fill up the header of a data frame to a multiple of four.
+    pub data_pad: bool,
+    /// The octets of Frame Control may stand the other way round, as controllers of Cisco write them. Where they do,
+    /// the flags of a data frame to or from the distribution system are no protocol version, and its type is.
+    pub may_be_swapped: bool,
+}
+
+/// Reads a header. The FCS must not be at the end of the frame any more.
 ///
 /// # Errors
 /// [`Malformed`] when the Frame Control field is not whole, or of another protocol version.
-pub fn parse(cursor: &mut Cursor<'_>, data_pad: bool) -> Result<Header, Malformed> {
+pub fn parse(cursor: &mut Cursor<'_>, form: Form) -> Result<Header, Malformed> {
     let start = *cursor;
-    let [control, flags] = *cursor.array()?;
-    if control & 0x03 != 0 {
+    let octets = *cursor.array()?;
+    let [control, flags] = match octets {
+        [flags, control] if form.may_be_swapped && flags & VERSION != 0 && control & VERSION == 0 => {
+            [control, flags]
+        }
+        in_order => in_order,
+    };
+    if control & VERSION != 0 {
         *cursor = start;
         return Err(start.malformed(Kind::Version));
     }
@@ -390,7 +405,7 @@ pub fn parse(cursor: &mut Cursor<'_>, data_pad: bool) -> Result<Header, Malforme
         payload: Payload::None,
         malformed: None,
     };
-    header.malformed = header.read(start, cursor, data_pad).err();
+    header.malformed = header.read(start, cursor, form.data_pad).err();
     Ok(header)
 }
 
@@ -407,6 +422,8 @@ fn u32_le(cursor: &mut Cursor<'_>) -> Result<u32, Malformed> {
     cursor.array().map(|octets| u32::from_le_bytes(*octets))
 }
 
+/// Protocol version, in the first octet of Frame Control; 0.
+const VERSION: u8 = 0x03;
 /// Mesh Control Present, in the high octet of QoS Control (9.2.4.5.7).
 const MESH_CONTROL_PRESENT: u8 = 0x01;
 /// The AID in Duration/ID; the two bits above it are 1 (9.2.4.2).

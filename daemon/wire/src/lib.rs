@@ -59,6 +59,7 @@ mod options;
 mod packet;
 mod plain;
 pub mod ppi;
+pub mod ppp;
 pub mod pppoe;
 pub mod radiotap;
 pub mod radius;

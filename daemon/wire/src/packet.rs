@@ -4,8 +4,8 @@ use std::net::IpAddr;
 
 use crate::{
     Link, Malformed, arp, bpdu, cdp, dhcpv4, dhcpv6, discovery, eapol, edp, ethernet, fdp, icmp, icmpv6,
-    ieee80211, igmp, ipsec, ipv4, ipv6, isl, linux_cooked, llc, lldp, mdns, mld, mpls, ndp, null, ppi, pppoe,
-    radiotap, radius, sctp, sonmp, tcp, udp, vlan,
+    ieee80211, igmp, ipsec, ipv4, ipv6, isl, linux_cooked, llc, lldp, mdns, mld, mpls, ndp, null, ppi, ppp,
+    pppoe, radiotap, radius, sctp, sonmp, tcp, udp, vlan,
 };
 
 mod ip;
@@ -76,6 +76,8 @@ pub struct Wireless {
 pub struct Encapsulation {
     /// LLC, of a frame that has a length in the place of a type.
     pub llc: Option<llc::Header>,
+    /// PPP within GRE.
+    pub ppp: Option<ppp::Header>,
     /// A session of PPP over Ethernet.
     pub pppoe: Option<pppoe::Session>,
     /// An MPLS label stack.

@@ -7,7 +7,12 @@
 use arrayvec::ArrayVec;
 use serde::Serialize;
 
-use crate::{Faults, Kind, Malformed, Octets, Text, cursor::Cursor, ethernet, registry::registry};
+use crate::{
+    Faults, Kind, Malformed, Octets, Text,
+    cursor::Cursor,
+    ppp::{self, Protocol},
+    registry::registry,
+};
 
 /// Octets of the header.
 pub const HEADER_LEN: usize = 6;
@@ -148,74 +153,6 @@ pub enum Value<'a> {
     Octets(Octets<'a>),
 }
 
-registry! {
-    /// A protocol in PPP (IANA PPP numbers).
-    pub enum Protocol: u16 {
-        /// IPv4.
-        Ipv4 = 0x0021, "ipv4";
-        /// Van Jacobson compressed TCP/IP.
-        VjCompressed = 0x002d, "vj-compressed";
-        /// Van Jacobson uncompressed TCP/IP.
-        VjUncompressed = 0x002f, "vj-uncompressed";
-        /// Bridged frames.
-        Bridging = 0x0031, "bridging";
-        /// Multilink.
-        Multilink = 0x003d, "multilink";
-        /// IPv6.
-        Ipv6 = 0x0057, "ipv6";
-        /// Compressed on one link of a bundle.
-        LinkCompressed = 0x00fb, "link-compressed";
-        /// Compressed.
-        Compressed = 0x00fd, "compressed";
-        /// MPLS unicast.
-        MplsUnicast = 0x0281, "mpls-unicast";
-        /// MPLS multicast.
-        MplsMulticast = 0x0283, "mpls-multicast";
-        /// IP control.
-        Ipcp = 0x8021, "ipcp";
-        /// OSI network layer control.
-        Osinlcp = 0x8023, "osinlcp";
-        /// Bridging control.
-        Bcp = 0x8031, "bcp";
-        /// Encryption control.
-        Ecp = 0x8053, "ecp";
-        /// IPv6 control.
-        Ipv6cp = 0x8057, "ipv6cp";
-        /// Compression control.
-        Ccp = 0x80fd, "ccp";
-        /// MPLS control.
-        Mplscp = 0x8281, "mplscp";
-        /// Link control.
-        Lcp = 0xc021, "lcp";
-        /// Password authentication.
-        Pap = 0xc023, "pap";
-        /// Link quality.
-        LinkQuality = 0xc025, "lqr";
-        /// Bandwidth allocation control.
-        Bacp = 0xc02b, "bacp";
-        /// Bandwidth allocation.
-        Bap = 0xc02d, "bap";
-        /// Challenge handshake authentication.
-        Chap = 0xc223, "chap";
-        /// Extensible authentication.
-        Eap = 0xc227, "eap";
-    }
-}
-
-impl Protocol {
-    /// The Ethernet type that names the same protocol, for those of the network layer.
-    #[must_use]
-    pub fn ethertype(self) -> Option<u16> {
-        match self {
-            Protocol::Ipv4 => Some(ethernet::IPV4),
-            Protocol::Ipv6 => Some(ethernet::IPV6),
-            Protocol::MplsUnicast => Some(crate::mpls::UNICAST),
-            Protocol::MplsMulticast => Some(crate::mpls::MULTICAST),
-            _ => None,
-        }
-    }
-}
-
 /// A frame of the session stage.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub struct Session {
@@ -309,7 +246,7 @@ pub fn parse_session(cursor: &mut Cursor<'_>) -> Result<Session, Malformed> {
     let header = parse(cursor)?;
     let limited = cursor.limit(header.length.into());
     let protocol = match header.code {
-        Code::Session => read_protocol(cursor).map(Some),
+        Code::Session => ppp::read_protocol(cursor).map(Some),
         _ => Ok(None),
     };
     let malformed = limited.err().or(protocol.err());
@@ -331,23 +268,6 @@ fn parse(cursor: &mut Cursor<'_>) -> Result<Header, Malformed> {
         session: u16::from_be_bytes([s0, s1]),
         length: u16::from_be_bytes([l0, l1]),
     })
-}
-
-/// The last octet of a protocol is odd, all before it are even: one of a single octet is compressed
-/// (RFC 1661, 2 and 6.5).
-fn read_protocol(cursor: &mut Cursor<'_>) -> Result<Protocol, Malformed> {
-    let start = *cursor;
-    let first = cursor.u8()?;
-    if first & 0x01 != 0 {
-        return Ok(Protocol::from(u16::from(first)));
-    }
-    match cursor.u8() {
-        Ok(second) => Ok(Protocol::from(u16::from_be_bytes([first, second]))),
-        Err(fault) => {
-            *cursor = start;
-            Err(fault)
-        }
-    }
 }
 
 #[cfg(test)]

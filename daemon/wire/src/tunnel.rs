@@ -15,6 +15,8 @@ pub enum Inner {
     Ipv6,
     /// An IEEE 802.11 frame.
     Ieee80211,
+    /// A PPP frame.
+    Ppp,
     /// Nothing that is read here.
     Unknown,
 }

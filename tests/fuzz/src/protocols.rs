@@ -3,7 +3,7 @@
 use headgate_wire::{
     Cursor, Layer, Link, arp, bpdu, capwap, cdp, dhcpv4, dhcpv6, eap, eapol, edp, erspan, ethernet, fdp,
     geneve, gre, icmp, icmpv6, ieee80211, igmp, ipsec, linux_cooked, llc, lldp, mdns, mld, mpls, ndp, null,
-    ppi, pppoe, radiotap, radius, sctp, sonmp, tcp, tzsp, udp, vlan, vxlan,
+    ppi, ppp, pppoe, radiotap, radius, sctp, sonmp, tcp, tzsp, udp, vlan, vxlan,
 };
 
 use super::property::{packet, put};
@@ -49,7 +49,7 @@ protocols! {
     Gre |c, _| gre::parse(&mut c);
     Icmp |c, _| icmp::parse(&mut c).map(|header| (header, header.check(c)));
     Icmpv6 |c, _| icmpv6::parse(&mut c).map(|header| (header, header.check(c)));
-    Ieee80211 |c, variant| ieee80211::parse(&mut c, variant & 1 == 1);
+    Ieee80211 |c, variant| ieee80211::parse(&mut c, ieee80211::Form { data_pad: variant & 1 != 0, may_be_swapped: variant & 2 != 0 });
     Igmp |c, _| igmp::parse(c);
     Ipv4 |c, _| packet(Link::Ipv4, c, None);
     Ipv6 |c, _| packet(Link::Ipv6, c, None);
@@ -65,6 +65,7 @@ protocols! {
     Ndp |c, _| ndp::parse(c);
     Null |c, variant| if variant & 1 == 0 { null::parse(&mut c) } else { null::parse_loop(&mut c) };
     Ppi |c, _| ppi::parse(&mut c);
+    Ppp |c, _| ppp::parse(&mut c);
     Pppoe |c, variant| match variant & 1 {
         0 => (pppoe::parse_discovery(c).map(Some), None),
         _ => (Ok(None), Some(pppoe::parse_session(&mut c))),

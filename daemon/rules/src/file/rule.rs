@@ -22,7 +22,7 @@ pub(super) struct RuleTable {
     protocols: Condition<String>,
 }
 
-type Condition<T> = Option<Spanned<Vec<Spanned<T>>>>;
+pub(super) type Condition<T> = Option<Spanned<Vec<Spanned<T>>>>;
 
 impl RuleTable {
     /// Adds the rule to those before it, and its place to theirs.
@@ -71,7 +71,7 @@ impl RuleTable {
 }
 
 /// The values of a condition; none where it is not given. An empty list could be taken for either, no frame or all.
-fn values<T>(source: &Source<'_>, condition: Condition<T>) -> Result<Vec<Spanned<T>>, RuleError> {
+pub(super) fn values<T>(source: &Source<'_>, condition: Condition<T>) -> Result<Vec<Spanned<T>>, RuleError> {
     match condition {
         None => Ok(Vec::new()),
         Some(values) if values.get_ref().is_empty() => {

@@ -13,6 +13,17 @@ enum Step {
     Jump(Label),
 }
 
+/// How a conditional jump gets to its target.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Reach {
+    /// Itself.
+    Near,
+    /// By an unconditional jump right behind it.
+    Far,
+    /// By that of a later step.
+    By(usize),
+}
+
 /// A program under construction.
 #[derive(Default)]
 pub(super) struct Assembler {
@@ -100,52 +111,69 @@ impl Assembler {
     /// Resolves labels. `None` when the program exceeds [`MAX_INSTRUCTIONS`], or when a label is not
     /// placed after its jumps.
     pub(super) fn finish(&self) -> Option<Program> {
-        // A conditional jump reaches 255 instructions. A farther one goes to an unconditional jump
-        // right behind it. Lengthening one can lengthen others, so repeat until nothing changes; each
-        // round lengthens at least one, so there are at most as many rounds as steps.
-        let mut long = vec![false; self.steps.len()];
+        let mut reaches = self.reaches()?;
+        self.share(&mut reaches)?;
+        let starts = starts(&reaches);
+        if *starts.last()? > MAX_INSTRUCTIONS {
+            return None;
+        }
+        self.emit(&starts, &reaches)
+    }
+
+    /// How each step gets where it goes. A conditional jump reaches 255 instructions; a farther one goes to an
+    /// unconditional jump right behind it. Lengthening one can lengthen others, so this repeats until nothing changes; each
+    /// round lengthens at least one, so there are at most as many rounds as steps.
+    fn reaches(&self) -> Option<Vec<Reach>> {
+        let mut reaches = vec![Reach::Near; self.steps.len()];
         loop {
-            let starts = self.starts(&long);
-            if *starts.last()? > MAX_INSTRUCTIONS {
-                return None;
-            }
+            let starts = starts(&reaches);
             let mut changed = false;
-            for ((step, start), long) in self.steps.iter().zip(&starts).zip(long.iter_mut()) {
+            for ((step, start), reach) in self.steps.iter().zip(&starts).zip(reaches.iter_mut()) {
                 if let Step::Branch(_, _, yes, no) = step
-                    && !*long
+                    && *reach == Reach::Near
                 {
                     let target = self.target(yes.or(*no)?, &starts)?;
-                    if target.checked_sub(start + 1)? > usize::from(u8::MAX) {
-                        *long = true;
+                    if target.checked_sub(start + 1)? > MAX_DISTANCE {
+                        *reach = Reach::Far;
                         changed = true;
                     }
                 }
             }
             if !changed {
-                return self.emit(&starts, &long);
+                return Some(reaches);
             }
         }
     }
 
-    /// Index of the first instruction of each step, and of the end.
-    fn starts(&self, long: &[bool]) -> Vec<usize> {
-        let mut at = 0;
-        let mut starts = Vec::with_capacity(self.steps.len() + 1);
-        for long in long {
-            starts.push(at);
-            at += 1 + usize::from(*long);
+    /// Lets conditional jumps to the same place share the unconditional jump of the last of them that they reach. That only
+    /// takes instructions away, so that what was near stays so.
+    fn share(&self, reaches: &mut [Reach]) -> Option<()> {
+        let starts = starts(reaches);
+        // For each label the step nearest behind that jumps to it, and the instruction that does.
+        let mut carriers: Vec<Option<(usize, usize)>> = vec![None; self.places.len()];
+        for (at, (step, start)) in self.steps.iter().zip(&starts).enumerate().rev() {
+            match (step, reaches.get_mut(at)?) {
+                (Step::Jump(label), _) => *carriers.get_mut(label.0)? = Some((at, *start)),
+                (Step::Branch(_, _, yes, no), reach @ Reach::Far) => {
+                    let carrier = carriers.get_mut(yes.or(*no)?.0)?;
+                    match *carrier {
+                        Some((step, jump)) if jump - (start + 1) <= MAX_DISTANCE => *reach = Reach::By(step),
+                        _ => *carrier = Some((at, start + 1)),
+                    }
+                }
+                _ => {}
+            }
         }
-        starts.push(at);
-        starts
+        Some(())
     }
 
     fn target(&self, label: Label, starts: &[usize]) -> Option<usize> {
         starts.get((*self.places.get(label.0)?)?).copied()
     }
 
-    fn emit(&self, starts: &[usize], long: &[bool]) -> Option<Program> {
+    fn emit(&self, starts: &[usize], reaches: &[Reach]) -> Option<Program> {
         let mut program = Vec::new();
-        for ((step, start), long) in self.steps.iter().zip(starts).zip(long) {
+        for ((step, start), reach) in self.steps.iter().zip(starts).zip(reaches) {
             match *step {
                 Step::Plain(code, k) => program.push(Instruction { code, jt: 0, jf: 0, k }),
                 Step::Jump(label) => {
@@ -153,8 +181,15 @@ impl Assembler {
                     program.push(jump_always(distance)?);
                 }
                 Step::Branch(code, k, yes, no) => {
-                    let distance = self.target(yes.or(no)?, starts)?.checked_sub(start + 1)?;
-                    if *long {
+                    let target = match *reach {
+                        Reach::By(step) => {
+                            let is_jump = matches!(self.steps.get(step)?, Step::Jump(_));
+                            starts.get(step)? + usize::from(!is_jump)
+                        }
+                        _ => self.target(yes.or(no)?, starts)?,
+                    };
+                    let distance = target.checked_sub(start + 1)?;
+                    if *reach == Reach::Far {
                         let (jt, jf) = if yes.is_some() { (0, 1) } else { (1, 0) };
                         program.push(Instruction { code, jt, jf, k });
                         program.push(jump_always(distance.checked_sub(1)?)?);
@@ -170,9 +205,24 @@ impl Assembler {
     }
 }
 
+/// Index of the first instruction of each step, and of the end.
+fn starts(reaches: &[Reach]) -> Vec<usize> {
+    let mut at = 0;
+    let mut starts = Vec::with_capacity(reaches.len() + 1);
+    for reach in reaches {
+        starts.push(at);
+        at += if *reach == Reach::Far { 2 } else { 1 };
+    }
+    starts.push(at);
+    starts
+}
+
 fn jump_always(distance: usize) -> Option<Instruction> {
     Some(Instruction { code: op::JA, jt: 0, jf: 0, k: u32::try_from(distance).ok()? })
 }
+
+/// Most instructions that a conditional jump skips.
+const MAX_DISTANCE: usize = 255;
 
 #[cfg(test)]
 mod tests {
@@ -196,6 +246,23 @@ mod tests {
             assert_eq!(a.finish().unwrap().run(&[0; 3], None), 2);
             assert_eq!(a.finish().unwrap().run(&[0; 4], None), 1);
         }
+    }
+
+    #[test]
+    fn long_jumps_to_the_same_place_share_one() {
+        let mut a = Assembler::default();
+        let [far, other] = [a.label(), a.label()];
+        a.op(op::LD_W_LEN, 0);
+        for length in 1..=10 {
+            a.when(op::JEQ_K, length, far).unless(op::JGE_K, length, other);
+        }
+        for _ in 0..300 {
+            a.op(op::ADD_K, 1);
+        }
+        let program = a.keep(1).place(far).keep(2).place(other).keep(3).finish().unwrap();
+        assert_eq!(program.instructions().len(), 1 + 20 + 2 + 300 + 3);
+        let kept = |length: usize| program.run(&vec![0; length], None);
+        assert_eq!([0, 3, 10, 11].map(kept), [0, 2, 2, 1]);
     }
 
     #[test]

@@ -11,15 +11,18 @@ use super::{Depth, Keep, Left, Tunnels};
 use crate::control::{
     ETHERTYPE_ARP, ETHERTYPE_EAPOL, ETHERTYPE_IPV4, ETHERTYPE_IPV6, ETHERTYPE_LLDP, MAX_LLC, TAGS,
 };
-use crate::exclude::{Exclusion, Exclusions, MacSet, Protocol};
+use crate::exclude::{Exclusion, Exclusions, Protocol};
 use crate::rule::RuleList;
 use crate::treat::{mask_v4, mask_v6};
 
+use self::macs::{Ends, macs};
 use self::sets::{Range, Word};
 
 mod gre;
+mod ieee80211;
 mod ip;
 mod link;
+mod macs;
 mod rules;
 mod sets;
 mod transport;
@@ -98,19 +101,20 @@ fn program(decided: &Decided, depth: Depth) -> Option<Program> {
     let tunnels = looks_into_tunnels.then(|| tunnel::Labels::new(&mut a));
     let Decided { frames, within_tunnels, headers_only, rules, rules_within } = decided;
     let limited = decided.limits_by_link().then(|| a.label());
+    let nothing = Exclusions::default();
+    let within = (within_tunnels, &nothing, rules_within);
+    let inner =
+        tunnels.is_some().then(|| Compiler { is_within: true, ..Compiler::new(&mut a, within, depth, None) });
     let frame = Compiler { limited, ..Compiler::new(&mut a, (frames, headers_only, rules), depth, tunnels) };
-    frame.link(&mut a, rules_within.any_vlan);
+    frame.link(&mut a, inner.as_ref());
     if let Some(limited) = limited {
         a.place(limited);
         let limited = Compiler::new(&mut a, (frames, headers_only, rules), depth, tunnels);
         Compiler { is_limited: true, ..limited }.layer_3(&mut a);
     }
-    if let Some(tunnels) = &tunnels {
-        let nothing = Exclusions::default();
-        let inner = Compiler::new(&mut a, (within_tunnels, &nothing, rules_within), depth, None);
-        let inner = Compiler { is_within: true, ..inner };
+    if let (Some(inner), Some(tunnels)) = (inner, &tunnels) {
         inner.tunnels(&mut a, tunnels);
-        inner.frame(&mut a);
+        inner.frame(&mut a, tunnels);
     }
     a.finish()
 }
@@ -140,6 +144,7 @@ struct Compiler<'a> {
     ipv4: Label,
     ipv6: Label,
     tcp: Label,
+    radius: Label,
     /// The same, of IP within a tunnel without Ethernet.
     bare_ipv4: Label,
     bare_ipv6: Label,
@@ -182,6 +187,7 @@ impl<'a> Compiler<'a> {
             ipv4,
             ipv6,
             tcp: a.label(),
+            radius: a.label(),
             bare_ipv4,
             bare_ipv6,
             other,
@@ -189,19 +195,22 @@ impl<'a> Compiler<'a> {
     }
 
     /// Ethernet (IEEE 802.3) and the VLAN tags in the frame; the outermost is normally beside it.
-    /// `within_tunnels` are the rules that what is within a tunnel begins with.
-    fn link(&self, a: &mut Assembler, within_tunnels: u32) {
+    /// `within` is what is compiled for what is within a tunnel.
+    fn link(&self, a: &mut Assembler, within: Option<&Compiler<'_>>) {
         let [whole_headers, layer_3] = [a.label(), a.label()];
         // The kernel wants every scratch word written before it is read, on every path and even past a return.
         a.op(op::LDX_IMM, 0);
-        for word in [LAYER_4, ETHERTYPE, END, FRAGMENT, LAYER_2, START] {
+        for word in [LAYER_4, ETHERTYPE, END, FRAGMENT, DESTINATION, START] {
             a.op(op::STX, word);
         }
         if self.limited.is_some() {
             a.op(op::STX, LIMITED);
         }
+        if within.is_some_and(Compiler::tells_stations) {
+            a.op(op::STX, SOURCE);
+        }
         if !self.rules.is_empty() {
-            self.begin_rules(a, within_tunnels);
+            self.begin_rules(a, within.map_or(0, |within| within.rules.any_vlan));
         }
         a.need(ETHERNET, whole_headers);
         self.beside_tag(a);
@@ -223,11 +232,10 @@ impl<'a> Compiler<'a> {
         a.place(whole_headers).keep(ETHERNET);
 
         a.place(layer_3);
-        let loads = [op::LD_B_ABS, op::LD_H_ABS, op::LD_W_ABS];
-        self.macs(a, loads);
-        self.rules_by_mac(a, loads);
+        self.macs(a, Ends::OfFrame);
+        self.rules_by_mac(a, Ends::OfFrame);
         if let Some(limited) = self.limited {
-            macs(a, &self.headers_only.macs, loads, limited, |a| {
+            macs(a, &self.headers_only.macs, Ends::OfFrame, limited, |a| {
                 a.jump(limited);
             });
             a.op(op::LD_MEM, LIMITED).when(op::JEQ_K, 1, limited);
@@ -235,10 +243,14 @@ impl<'a> Compiler<'a> {
         self.layer_3(a);
     }
 
-    /// The same within a tunnel: X is the offset of the Ethernet header.
-    fn frame(&self, a: &mut Assembler) {
+    /// The same within a tunnel: X is the offset of the Ethernet header, or of that of IEEE 802.11.
+    fn frame(&self, a: &mut Assembler, tunnels: &tunnel::Labels) {
         let layer_3 = a.label();
-        a.place(self.frame).need(ETHERNET, self.keep_x).op(op::STX, LAYER_2);
+        self.ieee80211(a, tunnels, layer_3);
+        a.place(self.frame).need(ETHERNET, self.keep_x);
+        if self.tells_stations() {
+            a.op(op::STX, DESTINATION).op(op::TXA, 0).op(op::ADD_K, 6).op(op::ST, SOURCE);
+        }
         a.op(op::LD_H_IND, ETHERNET - 2).op(op::ST, ETHERTYPE);
         a.op(op::TXA, 0).op(op::ADD_K, ETHERNET).op(op::TAX, 0).op(op::LD_MEM, ETHERTYPE);
         a.when(op::JEQ_K, ETHERTYPE_IPV4.into(), layer_3).when(op::JEQ_K, ETHERTYPE_IPV6.into(), layer_3);
@@ -252,14 +264,18 @@ impl<'a> Compiler<'a> {
             a.op(op::TXA, 0).op(op::ADD_K, TAG).op(op::TAX, 0).op(op::LD_MEM, ETHERTYPE);
         }
         a.place(layer_3);
-        if !self.exclusions.macs.is_empty() || !self.rules.is_empty() {
-            let loads = [op::LD_B_IND, op::LD_H_IND, op::LD_W_IND];
-            a.op(op::STX, LAYER_4).op(op::LDX_MEM, LAYER_2);
-            self.macs(a, loads);
-            self.rules_by_mac(a, loads);
+        if self.tells_stations() {
+            a.op(op::STX, LAYER_4);
+            self.macs(a, Ends::Within);
+            self.rules_by_mac(a, Ends::Within);
             a.op(op::LDX_MEM, LAYER_4);
         }
         self.layer_3(a);
+    }
+
+    /// Whether anything is decided by MAC address, or by what comes with it.
+    fn tells_stations(&self) -> bool {
+        !self.exclusions.macs.is_empty() || !self.rules.is_empty()
     }
 
     fn beside_tag(&self, a: &mut Assembler) {
@@ -285,9 +301,9 @@ impl<'a> Compiler<'a> {
         self.rules_by_vlan(a, load, at);
     }
 
-    /// Ends where an address is excluded. `loads` are those of an octet, of two and of four.
-    fn macs(&self, a: &mut Assembler, loads: [u16; 3]) {
-        macs(a, &self.exclusions.macs, loads, self.excluded.mac, |a| {
+    /// Ends where an address is excluded.
+    fn macs(&self, a: &mut Assembler, ends: Ends) {
+        macs(a, &self.exclusions.macs, ends, self.excluded.mac, |a| {
             a.keep(reason(Exclusion::Mac));
         });
     }
@@ -330,6 +346,7 @@ impl<'a> Compiler<'a> {
         self.ipv6(a);
         a.place(self.tcp);
         self.tcp(a);
+        self.radius(a);
         self.ends(a);
     }
 
@@ -374,43 +391,6 @@ impl<'a> Compiler<'a> {
     }
 }
 
-/// Goes to `hit` where the destination or the source is in one of the sets. `near` adds what comes to the same in few
-/// instructions, for trees with many jumps to it.
-fn macs(
-    a: &mut Assembler,
-    sets: &[MacSet],
-    [octet, two, four]: [u16; 3],
-    hit: Label,
-    near: impl Fn(&mut Assembler),
-) {
-    let ranges: Vec<Range> = sets.iter().filter_map(MacSet::range).collect();
-    for at in [0, 6] {
-        let words = [
-            Word { load: four, at, mask: None, bits: 32 },
-            Word { load: two, at: at + 4, mask: None, bits: 16 },
-        ];
-        sets::find(a, &words, ranges.clone(), &near);
-        if sets.contains(&MacSet::LocallyAdministered) {
-            a.op(octet, at).op(op::AND_K, 0x03).when(op::JEQ_K, 0x02, hit);
-        }
-        if sets.contains(&MacSet::Group) {
-            a.op(octet, at).when(op::JSET_K, 0x01, hit);
-        }
-    }
-}
-
-impl MacSet {
-    /// The addresses of the set, where they are next to each other.
-    fn range(&self) -> Option<Range> {
-        let octets = match self {
-            MacSet::Exact(mac) => return Some((number(mac.0), number(mac.0))),
-            MacSet::Oui([b0, b1, b2]) => [*b0, *b1, *b2, 0, 0, 0],
-            MacSet::LocallyAdministered | MacSet::Group => return None,
-        };
-        Some((number(octets), number(octets) | 0x00ff_ffff))
-    }
-}
-
 /// The addresses of a prefix of IPv4.
 fn range_v4((network, length): &(IpAddr, u8)) -> Option<Range> {
     match network {
@@ -425,10 +405,6 @@ fn range_v6((network, length): &(IpAddr, u8)) -> Option<Range> {
         IpAddr::V6(n) => Some((n.to_bits(), n.to_bits() | !mask_v6(*length))),
         IpAddr::V4(_) => None,
     }
-}
-
-fn number(mac: [u8; 6]) -> u128 {
-    mac.into_iter().fold(0, |number, octet| number << 8 | u128::from(octet))
 }
 
 fn when_tag(a: &mut Assembler, target: Label) {
@@ -454,8 +430,10 @@ const END: u32 = 2;
 const FRAGMENT: u32 = 3;
 /// M of IPv6, and MF of IPv4; both in fields whose offset is zero.
 const MORE_FRAGMENTS: u32 = 0x2001;
-/// Scratch word: offset of the Ethernet header within a tunnel.
-const LAYER_2: u32 = 4;
+/// Scratch words: offsets of the destination and source address within a tunnel. The latter only where something is
+/// decided by them.
+const DESTINATION: u32 = 4;
+const SOURCE: u32 = 12;
 /// Scratch word: the first four octets of what is read.
 const START: u32 = 5;
 /// Scratch word: 1 where a VLAN says that no more than headers is kept. Only where any does.

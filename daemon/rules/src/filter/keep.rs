@@ -22,6 +22,7 @@ use crate::exclude::{Exclusion, Exclusions, IpVersion, Protocol};
 use self::rules::Ruled;
 
 mod application;
+mod ieee80211;
 mod link;
 mod rules;
 mod tunnel;

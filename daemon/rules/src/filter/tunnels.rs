@@ -5,17 +5,17 @@ use headgate_wire::tunnel::Header;
 /// A kind of tunnel, by its header.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Tunnel {
-    /// CAPWAP data with frames of IEEE 802.3.
+    /// CAPWAP data with frames of IEEE 802.3 and IEEE 802.11.
     Capwap,
     /// ERSPAN, types I to III.
     Erspan,
     /// GENEVE.
     Geneve,
-    /// GRE without ERSPAN.
+    /// GRE without ERSPAN, also that of PPTP.
     Gre,
     /// IP or Ethernet within IP.
     Ip,
-    /// TZSP with frames of Ethernet.
+    /// TZSP with frames of Ethernet and IEEE 802.11.
     Tzsp,
     /// VXLAN and VXLAN-GPE.
     Vxlan,

@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use super::{Rule, RuleList};
+use super::RuleList;
 use crate::exclude::{Exclusions, IpVersion, MacSet, Protocol};
 use crate::treat::{mask_v4, mask_v6};
 
@@ -10,11 +10,21 @@ impl RuleList {
     /// The rules of which every frame is matched by one rule before: pairs of places in the list, the later first. What
     /// only several rules together take is not found.
     pub fn covered(&self) -> impl Iterator<Item = (usize, usize)> {
-        let earlier = |at: usize, rule: &Rule| {
-            self.rules.iter().take(at).position(|before| covers(&before.conditions, &rule.conditions))
-        };
-        self.rules.iter().enumerate().filter_map(move |(at, rule)| Some((at, earlier(at, rule)?)))
+        covered(self.rules.iter().map(|rule| &rule.conditions))
     }
+}
+
+/// The choices of which one before has all: pairs of places, the later first.
+pub(crate) fn covered<'a>(
+    choices: impl Iterator<Item = &'a Exclusions> + Clone,
+) -> impl Iterator<Item = (usize, usize)> {
+    let earlier = {
+        let choices = choices.clone();
+        move |at: usize, choice: &Exclusions| {
+            choices.clone().take(at).position(|before| covers(before, choice))
+        }
+    };
+    choices.enumerate().filter_map(move |(at, choice)| Some((at, earlier(at, choice)?)))
 }
 
 /// Whether every frame that `inner` matches is matched by `outer`.

@@ -5,7 +5,7 @@
 use proptest::prelude::*;
 use proptest::sample::{select, subsequence};
 
-use crate::shapes::Shape;
+use crate::shapes::{Shape, Within};
 
 /// A rule to write.
 #[derive(Clone, Debug)]
@@ -22,8 +22,8 @@ pub struct Rule {
 #[derive(Clone, Copy)]
 pub struct Facts<'a> {
     pub shape: &'a Shape,
-    /// Whether there is an Ethernet header.
-    pub is_frame: bool,
+    /// What stands in front of IP.
+    pub within: Within,
     /// What it carries, where that is a tunnel.
     pub above: Option<(u8, Option<u16>)>,
 }
@@ -48,6 +48,7 @@ pub fn text(rules: &[Rule]) -> String {
 
 /// The first rule that matches, by its place: rules are asked one after the other, on an interface.
 pub fn first(rules: &[Rule], facts: Facts<'_>, interface: &str) -> Option<usize> {
+    let is_open = !matches!(facts.within, Within::Radio(radio) if !radio.is_open);
     rules.iter().position(|rule| {
         let holds = |values: &[&str], holds: &dyn Fn(&str) -> bool| {
             values.is_empty() || values.iter().any(|value| holds(value))
@@ -55,8 +56,8 @@ pub fn first(rules: &[Rule], facts: Facts<'_>, interface: &str) -> Option<usize>
         holds(&rule.interfaces, &|name| name == interface)
             && holds(&rule.vlans, &|vlans| has_vlan(facts, vlans))
             && holds(&rule.macs, &|macs| has_mac(facts, macs))
-            && holds(&rule.prefixes, &|prefix| has_prefix(facts.shape, prefix))
-            && holds(&rule.protocols, &|protocol| has_protocol(facts, protocol))
+            && holds(&rule.prefixes, &|prefix| is_open && has_prefix(facts.shape, prefix))
+            && holds(&rule.protocols, &|protocol| is_open && has_protocol(facts, protocol))
     })
 }
 
@@ -67,7 +68,7 @@ fn has_vlan(facts: Facts<'_>, vlans: &str) -> bool {
         "0-4094" => *tag <= 4094,
         other => panic!("{other}"),
     };
-    facts.is_frame && facts.shape.tags.iter().map(|tag| tag & 0x0fff).any(|tag| of(&tag))
+    facts.within == Within::Ethernet && facts.shape.tags.iter().map(|tag| tag & 0x0fff).any(|tag| of(&tag))
 }
 
 fn has_mac(facts: Facts<'_>, macs: &str) -> bool {
@@ -78,7 +79,11 @@ fn has_mac(facts: Facts<'_>, macs: &str) -> bool {
         "group" => mac[0] & 1 == 1,
         other => panic!("{other}"),
     };
-    facts.is_frame && (of(facts.shape.source) || of(facts.shape.destination))
+    match facts.within {
+        Within::Ethernet => of(facts.shape.source) || of(facts.shape.destination),
+        Within::Radio(radio) => radio.ends(facts.shape).into_iter().any(of),
+        Within::Nothing => false,
+    }
 }
 
 /// Ends are 10.0.n.1 or 2001:db8:n::1.

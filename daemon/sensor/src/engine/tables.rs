@@ -151,7 +151,14 @@ impl Tables {
         let kind = Tunnel::of(&tunnel.header);
         let is_read = |packet: &&wire::Packet<'_>| {
             collect.tunnels().contains(kind)
-                && matches!(packet.framing, wire::Framing::Ethernet(_) | wire::Framing::None)
+                && match &packet.framing {
+                    wire::Framing::Ethernet(_) | wire::Framing::None => true,
+                    // Other frames may be of whoever passes by.
+                    wire::Framing::Wireless(frame) => {
+                        frame.header.as_ref().is_some_and(|header| header.kind == wire::ieee80211::Type::Data)
+                    }
+                    _ => false,
+                }
         };
         let Some(packet) = tunnel.inner.as_ref().filter(is_read) else { return };
         let vlan = tunnel.vlan().unwrap_or(0);

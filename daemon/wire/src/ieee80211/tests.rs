@@ -26,7 +26,7 @@ fn write(control: u8, flags: u8, addresses: usize, rest: &[u8]) -> Vec<u8> {
 
 fn read_padded(bytes: &[u8], data_pad: bool) -> (Header, Vec<u8>) {
     let mut cursor = Cursor::new(bytes, 0, Layer::Ieee80211);
-    (parse(&mut cursor, data_pad).unwrap(), cursor.rest().to_vec())
+    (parse(&mut cursor, Form { data_pad, ..Form::default() }).unwrap(), cursor.rest().to_vec())
 }
 
 fn read(bytes: &[u8]) -> (Header, Vec<u8>) {
@@ -197,16 +197,29 @@ fn fields_before_the_end_of_the_frame_are_kept() {
     let (header, _) = read(bytes.get(..16).unwrap());
     assert_eq!((header.addresses.len(), header.source, header.payload), (2, None, Payload::None));
     assert_eq!(fault(&[0x80, 0, 0]), Some((2, Kind::Short)));
-    let cut = parse(&mut Cursor::new(bytes.get(..20).unwrap(), 99, Layer::Ieee80211), false).unwrap();
+    let cut =
+        parse(&mut Cursor::new(bytes.get(..20).unwrap(), 99, Layer::Ieee80211), Form::default()).unwrap();
     assert_eq!(cut.malformed.map(|m| m.kind), Some(Kind::NotCaptured));
 }
 
 #[test]
 fn another_version_is_refused() {
-    let error = parse(&mut Cursor::new(&[0x81, 0, 0, 0], 0, Layer::Ieee80211), false).unwrap_err();
+    let error = parse(&mut Cursor::new(&[0x81, 0, 0, 0], 0, Layer::Ieee80211), Form::default()).unwrap_err();
     assert_eq!(error, Malformed { layer: Layer::Ieee80211, offset: 0, kind: Kind::Version });
-    let error = parse(&mut Cursor::new(&[0x80], 0, Layer::Ieee80211), false).unwrap_err();
+    let error = parse(&mut Cursor::new(&[0x80], 0, Layer::Ieee80211), Form::default()).unwrap_err();
     assert_eq!(error.kind, Kind::Short);
+}
+
+#[test]
+fn a_frame_control_that_is_written_the_other_way_round_is_read_where_that_may_be() {
+    let bytes = write(QOS_DATA, 0x41, 3, LLC);
+    let swapped = [&[0x41, QOS_DATA], bytes.get(2..).unwrap()].concat();
+    let form = Form { may_be_swapped: true, ..Form::default() };
+    let read = |bytes, form| parse(&mut Cursor::new(bytes, 0, Layer::Ieee80211), form);
+    let expected = read(&bytes, Form::default());
+    assert_eq!((read(&swapped, form), read(&bytes, form)), (expected.clone(), expected));
+    assert_eq!(read(&swapped, Form::default()).unwrap_err().kind, Kind::Version);
+    assert_eq!(read(&[0x41, 0x89], form).unwrap_err().kind, Kind::Version);
 }
 
 proptest! {
@@ -254,10 +267,10 @@ proptest! {
     }
 
     #[test]
-    fn no_octets_do_harm(mut bytes in any::<Vec<u8>>(), wire_len: u16, sound: bool, data_pad: bool) {
+    fn no_octets_do_harm(mut bytes in any::<Vec<u8>>(), wire_len: u16, sound: bool, data_pad: bool, may_be_swapped: bool) {
         if let (true, Some(first)) = (sound, bytes.first_mut()) {
             *first &= 0xfc;
         }
-        let _ = parse(&mut Cursor::new(&bytes, wire_len.into(), Layer::Ieee80211), data_pad);
+        let _ = parse(&mut Cursor::new(&bytes, wire_len.into(), Layer::Ieee80211), Form { data_pad, may_be_swapped });
     }
 }

@@ -56,6 +56,7 @@ impl<Q: SerializeSeq> Layers<Q> {
         }
         if let Some(encapsulation) = &packet.encapsulation {
             self.maybe(Layer::Llc, encapsulation.llc.as_ref())?;
+            self.maybe(Layer::Ppp, encapsulation.ppp.as_ref())?;
             self.maybe(Layer::Pppoe, encapsulation.pppoe.as_ref())?;
             self.maybe(Layer::Mpls, encapsulation.mpls.as_ref())?;
         }

@@ -3,8 +3,10 @@
 use super::{Encapsulation, Framing, Network, Packet, Wireless};
 use crate::{
     Cursor, Faults, Layer, Link, Malformed, arp, bpdu, cdp, eapol, edp, ethernet, fdp, ieee80211, isl,
-    linux_cooked, llc, lldp, mpls, null, ppi, pppoe, radiotap, sonmp, vlan,
+    linux_cooked, llc, lldp, mpls, null, ppi, ppp, pppoe, radiotap, sonmp, vlan,
 };
+
+use ieee80211::Form;
 
 pub(super) type Outcome = Result<(), Malformed>;
 
@@ -81,7 +83,7 @@ impl<'a> Packet<'a> {
             },
             Link::Ipv4 => self.read_ethertype(cursor, ethernet::IPV4),
             Link::Ipv6 => self.read_ethertype(cursor, ethernet::IPV6),
-            Link::Ieee80211 => self.read_ieee80211(cursor, Wireless::default(), false),
+            Link::Ieee80211 => self.read_ieee80211(cursor, Wireless::default(), Form::default()),
             Link::Radiotap => self.read_radiotap(cursor),
             Link::Ppi => {
                 cursor = cursor.enter(Layer::Ppi);
@@ -90,7 +92,7 @@ impl<'a> Packet<'a> {
                 let inner = header.link();
                 let wireless = Wireless { ppi: Some(header), ..Wireless::default() };
                 match inner {
-                    Some(Link::Ieee80211) => self.read_ieee80211(cursor, wireless, false),
+                    Some(Link::Ieee80211) => self.read_ieee80211(cursor, wireless, Form::default()),
                     Some(link) => {
                         self.framing = Framing::Wireless(Box::new(wireless));
                         self.read_inside_ppi(link, cursor)
@@ -125,10 +127,11 @@ impl<'a> Packet<'a> {
         let mut cursor = cursor.enter(Layer::Radiotap);
         let header = radiotap::parse(&mut cursor)?;
         self.note(header.malformed.map_or(Ok(()), Err));
-        let (has_frame, data_pad) = (header.has_frame(), header.has_data_pad());
+        let has_frame = header.has_frame();
+        let form = Form { data_pad: header.has_data_pad(), ..Form::default() };
         let wireless = Wireless { radiotap: Some(header), ..Wireless::default() };
         if has_frame {
-            return self.read_ieee80211(cursor, wireless, data_pad);
+            return self.read_ieee80211(cursor, wireless, form);
         }
         self.framing = Framing::Wireless(Box::new(wireless));
         Ok(())
@@ -138,10 +141,10 @@ impl<'a> Packet<'a> {
         &mut self,
         cursor: Cursor<'a>,
         mut wireless: Wireless,
-        data_pad: bool,
+        form: Form,
     ) -> Outcome {
         let mut cursor = cursor.enter(Layer::Ieee80211);
-        let header = ieee80211::parse(&mut cursor, data_pad);
+        let header = ieee80211::parse(&mut cursor, form);
         let (payload, fault) = match &header {
             Ok(header) => (header.payload, header.malformed),
             Err(fault) => (ieee80211::Payload::None, Some(*fault)),
@@ -204,7 +207,7 @@ impl<'a> Packet<'a> {
                 let session = pppoe::parse_session(&mut cursor)?;
                 self.note(session.malformed.map_or(Ok(()), Err));
                 self.encapsulation().pppoe = Some(session);
-                let inner = session.protocol.and_then(pppoe::Protocol::ethertype);
+                let inner = session.protocol.and_then(ppp::Protocol::ethertype);
                 inner.map_or(Ok(()), |ethertype| self.read_ethertype(cursor, ethertype))
             }
             mpls::UNICAST | mpls::MULTICAST
@@ -223,6 +226,15 @@ impl<'a> Packet<'a> {
             }
             _ => Ok(()),
         }
+    }
+
+    /// What PPP carries.
+    pub(super) fn read_ppp(&mut self, cursor: Cursor<'a>) -> Outcome {
+        let mut cursor = cursor.enter(Layer::Ppp);
+        let header = ppp::parse(&mut cursor)?;
+        self.encapsulation().ppp = Some(header);
+        let inner = header.protocol.ethertype();
+        inner.map_or(Ok(()), |ethertype| self.read_ethertype(cursor, ethertype))
     }
 
     /// Puts a message into its place, and notes its first fault.

@@ -3,7 +3,9 @@
 use super::read::Outcome;
 use super::{Framing, Packet, Wireless};
 use crate::tunnel::{Header, Inner};
-use crate::{Cursor, Layer, Malformed, capwap, erspan, ethernet, geneve, gre, ipv4, ipv6, tzsp, vxlan};
+use crate::{
+    Cursor, Layer, Malformed, capwap, erspan, ethernet, geneve, gre, ieee80211, ipv4, ipv6, tzsp, vxlan,
+};
 
 /// A tunnel's header, and what is within.
 #[derive(Clone, Debug, PartialEq)]
@@ -60,6 +62,9 @@ impl<'a> Packet<'a> {
             _ => {
                 cursor = cursor.enter(Layer::Gre);
                 let header = gre::parse(&mut cursor)?;
+                if let Some(pptp) = header.pptp {
+                    self.note(cursor.limit(pptp.payload_length.into()));
+                }
                 let Some(kind) = header.erspan() else {
                     return self.read_inside(Header::Gre(header), header.inner(), cursor);
                 };
@@ -144,12 +149,22 @@ impl<'a> Packet<'a> {
             Inner::Ipv4 => packet.read_ethertype(cursor, ethernet::IPV4),
             Inner::Ipv6 => packet.read_ethertype(cursor, ethernet::IPV6),
             Inner::Ethertype(ethertype) => packet.read_ethertype(cursor, ethertype),
-            Inner::Ieee80211 => packet.read_ieee80211(cursor, Wireless::default(), false),
+            Inner::Ieee80211 => {
+                let may_be_swapped = matches!(header, Header::Capwap(_));
+                let form = ieee80211::Form { may_be_swapped, ..ieee80211::Form::default() };
+                packet.read_ieee80211(cursor, Wireless::default(), form)
+            }
+            Inner::Ppp => packet.read_ppp(cursor),
             Inner::Unknown => Ok(()),
         };
         packet.note(result);
         let fault = packet.malformed;
-        let is_read = packet.is_understood() || !matches!(packet.framing, Framing::None);
+        let has_header = match &packet.framing {
+            Framing::None => packet.encapsulation.as_ref().is_some_and(|e| e.ppp.is_some()),
+            Framing::Wireless(frame) => frame.header.is_some(),
+            _ => true,
+        };
+        let is_read = packet.is_understood() || has_header;
         self.tunnel = Some(Box::new(Tunnel { header, inner: is_read.then_some(packet), length }));
         fault.map_or(Ok(()), Err)
     }

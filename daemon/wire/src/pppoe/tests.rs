@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::Layer;
+use crate::{Layer, ethernet};
 
 /// A PADO as an access concentrator sent it.
 const PADO: &[u8] = &[

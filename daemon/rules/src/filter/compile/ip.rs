@@ -156,12 +156,10 @@ impl Compiler<'_> {
         a.jump(known);
         // One load is worth ten other instructions: the kernel makes as many of it.
         a.place(extension).op(op::ST, ETHERTYPE).need(EXTENSION, cut);
-        a.op(op::LD_W_IND, 0).op(op::ST, START).op(op::LD_MEM, ETHERTYPE);
-        a.when(op::JEQ_K, IPV6_FRAGMENT.into(), fragment);
-        a.unless(op::JEQ_K, IP_AUTHENTICATION.into(), options);
-        a.op(op::LD_MEM, START).op(op::RSH_K, 16).op(op::AND_K, 0xff).op(op::LSH_K, 2).jump(behind);
-        a.place(options).op(op::LD_MEM, START).op(op::RSH_K, 16).op(op::AND_K, 0xff);
-        a.op(op::LSH_K, 3).jump(behind);
+        a.op(op::LD_W_IND, 0).op(op::ST, START).op(op::RSH_K, 16).op(op::AND_K, 0xff).op(op::LSH_K, 2);
+        a.op(op::ST, LAYER_4).op(op::LD_MEM, ETHERTYPE).when(op::JEQ_K, IPV6_FRAGMENT.into(), fragment);
+        a.unless(op::JEQ_K, IP_AUTHENTICATION.into(), options).op(op::LD_MEM, LAYER_4).jump(behind);
+        a.place(options).op(op::LD_MEM, LAYER_4).op(op::LSH_K, 1).jump(behind);
         a.place(fragment).op(op::LD_MEM, START).op(op::ST, FRAGMENT);
         a.when(op::JSET_K, 0xfff8, later).op(op::AND_K, 0);
         a.place(behind).op(op::ADD_K, EXTENSION).op(op::ADD_X, 0).op(op::ST, LAYER_4);

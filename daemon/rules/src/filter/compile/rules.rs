@@ -6,12 +6,13 @@
 
 use std::net::IpAddr;
 
+use super::macs::Ends;
 use super::sets::{self, Range, Word};
 use super::{
-    Compiler, ETHERTYPE, GATHERED, MacSet, RULES, SAVED_X, TUNNEL_VLANS, VLAN_ID, VLANS, range_v4, range_v6,
+    Compiler, ETHERTYPE, GATHERED, RULES, SAVED_X, TUNNEL_VLANS, VLAN_ID, VLANS, range_v4, range_v6,
 };
 use crate::control::IPV6_EXTENSIONS;
-use crate::exclude::{Exclusions, IpVersion, Protocol};
+use crate::exclude::{Exclusions, IpVersion, MacSet, Protocol};
 use crate::filter::assemble::{Assembler, Label};
 use crate::filter::program::op;
 use crate::filter::selection::Act;
@@ -42,9 +43,8 @@ impl Compiler<'_> {
         self.gather(a, &[id], &of_rules, if self.is_within { TUNNEL_VLANS } else { VLANS });
     }
 
-    /// The addresses of an Ethernet header behind its tags: from here on its rules are in [`RULES`]. `loads` are those of
-    /// an octet, of two and of four.
-    pub(super) fn rules_by_mac(&self, a: &mut Assembler, loads: [u16; 3]) {
+    /// The addresses of the link, behind its tags: from here on its rules are in [`RULES`].
+    pub(super) fn rules_by_mac(&self, a: &mut Assembler, ends: Ends) {
         if self.rules.is_empty() {
             return;
         }
@@ -53,36 +53,31 @@ impl Compiler<'_> {
             return;
         }
         a.op(op::LD_IMM, self.rules.any_mac).op(op::ST, GATHERED);
-        let [octet, two, four] = loads;
         let of_rules = |conditions: &Exclusions| conditions.macs.iter().filter_map(MacSet::range).collect();
-        for at in [0, 6] {
-            let words = [
-                Word { load: four, at, mask: None, bits: 32 },
-                Word { load: two, at: at + 4, mask: None, bits: 16 },
-            ];
+        ends.each(a, |a, words, octet| {
             self.gather(a, &words, &of_rules, GATHERED);
             for (set, mask, value) in [(MacSet::LocallyAdministered, 0x03, 0x02), (MacSet::Group, 0x01, 0x01)]
             {
                 let bits = self.rules.set(|conditions| conditions.macs.contains(&set));
                 if bits != 0 {
                     let none = a.label();
-                    a.op(octet, at).op(op::AND_K, mask).unless(op::JEQ_K, value, none);
+                    octet(a).op(op::AND_K, mask).unless(op::JEQ_K, value, none);
                     add(a, bits, GATHERED);
                     a.place(none);
                 }
             }
-        }
+        });
         narrow(a);
     }
 
-    /// IP within a tunnel without Ethernet: no address of it is there.
-    pub(super) fn rules_without_link(&self, a: &mut Assembler, at: Label, ip: Label) {
+    /// What is within a tunnel without a MAC address, such as IP: it goes on at `to`.
+    pub(super) fn rules_without_link(&self, a: &mut Assembler, at: Label, to: Label) {
         if !self.rules.is_empty() {
             a.place(at)
                 .op(op::LD_MEM, TUNNEL_VLANS)
                 .op(op::AND_K, self.rules.any_mac)
                 .op(op::ST, RULES)
-                .jump(ip);
+                .jump(to);
         }
     }
 

@@ -30,7 +30,7 @@ impl Compiler<'_> {
 
     /// UDP (RFC 768). What is kept of its payload is recognised by port first, and then by what it says.
     pub(super) fn udp(&self, a: &mut Assembler, version: IpVersion) {
-        let [header, dhcp, mdns, radius] = [a.label(), a.label(), a.label(), a.label()];
+        let [header, dhcp, mdns] = [a.label(), a.label(), a.label()];
         let [without_ports, limited] = [a.label(), a.label()];
         a.need(UDP, if self.rules.is_empty() { header } else { without_ports });
         exclude_ports(a, self.exclusions.protocols.iter().flat_map(|p| p.udp_ports(version)));
@@ -57,7 +57,7 @@ impl Compiler<'_> {
         when_port(a, limited.map(|port| (*port, header)).collect());
         let dhcp_ports = if version == IpVersion::V4 { DHCPV4_PORTS } else { DHCPV6_PORTS };
         let mut read: Vec<_> = dhcp_ports.map(|port| (port, dhcp)).into();
-        read.extend(RADIUS_PORTS.map(|port| (port, radius)));
+        read.extend(RADIUS_PORTS.map(|port| (port, self.radius)));
         if self.depth.service_types {
             read.push((MDNS_PORT, mdns));
         }
@@ -68,8 +68,6 @@ impl Compiler<'_> {
             IpVersion::V4 => dhcpv4(a),
             IpVersion::V6 => dhcpv6(a),
         }
-        a.place(radius);
-        self.radius(a);
         if self.depth.service_types {
             a.place(mdns);
             service_types(a);
@@ -78,7 +76,11 @@ impl Compiler<'_> {
 
     /// RADIUS (RFC 2865): code, identifier and length; of authentication and accounting all that the length says where
     /// the rules keep more.
-    fn radius(&self, a: &mut Assembler) {
+    pub(super) fn radius(&self, a: &mut Assembler) {
+        if self.limits_ip_protocol(IP_UDP) {
+            return;
+        }
+        a.place(self.radius);
         let [header, length] = [a.label(), a.label()];
         let (least, most) = RADIUS_LENGTHS;
         a.need(UDP + RADIUS, header).op(op::LD_B_IND, UDP);

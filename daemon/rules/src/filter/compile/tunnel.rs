@@ -28,6 +28,9 @@ pub(super) struct Labels {
     ethernet_in_ip: Label,
     ipv4_in_ip: Label,
     ipv6_in_ip: Label,
+    /// Of what is within, IEEE 802.11, of whose header X is the offset; and the same in CAPWAP.
+    pub(super) ieee80211: Label,
+    pub(super) ieee80211_in_capwap: Label,
 }
 
 impl Labels {
@@ -43,6 +46,8 @@ impl Labels {
             ethernet_in_ip: a.label(),
             ipv4_in_ip: a.label(),
             ipv6_in_ip: a.label(),
+            ieee80211: a.label(),
+            ieee80211_in_capwap: a.label(),
         }
     }
 }
@@ -111,8 +116,8 @@ impl Compiler<'_> {
         a.jump(to(Tunnel::Capwap, at.capwap));
         self.vxlan(a, at, unread);
         self.geneve(a, at.geneve, unread);
-        self.tzsp(a, at.tzsp, unread);
-        self.capwap(a, at.capwap, unread);
+        self.tzsp(a, at, unread);
+        self.capwap(a, at, unread);
         self.gre(a, at.gre, unread);
         let within = [
             (at.ipv4_in_ip, self.bare_ipv4),
@@ -175,14 +180,15 @@ impl Compiler<'_> {
 
     /// TZSP, of frames that were received or are to be transmitted. Where the end of the tagged fields is not found,
     /// none of them is kept.
-    fn tzsp(&self, a: &mut Assembler, at: Label, unread: Unread) {
+    fn tzsp(&self, a: &mut Assembler, at: &Labels, unread: Unread) {
         if !self.depth.tunnels.contains(Tunnel::Tzsp) {
             return;
         }
-        let [cut, end] = [a.label(), a.label()];
-        a.place(at);
+        let [known, cut, end] = [a.label(), a.label(), a.label()];
+        a.place(at.tzsp);
         whole(a, UDP + 4, unread.udp);
-        a.op(op::LD_W_IND, UDP).op(op::AND_K, TZSP_MASK).unless(op::JEQ_K, TZSP, unread.udp);
+        a.op(op::LD_W_IND, UDP).op(op::AND_K, TZSP_MASK).op(op::ST, START);
+        a.when(op::JEQ_K, TZSP, known).unless(op::JEQ_K, TZSP_IEEE80211, unread.udp).place(known);
         behind(a, UDP + 4);
         for _ in 0..=MAX_TZSP_TAGS {
             let [field, step] = [a.label(), a.label()];
@@ -194,25 +200,28 @@ impl Compiler<'_> {
         }
         a.place(cut).op(op::LDX_MEM, LAYER_4).keep_x(UDP + 4);
         a.place(end);
-        behind(a, 1).jump(self.frame);
+        behind(a, 1).op(op::LD_MEM, START).when(op::JEQ_K, TZSP, self.frame).jump(at.ieee80211);
     }
 
-    /// CAPWAP data (RFC 5415, 4.3) with frames of IEEE 802.3, up to the length that its header says.
-    fn capwap(&self, a: &mut Assembler, at: Label, unread: Unread) {
+    /// CAPWAP data (RFC 5415, 4.3) with frames of IEEE 802.3 and IEEE 802.11, from the length on that its header says.
+    fn capwap(&self, a: &mut Assembler, at: &Labels, unread: Unread) {
         if !self.depth.tunnels.contains(Tunnel::Capwap) {
             return;
         }
         let first = a.label();
-        a.place(at);
+        a.place(at.capwap);
         whole(a, UDP + 8, unread.udp);
         a.op(op::LD_W_IND, UDP).op(op::ST, START).when(op::JSET_K, CAPWAP_OTHER, unread.udp);
         a.op(op::RSH_K, 19).op(op::LSH_K, 2).op(op::ST, END).unless(op::JGE_K, 8, unread.udp);
         a.op(op::LD_H_IND, UDP + 6).op(op::ST, ETHERTYPE).when(op::JSET_K, CAPWAP_RESERVED, unread.udp);
-        a.op(op::LD_MEM, START).when(op::JSET_K, CAPWAP_UNREAD, unread.udp_and_8);
+        a.op(op::LD_MEM, START).when(op::JSET_K, CAPWAP_KEEPALIVE, unread.udp_and_8);
         a.unless(op::JSET_K, CAPWAP_FRAGMENT, first);
         a.op(op::LD_MEM, ETHERTYPE).unless(op::JEQ_K, 0, unread.udp_and_8);
         a.place(first).op(op::LD_MEM, END).op(op::ADD_K, UDP).op(op::ADD_X, 0).op(op::TAX, 0);
-        a.op(op::LD_W_LEN, 0).unless(op::JGE_X, 0, unread.udp_and_8).jump(self.frame);
+        a.op(op::LD_W_LEN, 0).unless(op::JGE_X, 0, unread.udp_and_8);
+        a.op(op::LD_MEM, START).unless(op::JSET_K, CAPWAP_NATIVE, self.frame);
+        a.op(op::AND_K, CAPWAP_BINDING);
+        a.when(op::JEQ_K, CAPWAP_IEEE80211, at.ieee80211_in_capwap).jump(unread.udp_and_8);
     }
 }
 
@@ -247,8 +256,9 @@ const GPE_IPV6: u32 = 2;
 const GPE_ETHERNET: u32 = 3;
 /// Version, O and reserved bits.
 const GENEVE_OTHER: u32 = 0xc0bf_0000;
-/// Version 1, of type 0 or 1, Ethernet.
+/// Version 1, of type 0 or 1, Ethernet; and IEEE 802.11.
 const TZSP: u32 = 0x0100_0001;
+const TZSP_IEEE80211: u32 = 0x0100_0012;
 const TZSP_MASK: u32 = 0xfffe_ffff;
 /// The type and length of tagged fields, from these on: the end, and those that have a length.
 const TZSP_END: u32 = 0x0100;
@@ -257,6 +267,11 @@ const TZSP_FIELDS: u32 = 0x0200;
 const CAPWAP_OTHER: u32 = 0xff00_0007;
 /// Reserved bits beside the offset of a fragment.
 const CAPWAP_RESERVED: u32 = 0x07;
-/// T: a frame of the radio's own kind; K: a keepalive.
-const CAPWAP_UNREAD: u32 = 0x0000_0108;
+/// T: a frame of the radio's own kind.
+const CAPWAP_NATIVE: u32 = 0x0100;
+/// WBID: which kind that is.
+const CAPWAP_BINDING: u32 = 0x3e00;
+const CAPWAP_IEEE80211: u32 = 0x0200;
+/// K.
+const CAPWAP_KEEPALIVE: u32 = 0x08;
 const CAPWAP_FRAGMENT: u32 = 0x80;

@@ -4,8 +4,8 @@ use headgate_wire::{capwap, geneve, tzsp, vxlan};
 
 use super::{Candidates, Decision, Keep};
 use crate::control::{
-    ETHERTYPE_BRIDGED, ETHERTYPE_ERSPAN, ETHERTYPE_ERSPAN_III, ETHERTYPE_IPV4, ETHERTYPE_IPV6,
-    ETHERTYPES_MPLS, IP_ETHERNET, IP_GRE, IP_IPV4, IP_IPV6,
+    ETHERTYPE_BRIDGED, ETHERTYPE_ERSPAN, ETHERTYPE_ERSPAN_III, ETHERTYPE_IPV4, ETHERTYPE_IPV6, ETHERTYPE_PPP,
+    ETHERTYPES_MPLS, IP_ETHERNET, IP_GRE, IP_IPV4, IP_IPV6, PPP_ADDRESS_CONTROL, PPP_IPV4, PPP_IPV6,
 };
 use crate::filter::Tunnel;
 use crate::filter::reason::End;
@@ -14,6 +14,7 @@ use crate::filter::tunnels::{MAX_LABELS, MAX_TZSP_TAGS};
 /// What is within.
 enum Inner {
     Ethernet,
+    Ieee80211 { is_in_capwap: bool },
     Ipv4,
     Ipv6,
 }
@@ -78,6 +79,7 @@ impl Keep {
         match inner {
             None => Ok(0),
             Some(Inner::Ethernet) => self.frame(behind, rules),
+            Some(Inner::Ieee80211 { is_in_capwap }) => self.ieee80211(behind, is_in_capwap),
             Some(Inner::Ipv4) => self.ipv4(behind, rules & self.rules.any_mac),
             Some(Inner::Ipv6) => self.ipv6(behind, rules & self.rules.any_mac),
         }
@@ -98,19 +100,22 @@ impl Keep {
     fn gre(&self, within: &Keep, payload: &[u8]) -> Decision {
         let Some([f0, f1, p0, p1]) = payload.first_chunk::<4>() else { return Ok(0) };
         let flags = u16::from_be_bytes([*f0, *f1]);
-        if flags & GRE_OTHER != 0 {
-            return Ok(4);
+        let gre = self.depth.tunnels.contains(Tunnel::Gre);
+        match u16::from_be_bytes([*p0, *p1]) {
+            ETHERTYPE_PPP if gre && flags & PPTP_MASK == PPTP => return within.pptp(flags, payload),
+            _ if flags & GRE_OTHER != 0 => return Ok(4),
+            _ => {}
         }
         let parts = [GRE_CHECKSUM, GRE_KEY, GRE_SEQUENCE].into_iter().filter(|part| flags & part != 0);
         let header = 4 + 4 * parts.count();
         let behind = payload.get(header..).unwrap_or_default();
-        let (gre, erspan) =
-            (self.depth.tunnels.contains(Tunnel::Gre), self.depth.tunnels.contains(Tunnel::Erspan));
+        let erspan = self.depth.tunnels.contains(Tunnel::Erspan);
         let kept = match u16::from_be_bytes([*p0, *p1]) {
             ETHERTYPE_IPV4 if gre => within.bare_ipv4(behind),
             ETHERTYPE_IPV6 if gre => within.bare_ipv6(behind),
             ETHERTYPE_BRIDGED if gre => within.frame(behind, within.rules.any_vlan),
             protocol if gre && ETHERTYPES_MPLS.contains(&protocol) => within.mpls(behind),
+            ETHERTYPE_PPP if gre => within.ppp(behind),
             ETHERTYPE_ERSPAN if erspan && flags & GRE_SEQUENCE == 0 => {
                 within.frame(behind, within.rules.any_vlan)
             }
@@ -119,6 +124,34 @@ impl Keep {
             _ => Ok(0),
         };
         Ok(header + kept?)
+    }
+
+    /// Version 1 of GRE. Without a sequence number it carries nothing.
+    fn pptp(&self, flags: u16, payload: &[u8]) -> Decision {
+        let parts = [GRE_SEQUENCE, PPTP_ACKNOWLEDGMENT].into_iter().filter(|part| flags & part != 0);
+        let header = 8 + 4 * parts.count();
+        if flags & GRE_SEQUENCE == 0 {
+            return Ok(header);
+        }
+        Ok(header + self.ppp(payload.get(header..).unwrap_or_default())?)
+    }
+
+    /// Address and control field, where they are there, and a protocol of one octet, which is odd, or two. Where that is
+    /// not IP, nothing of it is kept.
+    fn ppp(&self, frame: &[u8]) -> Decision {
+        let start = if frame.starts_with(&PPP_ADDRESS_CONTROL) { PPP_ADDRESS_CONTROL.len() } else { 0 };
+        let (header, protocol) = match frame.get(start..).unwrap_or_default() {
+            // With the first of what it carries.
+            [protocol, _, ..] if protocol & 0x01 != 0 => (start + 1, *protocol),
+            [0, protocol, ..] => (start + 2, *protocol),
+            _ => return Ok(0),
+        };
+        let behind = frame.get(header..).unwrap_or_default();
+        match protocol {
+            PPP_IPV4 => Ok(header + self.bare_ipv4(behind)?),
+            PPP_IPV6 => Ok(header + self.bare_ipv6(behind)?),
+            _ => Ok(0),
+        }
     }
 
     fn mpls(&self, stack: &[u8]) -> Decision {
@@ -207,11 +240,15 @@ fn geneve(payload: &[u8]) -> Header {
 }
 
 fn tzsp(payload: &[u8]) -> Header {
-    let Some([1, 0 | 1, 0, 1]) = payload.first_chunk::<4>() else { return UNREAD };
+    let inner = match payload.first_chunk::<4>() {
+        Some([1, 0 | 1, 0, 1]) => Inner::Ethernet,
+        Some([1, 0 | 1, 0, 0x12]) => Inner::Ieee80211 { is_in_capwap: false },
+        _ => return UNREAD,
+    };
     let mut header = 4;
     for _ in 0..=MAX_TZSP_TAGS {
         header += match payload.get(header..) {
-            Some([1, _, ..]) => return (header + 1, Some(Inner::Ethernet)),
+            Some([1, _, ..]) => return (header + 1, Some(inner)),
             Some([0, _, ..]) => 1,
             Some([_, length, ..]) => 2 + usize::from(*length),
             _ => break,
@@ -227,11 +264,15 @@ fn capwap(payload: &[u8]) -> Header {
         return UNREAD;
     }
     let is_later = flags & 0x80 != 0 && [*o0, *o1] != [0, 0];
-    let is_native = kind & 0x01 != 0;
-    if flags & 0x08 != 0 || is_later || is_native || header > payload.len() {
+    if flags & 0x08 != 0 || is_later || header > payload.len() {
         return (8, None);
     }
-    (header, Some(Inner::Ethernet))
+    match kind & 0x3f {
+        // T, and its kind of radio.
+        0x03 => (header, Some(Inner::Ieee80211 { is_in_capwap: true })),
+        kind if kind & 0x01 != 0 => (8, None),
+        _ => (header, Some(Inner::Ethernet)),
+    }
 }
 
 /// Nothing behind UDP is kept.
@@ -253,6 +294,10 @@ const GRE_KEY: u16 = 0x2000;
 const GRE_SEQUENCE: u16 = 0x1000;
 /// A source route, or a version other than 0.
 const GRE_OTHER: u16 = 0x4007;
+/// Version 1 with a key, and of other parts none but a sequence number or an acknowledgment (RFC 2637, 4.1).
+const PPTP: u16 = 0x2001;
+const PPTP_MASK: u16 = 0xe007;
+const PPTP_ACKNOWLEDGMENT: u16 = 0x0080;
 /// Frame types of type III.
 const ERSPAN_ETHERNET: u8 = 0;
 const ERSPAN_IP: u8 = 2;
