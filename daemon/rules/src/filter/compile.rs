@@ -22,6 +22,7 @@ mod ip;
 mod link;
 mod rules;
 mod sets;
+pub(super) mod share;
 mod transport;
 mod tunnel;
 
@@ -91,7 +92,7 @@ impl Decided {
     }
 }
 
-/// The program that decides this, where it fits.
+/// The program that decides this, where it fits and leaves room for a share of the frames before it.
 fn program(decided: &Decided, depth: Depth) -> Option<Program> {
     let mut a = Assembler::default();
     let looks_into_tunnels = depth.tunnels != Tunnels::NONE;
@@ -112,7 +113,7 @@ fn program(decided: &Decided, depth: Depth) -> Option<Program> {
         inner.tunnels(&mut a, tunnels);
         inner.frame(&mut a);
     }
-    a.finish()
+    a.finish().filter(|program| program.instructions().len() <= share::MAX_RULE_INSTRUCTIONS)
 }
 
 /// What is compiled once for the frame, once more for frames of which no more than headers is kept because of their
