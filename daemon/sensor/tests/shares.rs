@@ -92,7 +92,7 @@ impl Shares {
         let (keep, this) = (self.rules.keep().clone(), std::cell::RefCell::new(self));
         let read = File::open(file).unwrap().read(
             |frame| {
-                share.set(this.borrow().share(&frame));
+                share.set(this.borrow().share(frame));
                 Some(keep.octets(frame.bytes, frame.tag.map(|tag| VlanTag(tag.control))))
             },
             |_, frame| {

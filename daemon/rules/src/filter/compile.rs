@@ -28,7 +28,7 @@ mod tunnel;
 
 /// The rules need more instructions than the kernel takes, even without exclusions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("the filter needs more than the 4096 instructions that the kernel takes")]
+#[error("the filter needs more instructions than the kernel takes")]
 pub struct TooLarge;
 
 /// Compiles the filter: the kernel's program, and the same decision in Rust. `headers_only` is of which frames no more
