@@ -5,15 +5,16 @@
 
 mod support;
 
-use std::fs::{self, File};
-use std::os::fd::AsRawFd;
-use std::process::{Child, Command, Stdio};
+use std::fs;
 
 use headgate_record::Kind;
 use serde_json::Value;
 use support::process::{holders, in_namespaces, number, open_captures, threads};
 use support::wire::sum;
-use support::{Running, SENSOR, Site, run, wait_for};
+use support::wires::{
+    counted, counted_by_kernel, is, is_promiscuous, pair, run_sensor, send, send_tagged, typed, watch,
+};
+use support::{Running, Site, run, wait_for};
 
 #[test]
 fn an_interface_that_comes_and_goes_costs_the_others_nothing() {
@@ -23,25 +24,25 @@ fn an_interface_that_comes_and_goes_costs_the_others_nothing() {
         let site = Site::watching(&["span0", "span1", "span2"]);
         let _store = site.start_store();
         let mut sensor = watch(&site, 3);
-        is(&site, ["up", "up", "gone"]);
+        is(&site, &["up", "up", "gone"]);
         let load = send(0, 3_000, 0.001);
         send(1, 100, 0.0).ends();
         counted_by_kernel(1, 100);
 
         typed("ip link del span1");
-        is(&site, ["up", "gone", "gone"]);
+        is(&site, &["up", "gone", "gone"]);
         pair(1);
         pair(2);
-        is(&site, ["up", "up", "up"]);
+        is(&site, &["up", "up", "up"]);
         send(1, 70, 0.0).ends();
         send(2, 30, 0.0).ends();
         typed("ip link set span2 down");
-        is(&site, ["up", "up", "down"]);
+        is(&site, &["up", "up", "down"]);
         typed("ip link set span2 up");
-        is(&site, ["up", "up", "up"]);
+        is(&site, &["up", "up", "up"]);
         send(2, 5, 0.0).ends();
         typed("ip link set mirror2 down");
-        is(&site, ["up", "up", "no-link"]);
+        is(&site, &["up", "up", "no-link"]);
         let status = String::from_utf8(site.headgate(&["status"]).stdout).unwrap();
         assert!(status.contains("span2 is no-link"), "{status}");
         let doctor = doctor(&site);
@@ -188,108 +189,4 @@ fn a_reload_with_a_broken_file_under_load_changes_nothing_and_loses_nothing() {
 fn doctor(site: &Site) -> Value {
     let said = site.headgate(&["--json", "doctor", "--seconds", "1"]);
     serde_json::from_slice(&said.stdout).unwrap()
-}
-
-/// `spanN` and `mirrorN`: a silent wire.
-fn pair(number: u32) {
-    typed(&format!("ip link add span{number} type veth peer name mirror{number}"));
-    typed(&format!("ip link set span{number} up; ip link set mirror{number} up"));
-}
-
-fn typed(command: &str) {
-    run("sh", &["-c", command]);
-}
-
-/// The opener, then the sensor, as the service manager starts them.
-fn watch(site: &Site, interfaces: usize) -> Running {
-    run_sensor(site, open_captures(&site.config(), &site.path("notify"), interfaces))
-}
-
-fn run_sensor(site: &Site, sockets: Vec<(String, std::os::fd::OwnedFd)>) -> Running {
-    let log = site.path("log/sensor.log");
-    let _ = fs::remove_file(&log);
-    // Descriptors from 3 on (sd_listen_fds(3)), and a network with nothing in it.
-    let copies: Vec<_> = sockets.iter().map(|(_, socket)| rustix::io::dup(socket).unwrap()).collect();
-    let moves: String = copies
-        .iter()
-        .zip(200..)
-        .map(|(c, n)| format!("{n}<&{} {}<&- ", c.as_raw_fd(), c.as_raw_fd()))
-        .collect();
-    let places: String = (3..3 + copies.len()).map(|n| format!("{n}<&{} {}<&- ", n + 197, n + 197)).collect();
-    let names: Vec<&str> = sockets.iter().map(|(name, _)| name.as_str()).collect();
-    let script = format!(
-        "exec {moves}; exec {places}; export LISTEN_PID=$$ LISTEN_FDS={} LISTEN_FDNAMES={}; exec \"$@\"",
-        copies.len(),
-        names.join(":")
-    );
-    let mut command = Command::new("bash");
-    command.args(["-c", &script, "bash", "unshare", "--net", SENSOR, "run", "--config"]).arg(site.config());
-    let child = command
-        .stdin(Stdio::null())
-        .stdout(Stdio::null())
-        .stderr(File::create(&log).unwrap())
-        .spawn()
-        .unwrap();
-    let sensor = Running { child, log };
-    wait_for("the sensor to watch", || {
-        let status = site.ask(&["status"]).unwrap();
-        status["sensor"]["interfaces"].as_array().is_some_and(|i| i.len() == names.len())
-    });
-    sensor
-}
-
-fn is(site: &Site, expected: [&str; 3]) {
-    let states = || -> Vec<String> {
-        let status = site.ask(&["status"]).unwrap();
-        let interfaces = status["sensor"]["interfaces"].as_array().unwrap();
-        interfaces.iter().map(|i| i["state"].as_str().unwrap().to_owned()).collect()
-    };
-    wait_for(&format!("{expected:?}"), || states() == expected);
-}
-
-/// Frames, and those that the kernel lost, of an interface.
-fn counted(site: &Site, interface: &str) -> (u64, u64) {
-    let counters = site.ask(&["counters"]).unwrap();
-    let of: Vec<Value> =
-        counters.as_array().unwrap().iter().filter(|row| row["interface"] == interface).cloned().collect();
-    (sum(&of, Kind::Counters, "frames"), sum(&of, Kind::Counters, "frames_lost"))
-}
-
-fn counted_by_kernel(number: u32, frames: u64) {
-    let file = format!("/sys/class/net/span{number}/statistics/rx_packets");
-    wait_for("the kernel", || fs::read_to_string(&file).unwrap().trim() == frames.to_string());
-}
-
-fn is_promiscuous(interface: &str) -> bool {
-    String::from_utf8(run("ip", &["-d", "link", "show", interface]).stdout).unwrap().contains("promiscuity 1")
-}
-
-/// A program that sends so many frames and ends.
-struct Sender(Child);
-
-impl Sender {
-    fn ends(mut self) {
-        assert!(self.0.wait().unwrap().success());
-    }
-}
-
-fn send(number: u32, frames: u32, pause: f64) -> Sender {
-    sender(number, frames, pause, "")
-}
-
-fn send_tagged(number: u32, frames: u32, pause: f64) -> Sender {
-    sender(number, frames, pause, "81000007")
-}
-
-fn sender(number: u32, frames: u32, pause: f64, tag: &str) -> Sender {
-    let script = "import socket, sys, time\n\
-                  name, frames, pause, tag = sys.argv[1:]\n\
-                  s = socket.socket(socket.AF_PACKET, socket.SOCK_RAW); s.bind((name, 0))\n\
-                  f = bytes.fromhex('ffffffffffff' '02aabbccddee' + tag + '88b5') + bytes(46)\n\
-                  for _ in range(int(frames)):\n\
-                  \x20   s.send(f)\n\
-                  \x20   if float(pause): time.sleep(float(pause))\n";
-    let arguments = [format!("mirror{number}"), frames.to_string(), pause.to_string(), tag.to_owned()];
-    let mut command = Command::new("python3");
-    Sender(command.args(["-c", script]).args(arguments).stdin(Stdio::null()).spawn().unwrap())
 }

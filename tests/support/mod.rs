@@ -17,6 +17,7 @@ pub mod process;
 pub mod random;
 pub mod relay;
 pub mod wire;
+pub mod wires;
 
 /// How long a test waits for something that must come.
 pub const PATIENCE: Duration = Duration::from_secs(60);

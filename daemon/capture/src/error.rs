@@ -59,8 +59,10 @@ pub enum Error {
         /// What the system said.
         source: io::Error,
     },
-    /// The descriptor's name is not one that [`descriptor_name`](crate::descriptor_name) makes.
-    #[error("the descriptor name {0:?} is not of the form interface@bytes-x-blocks, such as eth0@262144x32")]
+    /// The descriptor's name is not one of a [`Descriptor`](crate::Descriptor).
+    #[error(
+        "the descriptor name {0:?} is not of the form interface@bytes-x-blocks, such as eth0@262144x32, or eth0@262144x32/0of2"
+    )]
     DescriptorName(String),
     /// No descriptor with this number was handed over.
     #[error("descriptor {0} is not open: nothing was handed over under this number")]

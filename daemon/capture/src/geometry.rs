@@ -1,11 +1,11 @@
-//! The size of a ring, and the name under which its descriptor is handed over.
+//! The size of a ring.
 
 use std::fmt::Display;
 
 use crate::Error;
 
 /// How the memory of a ring is divided. Opener and reader must agree on it, so it travels in the
-/// descriptor's name.
+/// descriptor's name ([`Descriptor`](crate::Descriptor)).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Geometry {
     /// Octets of one block: a multiple of 4,096 up to [`Geometry::MAX_BLOCK_BYTES`].
@@ -49,45 +49,6 @@ impl Display for Geometry {
     }
 }
 
-/// The name under which a descriptor is handed over: `eth0@1048576x8`.
-///
-/// For an interface that [`open`](crate::open) accepts it is valid as systemd's `FDNAME=`
-/// (sd_notify(3): ASCII without control characters and colon, at most 255).
-#[must_use]
-pub fn descriptor_name(interface: &str, geometry: Geometry) -> String {
-    format!("{interface}@{geometry}")
-}
-
-/// The interface and geometry of a [`descriptor_name`].
-///
-/// # Errors
-/// [`Error::DescriptorName`] when it has another form, [`Error::InterfaceName`] and [`Error::Geometry`]
-/// when a part of it cannot be.
-pub fn parse_descriptor_name(name: &str) -> Result<(String, Geometry), Error> {
-    let malformed = || Error::DescriptorName(name.chars().take(MAX_QUOTED).collect());
-    let number = |digits: &str| {
-        let plain = !digits.is_empty() && digits.bytes().all(|digit| digit.is_ascii_digit());
-        if plain { digits.parse().map_err(|_| malformed()) } else { Err(malformed()) }
-    };
-    let (interface, geometry) = name.rsplit_once('@').ok_or_else(malformed)?;
-    let (block_bytes, blocks) = geometry.split_once('x').ok_or_else(malformed)?;
-    let geometry = Geometry { block_bytes: number(block_bytes)?, blocks: number(blocks)? }.checked()?;
-    Ok((checked_interface(interface)?.to_owned(), geometry))
-}
-
-/// Gives back a name that an interface can have and that fits in a descriptor's name.
-///
-/// # Errors
-/// [`Error::InterfaceName`].
-pub(crate) fn checked_interface(name: &str) -> Result<&str, Error> {
-    let usual = name.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'/' && byte != b':');
-    if usual && (1..=MAX_INTERFACE_NAME).contains(&name.len()) && name != "." && name != ".." {
-        Ok(name)
-    } else {
-        Err(Error::InterfaceName(name.chars().take(MAX_QUOTED).collect()))
-    }
-}
-
 /// Octets of a block: holds thousands of headers, and any frame whole.
 const MIN_BLOCK_BYTES: u32 = 256 << 10;
 /// The kernel fills it in memory that lies together, where it finds so much.
@@ -97,36 +58,10 @@ const LEAST_BLOCKS: u32 = 8;
 const MAX_BUDGET_MIB: u32 = 1_024;
 /// A block is a whole number of pages; the kernel refuses what does not fit its own page size.
 const BLOCK_ALIGNMENT: u32 = 4_096;
-/// `IFNAMSIZ` without its terminating zero.
-const MAX_INTERFACE_NAME: usize = 15;
-/// Most characters of a refused name that an error repeats.
-const MAX_QUOTED: usize = 64;
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_descriptor_name_survives_its_parsing() {
-        let geometry = Geometry { block_bytes: 262_144, blocks: 32 };
-        assert_eq!(descriptor_name("eth0", geometry), "eth0@262144x32");
-        for interface in ["eth0", "br-lan.12", "a@b", "wlp0s20f3-long1"] {
-            let (name, parsed) = parse_descriptor_name(&descriptor_name(interface, geometry)).unwrap();
-            assert_eq!((name.as_str(), parsed), (interface, geometry));
-        }
-    }
-
-    #[test]
-    fn a_descriptor_name_of_another_form_is_refused() {
-        for name in
-            ["", "eth0", "eth0@", "eth0@262144", "eth0@x", "eth0@262144x", "eth0@+4096x1", "eth0@4096x-1"]
-        {
-            assert!(matches!(parse_descriptor_name(name), Err(Error::DescriptorName(_))), "{name}");
-        }
-        for name in ["@4096x1", "a b@4096x1", "..@4096x1", "eth0:1@4096x1", "sixteen-letters-@4096x1"] {
-            assert!(matches!(parse_descriptor_name(name), Err(Error::InterfaceName(_))), "{name}");
-        }
-    }
 
     #[test]
     fn a_ring_that_cannot_be_made_is_refused() {

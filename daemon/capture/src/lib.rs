@@ -2,7 +2,7 @@
 //!
 //! **What it does.** A short privileged process calls [`open`]: it makes a packet socket, attaches a
 //! compiled filter that says how many octets of each frame to keep, locks that filter for good and hands
-//! the descriptor on under a [`descriptor_name`]. The process that sees takes it with [`adopt`], which
+//! the descriptor on under a name that says what it is for ([`Descriptor`]). The process that sees takes it with [`adopt`], which
 //! believes nothing but what the kernel says about it, and reads cut frames from a [`Ring`] without any
 //! capability. [`attach`], which needs none either, binds it again when its interface is back. [`File`] gives frames of pcap and pcapng files in the same form, cut by the same program.
 //!
@@ -15,6 +15,7 @@
 #![deny(clippy::indexing_slicing, clippy::as_conversions)]
 
 mod block;
+mod descriptor;
 mod error;
 mod file;
 mod frame;
@@ -23,10 +24,11 @@ mod ring;
 mod socket;
 mod sys;
 
+pub use descriptor::{Descriptor, Share};
 pub use error::{Error, FileError};
 pub use file::{Ended, File, FileInterface, FileSummary};
 pub use frame::{Frame, Instruction, Tag};
-pub use geometry::{Geometry, descriptor_name, parse_descriptor_name};
+pub use geometry::Geometry;
 pub use ring::{Ring, Statistics};
 pub use socket::{Presence, adopt, attach, open, prefer_card_time, prepare};
 

@@ -30,10 +30,8 @@ pub struct Statistics {
 impl Ring {
     /// Maps the ring that [`open`](crate::open) made in the descriptor.
     ///
-    /// `geometry` must be the one that it was made with; [`parse_descriptor_name`] gives it. The kernel
+    /// `geometry` must be the one that it was made with; [`Descriptor::parse`](crate::Descriptor::parse) gives it. The kernel
     /// refuses another size as a whole, but cannot be asked how the ring is divided.
-    ///
-    /// [`parse_descriptor_name`]: crate::parse_descriptor_name
     ///
     /// # Errors
     /// [`Error::Geometry`], and [`Error::Map`] when the descriptor has no ring, one of another size or

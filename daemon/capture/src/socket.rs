@@ -4,7 +4,7 @@ use std::ffi::CString;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd, RawFd};
 use std::{fs, io};
 
-use crate::geometry::checked_interface;
+use crate::descriptor::checked_interface;
 use crate::{Error, Geometry, Instruction, sys};
 
 /// Opens `interface` for capture; what `program` does not keep is never received.

@@ -2,7 +2,7 @@
 // A test fails by panicking and says what it skipped.
 #![allow(clippy::panic, clippy::print_stdout, clippy::unwrap_used)]
 
-#[path = "support/any.rs"]
+#[path = "support/frames.rs"]
 mod frames;
 #[path = "support/rules.rs"]
 mod meaning;

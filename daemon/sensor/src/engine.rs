@@ -18,8 +18,11 @@ use crate::state::neighbor::Neighbors;
 use crate::state::{InterfaceNumber, REPORT_INTERVAL, SECOND, Seen, Sink};
 
 pub(crate) use self::contribution::Contribution;
+use self::shares::Part;
+pub use self::shares::Tally;
 
 mod contribution;
+mod shares;
 mod tables;
 
 /// Most interfaces of one sensor; further ones are counted together ([`Engine::interface`]).
@@ -34,6 +37,9 @@ pub struct Engine {
     config: config::Headgate,
     interfaces: Vec<Interface>,
     tables: Tables,
+    part: Part,
+    /// What is to be told besides what the tables have.
+    untold: Tally,
     out: Sink,
     now: u64,
     next_tick: u64,
@@ -62,13 +68,19 @@ impl Engine {
     /// An engine without frames.
     #[must_use]
     pub fn new(rules: Rules, config: &config::Headgate) -> Engine {
-        let tables = Tables::new(&rules, config);
+        Engine::of_part(rules, config, Part::whole(config))
+    }
+
+    fn of_part(rules: Rules, config: &config::Headgate, part: Part) -> Engine {
+        let tables = Tables::new(&rules, config, part);
         Engine {
             excludes_nothing: rules.collect().exclusions().is_empty() && !rules.collect().rules().can_end(),
             rules,
             config: config.clone(),
             interfaces: Vec::new(),
             tables,
+            part,
+            untold: Tally::default(),
             out: Sink::default(),
             now: 0,
             next_tick: 0,
@@ -197,8 +209,12 @@ impl Engine {
     #[cold]
     fn begin_anew(&mut self, now: u64) {
         self.finish();
-        self.account([0; Class::ALL.len()]);
-        self.tables = Tables::new(&self.rules, &self.config);
+        if self.part.keeps_devices {
+            self.account([0; Class::ALL.len()]);
+        } else {
+            self.gather();
+        }
+        self.tables = Tables::new(&self.rules, &self.config, self.part);
         for interface in &mut self.interfaces {
             interface.neighbors = Neighbors::new(self.config.tables.neighbors.count());
             interface.latest = 0;
@@ -308,7 +324,7 @@ impl Engine {
         self.tables.access.report(self.now, true, &mut self.out);
         let left = self.tables.flows.finish(self.now, flows, &mut self.out)
             || self.tables.within.finish(self.now, flows, &mut self.out);
-        if !left {
+        if !left && self.part.keeps_devices {
             self.tables.ndp.report(self.now, true, &mut self.tables.devices);
             self.tables.devices.report(self.now, true, &mut self.out);
         }
@@ -323,8 +339,10 @@ impl Engine {
         self.tables.access.report(self.now, false, &mut self.out);
         self.tables.flows.report(self.now, &mut self.out);
         self.tables.within.report(self.now, &mut self.out);
-        self.tables.ndp.report(self.now, false, &mut self.tables.devices);
-        self.tables.devices.report(self.now, false, &mut self.out);
+        if self.part.keeps_devices {
+            self.tables.ndp.report(self.now, false, &mut self.tables.devices);
+            self.tables.devices.report(self.now, false, &mut self.out);
+        }
     }
 
     fn judge(&mut self, interface: usize, seen: Seen, frame: &Frame<'_>) -> Outcome {

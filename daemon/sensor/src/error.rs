@@ -4,6 +4,7 @@ use std::io;
 
 use headgate_capture::{self as capture, FileError};
 use headgate_rules::RuleError;
+use headgate_rules::filter::TooLarge;
 use headgate_service::config::ConfigError;
 use headgate_service::exit::{self, Exit};
 
@@ -26,6 +27,21 @@ pub enum SensorError {
         "there is nothing to watch: name interfaces under [capture] in headgate.toml that no rule excludes"
     )]
     NoInterface,
+    /// There would be more capture sockets than can be guarded.
+    #[error(
+        "{threads} threads for {interfaces} interfaces are too many: [capture] threads in headgate.toml times the \
+         interfaces may be {}",
+        crate::opener::MAX_SOCKETS
+    )]
+    TooManySockets {
+        /// Interfaces that would be watched.
+        interfaces: usize,
+        /// Threads that would read each.
+        threads: u32,
+    },
+    /// The filter has no room for telling a thread's frames from those of others.
+    #[error(transparent)]
+    Filter(#[from] TooLarge),
     /// No capture socket was handed over.
     #[error(
         "no capture socket was handed over: the step before this one says why no interface could be opened"
@@ -62,7 +78,11 @@ pub enum SensorError {
 impl Exit for SensorError {
     fn code(&self) -> u8 {
         match self {
-            SensorError::Config(_) | SensorError::Rules(_) | SensorError::NoInterface => exit::CONFIG,
+            SensorError::Config(_)
+            | SensorError::Rules(_)
+            | SensorError::NoInterface
+            | SensorError::TooManySockets { .. }
+            | SensorError::Filter(_) => exit::CONFIG,
             SensorError::Capture(capture::Error::Permission) => exit::NO_PERMISSION,
             SensorError::Capture(capture::Error::File(
                 FileError::Missing { .. } | FileError::Unreadable { .. },

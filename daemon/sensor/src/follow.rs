@@ -12,7 +12,7 @@ use std::os::unix::net::UnixStream;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
-use headgate_capture as capture;
+use headgate_capture::{self as capture, Descriptor};
 use headgate_record::local::LinkState;
 use headgate_service::lockdown;
 use headgate_service::stop::Stop;
@@ -32,23 +32,26 @@ impl Follower {
     ///
     /// # Errors
     /// [`SensorError::System`].
-    pub(crate) fn start(sockets: &[(String, OwnedFd)], promiscuous: bool) -> Result<Follower, SensorError> {
+    pub(crate) fn start(
+        sockets: &[(Descriptor, OwnedFd)],
+        promiscuous: bool,
+    ) -> Result<Follower, SensorError> {
         Follower::spawn(sockets, promiscuous).map_err(|source| SensorError::System {
             step: "start the process that follows interfaces",
             source,
         })
     }
 
-    fn spawn(sockets: &[(String, OwnedFd)], promiscuous: bool) -> io::Result<Follower> {
+    fn spawn(sockets: &[(Descriptor, OwnedFd)], promiscuous: bool) -> io::Result<Follower> {
         let (reports, its_end) = UnixStream::pair()?;
         reports.set_nonblocking(true)?;
         let mut command = Command::new(std::env::current_exe()?);
         command.env_remove("NOTIFY_SOCKET").arg("follow").args(promiscuous.then_some("--promiscuous"));
         // Copies that outlive the exec, for the moment of starting.
         let mut copies = Vec::new();
-        for (name, socket) in sockets {
+        for (descriptor, socket) in sockets {
             let copy = rustix::io::dup(socket)?;
-            command.arg(format!("{}={name}", copy.as_raw_fd()));
+            command.arg(format!("{}={descriptor}", copy.as_raw_fd()));
             copies.push(copy);
         }
         // It ends with this process and is not waited for.
@@ -89,7 +92,7 @@ pub(crate) fn follow(sockets: &[(i32, String)], promiscuous: bool) -> Result<(),
     let mut followed = Vec::new();
     for (raw, name) in sockets {
         let socket = capture::adopt(*raw)?;
-        followed.push((socket, capture::parse_descriptor_name(name)?.0, None));
+        followed.push((socket, Descriptor::parse(name)?.interface, None));
     }
     let step = |step| move |source: io::Error| SensorError::System { step, source };
     let reports = io::stdin().as_fd().try_clone_to_owned().map_err(step("take over standard input"))?;

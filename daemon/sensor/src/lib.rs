@@ -33,7 +33,7 @@ use clap::Parser;
 use headgate_service::exit;
 
 pub use dissect::{Dissection, dissect};
-pub use engine::{Engine, MAX_INTERFACES, MAX_STEP_BACK};
+pub use engine::{Engine, MAX_INTERFACES, MAX_STEP_BACK, Tally};
 pub use error::SensorError;
 pub use explain::{Excluded, Explanation, Fate, FieldFate, Network, Ruled, Share, explain, fate};
 pub use handover::{Handover, MAX_QUEUE};

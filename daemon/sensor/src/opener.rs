@@ -4,8 +4,9 @@
 use std::os::fd::{AsFd, OwnedFd};
 use std::path::Path;
 
-use headgate_capture::{self as capture, Geometry, Instruction};
+use headgate_capture::{self as capture, Descriptor, Geometry, Instruction, Share};
 use headgate_rules::Rules;
+use headgate_rules::filter::Program;
 use headgate_service::config::{Headgate, InterfaceName};
 use headgate_service::exit;
 use rustix::thread::LinkNameSpaceType;
@@ -13,47 +14,80 @@ use sd_notify::NotifyState;
 
 use crate::error::SensorError;
 
-/// Opens a socket for each interface of the configuration that no rule excludes, and hands it to the
-/// descriptor store of the service manager at `$NOTIFY_SOCKET` (sd_notify(3), `FDSTORE=1`) under
-/// [`capture::descriptor_name`]; with `await_missing`, also for an interface that is not there: the socket receives
-/// nothing until it is.
+/// Opens a socket for each thread of each interface of the configuration that no rule excludes, and hands it to the
+/// descriptor store of the service manager at `$NOTIFY_SOCKET` (sd_notify(3), `FDSTORE=1`) under the name of its
+/// [`Descriptor`]; with `await_missing`, also for an interface that is not there: the socket receives nothing until it is.
 ///
 /// # Errors
-/// The last interface that cannot be opened, after the others were handed over; or the service manager.
+/// [`SensorError::TooManySockets`]; the last interface that cannot be opened, after the others were handed over; or the
+/// service manager.
 pub(crate) fn open_all(config: &Headgate, rules: &Rules, await_missing: bool) -> Result<(), SensorError> {
-    let geometry = Geometry::for_budget(config.capture.ring_mib.get());
-    let program = instructions(rules);
+    check_number(config, rules)?;
+    let of = config.capture.threads.get();
+    let geometry = Geometry::for_budget(config.capture.ring_mib.get() / of);
+    let shares =
+        (0..of).map(|number| Ok((Share { number, of }, instructions(&rules.filter().share(number, of)?))));
+    let shares = shares.collect::<Result<Vec<_>, SensorError>>()?;
     // One interface that cannot be opened does not keep the others from being watched.
     let mut result = Ok(());
     for name in wanted(config, rules) {
-        let opened = match capture::open(name, &program, config.capture.promiscuous, geometry) {
-            Err(capture::Error::NoInterface { .. }) if await_missing => {
-                capture::prepare(name, &program, geometry)
+        let opened = shares.iter().map(|(share, program)| {
+            let descriptor = Descriptor { interface: name.to_owned(), geometry, share: *share };
+            open(&descriptor, program, config, await_missing).map(|socket| (descriptor, socket))
+        });
+        // All or none: what only a missing one takes would be lost unseen.
+        match opened.collect::<Result<Vec<_>, _>>() {
+            Ok(sockets) => {
+                sockets.iter().try_for_each(|(descriptor, socket)| hand_over(descriptor, socket))?
             }
-            opened => opened,
-        };
-        let socket = match opened {
-            Ok(socket) => socket,
             Err(error) => {
                 log::error!(event = "interface_not_opened"; "{}", exit::chain(&error));
                 result = Err(error.into());
-                continue;
             }
-        };
-        if config.capture.hardware_time
-            && let Err(error) = capture::prefer_card_time(socket.as_fd(), name)
-        {
-            log::warn!(event = "hardware_time_refused"; "{}: frames get the kernel's time", exit::chain(&error));
         }
-        let stored = capture::descriptor_name(name, geometry);
-        let fd_name = NotifyState::FdName(&stored);
-        // A start that failed before the sensor took its socket has left it there.
-        sd_notify::notify(&[NotifyState::FdStoreRemove, NotifyState::FdName(&stored)])
-            .map_err(SensorError::HandOver)?;
-        sd_notify::notify_with_fds(&[NotifyState::FdStore, fd_name], &[socket.as_fd()])
-            .map_err(SensorError::HandOver)?;
     }
     result
+}
+
+fn open(
+    Descriptor { interface, geometry, .. }: &Descriptor,
+    program: &[Instruction],
+    config: &Headgate,
+    await_missing: bool,
+) -> Result<OwnedFd, capture::Error> {
+    let socket = match capture::open(interface, program, config.capture.promiscuous, *geometry) {
+        Err(capture::Error::NoInterface { .. }) if await_missing => {
+            capture::prepare(interface, program, *geometry)
+        }
+        opened => opened,
+    }?;
+    if config.capture.hardware_time
+        && let Err(error) = capture::prefer_card_time(socket.as_fd(), interface)
+    {
+        log::warn!(event = "hardware_time_refused"; "{}: frames get the kernel's time", exit::chain(&error));
+    }
+    Ok(socket)
+}
+
+fn hand_over(descriptor: &Descriptor, socket: &OwnedFd) -> Result<(), SensorError> {
+    let name = descriptor.to_string();
+    let stored = NotifyState::FdName(&name);
+    // A start that failed before the sensor took its socket has left it there.
+    sd_notify::notify(&[NotifyState::FdStoreRemove, NotifyState::FdName(&name)])
+        .map_err(SensorError::HandOver)?;
+    sd_notify::notify_with_fds(&[NotifyState::FdStore, stored], &[socket.as_fd()])
+        .map_err(SensorError::HandOver)
+}
+
+/// # Errors
+/// [`SensorError::TooManySockets`].
+pub(crate) fn check_number(config: &Headgate, rules: &Rules) -> Result<(), SensorError> {
+    let (interfaces, threads) = (wanted(config, rules).count(), config.capture.threads.get());
+    let sockets = interfaces.saturating_mul(usize::try_from(threads).unwrap_or(usize::MAX));
+    if threads > 1 && sockets > MAX_SOCKETS {
+        return Err(SensorError::TooManySockets { interfaces, threads });
+    }
+    Ok(())
 }
 
 /// The interfaces of the configuration that no rule excludes.
@@ -91,10 +125,13 @@ pub(crate) fn enter_host_network() -> Result<(), SensorError> {
         .map_err(|e| failed(e.into()))
 }
 
-/// The filter as plain instructions.
-pub(crate) fn instructions(rules: &Rules) -> Vec<Instruction> {
-    let program = rules.filter().instructions().iter();
-    program.map(|i| Instruction { code: i.code, jt: i.jt, jf: i.jf, k: i.k }).collect()
+/// A filter as plain instructions.
+fn instructions(program: &Program) -> Vec<Instruction> {
+    let instructions = program.instructions().iter();
+    instructions.map(|i| Instruction { code: i.code, jt: i.jt, jf: i.jf, k: i.k }).collect()
 }
 
+/// Most capture sockets of several threads: as many as the unit's descriptor store takes, and as the system call filter
+/// names.
+pub(crate) const MAX_SOCKETS: usize = 64;
 const HOST_NETWORK: &str = "/proc/1/ns/net";

@@ -6,9 +6,8 @@ use std::os::fd::{AsRawFd, OwnedFd};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use headgate_capture::{self as capture, Ring};
+use headgate_capture::{self as capture, Descriptor, Ring, Share};
 use headgate_record::Record;
-use headgate_record::local::LinkState;
 use headgate_rules::fingerprint::Fingerprints;
 use headgate_rules::{Places, Rules};
 use headgate_service::config::{self, Headgate};
@@ -20,7 +19,7 @@ use crate::engine::Engine;
 use crate::error::SensorError;
 use crate::follow::Follower;
 use crate::handover::Handover;
-use crate::live::{self, Source};
+use crate::live::{self, Common, Others, Reader, Watched};
 use crate::sandbox::{self, Work};
 use crate::{follow, opener, replay};
 
@@ -80,36 +79,91 @@ pub(crate) fn start(args: Args) -> Result<(), SensorError> {
             if wanted == 0 {
                 return Err(SensorError::NoInterface);
             }
-            if sockets.len() < wanted {
-                let missing = wanted - sockets.len();
-                log::warn!(event = "interfaces_missing"; "{missing} of {wanted} interfaces were not opened and are not watched");
-            }
-            if sockets.is_empty() { Err(SensorError::NoSocket) } else { watch(&settings, rules, sockets) }
+            opener::check_number(&settings, &rules)?;
+            watch(&settings, &rules, described(sockets)?, wanted)
         }
     }
 }
 
-fn watch(config: &Headgate, rules: Rules, mut sockets: Vec<(String, OwnedFd)>) -> Result<(), SensorError> {
-    // The service manager gives them in no order.
-    sockets.sort_by(|(a, _), (b, _)| a.cmp(b));
-    let mut follower = Some(Follower::start(&sockets, config.capture.promiscuous)?);
+/// The sockets with what their names say, in order; the service manager gives them in none. Without interfaces of which
+/// not each share is there once: what a missing one takes would be lost unseen.
+fn described(sockets: Vec<(String, OwnedFd)>) -> Result<Vec<(Descriptor, OwnedFd)>, SensorError> {
+    let described = sockets.into_iter().map(|(name, socket)| Ok((Descriptor::parse(&name)?, socket)));
+    let mut sockets = described.collect::<Result<Vec<_>, capture::Error>>()?;
+    sockets.sort_by(|(a, _), (b, _)| (&a.interface, a.share).cmp(&(&b.interface, b.share)));
+    let is_whole = |sockets: &[(Descriptor, OwnedFd)]| {
+        let of = sockets.first().map_or(0, |(descriptor, _)| descriptor.share.of);
+        sockets.iter().map(|(descriptor, _)| descriptor.share).eq((0..of).map(|number| Share { number, of }))
+    };
+    let by_interface = sockets.chunk_by(|(a, _), (b, _)| a.interface == b.interface);
+    let parts: Vec<String> = by_interface
+        .filter(|sockets| !is_whole(sockets))
+        .filter_map(|sockets| sockets.first().map(|(descriptor, _)| descriptor.interface.clone()))
+        .collect();
+    for name in &parts {
+        log::error!(event = "interface_incomplete"; "{name} is not watched: its sockets were not handed over once each");
+    }
+    sockets.retain(|(descriptor, _)| !parts.contains(&descriptor.interface));
+    Ok(sockets)
+}
+
+fn watch(
+    config: &Headgate,
+    rules: &Rules,
+    sockets: Vec<(Descriptor, OwnedFd)>,
+    wanted: usize,
+) -> Result<(), SensorError> {
+    if sockets.is_empty() {
+        return Err(SensorError::NoSocket);
+    }
+    let mut watched = Watched::new(sockets.iter().map(|(descriptor, _)| descriptor.interface.as_str()));
+    if watched.count() < wanted {
+        let missing = wanted - watched.count();
+        log::warn!(event = "interfaces_missing"; "{missing} of {wanted} interfaces were not opened and are not watched");
+    }
+    let follower = Follower::start(&sockets, config.capture.promiscuous)?;
     let descriptors: Vec<_> = sockets.iter().map(|(_, fd)| fd.as_raw_fd()).collect();
     let work = Work::Wires(&descriptors);
     let stop = give_up_privileges(work)?;
-    let mut sources = Vec::new();
-    for (name, socket) in sockets {
-        let (interface, geometry) = capture::parse_descriptor_name(&name)?;
-        sources.push(Source { ring: Ring::map(socket, geometry)?, interface, state: LinkState::Up });
-    }
+    let (first, others) = readers(config, rules, sockets, &watched)?;
     let handover = start_handover(config)?;
-    sandbox::filter_system_calls(work)?;
-    let mut engine = Engine::new(rules, config);
-    log::info!(event = "watching"; "watching {} interfaces", sources.len());
-    notify::ready(&format!("watching {} interfaces", sources.len()));
-    let result = live::run(&mut engine, &mut sources, &mut follower, &handover, &stop);
-    notify::stopping();
+    let common = Common::new(&handover);
+    let result = std::thread::scope(|scope| {
+        let mut others = Others::spawn(scope, others, &common)
+            .map_err(|source| SensorError::System { step: "start a thread that reads frames", source })?;
+        sandbox::filter_system_calls(work)?;
+        others.begin();
+        let watching = format!("watching {}{}", watched.summary(), others.summary());
+        log::info!(event = "watching"; "{watching}");
+        notify::ready(&watching);
+        let result = live::run(first, others, (&mut watched, follower), &common, &stop);
+        notify::stopping();
+        result
+    });
     let committed = finish(handover, STOP_LIMIT, &|| false);
     result.and(committed)
+}
+
+/// Who reads which rings: the first, and the others.
+fn readers(
+    config: &Headgate,
+    rules: &Rules,
+    sockets: Vec<(Descriptor, OwnedFd)>,
+    watched: &Watched,
+) -> Result<(Reader, Vec<Reader>), SensorError> {
+    let count = sockets.iter().map(|(descriptor, _)| descriptor.share.of).max().unwrap_or(1);
+    let names: Vec<&str> = watched.names().collect();
+    let engines = Engine::shares(rules, config, &names, usize::try_from(count).unwrap_or(usize::MAX));
+    let mut readers: Vec<Reader> = engines.into_iter().map(Reader::new).collect();
+    for (Descriptor { interface, geometry, share }, socket) in sockets {
+        let ring = Ring::map(socket, geometry)?;
+        if let Some(reader) = usize::try_from(share.number).ok().and_then(|number| readers.get_mut(number)) {
+            reader.add(&interface, ring);
+        }
+    }
+    let mut readers = readers.into_iter();
+    let first = readers.next().ok_or(SensorError::NoSocket)?;
+    Ok((first, readers.collect()))
 }
 
 fn read(config: &Headgate, rules: Rules, files: &[PathBuf]) -> Result<(), SensorError> {

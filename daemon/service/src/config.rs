@@ -61,8 +61,10 @@ described! {
         promiscuous: bool = true;
         /// Whether frames get the time of the card that received them, where there is one.
         hardware_time: bool = false;
-        /// Size of the ring of each interface, MiB.
+        /// Size of the rings of each interface together, MiB; at least one for each thread.
         ring_mib: Bounded<1, 1024> = Bounded::of(8);
+        /// Threads that read frames, each its share of the conversations of every interface.
+        threads: Bounded<1, 8> = Bounded::of(1);
     }
 }
 

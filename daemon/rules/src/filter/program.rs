@@ -1,5 +1,7 @@
 //! Classic BPF programs, and what they do to one packet.
 
+use super::compile::{TooLarge, share};
+
 /// Most instructions of one program (`BPF_MAXINSNS`).
 pub const MAX_INSTRUCTIONS: usize = 4_096;
 
@@ -29,6 +31,22 @@ impl Program {
     #[must_use]
     pub fn instructions(&self) -> &[Instruction] {
         &self.0
+    }
+
+    /// The program of one of several sockets that share the frames of an interface (ADR 0016): what this one keeps of
+    /// those that fall to share `number` of `of`, counted from 0, and nothing of the others. Each frame falls to one,
+    /// both directions of a conversation to the same, and all that says more than its ends to the first. Of one share
+    /// it is the program itself.
+    ///
+    /// # Errors
+    /// [`TooLarge`]. There is room for it in every program that [`compile`](super::compile()) makes.
+    pub fn share(&self, number: u32, of: u32) -> Result<Program, TooLarge> {
+        if of < 2 {
+            return Ok(self.clone());
+        }
+        let Program(before) = share::prologue(number, of).ok_or(TooLarge)?;
+        let all: Vec<_> = before.into_iter().chain(self.0.iter().copied()).collect();
+        if all.len() > MAX_INSTRUCTIONS { Err(TooLarge) } else { Ok(Program(all)) }
     }
 
     /// What the kernel would return for a packet: how many octets to keep, at most its length. As in
@@ -81,6 +99,9 @@ impl Machine<'_> {
                 op::SUB_X => self.a = self.a.wrapping_sub(self.x),
                 op::AND_K => self.a &= k,
                 op::AND_X => self.a &= self.x,
+                op::XOR_X => self.a ^= self.x,
+                op::MUL_K => self.a = self.a.wrapping_mul(k),
+                op::MOD_K => self.a = self.a.checked_rem(k)?,
                 op::OR_K => self.a |= k,
                 op::LSH_K => self.a = self.a.checked_shl(k)?,
                 op::RSH_K => self.a = self.a.checked_shr(k)?,
@@ -133,6 +154,9 @@ pub(super) mod op {
     pub const SUB_X: u16 = 0x1c;
     pub const AND_K: u16 = 0x54;
     pub const AND_X: u16 = 0x5c;
+    pub const XOR_X: u16 = 0xac;
+    pub const MUL_K: u16 = 0x24;
+    pub const MOD_K: u16 = 0x94;
     pub const OR_K: u16 = 0x44;
     pub const LSH_K: u16 = 0x64;
     pub const RSH_K: u16 = 0x74;

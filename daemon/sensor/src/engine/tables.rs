@@ -6,6 +6,7 @@ use headgate_rules::{CollectGate, Rules};
 use headgate_service::config;
 use headgate_wire as wire;
 
+use super::Part;
 use crate::state::access::Access;
 use crate::state::announcement::{self, Origin};
 use crate::state::device::Devices;
@@ -28,15 +29,19 @@ pub(super) struct Tables {
 }
 
 impl Tables {
-    pub(super) fn new(rules: &Rules, config: &config::Headgate) -> Self {
+    pub(super) fn new(rules: &Rules, config: &config::Headgate, part: Part) -> Self {
         let nanoseconds = |d: std::time::Duration| u64::try_from(d.as_nanos()).unwrap_or(u64::MAX);
         let idle = nanoseconds(config.flows.idle_timeout.seconds());
         let active = nanoseconds(config.flows.active_timeout.seconds());
         Tables {
             access: Access::new(rules),
-            devices: Devices::new(config.tables.devices.count(), rules.fingerprints().clone()),
+            devices: if part.keeps_devices {
+                Devices::new(config.tables.devices.count(), rules.fingerprints().clone())
+            } else {
+                Devices::told_elsewhere()
+            },
             dhcp: Dhcp::new(config.tables.leases.count(), config.tables.exchanges.count()),
-            flows: Flows::new(config.tables.flows.count(), idle, active),
+            flows: Flows::new(part.flows, idle, active),
             ndp: Ndp::new(),
             within: Within::new(config.tables.flows.count(), idle, active),
         }

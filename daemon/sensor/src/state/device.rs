@@ -18,6 +18,8 @@ const MAX_ADDRESSES: usize = 8;
 const RECENT: usize = 1 << 10;
 /// A device that was silent for so long has not stayed, nanoseconds.
 const LATELY: u64 = 3_600 * SECOND;
+/// Devices of a table that is told elsewhere.
+const TOLD_AT_ONCE: usize = 4_096;
 /// Most service types remembered of one device.
 const MAX_SERVICES: usize = 32;
 
@@ -75,6 +77,19 @@ pub(crate) struct Devices {
     capacity: usize,
     fingerprints: Arc<Fingerprints>,
     pub(crate) evicted: u64,
+    /// Where devices are told to another table and not recorded: what is to be told.
+    told: Option<Vec<Activity>>,
+}
+
+/// What a device did, as one table tells another.
+#[derive(Clone, Debug)]
+pub(crate) struct Activity {
+    key: DeviceKey,
+    interface: InterfaceNumber,
+    first_seen: u64,
+    last_seen: u64,
+    frames: u64,
+    bytes: u64,
 }
 
 impl Entry for Device {
@@ -105,6 +120,42 @@ impl Devices {
             capacity,
             fingerprints,
             evicted: 0,
+            told: None,
+        }
+    }
+
+    /// A table that knows nothing of devices but their frames, tells another of these and gives up none: what it has no
+    /// room for is told.
+    pub(crate) fn told_elsewhere() -> Self {
+        Devices { told: Some(Vec::new()), ..Devices::new(TOLD_AT_ONCE, Arc::default()) }
+    }
+
+    /// Whether there is more to be told than room.
+    pub(crate) fn is_full_of_news(&self) -> bool {
+        self.told.as_ref().is_some_and(|told| !told.is_empty())
+    }
+
+    /// What devices did since the last call, of a table that is told elsewhere.
+    pub(crate) fn take_told(&mut self) -> Vec<Activity> {
+        self.tell_all();
+        self.told.as_mut().map(std::mem::take).unwrap_or_default()
+    }
+
+    /// Takes note of what another table tells.
+    pub(crate) fn hear(&mut self, activity: &Activity, out: &mut Sink) {
+        let Activity { key, interface, first_seen, last_seen, frames, bytes } = *activity;
+        match self.get_mut(&key) {
+            Some(device) => device.hear(activity),
+            None => {
+                let device = Device::new(key, interface, first_seen);
+                self.insert(Device { last_seen, last_used: last_seen, frames, bytes, ..device }, out);
+            }
+        }
+    }
+
+    fn tell_all(&mut self) {
+        if let Some(told) = &mut self.told {
+            told.extend(self.entries.take().iter().map(Device::activity));
         }
     }
 
@@ -218,7 +269,9 @@ impl Devices {
 
     #[cold]
     fn insert(&mut self, device: Device, out: &mut Sink) {
-        if self.entries.len() >= self.capacity
+        if self.entries.len() >= self.capacity && self.told.is_some() {
+            self.tell_all();
+        } else if self.entries.len() >= self.capacity
             && let Some((_, at)) = self.entries.oldest(|device| device.last_used)
             && let Some(mut old) = self.entries.remove(at)
         {
@@ -282,6 +335,19 @@ impl Device {
         self.last_used = self.last_used.max(seen.time);
         self.frames += 1;
         self.bytes += seen.bytes;
+    }
+
+    fn activity(&self) -> Activity {
+        let Device { key, interface, first_seen, last_seen, frames, bytes, .. } = *self;
+        Activity { key, interface, first_seen, last_seen, frames, bytes }
+    }
+
+    fn hear(&mut self, of: &Activity) {
+        self.first_seen = self.first_seen.min(of.first_seen);
+        self.last_seen = self.last_seen.max(of.last_seen);
+        self.last_used = self.last_used.max(of.last_seen);
+        self.frames += of.frames;
+        self.bytes += of.bytes;
     }
 
     /// Seen for long enough, and lately.

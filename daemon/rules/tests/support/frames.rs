@@ -1,4 +1,6 @@
 //! Any frames, often as they should be: with a grain of sense, cut anywhere and changed somewhere.
+// Not every test needs all of it.
+#![allow(dead_code)]
 
 use headgate_rules::filter::VlanTag;
 use proptest::collection::vec;
