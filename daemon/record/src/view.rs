@@ -314,6 +314,16 @@ impl<'a> ValueView<'a> {
 
     #[inline]
     fn unchecked(octets: &'a [u8]) -> Result<ValueView<'a>, Error> {
+        // Octets behind a length of one octet.
+        if let [key, length, rest @ ..] = octets
+            && key & 7 == 2
+            && *key < 0x80
+            && *length < 0x80
+            && rest.len() == usize::from(*length)
+            && let Some(form) = Form::from_number((key >> 3).into()).filter(|form| !form.is_number())
+        {
+            return Ok(ValueView::Octets(form, rest));
+        }
         let mut reader = Reader(octets);
         let Some((tag, part)) = reader.part()? else {
             return Err(Error::Missing { message: "value", part: "body" });
@@ -375,6 +385,21 @@ impl<'a> ValueView<'a> {
 
 #[inline]
 fn field(octets: &[u8]) -> Result<(Field, ValueView<'_>), Error> {
+    // As the codec writes nearly all of them: a number of two octets, a value behind its length of one.
+    if let [0x08, low, high, 0x12, length, value @ ..] = octets
+        && *low >= 0x80
+        && *high < 0x80
+        && *length < 0x80
+        && value.len() == usize::from(*length)
+    {
+        let number = u32::from(low & 0x7f) | u32::from(*high) << 7;
+        let field = Field::from_number(number).ok_or(Error::UnknownField(number))?;
+        return Ok((field, ValueView::read(value)?));
+    }
+    any_field(octets)
+}
+
+fn any_field(octets: &[u8]) -> Result<(Field, ValueView<'_>), Error> {
     let mut reader = Reader(octets);
     let number = match reader.part()? {
         Some((1, Part::Number(number))) => u32::try_from(number).map_err(|_| SET)?,

@@ -48,15 +48,26 @@ impl Words {
     }
 }
 
-/// The place of a word among recent ones, by a hash of it.
+/// The place of a word among recent ones, by a hash of its length, its beginning, its middle and its end.
+#[inline]
 fn place(word: &[u8]) -> usize {
-    let mut hash = u64::try_from(word.len()).unwrap_or(0).wrapping_mul(MULTIPLIER);
-    for chunk in word.chunks(8) {
-        let mut octets = [0; 8];
-        for (to, from) in octets.iter_mut().zip(chunk) {
-            *to = *from;
+    let mut hash = u64::try_from(word.len()).unwrap_or(0);
+    let mut mix = |octets: [u8; 8]| {
+        hash = (hash.rotate_left(23) ^ u64::from_le_bytes(octets)).wrapping_mul(MULTIPLIER);
+    };
+    match (word.first_chunk(), word.last_chunk()) {
+        (Some(first), Some(last)) => {
+            mix(*first);
+            mix(*last);
+            if let Some(middle) = word.get(word.len() / 2 - 4..).and_then(|rest| rest.first_chunk()) {
+                mix(*middle);
+            }
         }
-        hash = (hash.rotate_left(5) ^ u64::from_le_bytes(octets)).wrapping_mul(MULTIPLIER);
+        _ => {
+            let mut octets = [0; 8];
+            octets.iter_mut().zip(word).for_each(|(to, from)| *to = *from);
+            mix(octets);
+        }
     }
     usize::try_from(hash >> (u64::BITS - PLACES.ilog2())).unwrap_or(0)
 }
