@@ -102,6 +102,71 @@ fn a_packet_that_is_seen_within_a_tunnel_and_outside_counts_once_in_each_flow() 
     }
 }
 
+/// As a switch or host of one tenant sends it.
+fn of_network(geneve: bool, vni: u32, inner: &[u8]) -> Vec<u8> {
+    let [_, a, b, c] = vni.to_be_bytes();
+    let (port, header) = match geneve {
+        true => (6081, [0, 0, 0x65, 0x58, a, b, c, 0]),
+        false => (4789, [8, 0, 0, 0, a, b, c, 0]),
+    };
+    let datagram = udp(50_000, port, &[&header, inner].concat());
+    frame(CARRIER, None, &ip([192, 0, 2, 1], [192, 0, 2, 2], 17, &datagram))
+}
+
+/// They shared one flow once, in which each counted for the other.
+#[test]
+fn tenants_with_equal_addresses_in_two_virtual_networks_have_flows_of_their_own() {
+    let mut sensor = Sensor::new("");
+    let tenants = [
+        (false, 7, None),
+        (false, 8, None),
+        (false, 8, Some(20)),
+        (true, 7, None),
+        (true, 0xff_ffff, Some(20)),
+    ];
+    for (at, (geneve, vni, vlan)) in tenants.into_iter().enumerate() {
+        for _ in 0..=at {
+            sensor.see(&of_network(geneve, vni, &frame(STATION, vlan, &datagram())), START);
+        }
+    }
+    let mut found: Vec<_> = sensor
+        .end(Kind::Flow)
+        .iter()
+        .filter(|r| text(r, Field::FlowInterface) != "eth0")
+        .map(|r| {
+            [Field::FlowInterface, Field::FlowVirtualNetwork, Field::FlowVlan, Field::FlowPackets]
+                .map(|f| text(r, f))
+        })
+        .collect();
+    found.sort();
+    let expected = [
+        ["eth0/geneve", "16777215", "20", "5"],
+        ["eth0/geneve", "7", "", "4"],
+        ["eth0/vxlan", "7", "", "1"],
+        ["eth0/vxlan", "8", "", "2"],
+        ["eth0/vxlan", "8", "20", "3"],
+    ];
+    assert_eq!(found, expected);
+}
+
+/// More networks than there are numbers: what comes behind them is still counted, each packet once.
+#[test]
+fn a_flood_of_virtual_networks_is_counted_and_forgotten() {
+    const COUNT: u32 = 5_000;
+    let mut sensor = Sensor::new("");
+    for vni in 0..COUNT {
+        sensor.see(&of_network(false, vni, &frame(STATION, None, &datagram())), START);
+    }
+    let packets = |flows: &[Record]| -> u64 {
+        let within = flows.iter().filter(|r| text(r, Field::FlowInterface) == "eth0/vxlan");
+        within.map(|r| text(r, Field::FlowPackets).parse::<u64>().unwrap()).sum()
+    };
+    let flows = sensor.end(Kind::Flow);
+    assert_eq!(packets(&flows), u64::from(COUNT));
+    let named = flows.iter().filter(|r| !text(r, Field::FlowVirtualNetwork).is_empty()).count();
+    assert_eq!(named, 4_094);
+}
+
 /// A keepalive of GRE carries its own answer: the same ends as its tunnel, the other way round.
 #[test]
 fn a_keepalive_of_gre_counts_once_in_the_flow_of_its_tunnel() {
