@@ -167,6 +167,32 @@ fn a_flood_of_virtual_networks_is_counted_and_forgotten() {
     assert_eq!(named, 4_094);
 }
 
+/// A frame of IEEE 802.11 to an access point, in TZSP.
+fn heard(control: u8, body: &[u8]) -> Vec<u8> {
+    let addresses = [[6, 0x1b, 0x21, 9, 9, 9], STATION, SERVER].concat();
+    let wireless = [&[control, 0x01, 0, 0][..], &addresses, &[0x10, 0], body].concat();
+    let tzsp = [&[1, 0, 0, 0x12, 10, 1, 0xd0, 1][..], &wireless].concat();
+    frame(CARRIER, None, &ip([192, 0, 2, 1], [192, 0, 2, 2], 17, &udp(50_000, 37_008, &tzsp)))
+}
+
+#[test]
+fn a_wireless_client_is_a_flow_and_a_device_and_a_phone_that_passes_by_is_nobody() {
+    let data = [&[0xaa, 0xaa, 3, 0, 0, 0, 0x08, 0x00][..], &datagram()].concat();
+    let probe = [&[0, 4][..], b"home"].concat();
+    for (frame, expected) in [(heard(0x08, &data), 1), (heard(0x40, &probe), 0), (heard(0xd4, &[]), 0)] {
+        let mut sensor = Sensor::new("");
+        sensor.see(&frame, START);
+        sensor.0.finish();
+        let records = sensor.0.take();
+        let devices = records.iter().filter(|r| text(r, Field::DeviceMac) == "00:1b:21:00:00:01").count();
+        let flows: Vec<_> = records.iter().filter(|r| text(r, Field::FlowInterface) == "eth0/tzsp").collect();
+        assert_eq!((devices, flows.len()), (expected, expected));
+        for flow in flows {
+            assert_says(flow, &[(Field::FlowMac, "00:1b:21:00:00:01"), (Field::FlowTransport, "udp")]);
+        }
+    }
+}
+
 /// A keepalive of GRE carries its own answer: the same ends as its tunnel, the other way round.
 #[test]
 fn a_keepalive_of_gre_counts_once_in_the_flow_of_its_tunnel() {
