@@ -167,6 +167,10 @@ fn more_sockets_than_can_be_guarded_are_refused() {
         let said = String::from_utf8_lossy(&output.stderr);
         assert!(said.contains("2 threads for 33 interfaces are too many"), "{said}");
     }
+    let check = site.headgate(&["rules", "check"]);
+    assert_eq!(check.status.code(), Some(78));
+    let said = String::from_utf8_lossy(&check.stderr);
+    assert!(said.contains("[capture] threads in headgate.toml times the interfaces may be 64"), "{said}");
 }
 
 fn run_sensor_of(

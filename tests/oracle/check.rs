@@ -34,7 +34,7 @@ pub enum Which {
     When(&'static str, &'static [u64]),
 }
 
-/// A layer: Headgate's name, those of tshark, and its fields.
+/// A layer: Headgate's name, with `|` between several, those of tshark, and its fields.
 #[derive(Clone, Copy)]
 pub struct Layer {
     pub ours: &'static str,
@@ -49,7 +49,7 @@ pub struct Layer {
 
 impl Layer {
     pub fn is_ours(&self, layer: &Value) -> bool {
-        layer["layer"] == self.ours
+        layer["layer"].as_str().is_some_and(|name| self.ours.split('|').any(|ours| ours == name))
     }
 
     pub fn is_theirs(&self, protocol: &Protocol) -> bool {

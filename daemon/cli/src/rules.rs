@@ -4,7 +4,7 @@ use std::path::Path;
 
 use headgate_rules::filter::Left;
 use headgate_rules::{Places, Rule, Rules, StationGroup};
-use headgate_sensor::{read_rules, read_rules_with_places};
+use headgate_sensor::{check_threads, read_rules, read_rules_with_places};
 use headgate_service::config;
 use serde_json::json;
 
@@ -13,8 +13,9 @@ use crate::show;
 
 /// Checks the configuration and the rules. An error names file, line and column.
 pub(crate) fn check(config_file: &Path, as_json: bool) -> Result<(), CliError> {
-    config::load(config_file)?;
+    let settings = config::load(config_file)?;
     let (rules, places) = read_rules_with_places(config_file)?;
+    check_threads(&settings, &rules)?;
     let warnings = never_matching(&rules, &places);
     let digest: String = rules.digest().iter().map(|octet| format!("{octet:02x}")).collect();
     let instructions = rules.filter().instructions().len();

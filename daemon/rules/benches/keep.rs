@@ -57,10 +57,19 @@ fn frames() -> [(&'static str, Vec<u8>); 4] {
     ]
 }
 
-const RULES: [(&str, &str); 2] = [
+const RULES: [(&str, &str); 3] = [
     ("no exclusions", ""),
     (
         "some exclusions",
         "[exclude]\nvlans = [20]\nmacs = [\"00:40:8c\", \"locally-administered\"]\nprefixes = [\"10.0.0.0/8\"]\nprotocols = [\"tcp/22\", \"dhcp\"]\n",
+    ),
+    // As a hospital has them; no frame matches but by the last.
+    (
+        "ordered rules",
+        "[[rule]]\nname = \"archive\"\nvlans = [30]\nprefixes = [\"10.20.0.0/16\"]\nprotocols = [\"tcp/104\", \"tcp/11112\"]\ncollect = \"counts\"\n\
+         [[rule]]\nname = \"imaging\"\nvlans = [30]\ncollect = \"headers\"\n\
+         [[rule]]\nname = \"guests\"\nmacs = [\"locally-administered\"]\nprefixes = [\"10.99.0.0/16\", \"2001:db8:99::/48\"]\ncollect = \"none\"\n\
+         [[rule]]\nname = \"names\"\nprotocols = [\"arp\", \"lldp\", \"dhcp\"]\ncollect = \"control\"\n\
+         [[rule]]\nname = \"others\"\ncollect = \"headers\"\n",
     ),
 ];

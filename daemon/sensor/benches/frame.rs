@@ -8,6 +8,21 @@ use headgate_rules::Rules;
 use headgate_sensor::Engine;
 use headgate_service::config::Headgate;
 
+/// A segment of a flow within VXLAN, in a virtual network of its own.
+fn tunnelled(n: u32) -> Vec<u8> {
+    let [_, a, b, c] = n.to_be_bytes();
+    let inner = segment(1, false);
+    let mut frame = vec![0x00, 0x09, 0x0f, 0, 0, 1, 0x00, 0x1b, 0x21, 0, 0, 9, 0x08, 0x00];
+    let length = 28 + 8 + 1_500_u16;
+    frame.extend([0x45, 0]);
+    frame.extend(length.to_be_bytes());
+    frame.extend([0, 0, 0x40, 0, 64, 17, 0, 0, 192, 0, 2, 1, 192, 0, 2, 2, 0xc0, 0, 0x12, 0xb5]);
+    frame.extend((length - 20).to_be_bytes());
+    frame.extend([0, 0, 8, 0, 0, 0, a, b, c, 0]);
+    frame.extend(inner);
+    frame
+}
+
 /// A TCP segment of flow `n`, cut behind its header.
 fn segment(n: u32, ipv6: bool) -> Vec<u8> {
     let [_, a, b, c] = n.to_be_bytes();
@@ -26,12 +41,14 @@ fn segment(n: u32, ipv6: bool) -> Vec<u8> {
 
 fn benches(c: &mut Criterion) {
     let mut group = c.benchmark_group("engine");
-    for (name, flows, ipv6) in [
-        ("ipv4, 1 flow", 1, false),
-        ("ipv4, 50000 flows", 50_000, false),
-        ("ipv6, 50000 flows", 50_000, true),
+    for (name, flows, frame) in [
+        ("ipv4, 1 flow", 1, (|n| segment(n, false)) as fn(u32) -> Vec<u8>),
+        ("ipv4, 50000 flows", 50_000, |n| segment(n, false)),
+        ("ipv6, 50000 flows", 50_000, |n| segment(n, true)),
+        ("vxlan, 1 network", 1, tunnelled),
+        ("vxlan, 1000 networks", 1_000, tunnelled),
     ] {
-        let frames: Vec<Vec<u8>> = (0..flows).map(|n| segment(n, ipv6)).collect();
+        let frames: Vec<Vec<u8>> = (0..flows).map(frame).collect();
         let mut engine = Engine::new(Rules::parse(&[]).unwrap(), &Headgate::default());
         let interface = engine.interface("eth0");
         let mut time_ns = 1_750_000_000_000_000_000;

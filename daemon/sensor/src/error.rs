@@ -40,8 +40,16 @@ pub enum SensorError {
         threads: u32,
     },
     /// The filter has no room for telling a thread's frames from those of others.
-    #[error(transparent)]
-    Filter(#[from] TooLarge),
+    #[error(
+        "the rules leave no room in the kernel's program to tell the frames of {threads} threads apart: use fewer or \
+         wider entries, or [capture] threads = 1 in headgate.toml"
+    )]
+    NoRoomForThreads {
+        /// Threads that would read each interface.
+        threads: u32,
+        /// How much there is.
+        source: TooLarge,
+    },
     /// No capture socket was handed over.
     #[error(
         "no capture socket was handed over: the step before this one says why no interface could be opened"
@@ -82,7 +90,7 @@ impl Exit for SensorError {
             | SensorError::Rules(_)
             | SensorError::NoInterface
             | SensorError::TooManySockets { .. }
-            | SensorError::Filter(_) => exit::CONFIG,
+            | SensorError::NoRoomForThreads { .. } => exit::CONFIG,
             SensorError::Capture(capture::Error::Permission) => exit::NO_PERMISSION,
             SensorError::Capture(capture::Error::File(
                 FileError::Missing { .. } | FileError::Unreadable { .. },

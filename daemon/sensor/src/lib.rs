@@ -39,6 +39,7 @@ pub use explain::{Excluded, Explanation, Fate, FieldFate, Network, Ruled, Share,
 pub use handover::{Handover, MAX_QUEUE};
 pub use headgate_capture::clock_is_synchronised;
 pub use look::{Look, look};
+pub use opener::check_threads;
 pub use replay::replay;
 pub use sandbox::SandboxError;
 pub use start::{read_rules, read_rules_with_places};

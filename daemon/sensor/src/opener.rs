@@ -19,21 +19,18 @@ use crate::error::SensorError;
 /// [`Descriptor`]; with `await_missing`, also for an interface that is not there: the socket receives nothing until it is.
 ///
 /// # Errors
-/// [`SensorError::TooManySockets`]; the last interface that cannot be opened, after the others were handed over; or the
+/// As [`shares`]; the last interface that cannot be opened, after the others were handed over; or the
 /// service manager.
 pub(crate) fn open_all(config: &Headgate, rules: &Rules, await_missing: bool) -> Result<(), SensorError> {
-    check_number(config, rules)?;
-    let of = config.capture.threads.get();
-    let geometry = Geometry::for_budget(config.capture.ring_mib.get() / of);
-    let shares =
-        (0..of).map(|number| Ok((Share { number, of }, instructions(&rules.filter().share(number, of)?))));
-    let shares = shares.collect::<Result<Vec<_>, SensorError>>()?;
+    let shares = shares(config, rules)?;
+    let geometry = Geometry::for_budget(config.capture.ring_mib.get() / config.capture.threads.get());
     // One interface that cannot be opened does not keep the others from being watched.
     let mut result = Ok(());
     for name in wanted(config, rules) {
         let opened = shares.iter().map(|(share, program)| {
             let descriptor = Descriptor { interface: name.to_owned(), geometry, share: *share };
-            open(&descriptor, program, config, await_missing).map(|socket| (descriptor, socket))
+            open(&descriptor, &instructions(program), config, await_missing)
+                .map(|socket| (descriptor, socket))
         });
         // All or none: what only a missing one takes would be lost unseen.
         match opened.collect::<Result<Vec<_>, _>>() {
@@ -79,15 +76,30 @@ fn hand_over(descriptor: &Descriptor, socket: &OwnedFd) -> Result<(), SensorErro
         .map_err(SensorError::HandOver)
 }
 
+/// The filter of each thread, where there can be so many threads.
+///
 /// # Errors
-/// [`SensorError::TooManySockets`].
-pub(crate) fn check_number(config: &Headgate, rules: &Rules) -> Result<(), SensorError> {
+/// [`SensorError::TooManySockets`], [`SensorError::NoRoomForThreads`].
+pub(crate) fn shares(config: &Headgate, rules: &Rules) -> Result<Vec<(Share, Program)>, SensorError> {
     let (interfaces, threads) = (wanted(config, rules).count(), config.capture.threads.get());
     let sockets = interfaces.saturating_mul(usize::try_from(threads).unwrap_or(usize::MAX));
     if threads > 1 && sockets > MAX_SOCKETS {
         return Err(SensorError::TooManySockets { interfaces, threads });
     }
-    Ok(())
+    let shares = (0..threads).map(|number| {
+        let program = rules.filter().share(number, threads);
+        let program = program.map_err(|source| SensorError::NoRoomForThreads { threads, source })?;
+        Ok((Share { number, of: threads }, program))
+    });
+    shares.collect()
+}
+
+/// Whether there can be so many threads for these interfaces and rules.
+///
+/// # Errors
+/// [`SensorError::TooManySockets`], [`SensorError::NoRoomForThreads`].
+pub fn check_threads(config: &Headgate, rules: &Rules) -> Result<(), SensorError> {
+    shares(config, rules).map(drop)
 }
 
 /// The interfaces of the configuration that no rule excludes.

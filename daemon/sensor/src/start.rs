@@ -79,7 +79,8 @@ pub(crate) fn start(args: Args) -> Result<(), SensorError> {
             if wanted == 0 {
                 return Err(SensorError::NoInterface);
             }
-            opener::check_number(&settings, &rules)?;
+            // What the opener refused is said here again: this ends for good.
+            opener::check_threads(&settings, &rules)?;
             watch(&settings, &rules, described(sockets)?, wanted)
         }
     }

@@ -102,6 +102,97 @@ fn a_packet_that_is_seen_within_a_tunnel_and_outside_counts_once_in_each_flow() 
     }
 }
 
+/// As a switch or host of one tenant sends it.
+fn of_network(geneve: bool, vni: u32, inner: &[u8]) -> Vec<u8> {
+    let [_, a, b, c] = vni.to_be_bytes();
+    let (port, header) = match geneve {
+        true => (6081, [0, 0, 0x65, 0x58, a, b, c, 0]),
+        false => (4789, [8, 0, 0, 0, a, b, c, 0]),
+    };
+    let datagram = udp(50_000, port, &[&header, inner].concat());
+    frame(CARRIER, None, &ip([192, 0, 2, 1], [192, 0, 2, 2], 17, &datagram))
+}
+
+/// They shared one flow once, in which each counted for the other.
+#[test]
+fn tenants_with_equal_addresses_in_two_virtual_networks_have_flows_of_their_own() {
+    let mut sensor = Sensor::new("");
+    let tenants = [
+        (false, 7, None),
+        (false, 8, None),
+        (false, 8, Some(20)),
+        (true, 7, None),
+        (true, 0xff_ffff, Some(20)),
+    ];
+    for (at, (geneve, vni, vlan)) in tenants.into_iter().enumerate() {
+        for _ in 0..=at {
+            sensor.see(&of_network(geneve, vni, &frame(STATION, vlan, &datagram())), START);
+        }
+    }
+    let mut found: Vec<_> = sensor
+        .end(Kind::Flow)
+        .iter()
+        .filter(|r| text(r, Field::FlowInterface) != "eth0")
+        .map(|r| {
+            [Field::FlowInterface, Field::FlowVirtualNetwork, Field::FlowVlan, Field::FlowPackets]
+                .map(|f| text(r, f))
+        })
+        .collect();
+    found.sort();
+    let expected = [
+        ["eth0/geneve", "16777215", "20", "5"],
+        ["eth0/geneve", "7", "", "4"],
+        ["eth0/vxlan", "7", "", "1"],
+        ["eth0/vxlan", "8", "", "2"],
+        ["eth0/vxlan", "8", "20", "3"],
+    ];
+    assert_eq!(found, expected);
+}
+
+/// More networks than there are numbers: what comes behind them is still counted, each packet once.
+#[test]
+fn a_flood_of_virtual_networks_is_counted_and_forgotten() {
+    const COUNT: u32 = 5_000;
+    let mut sensor = Sensor::new("");
+    for vni in 0..COUNT {
+        sensor.see(&of_network(false, vni, &frame(STATION, None, &datagram())), START);
+    }
+    let packets = |flows: &[Record]| -> u64 {
+        let within = flows.iter().filter(|r| text(r, Field::FlowInterface) == "eth0/vxlan");
+        within.map(|r| text(r, Field::FlowPackets).parse::<u64>().unwrap()).sum()
+    };
+    let flows = sensor.end(Kind::Flow);
+    assert_eq!(packets(&flows), u64::from(COUNT));
+    let named = flows.iter().filter(|r| !text(r, Field::FlowVirtualNetwork).is_empty()).count();
+    assert_eq!(named, 4_094);
+}
+
+/// A frame of IEEE 802.11 to an access point, in TZSP.
+fn heard(control: u8, body: &[u8]) -> Vec<u8> {
+    let addresses = [[6, 0x1b, 0x21, 9, 9, 9], STATION, SERVER].concat();
+    let wireless = [&[control, 0x01, 0, 0][..], &addresses, &[0x10, 0], body].concat();
+    let tzsp = [&[1, 0, 0, 0x12, 10, 1, 0xd0, 1][..], &wireless].concat();
+    frame(CARRIER, None, &ip([192, 0, 2, 1], [192, 0, 2, 2], 17, &udp(50_000, 37_008, &tzsp)))
+}
+
+#[test]
+fn a_wireless_client_is_a_flow_and_a_device_and_a_phone_that_passes_by_is_nobody() {
+    let data = [&[0xaa, 0xaa, 3, 0, 0, 0, 0x08, 0x00][..], &datagram()].concat();
+    let probe = [&[0, 4][..], b"home"].concat();
+    for (frame, expected) in [(heard(0x08, &data), 1), (heard(0x40, &probe), 0), (heard(0xd4, &[]), 0)] {
+        let mut sensor = Sensor::new("");
+        sensor.see(&frame, START);
+        sensor.0.finish();
+        let records = sensor.0.take();
+        let devices = records.iter().filter(|r| text(r, Field::DeviceMac) == "00:1b:21:00:00:01").count();
+        let flows: Vec<_> = records.iter().filter(|r| text(r, Field::FlowInterface) == "eth0/tzsp").collect();
+        assert_eq!((devices, flows.len()), (expected, expected));
+        for flow in flows {
+            assert_says(flow, &[(Field::FlowMac, "00:1b:21:00:00:01"), (Field::FlowTransport, "udp")]);
+        }
+    }
+}
+
 /// A keepalive of GRE carries its own answer: the same ends as its tunnel, the other way round.
 #[test]
 fn a_keepalive_of_gre_counts_once_in_the_flow_of_its_tunnel() {

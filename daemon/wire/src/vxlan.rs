@@ -65,6 +65,12 @@ registry! {
 }
 
 impl Header {
+    /// Whether the VNI counts (I).
+    #[must_use]
+    pub fn is_vni_valid(&self) -> bool {
+        self.flags & VNI != 0
+    }
+
     /// What follows the header.
     #[must_use]
     pub fn inner(&self) -> Inner {

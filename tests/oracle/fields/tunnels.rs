@@ -13,8 +13,7 @@ pub const LAYERS: &[Layer] = &[
     layer("capwap", &["capwap.data"], CAPWAP),
     layer("pppoe", &["pppoes", "pppoed"], PPPOE),
     // The number behind the header is one more protocol to tshark.
-    part("pppoe", &["ppp"], PPP),
-    part("ppp", &["ppp"], PPP),
+    part("pppoe|ppp", &["ppp"], &[number("ppp.protocol", "protocol.code")]),
     layer("ppi", &["ppi"], PPI),
     layer("radiotap", &["radiotap"], RADIOTAP),
     layer("ieee80211", &["wlan"], IEEE80211),
@@ -30,8 +29,6 @@ const GRE: &[Check] = &[
     number("gre.key.call_id", "pptp.call_id"),
     number("gre.ack_number", "pptp.acknowledgment"),
 ];
-
-const PPP: &[Check] = &[number("ppp.protocol", "protocol.code")];
 
 const ERSPAN: &[Check] = &[
     number("erspan.version", "session.version"),

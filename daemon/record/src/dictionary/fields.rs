@@ -275,6 +275,8 @@ dictionary! {
         "time from the SYN to the ACK that ends the handshake (RFC 9293, 3.5)", No, Keep => Keep, key: false;
     FlowEndReason = 519, "flow.end_reason", Flow, Text, "headgate.flow.end_reason", "",
         "idle, active, ended, forced or lack-of-resources (IPFIX 136)", No, Keep => Keep, key: false;
+    FlowVirtualNetwork = 520, "flow.virtual_network", Flow, Number, "headgate.flow.virtual_network", "",
+        "VNI of the VXLAN (RFC 7348, 5) or GENEVE (RFC 8926, 3.4) around it; absent elsewhere", No, Keep => Keep, key: true;
 
     CountersInterface = 601, "counters.interface", Counters, Text, "network.interface.name", "",
         "capture interface or file", No, Keep => Keep, key: true;

@@ -31,7 +31,7 @@ mod tunnel;
 
 /// The rules need more instructions than the kernel takes, even without exclusions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("the filter needs more instructions than the kernel takes")]
+#[error("the filter needs more than the 4096 instructions that the kernel takes")]
 pub struct TooLarge;
 
 /// Compiles the filter: the kernel's program, and the same decision in Rust. `headers_only` is of which frames no more
@@ -95,7 +95,7 @@ impl Decided {
     }
 }
 
-/// The program that decides this, where it fits and leaves room for a share of the frames before it.
+/// The program that decides this, where it fits.
 fn program(decided: &Decided, depth: Depth) -> Option<Program> {
     let mut a = Assembler::default();
     let looks_into_tunnels = depth.tunnels != Tunnels::NONE;
@@ -117,7 +117,7 @@ fn program(decided: &Decided, depth: Depth) -> Option<Program> {
         inner.tunnels(&mut a, tunnels);
         inner.frame(&mut a, tunnels);
     }
-    a.finish().filter(|program| program.instructions().len() <= share::MAX_RULE_INSTRUCTIONS)
+    a.finish()
 }
 
 /// What is compiled once for the frame, once more for frames of which no more than headers is kept because of their

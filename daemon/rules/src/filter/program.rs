@@ -39,7 +39,7 @@ impl Program {
     /// it is the program itself.
     ///
     /// # Errors
-    /// [`TooLarge`]. There is room for it in every program that [`compile`](super::compile()) makes.
+    /// [`TooLarge`], where this program leaves no room.
     pub fn share(&self, number: u32, of: u32) -> Result<Program, TooLarge> {
         if of < 2 {
             return Ok(self.clone());

@@ -168,6 +168,7 @@ impl Tables {
         let Some(packet) = tunnel.inner.as_ref().filter(is_read) else { return };
         let vlan = tunnel.vlan().unwrap_or(0);
         let seen = Seen { vlan, bytes: u64::try_from(tunnel.length).unwrap_or(u64::MAX), ..seen };
+        let network = tunnel.virtual_network();
         if let Some(source) = packet.source().map(|mac| Mac(mac.0)).filter(|mac| !mac.is_group())
             && (vlan, source) != carrier
         {
@@ -177,7 +178,7 @@ impl Tables {
             self.devices.address(&(vlan, Mac(arp.sender_hardware.0)), arp.sender_protocol.into());
         }
         if let Some(ends) = packet.ends() {
-            self.within.packet(kind, seen, ends, out);
+            self.within.packet((kind, network), seen, ends, out);
         }
     }
 

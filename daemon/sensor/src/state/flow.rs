@@ -142,6 +142,13 @@ impl Flows {
         A::family(self).goes_on(seen, ends, (reference, timeouts), out)
     }
 
+    /// Whether no flow is under way or to be recorded.
+    pub(crate) fn is_empty(&self) -> bool {
+        let [v4, v6] =
+            [self.v4.entries.len() + self.v4.over.len(), self.v6.entries.len() + self.v6.over.len()];
+        v4 + v6 == 0
+    }
+
     /// Records the flows that are over by `now`, the least recently used first.
     pub(crate) fn report(&mut self, now: u64, out: &mut Sink) {
         self.v4.sweep(now, self.reference, self.timeouts.idle);
@@ -363,7 +370,7 @@ impl<A: Address> Flow<A> {
 }
 
 /// Most fields of a flow record.
-const FIELDS: usize = 20;
+const FIELDS: usize = 21;
 const TCP: u8 = 6;
 const UDP: u8 = 17;
 const FIN: u16 = 0x01;

@@ -28,6 +28,16 @@ impl Tunnel<'_> {
         }
     }
 
+    /// The virtual network that the header of VXLAN or GENEVE names (VNI).
+    #[must_use]
+    pub fn virtual_network(&self) -> Option<u32> {
+        match &self.header {
+            Header::Vxlan(header) => header.is_vni_valid().then_some(header.vni),
+            Header::Geneve(header) => Some(header.vni),
+            _ => None,
+        }
+    }
+
     /// The VLAN of the packet within: that of its own tags, or of ERSPAN's header.
     #[must_use]
     pub fn vlan(&self) -> Option<u16> {

@@ -9,12 +9,7 @@ use super::sets::{self, Range, Word};
 use super::when_tag;
 use crate::control::{ETHERTYPE_IPV4, ETHERTYPE_IPV6};
 use crate::filter::assemble::{Assembler, Label};
-use crate::filter::program::{MAX_INSTRUCTIONS, Program, op};
-
-/// Most instructions that a share needs before those of the rules.
-pub(in crate::filter) const INSTRUCTIONS: usize = 192;
-/// What is left to the rules.
-pub(in crate::filter) const MAX_RULE_INSTRUCTIONS: usize = MAX_INSTRUCTIONS - INSTRUCTIONS;
+use crate::filter::program::{Program, op};
 
 /// Before the program of the rules: goes on to it with the frames of share `number` of `of`, and ends with 0 for all
 /// others. For every frame exactly one of the shares goes on, whatever its length.
@@ -128,8 +123,11 @@ const _: () = assert!(ethernet::HEADER_LEN == 14);
 mod tests {
     use super::*;
 
+    /// docs/specification.md: as many as the rules leave, where there are several threads.
+    const INSTRUCTIONS: usize = 192;
+
     #[test]
-    fn a_share_needs_no_more_instructions_than_are_kept_for_it() {
+    fn a_share_needs_no_more_instructions_than_is_said() {
         for (number, of) in [(0, 2), (1, 2), (0, 64), (63, 64)] {
             let instructions = prologue(number, of).unwrap().instructions().len();
             assert!((INSTRUCTIONS - 32..=INSTRUCTIONS).contains(&instructions), "{instructions}");
