@@ -7,11 +7,12 @@
 use prost::Message;
 use sha2::{Digest, Sha256};
 
-use crate::{Class, Error, Kind, MAX_TEXT, Record, codec};
+use crate::{Class, Error, Kind, MAX_TEXT, Record, codec, columns};
 
-/// The newest version of the batch format. A batch that asks to forget, or that replaces another, is of this version, so
-/// that a receiver that does not know of it refuses it; all others are of version 1. Both are read.
-pub const VERSION: u32 = 2;
+/// The version in which batches are written: records stand in columns. Of versions 1 and 2, which are read, they are a set
+/// ([`codec`]), and a batch of version 1 neither asks to forget nor replaces another.
+pub const VERSION: u32 = 3;
+const SET: u32 = 2;
 const PLAIN: u32 = 1;
 /// Most values that one batch asks to forget.
 pub const MAX_FORGET: usize = 1_024;
@@ -93,11 +94,10 @@ impl Batch {
         if self.replaces.len() > MAX_REPLACED {
             return Err(Error::Limit { what: "replaced contents", limit: MAX_REPLACED });
         }
-        let is_plain = self.forget.is_empty() && self.replaces.is_empty();
-        let body = codec::encode(&self.records)?;
+        let body = columns::encode(&self.records)?;
         let body = zstd::bulk::compress(&body, COMPRESSION_LEVEL).map_err(|_| Error::Compression)?;
         let bytes = BatchMessage {
-            version: if is_plain { PLAIN } else { VERSION },
+            version: VERSION,
             appliance: self.id.appliance.clone(),
             epoch: self.id.epoch,
             sequence: self.id.sequence,
@@ -127,7 +127,7 @@ impl Batch {
         }
         let message = BatchMessage::decode(bytes).map_err(|_| Error::Encoding("batch"))?;
         let says_more = !message.forget.is_empty() || !message.replaces.is_empty();
-        if message.version != VERSION && (message.version != PLAIN || says_more) {
+        if !(PLAIN..=VERSION).contains(&message.version) || (message.version == PLAIN && says_more) {
             return Err(Error::Version { message: "batch", found: message.version, expected: VERSION });
         }
         check_appliance(&message.appliance)?;
@@ -146,7 +146,7 @@ impl Batch {
         }
         let body =
             zstd::bulk::decompress(&message.body, codec::MAX_SET_BYTES).map_err(|_| Error::Compression)?;
-        let records = codec::decode(&body)?;
+        let records = if message.version <= SET { codec::decode(&body)? } else { columns::decode(&body)? };
         if u32::try_from(records.len()) != Ok(message.records) {
             return Err(Error::Contradiction("record count"));
         }
@@ -227,7 +227,7 @@ struct BatchMessage {
     forget: Vec<String>,
     #[prost(bytes = "vec", repeated, tag = "10")]
     replaces: Vec<Vec<u8>>,
-    /// A record set, zstd.
+    /// Columns, or a record set, zstd.
     #[prost(bytes = "vec", tag = "15")]
     body: Vec<u8>,
 }
@@ -262,19 +262,32 @@ mod tests {
     }
 
     #[test]
-    fn a_tombstone_is_of_a_version_that_older_receivers_refuse() {
+    fn batches_of_earlier_versions_are_read() {
+        let earlier = |batch: &Batch, version| {
+            let mut message = BatchMessage::decode(batch.encode().unwrap().as_slice()).unwrap();
+            message.body = zstd::bulk::compress(&codec::encode(&batch.records).unwrap(), 3).unwrap();
+            message.version = version;
+            Batch::decode(&message.encode_to_vec())
+        };
         let plain = sample();
         let mut tombstone = sample();
         tombstone.forget = vec!["3f2a".into()];
         tombstone.replaces = vec![[7; 32]];
-        let version =
-            |batch: &Batch| BatchMessage::decode(batch.encode().unwrap().as_slice()).unwrap().version;
-        assert_eq!((version(&plain), version(&tombstone)), (1, 2));
+        assert_eq!((earlier(&plain, 1), earlier(&plain, 2)), (Ok(plain.clone()), Ok(plain.clone())));
+        assert_eq!(earlier(&tombstone, 2), Ok(tombstone.clone()));
+        // One that says so under the first version would be taken by a receiver that does not forget.
+        assert!(matches!(earlier(&tombstone, 1), Err(Error::Version { .. })));
+        assert!(matches!(earlier(&plain, 0), Err(Error::Version { .. })));
+        assert!(matches!(earlier(&plain, 4), Err(Error::Version { .. })));
+        assert!(earlier(&plain, 3).is_err(), "a set is no columns");
+    }
+
+    #[test]
+    fn a_tombstone_has_bounds() {
+        let mut tombstone = sample();
+        tombstone.forget = vec!["3f2a".into()];
+        tombstone.replaces = vec![[7; 32]];
         assert_eq!(Batch::decode(&tombstone.encode().unwrap()), Ok(tombstone.clone()));
-        // One that says so under the older version would be taken by a receiver that does not forget.
-        let mut message = BatchMessage::decode(tombstone.encode().unwrap().as_slice()).unwrap();
-        message.version = 1;
-        assert!(matches!(Batch::decode(&message.encode_to_vec()), Err(Error::Version { .. })));
         tombstone.forget = vec![String::new()];
         assert!(tombstone.encode().is_err());
         tombstone.forget = vec!["x".into(); MAX_FORGET + 1];

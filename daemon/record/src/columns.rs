@@ -24,8 +24,8 @@
 
 use std::collections::HashMap;
 
-use crate::codec::{MAX_RECORDS, put_nested, put_number, put_octets, put_varint};
-use crate::{Field, FieldView, Form, Kind, RecordView, Stated, ValueView};
+use crate::codec::{MAX_RECORDS, MAX_SET_BYTES, put_nested, put_number, put_octets, put_record, put_varint};
+use crate::{Error, Field, FieldView, Form, Kind, Record, RecordView, Stated, ValueView};
 
 mod rows;
 mod words;
@@ -33,6 +33,35 @@ mod words;
 pub use rows::Rows;
 
 use words::Words;
+
+/// The message of these records.
+///
+/// # Errors
+/// [`Error::Limit`] for more than [`MAX_RECORDS`].
+pub fn encode(records: &[Record]) -> Result<Vec<u8>, Error> {
+    if records.len() > MAX_RECORDS {
+        return Err(Error::Limit { what: "record set", limit: MAX_RECORDS });
+    }
+    let (mut columns, mut octets, mut message) = (Columns::new(), Vec::new(), Vec::new());
+    for record in records {
+        octets.clear();
+        put_record(record, &mut octets);
+        columns.push(&RecordView::of(&octets)?, |_| true);
+    }
+    columns.encode(&mut message);
+    Ok(message)
+}
+
+/// The records of a message, as many octets as [`MAX_SET_BYTES`] together.
+///
+/// # Errors
+/// What is wrong with it.
+pub fn decode(message: &[u8]) -> Result<Vec<Record>, Error> {
+    if message.len() > MAX_SET_BYTES {
+        return Err(Error::Limit { what: "record set", limit: MAX_SET_BYTES });
+    }
+    Rows::new(message)?.collect()
+}
 
 /// Records on their way into columns.
 #[derive(Default)]

@@ -4,7 +4,7 @@ use prost::Message;
 use super::*;
 use crate::codec;
 use crate::codec::tests::any_record;
-use crate::{Error, Mac, Record, Value};
+use crate::{Mac, Value};
 
 #[derive(Clone, PartialEq, Message)]
 struct ColumnsMessage {

@@ -2,6 +2,7 @@
 //!
 //! `make DIR COUNT COMMIT` writes the records and the hand-overs that they arrive in. `store`, `sqlite` (`sqlcipher`
 //! when built so) and `append` keep them, each in a directory of its own. `fill` and `open` are for a large store.
+//! `batches COUNT` says how many octets a record takes in batches of 1,000, beside lines of JSON, as one body that is compressed.
 // A tool for people who measure: it ends by panicking.
 #![allow(clippy::panic, clippy::unwrap_used, clippy::expect_used, clippy::print_stdout)]
 
@@ -19,6 +20,7 @@ fn main() {
     let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
     let answer = match arguments[..] {
         ["make", directory, count, commit] => messages::make(Path::new(directory), number(count), number(commit)),
+        ["batches", count] => messages::batches(number(count)),
         ["somebody"] => return println!("{}", office::somebody()),
         ["sqlite", made, commit, directory] => sqlite::run(Path::new(made), number(commit), Path::new(directory)),
         ["append", made, commit, directory, sealed] => {

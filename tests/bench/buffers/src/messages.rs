@@ -4,6 +4,7 @@ use std::fs::File;
 use std::io::{BufReader, BufWriter, Read, Write};
 use std::path::{Path, PathBuf};
 
+use headgate_record::batch::{Batch, BatchId};
 use headgate_record::codec;
 use headgate_record::local::FromSensor;
 use serde_json::{Value, json};
@@ -36,6 +37,23 @@ pub fn handovers(count: usize, commit: usize) -> impl Iterator<Item = FromSensor
         let records = office.by_ref().take(commit.min(count - before)).collect();
         FromSensor::Records { first: u64::try_from(before).unwrap() + 1, records }
     })
+}
+
+/// Octets of `count` records in batches of 1,000, and of the same as sets and as lines of JSON, packed alike.
+pub fn batches(count: usize) -> Value {
+    let (mut octets, mut lines, mut sets, mut records_in_all) = (0, 0, 0, 0);
+    for (sequence, message) in (1..).zip(handovers(count, 1_000)) {
+        let FromSensor::Records { records, .. } = message else { unreachable!() };
+        let json: String = records.iter().map(|record| format!("{}\n", record.to_json())).collect();
+        lines += zstd::bulk::compress(json.as_bytes(), 3).unwrap().len();
+        sets += zstd::bulk::compress(&codec::encode(&records).unwrap(), 3).unwrap().len();
+        records_in_all += records.len();
+        let id = BatchId { appliance: "office".into(), epoch: 1, sequence };
+        let (withheld, lost, forget, replaces) = Default::default();
+        let batch = Batch { id, rules: [7; 32], records, withheld, lost, forget, replaces };
+        octets += batch.encode().unwrap().len();
+    }
+    json!({ "records": records_in_all, "octets": octets, "sets": sets, "json": lines })
 }
 
 /// The records, one at a time.
