@@ -15,11 +15,12 @@
 //! message Column {
 //!   uint32 field = 1;
 //!   uint32 form = 2;              // of its values: the tag of a value's body
-//!   repeated uint64 values = 3;   // a number; of times its difference from the one before, in zigzag; else a word
+//!   repeated uint64 values = 3;   // a number; of a time its difference from the one before, in zigzag; else a word
 //!   repeated bytes words = 4;     // what stands in the value's body, mostly each once; counted from 0
 //! }
 //! ```
 //!
+//! The time before is the one that was said last, record for record, in whatever column: what begins and ends says so in few octets.
 //! It is read as strictly as single records are (`decode.rs`): parts are in this order, and values are used up to the last.
 
 use std::collections::HashMap;
@@ -75,6 +76,8 @@ pub struct Columns {
     rows: Vec<u8>,
     records: usize,
     octets: usize,
+    /// The time that was said last, in whatever column.
+    last: u64,
     /// The shape of the record at hand.
     at_hand: Vec<u16>,
 }
@@ -90,8 +93,6 @@ struct Column {
     field: Field,
     form: Form,
     values: Vec<u8>,
-    /// The time before.
-    last: u64,
     words: Words,
 }
 
@@ -110,7 +111,7 @@ impl Columns {
             let place = self.place(view);
             self.at_hand.push(place);
             if let Some(column) = self.columns.get_mut(usize::from(place)) {
-                octets += column.push(view.value);
+                octets += column.push(view.value, &mut self.last);
             }
         }
         let shape = self.shape(record.kind());
@@ -198,16 +199,16 @@ impl Columns {
 
 impl Column {
     fn new(field: Field, form: Form) -> Column {
-        Column { field, form, values: Vec::new(), last: 0, words: Words::default() }
+        Column { field, form, values: Vec::new(), words: Words::default() }
     }
 
     /// Adds a value; gives about how many octets it took.
-    fn push(&mut self, value: ValueView<'_>) -> usize {
+    fn push(&mut self, value: ValueView<'_>, last: &mut u64) -> usize {
         let before = self.values.len();
         let mut new = 0;
         let number = match value {
             ValueView::Number(Form::Time, time) => {
-                let step = time.wrapping_sub(std::mem::replace(&mut self.last, time));
+                let step = time.wrapping_sub(std::mem::replace(last, time));
                 zigzag(step)
             }
             ValueView::Number(_, number) => number,

@@ -14,6 +14,8 @@ pub struct Rows<'a> {
     columns: Vec<Column<'a>>,
     rows: Reader<'a>,
     records: usize,
+    /// The time that was said last.
+    last: u64,
     /// Octets that words may still take, each as often as it is used.
     budget: usize,
 }
@@ -27,7 +29,6 @@ struct Column<'a> {
     field: Field,
     form: Form,
     values: Reader<'a>,
-    last: u64,
     words: Vec<(Value, usize)>,
 }
 
@@ -48,8 +49,14 @@ impl<'a> Rows<'a> {
                 _ => return Err(COLUMNS),
             }
         }
-        let rows =
-            Rows { shapes, columns, rows: rows.unwrap_or(Reader(&[])), records: 0, budget: MAX_SET_BYTES };
+        let rows = Rows {
+            shapes,
+            columns,
+            rows: rows.unwrap_or(Reader(&[])),
+            records: 0,
+            last: 0,
+            budget: MAX_SET_BYTES,
+        };
         rows.shapes.iter().try_for_each(|shape| rows.fits(shape))?;
         Ok(rows)
     }
@@ -81,7 +88,7 @@ impl<'a> Rows<'a> {
         let mut record = Record::with_capacity(shape.kind, shape.columns.len() + others.fields());
         for at in &shape.columns {
             let column = self.columns.get_mut(*at).ok_or(COLUMNS)?;
-            let value = column.next(&mut self.budget)?;
+            let value = column.next(&mut self.last, &mut self.budget)?;
             if !others.put_to(column.field, &mut record) {
                 record.push_checked(column.field, value);
             }
@@ -97,7 +104,7 @@ impl<'a> Rows<'a> {
     pub fn pass(&mut self) -> Result<bool, Error> {
         let Some(shape) = self.shape()? else { return Ok(false) };
         for at in &self.shapes.get(shape).ok_or(COLUMNS)?.columns {
-            self.columns.get_mut(*at).ok_or(COLUMNS)?.pass(&mut self.budget)?;
+            self.columns.get_mut(*at).ok_or(COLUMNS)?.pass(&mut self.last, &mut self.budget)?;
         }
         Ok(true)
     }
@@ -230,31 +237,31 @@ impl<'a> Column<'a> {
             check(field.kind(), field, value)?;
             words.push((value.to_value().ok_or(COLUMNS)?, word.len()));
         }
-        Ok(Column { field, form, values: Reader(values), last: 0, words })
+        Ok(Column { field, form, values: Reader(values), words })
     }
 
     #[inline]
-    fn next(&mut self, budget: &mut usize) -> Result<Value, Error> {
+    fn next(&mut self, last: &mut u64, budget: &mut usize) -> Result<Value, Error> {
         let number = self.values.varint()?;
         Ok(match self.form {
             Form::Bool => Value::Bool(number != 0),
             Form::Number => Value::Number(number),
             Form::Time => {
-                self.last = self.last.wrapping_add(unzigzag(number));
-                Value::Time(self.last)
+                *last = last.wrapping_add(unzigzag(number));
+                Value::Time(*last)
             }
             _ => self.word(number, budget)?.clone(),
         })
     }
 
     #[inline]
-    fn pass(&mut self, budget: &mut usize) -> Result<(), Error> {
+    fn pass(&mut self, last: &mut u64, budget: &mut usize) -> Result<(), Error> {
         let number = self.values.varint()?;
         match self.form {
             Form::Bool | Form::Number => Ok(()),
             // Those behind it are said by their difference.
             Form::Time => {
-                self.last = self.last.wrapping_add(unzigzag(number));
+                *last = last.wrapping_add(unzigzag(number));
                 Ok(())
             }
             _ => self.word(number, budget).map(drop),
