@@ -49,7 +49,10 @@ protocols! {
     Gre |c, _| gre::parse(&mut c);
     Icmp |c, _| icmp::parse(&mut c).map(|header| (header, header.check(c)));
     Icmpv6 |c, _| icmpv6::parse(&mut c).map(|header| (header, header.check(c)));
-    Ieee80211 |c, variant| ieee80211::parse(&mut c, ieee80211::Form { data_pad: variant & 1 != 0, may_be_swapped: variant & 2 != 0 });
+    Ieee80211 |c, variant| ieee80211::parse(&mut c, ieee80211::Form {
+        data_pad: variant & 1 != 0,
+        may_be_swapped: variant & 2 != 0,
+    });
     Igmp |c, _| igmp::parse(c);
     Ipv4 |c, _| packet(Link::Ipv4, c, None);
     Ipv6 |c, _| packet(Link::Ipv6, c, None);
