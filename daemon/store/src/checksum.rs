@@ -139,3 +139,49 @@ const TABLES: [(&str, &str); 3] = [
     ("session", "number, id, committed, wrapped"),
     ("clock", "number, boot, monotonic_ms, wall_ms, synchronised, correction_ms"),
 ];
+
+#[cfg(test)]
+mod tests {
+    use headgate_record::Class;
+
+    use super::*;
+    use crate::account::{self, End};
+    use crate::clock::{Clock, Reading};
+    use crate::database::{in_memory, meta, set};
+    use crate::master::MasterKey;
+    use crate::{admit, release};
+
+    #[test]
+    fn whatever_is_changed_beside_its_checksum_is_found_once_and_written_rows_are_sound() {
+        let changes = [
+            "UPDATE account SET total = total + 1",
+            "UPDATE account SET pending = pending + 256",
+            "UPDATE account SET reason = 'buffer-fulm'",
+            "UPDATE session SET committed = committed + 4096",
+            "UPDATE session SET id = x'02'",
+            "UPDATE clock SET correction_ms = correction_ms + 1",
+            "UPDATE clock SET synchronised = 1 - synchronised",
+            "UPDATE meta SET value = 7 WHERE name = 'sequence'",
+            "UPDATE meta SET name = 'sequencf' WHERE name = 'sequence'",
+        ];
+        for change in changes {
+            let (db, keys) = in_memory(&MasterKey::random());
+            account::add(&db, End::Lost(Class::Bulk), "buffer-full", 3).unwrap();
+            account::add(&db, End::Lost(Class::Bulk), "buffer-full", 4).unwrap();
+            account::take(&db).unwrap();
+            admit::greet(&db, &keys, [1; 16], 1).unwrap();
+            let boot = [1; 16];
+            let mut now = Reading { boot, monotonic_ms: 5, wall_ms: 1_000, synchronised: false };
+            let mut clock = Clock::load(&db, &now).unwrap();
+            now.wall_ms += 1_000_000;
+            clock.observe(&db, &now).unwrap();
+            set(&db, meta::SEQUENCE, 3).unwrap();
+            assert_eq!(unsound(&db).unwrap(), Unsound::default(), "{change}: as written");
+            assert!(db.execute(change, []).unwrap() > 0);
+            assert!(unsound(&db).unwrap().rows > 0, "{change}");
+            accept(&db).unwrap();
+            assert_eq!(unsound(&db).unwrap().rows, 0, "{change}: told once");
+            release::set_sequence_right(&db).unwrap();
+        }
+    }
+}
