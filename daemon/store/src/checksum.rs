@@ -58,16 +58,33 @@ pub(crate) fn unsound(db: &Connection) -> Result<Unsound, Error> {
     Ok(found)
 }
 
-/// Takes unsound rows as they are now, so that each is told once.
+/// Takes unsound rows as they are now, so that each is told once. One of which a column is not of its type any more cannot be
+/// written again, and goes.
 pub(crate) fn accept(db: &Connection) -> Result<(), Error> {
     for (_, written) in unsound_singles(db)? {
-        db.execute("UPDATE meta SET checksum = NULL WHERE checksum IS ?1", [written])?;
+        let taken = db.execute("UPDATE meta SET checksum = NULL WHERE checksum IS ?1", [&written]);
+        if is_of_another_type(&taken) {
+            db.execute("DELETE FROM meta WHERE checksum IS ?1", [&written])?;
+        } else {
+            taken?;
+        }
     }
     for (table, columns) in TABLES {
-        let update = format!("UPDATE {table} SET checksum = checksum('{table}', {columns})");
-        db.execute(&format!("{update} WHERE {}", differs(table, columns)), [])?;
+        let unsound = differs(table, columns);
+        let update = format!("UPDATE {table} SET checksum = checksum('{table}', {columns}) WHERE {unsound}");
+        let taken = db.execute(&update, []);
+        if is_of_another_type(&taken) {
+            db.execute(&format!("DELETE FROM {table} WHERE {unsound}"), [])?;
+        } else {
+            taken?;
+        }
     }
     Ok(())
+}
+
+fn is_of_another_type(done: &rusqlite::Result<usize>) -> bool {
+    let code = done.as_ref().err().and_then(rusqlite::Error::sqlite_error_code);
+    code == Some(rusqlite::ErrorCode::ConstraintViolation)
 }
 
 /// Whether a single value is there and is what was set.
