@@ -58,16 +58,33 @@ pub(crate) fn unsound(db: &Connection) -> Result<Unsound, Error> {
     Ok(found)
 }
 
-/// Takes unsound rows as they are now, so that each is told once.
+/// Takes unsound rows as they are now, so that each is told once. One of which a column is not of its type any more cannot be
+/// written again, and goes.
 pub(crate) fn accept(db: &Connection) -> Result<(), Error> {
     for (_, written) in unsound_singles(db)? {
-        db.execute("UPDATE meta SET checksum = NULL WHERE checksum IS ?1", [written])?;
+        let taken = db.execute("UPDATE meta SET checksum = NULL WHERE checksum IS ?1", [&written]);
+        if is_of_another_type(&taken) {
+            db.execute("DELETE FROM meta WHERE checksum IS ?1", [&written])?;
+        } else {
+            taken?;
+        }
     }
     for (table, columns) in TABLES {
-        let update = format!("UPDATE {table} SET checksum = checksum('{table}', {columns})");
-        db.execute(&format!("{update} WHERE {}", differs(table, columns)), [])?;
+        let unsound = differs(table, columns);
+        let update = format!("UPDATE {table} SET checksum = checksum('{table}', {columns}) WHERE {unsound}");
+        let taken = db.execute(&update, []);
+        if is_of_another_type(&taken) {
+            db.execute(&format!("DELETE FROM {table} WHERE {unsound}"), [])?;
+        } else {
+            taken?;
+        }
     }
     Ok(())
+}
+
+fn is_of_another_type(done: &rusqlite::Result<usize>) -> bool {
+    let code = done.as_ref().err().and_then(rusqlite::Error::sqlite_error_code);
+    code == Some(rusqlite::ErrorCode::ConstraintViolation)
 }
 
 /// Whether a single value is there and is what was set.
@@ -139,3 +156,49 @@ const TABLES: [(&str, &str); 3] = [
     ("session", "number, id, committed, wrapped"),
     ("clock", "number, boot, monotonic_ms, wall_ms, synchronised, correction_ms"),
 ];
+
+#[cfg(test)]
+mod tests {
+    use headgate_record::Class;
+
+    use super::*;
+    use crate::account::{self, End};
+    use crate::clock::{Clock, Reading};
+    use crate::database::{in_memory, meta, set};
+    use crate::master::MasterKey;
+    use crate::{admit, release};
+
+    #[test]
+    fn whatever_is_changed_beside_its_checksum_is_found_once_and_written_rows_are_sound() {
+        let changes = [
+            "UPDATE account SET total = total + 1",
+            "UPDATE account SET pending = pending + 256",
+            "UPDATE account SET reason = 'buffer-fulm'",
+            "UPDATE session SET committed = committed + 4096",
+            "UPDATE session SET id = x'02'",
+            "UPDATE clock SET correction_ms = correction_ms + 1",
+            "UPDATE clock SET synchronised = 1 - synchronised",
+            "UPDATE meta SET value = 7 WHERE name = 'sequence'",
+            "UPDATE meta SET name = 'sequencf' WHERE name = 'sequence'",
+        ];
+        for change in changes {
+            let (db, keys) = in_memory(&MasterKey::random());
+            account::add(&db, End::Lost(Class::Bulk), "buffer-full", 3).unwrap();
+            account::add(&db, End::Lost(Class::Bulk), "buffer-full", 4).unwrap();
+            account::take(&db).unwrap();
+            admit::greet(&db, &keys, [1; 16], 1).unwrap();
+            let boot = [1; 16];
+            let mut now = Reading { boot, monotonic_ms: 5, wall_ms: 1_000, synchronised: false };
+            let mut clock = Clock::load(&db, &now).unwrap();
+            now.wall_ms += 1_000_000;
+            clock.observe(&db, &now).unwrap();
+            set(&db, meta::SEQUENCE, 3).unwrap();
+            assert_eq!(unsound(&db).unwrap(), Unsound::default(), "{change}: as written");
+            assert!(db.execute(change, []).unwrap() > 0);
+            assert!(unsound(&db).unwrap().rows > 0, "{change}");
+            accept(&db).unwrap();
+            assert_eq!(unsound(&db).unwrap().rows, 0, "{change}: told once");
+            release::set_sequence_right(&db).unwrap();
+        }
+    }
+}

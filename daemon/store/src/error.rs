@@ -252,12 +252,15 @@ pub(crate) fn is_disk_full(error: &Error) -> bool {
         })
 }
 
-/// Whether SQLite found its own file damaged, or a column of another type than declared.
+/// Whether SQLite found its own file damaged, a column of another type than declared, or no row where another one says that
+/// there is one.
 pub(crate) fn is_damage(error: &rusqlite::Error) -> bool {
     matches!(error.sqlite_error_code(), Some(rusqlite::ErrorCode::DatabaseCorrupt))
         || matches!(
             error,
-            rusqlite::Error::InvalidColumnType(..) | rusqlite::Error::IntegralValueOutOfRange(..)
+            rusqlite::Error::InvalidColumnType(..)
+                | rusqlite::Error::IntegralValueOutOfRange(..)
+                | rusqlite::Error::QueryReturnedNoRows
         )
 }
 

@@ -7,7 +7,7 @@ use crate::site::{Site, device, flow, numbers};
 
 #[test]
 fn a_full_store_gives_up_the_oldest_bulk_first_and_counts_it() {
-    let site = Site::new("");
+    let site = Site::in_memory("");
     site.configure("max_mib = 16", "");
     let running = site.start();
     let mut sensor = running.sensor(1);
@@ -47,7 +47,7 @@ fn a_full_store_gives_up_the_oldest_bulk_first_and_counts_it() {
 
 #[test]
 fn a_store_whose_cap_was_lowered_shrinks_to_it() {
-    let site = Site::new("");
+    let site = Site::in_memory("");
     site.configure("max_mib = 64", "");
     let running = site.start();
     let mut sensor = running.sensor(1);

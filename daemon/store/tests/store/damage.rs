@@ -178,3 +178,29 @@ fn a_database_that_turns_out_damaged_while_the_store_runs_lies_aside_and_another
     assert_eq!(aside.unwrap().1.len(), content.len(), "it is there to be looked at");
     assert_eq!(site.start().status()["records"]["device"], 1);
 }
+
+/// One flipped bit made a name of a single value octets instead of text: what was told of it could not be written, and the store did
+/// not start.
+#[test]
+fn a_single_value_whose_name_is_of_another_type_is_told_and_the_store_starts() {
+    let site = three_segments();
+    // What SQLite itself would not write.
+    let schema = |from: &str, to: &str| {
+        let edit = format!(
+            "PRAGMA writable_schema = ON; UPDATE sqlite_schema SET sql = replace(sql, '{from}', '{to}') WHERE name = 'meta'"
+        );
+        site.sqlite().execute_batch(&edit).unwrap();
+    };
+    schema("STRICT, WITHOUT", "WITHOUT");
+    site.sqlite().execute("UPDATE meta SET name = CAST(name AS BLOB) WHERE name = 'rules'", []).unwrap();
+    schema("WITHOUT", "STRICT, WITHOUT");
+    let running = site.start();
+    let status = running.status();
+    assert_eq!(
+        (&status["values_unsound"], &status["databases_set_aside"]),
+        (&1.into(), &0.into()),
+        "{status}"
+    );
+    let mut sensor = running.sensor(2);
+    assert_eq!(sensor.hand_over(vec![device(9)]), Some(1));
+}
