@@ -1,6 +1,6 @@
 //! Records as bytes: protobuf, read strictly.
 //!
-//! The same encoding is used on the local sockets, inside sealed segments and in batch bodies.
+//! Records travel like this on the local sockets; many of them rest and leave in columns ([`crate::columns`]).
 //! Decoding checks everything that [`Record::set`] checks, so bytes from an untrusted peer become
 //! either a valid record or an [`Error`].
 

@@ -26,7 +26,10 @@
 use std::collections::HashMap;
 
 use crate::codec::{MAX_RECORDS, MAX_SET_BYTES, put_nested, put_number, put_octets, put_record, put_varint};
-use crate::{Error, Field, FieldView, Form, Kind, Record, RecordView, Stated, ValueView};
+use crate::{
+    Error, Field, FieldView, Form, Kind, MAX_FIELDS, MAX_LIST, MAX_TEXT, Record, RecordView, Stated,
+    ValueView,
+};
 
 mod rows;
 mod words;
@@ -38,7 +41,7 @@ use words::Words;
 /// The message of these records.
 ///
 /// # Errors
-/// [`Error::Limit`] for more than [`MAX_RECORDS`].
+/// [`Error::Limit`] for more than [`MAX_RECORDS`], or than [`decode`] reads.
 pub fn encode(records: &[Record]) -> Result<Vec<u8>, Error> {
     if records.len() > MAX_RECORDS {
         return Err(Error::Limit { what: "record set", limit: MAX_RECORDS });
@@ -49,7 +52,7 @@ pub fn encode(records: &[Record]) -> Result<Vec<u8>, Error> {
         put_record(record, &mut octets);
         columns.push(&RecordView::of(&octets)?, |_| true);
     }
-    columns.encode(&mut message);
+    columns.encode(&mut message)?;
     Ok(message)
 }
 
@@ -65,7 +68,6 @@ pub fn decode(message: &[u8]) -> Result<Vec<Record>, Error> {
 }
 
 /// Records on their way into columns.
-#[derive(Default)]
 pub struct Columns {
     shapes: Vec<Shape>,
     numbers: HashMap<Shape, usize>,
@@ -76,6 +78,8 @@ pub struct Columns {
     rows: Vec<u8>,
     records: usize,
     octets: usize,
+    /// Octets of words, each as often as it is used: whoever reads them has so many to take.
+    spent: usize,
     /// The time that was said last, in whatever column.
     last: u64,
     /// The shape of the record at hand.
@@ -96,14 +100,32 @@ struct Column {
     words: Words,
 }
 
+impl Default for Columns {
+    fn default() -> Columns {
+        Columns::new()
+    }
+}
+
 impl Columns {
     /// No records yet.
     #[must_use]
     pub fn new() -> Columns {
-        Columns { places: vec![0; Field::ALL.len() * FORMS], ..Columns::default() }
+        Columns {
+            shapes: Vec::new(),
+            numbers: HashMap::new(),
+            latest: [None; Kind::ALL.len() + 1],
+            places: vec![0; Field::ALL.len() * FORMS],
+            columns: Vec::new(),
+            rows: Vec::new(),
+            records: 0,
+            octets: 0,
+            spent: 0,
+            last: 0,
+            at_hand: Vec::new(),
+        }
     }
 
-    /// Adds those fields of a record for which `which` says so. Who adds keeps to [`MAX_RECORDS`].
+    /// Adds those fields of a record for which `which` says so. Who adds asks [`Columns::has_room`] before.
     pub fn push(&mut self, record: &RecordView<'_>, which: impl Fn(Field) -> bool) {
         self.at_hand.clear();
         let mut octets = 1;
@@ -112,6 +134,9 @@ impl Columns {
             self.at_hand.push(place);
             if let Some(column) = self.columns.get_mut(usize::from(place)) {
                 octets += column.push(view.value, &mut self.last);
+                if let ValueView::Octets(_, word) = view.value {
+                    self.spent = self.spent.saturating_add(word.len());
+                }
             }
         }
         let shape = self.shape(record.kind());
@@ -132,14 +157,23 @@ impl Columns {
         self.octets
     }
 
-    /// Whether there is room for another record.
+    /// Whether there is room for another record, of whatever size.
     #[must_use]
     pub fn has_room(&self) -> bool {
-        self.records < MAX_RECORDS
+        self.records < MAX_RECORDS && self.spent < MAX_SET_BYTES - MAX_WORDS
     }
 
     /// Adds the message to `out`.
-    pub fn encode(&self, out: &mut Vec<u8>) {
+    ///
+    /// # Errors
+    /// [`Error::Limit`] where records were added though there was no room.
+    pub fn encode(&self, out: &mut Vec<u8>) -> Result<(), Error> {
+        if self.records > MAX_RECORDS {
+            return Err(Error::Limit { what: "record set", limit: MAX_RECORDS });
+        }
+        if self.spent > MAX_SET_BYTES {
+            return Err(Error::Limit { what: "record set", limit: MAX_SET_BYTES });
+        }
         for Shape { kind, columns } in &self.shapes {
             put_nested(out, 1, |out| {
                 put_number(out, 1, kind.number().into());
@@ -159,6 +193,7 @@ impl Columns {
                 column.words.iter().for_each(|word| put_octets(out, 4, word));
             });
         }
+        Ok(())
     }
 
     /// The place of a field's column, which is made where there is none.
@@ -239,6 +274,8 @@ fn slot(field: Field, form: Form) -> usize {
     field.position() * FORMS + usize::from(form.number()) - 1
 }
 
+/// More than the words of one record: every field a full list of the longest texts, however their lengths are written.
+const MAX_WORDS: usize = MAX_FIELDS * MAX_LIST * (MAX_TEXT + 64);
 /// How many forms there are.
 const FORMS: usize = 10;
 

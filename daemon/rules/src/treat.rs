@@ -121,7 +121,8 @@ fn each(value: &Value, one: &dyn Fn(&Value) -> Option<Value>) -> Option<Value> {
                     treated.push(value);
                 }
             }
-            Some(Value::List(treated))
+            // Of a list that has nothing left its field has none.
+            (!treated.is_empty()).then_some(Value::List(treated))
         }
         single => one(single),
     }

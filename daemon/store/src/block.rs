@@ -56,7 +56,8 @@ impl Block {
     pub(crate) fn push_record(&mut self, record: &Record, references: &[u64]) -> Result<(), Error> {
         let mut octets = Vec::new();
         codec::put_record(record, &mut octets);
-        self.push(&RecordView::of(&octets)?, false, references);
+        let view = RecordView::of(&octets)?;
+        self.push(&view, view.has_identities(), references);
         Ok(())
     }
 
@@ -71,13 +72,16 @@ impl Block {
     }
 
     /// The octets.
-    pub(crate) fn encode(&self) -> Vec<u8> {
+    ///
+    /// # Errors
+    /// [`Error::Record`] for a block that took records though it was full.
+    pub(crate) fn encode(&self) -> Result<Vec<u8>, Error> {
         let (mut columns, mut block) = (Vec::new(), Vec::new());
-        self.columns.encode(&mut columns);
+        self.columns.encode(&mut columns)?;
         codec::put_varint(&mut block, u64::try_from(columns.len()).unwrap_or(u64::MAX));
         block.extend_from_slice(&columns);
         block.extend_from_slice(&self.references);
-        block
+        Ok(block)
     }
 
     /// How many records of each kind: number of the kind and count (varints), for each that there is.

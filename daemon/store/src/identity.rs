@@ -60,8 +60,10 @@ impl Hasher for IdHasher {
 struct Known {
     young: HashMap<Box<[u8]>, Spot>,
     old: HashMap<Box<[u8]>, Spot>,
-    /// The shared row that takes more entries.
-    shared: Option<(KeyRef, u64)>,
+    /// Octets of the names in the younger one.
+    octets: usize,
+    /// Of each key, the shared row that takes more entries.
+    shared: BTreeMap<KeyRef, u64>,
 }
 
 #[derive(Clone, Copy)]
@@ -96,9 +98,11 @@ impl Identities {
 
 impl Known {
     fn insert(&mut self, name: Box<[u8]>, spot: Spot) {
-        if self.young.len() >= MAX_KNOWN {
+        if self.young.len() >= MAX_KNOWN || self.octets >= MAX_NAMES {
             self.old = std::mem::take(&mut self.young);
+            self.octets = 0;
         }
+        self.octets += name.len();
         self.young.insert(name, spot);
     }
 }
@@ -193,7 +197,13 @@ impl<'a> Writer<'a> {
         if self.name_view(record, Identity::Subject) {
             match self.keys.identities().spot(&self.name) {
                 Some(spot) => references.push(spot.reference),
-                None => self.subject(record.record_of(|f| f.identity() == Identity::Subject), references)?,
+                None => {
+                    let subject = record.record_of(|f| f.identity() == Identity::Subject);
+                    // Nothing but an empty list: it tells of nobody.
+                    if subject.anchor().is_some() {
+                        self.subject(subject, references)?;
+                    }
+                }
             }
         }
         if self.name_view(record, Identity::End) {
@@ -261,18 +271,16 @@ impl<'a> Writer<'a> {
         if let Some(spot) = self.known(end) {
             return Ok(spot.reference);
         }
-        let shared = self.keys.identities().known.borrow().shared;
-        let open = match shared.filter(|(key, _)| *key == self.key) {
-            Some((_, id)) if self.load(id)? => {
-                self.rows.get(&id).filter(|(row, _)| !row.is_full()).map(|_| id)
-            }
+        let shared = self.keys.identities().known.borrow().shared.get(&self.key).copied();
+        let open = match shared {
+            Some(id) if self.load(id)? => self.rows.get(&id).filter(|(row, _)| !row.is_full()).map(|_| id),
             _ => None,
         };
         let id = match open {
             Some(id) => id,
             None => self.begin(true)?,
         };
-        self.keys.identities().known.borrow_mut().shared = Some((self.key, id));
+        self.keys.identities().known.borrow_mut().shared.insert(self.key, id);
         self.add(id, end, false)
     }
 
@@ -403,8 +411,9 @@ pub(crate) fn delete_other_sessions(db: &Connection, keys: &Keys, session: u64) 
     sweep::delete_all(db, keys, &others)
 }
 
-/// References that each of two generations remembers: about 4 MiB in all.
+/// References that each of two generations remembers, and octets of what they stand for, to which comes one more.
 const MAX_KNOWN: usize = 16_384;
+const MAX_NAMES: usize = 2 << 20;
 /// Rows whose entries are kept open for reading.
 const MAX_OPENED: usize = 4_096;
 /// Rows of one tag that a writer looks at.

@@ -108,7 +108,7 @@ fn seal(
     at: Moment,
 ) -> Result<(), Error> {
     let (records, kinds) = (block.records(), block.kinds());
-    let packed = pack::pack(&block.encode())?;
+    let packed = pack::pack(&block.encode()?)?;
     let id = last_id(db, "segment")?.saturating_add(1);
     let sealed = keys.seal(key, Place::Segment { id, class, records, key }, &packed)?;
     let (epoch, session) = key.columns();
@@ -313,7 +313,7 @@ pub(crate) fn convert(db: &Connection, keys: &Keys, limit: u32, at: Moment) -> R
 
 /// Writes other content in place of a segment's.
 fn put(db: &Connection, keys: &Keys, segment: &Segment, block: &Block) -> Result<(), Error> {
-    let packed = pack::pack(&block.encode())?;
+    let packed = pack::pack(&block.encode()?)?;
     let Segment { id, class, records, key, .. } = *segment;
     let sealed = keys.seal(key, Place::Segment { id, class, records, key }, &packed)?;
     db.prepare_cached("UPDATE segment SET sealed = ?2 WHERE id = ?1")?.execute(params![sql(id), sealed])?;

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use crate::Error;
 use crate::account;
 use crate::block;
-use crate::database::{get_number, meta, number, on_disk};
+use crate::database::{column, get_number, meta, number, on_disk};
 use crate::outbox;
 use crate::query;
 use crate::release;
@@ -117,8 +117,8 @@ fn kept(db: &Connection) -> Result<Value, Error> {
     let mut statement = db.prepare_cached("SELECT kind, SUM(records) FROM segment_kind GROUP BY kind")?;
     let mut rows = statement.query([])?;
     while let Some(row) = rows.next()? {
-        if let Some(kind) = Kind::from_number(row.get(0)?) {
-            add(kind, number(row.get(1)?));
+        if let Some(kind) = Kind::from_number(column(row, 0)) {
+            add(kind, number(column(row, 1)));
         }
     }
     Ok(kept

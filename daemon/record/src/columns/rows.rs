@@ -38,15 +38,22 @@ impl<'a> Rows<'a> {
     /// # Errors
     /// What is wrong with it.
     pub fn new(octets: &'a [u8]) -> Result<Rows<'a>, Error> {
-        let (mut shapes, mut columns, mut rows) = (Vec::new(), Vec::new(), None);
+        let (mut shapes, mut columns, mut rows, mut words) = (Vec::new(), Vec::new(), None, 0);
         let mut reader = Reader(octets);
         while let Some((tag, part)) = reader.part()? {
             let Part::Octets(octets) = part else { return Err(COLUMNS) };
             match tag {
                 1 if rows.is_none() && shapes.len() < MAX_RECORDS => shapes.push(Shape::read(octets)?),
                 2 if rows.is_none() => rows = Some(Reader(octets)),
-                3 if rows.is_some() && columns.len() < MAX_COLUMNS => columns.push(Column::read(octets)?),
+                3 if rows.is_some() && columns.len() < MAX_COLUMNS => {
+                    let column = Column::read(octets)?;
+                    words += column.words.len();
+                    columns.push(column);
+                }
                 _ => return Err(COLUMNS),
+            }
+            if words > MAX_RECORDS * MAX_FIELDS {
+                return Err(COLUMNS);
             }
         }
         let rows = Rows {
@@ -229,8 +236,8 @@ impl<'a> Column<'a> {
         let mut words = Vec::new();
         while let Some(part) = reader.part()? {
             let (4, Part::Octets(word)) = part else { return Err(COLUMNS) };
-            // There is no more than one for each value.
-            if form.is_number() || words.len() >= MAX_RECORDS {
+            // There is no more than one for each value, and a value has an octet.
+            if form.is_number() || words.len() >= values.len().min(MAX_RECORDS) {
                 return Err(COLUMNS);
             }
             let value = ValueView::octets(form, word)?;

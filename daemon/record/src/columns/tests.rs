@@ -46,7 +46,7 @@ fn columns(records: &[Record], which: impl Fn(Field) -> bool) -> Vec<u8> {
         columns.push(&view, &which);
     }
     assert_eq!(columns.records(), records.len());
-    columns.encode(&mut message);
+    columns.encode(&mut message).unwrap();
     message
 }
 
@@ -242,4 +242,33 @@ fn words_that_take_each_others_place_come_out_as_they_went_in() {
         })
         .collect();
     assert_eq!(rows(&columns(&records, |_| true)).unwrap(), records);
+}
+
+/// Records that repeat long words were once written and could not be read.
+#[test]
+fn what_is_written_while_there_is_room_is_read() {
+    let mut neighbor = Record::new(Kind::Neighbor);
+    let names: Value = (0..crate::MAX_LIST).map(|n| format!("{n:0>500}")).collect();
+    neighbor.set(Field::NeighborVlanNames, names).unwrap();
+    let mut octets = Vec::new();
+    codec::put_record(&neighbor, &mut octets);
+    let view = RecordView::of(&octets).unwrap();
+    let (mut columns, mut message) = (Columns::new(), Vec::new());
+    while columns.has_room() {
+        columns.push(&view, |_| true);
+    }
+    columns.encode(&mut message).unwrap();
+    assert_eq!(decode(&message).unwrap().len(), columns.records());
+    assert!(columns.records() < MAX_RECORDS);
+    assert!(encode(&vec![neighbor; 200]).is_err());
+}
+
+/// A batch of 421 octets once took 130 MiB: words that no value used.
+#[test]
+fn words_without_values_are_refused() {
+    let mut unused = declared();
+    unused.columns[0].words.push(vec![0, 1, 2, 3, 4, 6]);
+    assert!(rows(&unused.encode_to_vec()).is_ok(), "two values may be two words");
+    unused.columns[0].words.push(vec![0, 1, 2, 3, 4, 7]);
+    assert!(rows(&unused.encode_to_vec()).is_err());
 }

@@ -100,16 +100,18 @@ impl RecordView<'_> {
 
 impl Record {
     /// The value that tells this record's subject from others: its MAC address, or, where a rule lets none be kept,
-    /// the first other thing that identifies it.
+    /// the first other thing that identifies it; `None` where nothing does. A list tells by its first item.
     #[must_use]
     pub fn anchor(&self) -> Option<(Identifier, &Value)> {
-        let of = |field: Field| self.get(field).map(|value| (field.identifier(), value));
-        let first = || self.fields().find(|(f, _)| f.identity() != Identity::Nobody).and_then(|(f, _)| of(f));
-        let (identifier, value) = self.kind().subject().and_then(of).or_else(first)?;
-        match value {
-            Value::List(items) => items.first().map(|value| (identifier, value)),
-            value => Some((identifier, value)),
+        fn tells(field: Field, value: &Value) -> Option<(Identifier, &Value)> {
+            match value {
+                Value::List(items) => items.first().map(|item| (field.identifier(), item)),
+                value => Some((field.identifier(), value)),
+            }
         }
+        let subject = self.kind().subject().and_then(|field| tells(field, self.get(field)?));
+        let mut others = self.fields().filter(|(field, _)| field.identity() != Identity::Nobody);
+        subject.or_else(|| others.find_map(|(field, value)| tells(field, value)))
     }
 
     /// All that identifies somebody in this record, one by one.
@@ -168,6 +170,16 @@ mod tests {
         left.merge(&subject);
         left.merge(&end);
         assert_eq!(left, flow);
+    }
+
+    /// A record that named nobody but by an empty list was once taken for damage of the database.
+    #[test]
+    fn an_empty_list_tells_nobody_from_others() {
+        let mut device = Record::new(Kind::Device);
+        device.set(Field::DeviceAddresses, Value::List(Vec::new())).unwrap();
+        assert_eq!(device.anchor(), None);
+        device.set(Field::DeviceHostname, "anna").unwrap();
+        assert_eq!(device.anchor(), Some((Identifier::Name, &"anna".into())));
     }
 
     #[test]

@@ -10,7 +10,7 @@ use crate::{Error, Field, Kind, MAX_LIST, MAX_TEXT, Mac, Value, ValueType};
 pub enum ValueView<'a> {
     /// Of [`Form::Bool`], [`Form::Number`] and [`Form::Time`].
     Number(Form, u64),
-    /// Of all other forms, as the codec writes them.
+    /// Of all other forms, as whoever wrote the record put them: lengths within lists may be written longer than the codec does.
     Octets(Form, &'a [u8]),
 }
 
@@ -186,7 +186,13 @@ impl<'a> ValueView<'a> {
                 }
                 Form::Pseudonym => Value::Pseudonym(exact(octets).ok()?),
                 Form::List => {
-                    let mut list = Vec::new();
+                    let mut count = 0;
+                    items(octets, |_| {
+                        count += 1;
+                        Ok(())
+                    })
+                    .ok()?;
+                    let mut list = Vec::with_capacity(count);
                     let push = |item: ValueView<'_>| {
                         list.extend(item.to_value());
                         Ok(())

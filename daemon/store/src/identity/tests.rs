@@ -133,3 +133,35 @@ fn a_subject_is_found_by_its_tags_alone_and_rows_open_in_their_place_only() {
     keys.identities().forget();
     assert_eq!(all(&db, &keys)[1].get(Field::DeviceMac), None, "as if erased: never another's name");
 }
+
+/// Keys that took turns once began a shared row each time.
+#[test]
+fn each_key_goes_on_with_its_own_shared_row() {
+    let (db, mut keys) = in_memory(&MasterKey::random());
+    let wrapped = keys.session_key(1).unwrap();
+    let insert = "INSERT INTO session (number, id, committed, wrapped) VALUES (1, x'07', 0, ?1)";
+    db.execute(insert, [wrapped]).unwrap();
+    keys.reload(&db).unwrap();
+    let mut sealing = segment::Sealing::new(&db, &keys, Moment::default()).unwrap();
+    for n in 0..200 {
+        let key = if n % 2 == 0 { keys.present() } else { KeyRef::Session(1) };
+        let mut octets = Vec::new();
+        codec::put_record(&flow(1, 5, n), &mut octets);
+        sealing.push(key, &RecordView::of(&octets).unwrap()).unwrap();
+    }
+    sealing.finish().unwrap();
+    assert_eq!(rows(&db), (2, 2));
+}
+
+/// Such a record was once an error of the database, at each hand-over from then on.
+#[test]
+fn what_tells_of_nobody_is_kept_without_a_row() {
+    let (db, keys) = in_memory(&MasterKey::random());
+    let mut nobody = Record::new(Kind::Device);
+    nobody.set(Field::DeviceAddresses, Value::List(Vec::new())).unwrap();
+    nobody.set(Field::DeviceFrames, 7u64).unwrap();
+    segment::insert(&db, &keys, keys.present(), vec![nobody, device(1, "anna")], Moment::default()).unwrap();
+    let kept = all(&db, &keys);
+    assert_eq!(kept.iter().map(|r| r.get(Field::DeviceFrames).is_some()).collect::<Vec<_>>(), [true, true]);
+    assert_eq!(rows(&db), (1, 0));
+}
