@@ -1,4 +1,4 @@
-//! One row for each record, as one would begin. Pragmas are those of Headgate's store.
+//! One row for each record, as one would begin: SQLite as it comes, in WAL mode with `synchronous=FULL`.
 
 use std::path::Path;
 use std::time::Instant;
@@ -14,21 +14,13 @@ pub fn run(made: &Path, commit: usize, directory: &Path) -> Value {
     let mut db = Connection::open(directory.join("records.db")).unwrap();
     if cfg!(feature = "sqlcipher") {
         // A raw key: none is derived from a pass phrase.
-        db.execute_batch(&format!("PRAGMA key = \"x'{}'\"; PRAGMA cipher_page_size = 16384;", "5a".repeat(32))).unwrap();
+        db.execute_batch(&format!("PRAGMA key = \"x'{}'\";", "5a".repeat(32))).unwrap();
         let version: String = db.query_row("PRAGMA cipher_version", [], |r| r.get(0)).unwrap();
         assert!(!version.is_empty());
     }
     db.execute_batch(
-        "PRAGMA page_size = 16384;
-         PRAGMA auto_vacuum = INCREMENTAL;
-         PRAGMA journal_mode = WAL;
+        "PRAGMA journal_mode = WAL;
          PRAGMA synchronous = FULL;
-         PRAGMA secure_delete = ON;
-         PRAGMA temp_store = MEMORY;
-         PRAGMA cell_size_check = ON;
-         PRAGMA cache_size = -8192;
-         PRAGMA wal_autocheckpoint = 128;
-         PRAGMA journal_size_limit = 4194304;
          CREATE TABLE record (id INTEGER PRIMARY KEY, content BLOB NOT NULL) STRICT;",
     )
     .unwrap();
