@@ -124,10 +124,13 @@ pub(crate) fn accept(
     }
     let forgotten =
         statement.forgotten.map_or(0, |forgotten| usize::try_from(forgotten.values).unwrap_or(usize::MAX));
-    if forgotten != asked_to_forget(db, keys, &waiting)? {
-        return Ok(Err(Refusal::Forgotten));
+    match asked_to_forget(db, keys, &waiting) {
+        Ok(asked) if forgotten != asked => return Ok(Err(Refusal::Forgotten)),
+        Ok(_) => erase::forgotten(db, sequence)?,
+        // The receiver has what cannot be read here any more. What it was to forget waits again, and is asked once more.
+        Err(error) if error::is_damaged(&error) => {}
+        Err(error) => return Err(error),
     }
-    erase::forgotten(db, sequence)?;
     delete(db, sequence)?;
     set(db, meta::RECEIPTED, sql(sequence.max(get_number(db, meta::RECEIPTED)?)))?;
     ledger::append(db, &Event::Receipted { sequence, receipt: bytes.to_vec() }, now_ms)?;

@@ -18,6 +18,7 @@ use crate::keys::Keys;
 use crate::ledger::{self, Event};
 use crate::master::MasterKey;
 use crate::release::{self, Cursor};
+use crate::subject::erase;
 use crate::{Error, OpenError, checksum, error, evict, outbox, segment};
 
 impl Store {
@@ -107,6 +108,7 @@ impl Store {
 
     fn begin_work(&mut self, now_ms: u64) -> Result<(), Error> {
         segment::note_missing(&self.database.connection)?;
+        erase::tell_again(&self.database.connection)?;
         self.note_unsound(now_ms)?;
         self.note_rules(now_ms)?;
         // To a cap that was lowered.

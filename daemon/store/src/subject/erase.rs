@@ -110,6 +110,12 @@ pub(crate) fn forgotten(db: &Connection, batch: u64) -> Result<(), Error> {
     Ok(())
 }
 
+/// What a batch told that is not there any more, for whatever reason, waits for another one.
+pub(crate) fn tell_again(db: &Connection) -> Result<(), Error> {
+    db.execute("UPDATE tombstone SET batch = NULL WHERE batch NOT IN (SELECT sequence FROM outbox)", [])?;
+    Ok(())
+}
+
 /// Whether values wait for a batch.
 pub(crate) fn is_tombstone_due(db: &Connection) -> Result<bool, Error> {
     Ok(db

@@ -261,6 +261,31 @@ fn a_receipt_that_does_not_say_that_the_receiver_forgot_is_refused() {
     assert_eq!(uplink.receipt(&site.receipt(&batch).encode()).unwrap(), ToUplink::Accepted);
 }
 
+/// What a batch asked to forget that vanished, or that did not open when its receipt came, was once never asked again.
+#[test]
+fn what_a_lost_batch_asked_to_forget_is_asked_again() {
+    let site = Site::new("batch_delay = 0");
+    let running = site.start();
+    hand_over(&running);
+    running.drain();
+    ask(&running, anna(), Action::Erase);
+    running.until(|s| s["outbox"]["batches"] == 1);
+    let asked = |batch: &[u8]| Batch::decode(batch).unwrap().forget;
+    let first = running.uplink().next(0).unwrap().unwrap();
+    assert!(!asked(&first).is_empty());
+    running.stop();
+    site.sqlite().execute_batch("DROP TRIGGER outbox_removed; DELETE FROM outbox;").unwrap();
+    let running = site.start();
+    running.until(|s| s["outbox"]["batches"] == 1);
+    let mut uplink = running.uplink();
+    let second = uplink.next(0).unwrap().unwrap();
+    assert_eq!(asked(&second), asked(&first));
+    let damage = "UPDATE outbox SET sealed = CAST(substr(sealed, 1, length(sealed) - 1) || x'00' AS BLOB)";
+    assert_eq!(site.sqlite().execute(damage, []).unwrap(), 1);
+    assert_eq!(uplink.receipt(&site.receipt(&second).encode()).unwrap(), ToUplink::Accepted);
+    assert_eq!(running.status()["outbox"]["batches_lost"], 0, "the receiver has it");
+}
+
 #[test]
 fn what_is_not_yet_released_of_an_erased_person_does_not_leave() {
     let site = site_of_two("batch_delay = 0", "");
