@@ -199,6 +199,9 @@ pub enum Error {
     /// The system gives no random numbers.
     #[error("no random numbers")]
     Random,
+    /// No memory to pack or unpack with.
+    #[error("no memory to pack or unpack with")]
+    Memory,
 }
 
 impl Exit for Error {
@@ -215,7 +218,7 @@ impl Exit for Error {
                 _ => exit::IO,
             },
             Error::Sealed | Error::Damaged(_) => exit::DATA,
-            Error::Random => exit::SYSTEM,
+            Error::Random | Error::Memory => exit::SYSTEM,
             Error::NextKey(error) | Error::Anew(error) => error.code(),
             Error::OnlyRoot => exit::NO_PERMISSION,
             Error::Converting(_) => exit::TRY_LATER,
@@ -273,5 +276,12 @@ mod tests {
     fn a_column_of_another_type_is_damage_and_lies_aside() {
         let error = rusqlite::Error::InvalidColumnType(1, "created_ms".into(), rusqlite::types::Type::Text);
         assert_eq!(Error::Database(error).code(), exit::DATA);
+    }
+
+    /// A flipped bit in an index: a row that another one names was not there, and hand-overs failed from then on.
+    #[test]
+    fn a_row_that_is_not_there_is_damage_and_want_of_memory_is_none() {
+        assert_eq!(Error::Database(rusqlite::Error::QueryReturnedNoRows).code(), exit::DATA);
+        assert_eq!(Error::Memory.code(), exit::SYSTEM);
     }
 }

@@ -15,9 +15,9 @@ thread_local! {
 /// Packs octets.
 ///
 /// # Errors
-/// [`Error::Damaged`] when there is no memory for it.
+/// [`Error::Memory`].
 pub(crate) fn pack(content: &[u8]) -> Result<Vec<u8>, Error> {
-    let failed = |_| Error::Damaged("encoder");
+    let failed = |_| Error::Memory;
     PACKER.with_borrow_mut(|packer| match packer {
         Some(packer) => packer.compress(content).map_err(failed),
         none => none.insert(Compressor::new(LEVEL).map_err(failed)?).compress(content).map_err(failed),
@@ -27,13 +27,13 @@ pub(crate) fn pack(content: &[u8]) -> Result<Vec<u8>, Error> {
 /// Unpacks what [`pack`] made, of at most so many octets.
 ///
 /// # Errors
-/// [`Error::Sealed`] for anything else.
+/// [`Error::Sealed`] for anything else; [`Error::Memory`].
 pub(crate) fn unpack(packed: &[u8], most: usize) -> Result<Vec<u8>, Error> {
     let size = Decompressor::upper_bound(packed).unwrap_or(most).min(most);
     UNPACKER.with_borrow_mut(|unpacker| match unpacker {
         Some(unpacker) => unpacker.decompress(packed, size).map_err(|_| Error::Sealed),
         none => {
-            let unpacker = Decompressor::new().map_err(|_| Error::Damaged("decoder"))?;
+            let unpacker = Decompressor::new().map_err(|_| Error::Memory)?;
             none.insert(unpacker).decompress(packed, size).map_err(|_| Error::Sealed)
         }
     })
