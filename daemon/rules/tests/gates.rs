@@ -253,3 +253,14 @@ fn the_name_of_a_group_leaves_where_enough_stations_are_in_it() {
     // Who knows of no group lets none out.
     assert!(released(&rules(&text("group_size = 2")), &record).get(Field::AuthenticationFilterIds).is_none());
 }
+
+/// An address has no leading letters: the list was once kept with nothing in it, and was all that told whose the record was.
+#[test]
+fn of_a_list_that_has_nothing_left_nothing_is_kept() {
+    let rules = rules("[collect.neighbor]\nmanagement_addresses = \"class\"\n");
+    let mut neighbor = Record::new(Kind::Neighbor);
+    let addresses = Value::List(vec!["192.0.2.1".into()]);
+    neighbor.set(Field::NeighborManagementAddresses, addresses).unwrap();
+    let kept = rules.collect().admit(&neighbor, &Keys).unwrap();
+    assert_eq!(kept.get(Field::NeighborManagementAddresses), None);
+}
