@@ -7,6 +7,8 @@ use std::str::FromStr;
 use arrayvec::ArrayString;
 use smol_str::SmolStr;
 
+use crate::Form;
+
 /// Longest text or byte string in a field, in octets. Longer input is cut at a character boundary.
 pub const MAX_TEXT: usize = 512;
 /// Most elements in a list field.
@@ -156,30 +158,47 @@ impl ValueType {
     #[inline]
     #[must_use]
     pub fn admits(self, value: &Value) -> bool {
-        match (self, value) {
-            (ValueType::Bool, Value::Bool(_))
-            | (ValueType::Number, Value::Number(_))
-            | (ValueType::Time, Value::Time(_))
-            | (ValueType::Text, Value::Text(_) | Value::Pseudonym(_))
-            | (ValueType::Bytes, Value::Bytes(_) | Value::Pseudonym(_))
-            | (ValueType::Mac, Value::Mac(_) | Value::Pseudonym(_))
-            | (ValueType::Address, Value::Address(_) | Value::Prefix(..) | Value::Pseudonym(_)) => true,
-            (_, Value::List(items)) => self.admits_list(items),
-            _ => false,
+        match value {
+            Value::List(items) => self.admits_list(items),
+            one => one.form().fits(self),
         }
     }
 
     fn admits_list(self, items: &[Value]) -> bool {
+        self.item().is_some_and(|item| items.iter().all(|value| value.form().fits(item)))
+    }
+
+    /// The type of a list's items; `None` for what is no list.
+    #[must_use]
+    pub fn item(self) -> Option<ValueType> {
         match self {
-            ValueType::Texts => items.iter().all(|v| ValueType::Text.admits(v)),
-            ValueType::Numbers => items.iter().all(|v| ValueType::Number.admits(v)),
-            ValueType::Addresses => items.iter().all(|v| ValueType::Address.admits(v)),
-            _ => false,
+            ValueType::Texts => Some(ValueType::Text),
+            ValueType::Numbers => Some(ValueType::Number),
+            ValueType::Addresses => Some(ValueType::Address),
+            _ => None,
         }
     }
 }
 
 impl Value {
+    /// Which of its variants it is.
+    #[inline]
+    #[must_use]
+    pub fn form(&self) -> Form {
+        match self {
+            Value::Bool(_) => Form::Bool,
+            Value::Number(_) => Form::Number,
+            Value::Time(_) => Form::Time,
+            Value::Text(_) => Form::Text,
+            Value::Bytes(_) => Form::Bytes,
+            Value::Mac(_) => Form::Mac,
+            Value::Address(_) => Form::Address,
+            Value::Prefix(..) => Form::Prefix,
+            Value::Pseudonym(_) => Form::Pseudonym,
+            Value::List(_) => Form::List,
+        }
+    }
+
     /// A word that is known beforehand. It is not copied and not cut.
     #[inline]
     #[must_use]

@@ -218,11 +218,7 @@ pub(crate) fn check(kind: Kind, field: Field, value: ValueView<'_>) -> Result<()
     }
     match value {
         ValueView::Octets(Form::List, octets) => {
-            let item_type = match definition.value_type {
-                ValueType::Texts => ValueType::Text,
-                ValueType::Numbers => ValueType::Number,
-                _ => ValueType::Address,
-            };
+            let item_type = definition.value_type.item().ok_or(Error::WrongType(field))?;
             items(octets, |item| {
                 if item.form().fits(item_type) { check_size(item) } else { Err(Error::WrongType(field)) }
             })
