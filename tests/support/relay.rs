@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
 use headgate_record::local::{FromSensor, Handover, MAX_MESSAGE_BYTES, ToUplink};
-use headgate_record::{Record, RecordView, batch::Batch};
+use headgate_record::{Record, batch::Batch};
 use headgate_service::frame;
 
 /// A socket that leads to another one.
@@ -51,8 +51,8 @@ impl Relay {
         let records =
             self.messages(0).into_iter().flat_map(|bytes| match FromSensor::decode(&bytes).unwrap() {
                 Handover::Hello { .. } | Handover::Interfaces(_) => Vec::new(),
-                Handover::Records { records, .. } => {
-                    records.into_iter().map(|octets| RecordView::of(octets).unwrap().to_record()).collect()
+                Handover::Records { sets, .. } => {
+                    sets.iter().flat_map(|set| set.decode().unwrap()).collect()
                 }
             });
         records.collect()

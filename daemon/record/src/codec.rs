@@ -1,12 +1,12 @@
 //! Records as bytes: protobuf, read strictly.
 //!
-//! Records travel like this on the local sockets; many of them rest and leave in columns ([`crate::columns`]).
+//! One record stands like this; many of them travel, rest and leave in columns ([`crate::columns`]).
 //! Decoding checks everything that [`Record::set`] checks, so bytes from an untrusted peer become
 //! either a valid record or an [`Error`].
 
 use std::net::IpAddr;
 
-use crate::{Error, Field, Record, Value, decode};
+use crate::{Error, Field, Kind, Record, Value, ValueView, decode};
 
 /// Most records in one encoded set.
 pub const MAX_RECORDS: usize = 4_096;
@@ -33,40 +33,93 @@ pub fn append(record: &Record, set: &mut Vec<u8>) {
 
 /// The octets of one record, which [`crate::RecordView::read`] reads.
 pub fn put_record(record: &Record, out: &mut Vec<u8>) {
-    put_number(out, 1, record.kind().number().into());
-    for (field, value) in record.fields() {
-        put_nested(out, 2, |out| put_field(field, value, out));
-    }
+    put_part(record.kind(), record.fields(), out);
 }
 
-/// Number and value of a field as they stand in the octets of a record: [`crate::FieldView::octets`].
-pub fn put_field(field: Field, value: &Value, out: &mut Vec<u8>) {
-    put_number(out, 1, field.definition().number.into());
-    put_nested(out, 2, |out| put_value(out, value));
+/// The octets of a record that has these fields, which are in the dictionary's order; gives whether there were any.
+pub fn put_part<'v>(
+    kind: Kind,
+    fields: impl IntoIterator<Item = (Field, &'v Value)>,
+    out: &mut Vec<u8>,
+) -> bool {
+    put_number(out, 1, kind.number().into());
+    let empty = out.len();
+    for (field, value) in fields {
+        put_nested(out, 2, |out| {
+            put_number(out, 1, field.definition().number.into());
+            put_nested(out, 2, |out| put_value(out, value));
+        });
+    }
+    out.len() > empty
+}
+
+/// As [`put_part`], of values that stand in octets.
+pub fn put_views<'v>(
+    kind: Kind,
+    fields: impl IntoIterator<Item = (Field, ValueView<'v>)>,
+    out: &mut Vec<u8>,
+) {
+    put_number(out, 1, kind.number().into());
+    for (field, value) in fields {
+        put_nested(out, 2, |out| {
+            put_number(out, 1, field.definition().number.into());
+            put_nested(out, 2, |out| match value {
+                ValueView::Number(form, number) => put_varints(out, form.number(), number),
+                ValueView::Octets(form, octets) => put_octets(out, form.number(), octets),
+            });
+        });
+    }
 }
 
 /// The value as the one body of a `ValueMessage`: a body stands there even where it is zero or empty.
 fn put_value(out: &mut Vec<u8>, value: &Value) {
+    let tag = value.form().number();
     match value {
-        Value::Bool(v) => put_varints(out, 1, u64::from(*v)),
-        Value::Number(v) => put_varints(out, 2, *v),
-        Value::Time(v) => put_varints(out, 3, *v),
-        Value::Text(v) => put_octets(out, 4, v.as_bytes()),
-        Value::Bytes(v) => put_octets(out, 5, v),
-        Value::Mac(v) => put_octets(out, 6, &v.0),
-        Value::Address(IpAddr::V4(v)) => put_octets(out, 7, &v.octets()),
-        Value::Address(IpAddr::V6(v)) => put_octets(out, 7, &v.octets()),
-        Value::Prefix(v, length) => put_nested(out, 8, |out| {
+        Value::Bool(v) => put_varints(out, tag, u64::from(*v)),
+        Value::Number(v) | Value::Time(v) => put_varints(out, tag, *v),
+        Value::Text(v) => put_octets(out, tag, v.as_bytes()),
+        Value::Bytes(v) => put_octets(out, tag, v),
+        Value::Mac(v) => put_octets(out, tag, &v.0),
+        Value::Pseudonym(v) => put_octets(out, tag, v),
+        composed => put_nested(out, tag, |out| put_body(out, composed)),
+    }
+}
+
+/// The octets of a value that does not hold them as they are to stand.
+fn put_body(out: &mut Vec<u8>, value: &Value) {
+    let address = |out: &mut Vec<u8>, address: &IpAddr| match address {
+        IpAddr::V4(v) => out.extend_from_slice(&v.octets()),
+        IpAddr::V6(v) => out.extend_from_slice(&v.octets()),
+    };
+    match value {
+        Value::Address(v) => address(out, v),
+        Value::Prefix(v, length) => {
             out.push(*length);
-            match v {
-                IpAddr::V4(v) => out.extend_from_slice(&v.octets()),
-                IpAddr::V6(v) => out.extend_from_slice(&v.octets()),
+            address(out, v);
+        }
+        Value::List(items) => items.iter().for_each(|item| put_nested(out, 1, |out| put_value(out, item))),
+        _ => {}
+    }
+}
+
+impl Value {
+    /// The value as it stands in octets; `composed` is where they are put if it does not hold them itself.
+    #[inline]
+    pub(crate) fn view<'a>(&'a self, composed: &'a mut Vec<u8>) -> ValueView<'a> {
+        let form = self.form();
+        match self {
+            Value::Bool(v) => ValueView::Number(form, u64::from(*v)),
+            Value::Number(v) | Value::Time(v) => ValueView::Number(form, *v),
+            Value::Text(v) => ValueView::Octets(form, v.as_bytes()),
+            Value::Bytes(v) => ValueView::Octets(form, v),
+            Value::Mac(v) => ValueView::Octets(form, &v.0),
+            Value::Pseudonym(v) => ValueView::Octets(form, v),
+            Value::Address(_) | Value::Prefix(..) | Value::List(_) => {
+                composed.clear();
+                put_body(composed, self);
+                ValueView::Octets(form, composed)
             }
-        }),
-        Value::Pseudonym(v) => put_octets(out, 9, v),
-        Value::List(items) => put_nested(out, 10, |out| {
-            items.iter().for_each(|item| put_nested(out, 1, |out| put_value(out, item)));
-        }),
+        }
     }
 }
 

@@ -25,16 +25,16 @@
 
 use std::collections::HashMap;
 
-use crate::codec::{MAX_RECORDS, MAX_SET_BYTES, put_nested, put_number, put_octets, put_record, put_varint};
-use crate::{
-    Error, Field, FieldView, Form, Kind, MAX_FIELDS, MAX_LIST, MAX_TEXT, Record, RecordView, Stated,
-    ValueView,
-};
+use crate::codec::{MAX_RECORDS, MAX_SET_BYTES, put_nested, put_number, put_octets, put_varint};
+use crate::{Error, Field, Form, Kind, MAX_FIELDS, MAX_LIST, MAX_TEXT, Record, ValueView};
 
+mod message;
 mod rows;
+mod sheet;
 mod words;
 
 pub use rows::Rows;
+pub use sheet::{Cell, Sheet};
 
 use words::Words;
 
@@ -46,12 +46,8 @@ pub fn encode(records: &[Record]) -> Result<Vec<u8>, Error> {
     if records.len() > MAX_RECORDS {
         return Err(Error::Limit { what: "record set", limit: MAX_RECORDS });
     }
-    let (mut columns, mut octets, mut message) = (Columns::new(), Vec::new(), Vec::new());
-    for record in records {
-        octets.clear();
-        put_record(record, &mut octets);
-        columns.push(&RecordView::of(&octets)?, |_| true);
-    }
+    let (mut columns, mut message) = (Columns::new(), Vec::new());
+    records.iter().for_each(|record| columns.push(record, |_| true));
     columns.encode(&mut message)?;
     Ok(message)
 }
@@ -84,6 +80,8 @@ pub struct Columns {
     last: u64,
     /// The shape of the record at hand.
     at_hand: Vec<u16>,
+    /// The value at hand, where it does not hold its octets itself.
+    value: Vec<u8>,
 }
 
 /// The fields of a record, as the columns that they stand in.
@@ -122,27 +120,34 @@ impl Columns {
             spent: 0,
             last: 0,
             at_hand: Vec::new(),
+            value: Vec::new(),
         }
     }
 
     /// Adds those fields of a record for which `which` says so. Who adds asks [`Columns::has_room`] before.
-    pub fn push(&mut self, record: &RecordView<'_>, which: impl Fn(Field) -> bool) {
+    pub fn push(&mut self, record: &Record, which: impl Fn(Field) -> bool) {
         self.at_hand.clear();
-        let mut octets = 1;
-        for view in record.fields().iter().filter(|view| which(view.field)) {
-            let place = self.place(view);
-            self.at_hand.push(place);
-            if let Some(column) = self.columns.get_mut(usize::from(place)) {
-                octets += column.push(view.value, &mut self.last);
-                if let ValueView::Octets(_, word) = view.value {
-                    self.spent = self.spent.saturating_add(word.len());
-                }
-            }
+        self.octets += 1;
+        let mut octets = std::mem::take(&mut self.value);
+        for (field, value) in record.fields().filter(|(field, _)| which(*field)) {
+            self.put(field, value.view(&mut octets));
         }
+        self.value = octets;
         let shape = self.shape(record.kind());
         put_varint(&mut self.rows, u64::try_from(shape).unwrap_or(u64::MAX));
         self.records += 1;
-        self.octets += octets;
+    }
+
+    #[inline]
+    fn put(&mut self, field: Field, value: ValueView<'_>) {
+        let place = self.place(field, value.form());
+        self.at_hand.push(place);
+        if let Some(column) = self.columns.get_mut(usize::from(place)) {
+            self.octets += column.push(value, &mut self.last);
+            if let ValueView::Octets(_, word) = value {
+                self.spent = self.spent.saturating_add(word.len());
+            }
+        }
     }
 
     /// How many records there are.
@@ -197,15 +202,15 @@ impl Columns {
     }
 
     /// The place of a field's column, which is made where there is none.
-    fn place(&mut self, view: &FieldView<'_>) -> u16 {
-        let form = view.value.form();
-        let Some(place) = self.places.get_mut(slot(view.field, form)) else { return u16::MAX };
+    #[inline]
+    fn place(&mut self, field: Field, form: Form) -> u16 {
+        let Some(place) = self.places.get_mut(slot(field, form)) else { return u16::MAX };
         match place.checked_sub(1) {
             Some(there) => there,
             None => {
                 let new = u16::try_from(self.columns.len()).unwrap_or(u16::MAX);
                 *place = new.saturating_add(1);
-                self.columns.push(Column::new(view.field, form));
+                self.columns.push(Column::new(field, form));
                 new
             }
         }

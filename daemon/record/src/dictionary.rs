@@ -8,7 +8,7 @@ use crate::ValueType;
 mod fields;
 mod identity;
 pub use fields::Field;
-pub use identity::{Identifier, Identity};
+pub use identity::{Identifier, Identity, is_randomised, stations};
 
 /// A kind of record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]

@@ -26,7 +26,9 @@ pub mod subject;
 mod value;
 mod view;
 
-pub use dictionary::{Class, Field, Identifier, Identity, Kind, Payload, Person, Treatment};
+pub use dictionary::{
+    Class, Field, Identifier, Identity, Kind, Payload, Person, Treatment, is_randomised, stations,
+};
 pub use error::Error;
 pub use record::{Change, MAX_FIELDS, Record};
 pub use value::{MAX_LIST, MAX_TEXT, Mac, NoMac, Value, ValueType};

@@ -15,6 +15,7 @@ use prost::Message;
 use crate::{Error, Record};
 
 pub use control::ControlRequest;
+pub use records::RecordSet;
 
 mod control;
 mod records;
@@ -45,7 +46,7 @@ pub enum FromSensor {
         session: [u8; 16],
     },
     /// Records `first`, `first + 1`, …; at most [`MAX_HANDOVER`]. The sensor keeps them until they are
-    /// committed and says them again on the next connection.
+    /// committed, and says them again on the next connection: what was not committed, with what comes behind it.
     Records {
         /// Number of the first record.
         first: u64,
@@ -174,14 +175,14 @@ impl FromSensor {
         SensorMessage { body: Some(body) }.encode_to_vec()
     }
 
-    /// Reads a message from the peer. Records come back one by one, none of them read yet, so that one that is not valid
-    /// does not hide its neighbours.
+    /// Reads a message from the peer. Records come back in sets, none of them read yet, so that one that is not valid
+    /// does not hide the others.
     ///
     /// # Errors
     /// When the message as a whole is unusable.
     pub fn decode(bytes: &[u8]) -> Result<Handover<'_>, Error> {
-        if let Some((first, records)) = records::decode(bytes)? {
-            return Ok(Handover::Records { first, records });
+        if let Some((first, sets)) = records::decode(bytes)? {
+            return Ok(Handover::Records { first, sets });
         }
         let message = SensorMessage::decode(bytes).map_err(|_| Error::Encoding("sensor message"))?;
         match message.body.ok_or(Error::Missing { message: "sensor message", part: "body" })? {
@@ -222,8 +223,8 @@ pub enum Handover<'a> {
     Records {
         /// Number of the first record.
         first: u64,
-        /// Each record as it was sent: [`crate::RecordView::read`] says whether it is one.
-        records: Vec<&'a [u8]>,
+        /// The records; they have their numbers as they stand here.
+        sets: Vec<RecordSet<'a>>,
     },
     /// See [`FromSensor::Interfaces`].
     Interfaces(Vec<(String, LinkState)>),
@@ -347,9 +348,16 @@ struct Hello {
 struct Records {
     #[prost(uint64, tag = "1")]
     first: u64,
-    /// Each a `RecordMessage`.
-    #[prost(bytes = "vec", repeated, tag = "2")]
-    records: Vec<Vec<u8>>,
+    #[prost(message, repeated, tag = "2")]
+    sets: Vec<RecordSetMessage>,
+}
+#[derive(Clone, PartialEq, Message)]
+struct RecordSetMessage {
+    #[prost(uint32, tag = "1")]
+    records: u32,
+    /// A `Columns` message.
+    #[prost(bytes = "vec", tag = "2")]
+    columns: Vec<u8>,
 }
 #[derive(Clone, PartialEq, Message)]
 struct Committed {
@@ -406,8 +414,7 @@ enum AnswerBody {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::codec::declared::RecordMessage;
-    use crate::{Field, Kind, RecordView};
+    use crate::{Field, Kind, Mac, columns};
 
     #[test]
     fn messages_survive_their_encoding() {
@@ -444,38 +451,63 @@ mod tests {
         assert_eq!(LinkState::from_number(0), None);
     }
 
-    #[test]
-    fn one_bad_record_does_not_hide_its_neighbours() {
-        let mut good = Record::new(Kind::Device);
-        good.set(Field::DeviceVlan, 5u16).unwrap();
-        let good_octets = RecordMessage::from(&good).encode_to_vec();
-        let body = SensorBody::Records(Records { first: 4, records: vec![good_octets.clone(), Vec::new()] });
-        let message = SensorMessage { body: Some(body) }.encode_to_vec();
-        let Ok(Handover::Records { first, records }) = FromSensor::decode(&message) else {
-            panic!("records")
-        };
-        assert_eq!((first, records.as_slice()), (4, [good_octets.as_slice(), &[]].as_slice()));
-        let mut view = RecordView::new();
-        assert_eq!(view.read(records[0]).map(|()| view.to_record()), Ok(good));
-        assert_eq!(view.read(records[1]), Err(Error::UnknownKind(0)));
+    fn sets(message: &[u8]) -> Result<(u64, Vec<RecordSet<'_>>), Error> {
+        match FromSensor::decode(message)? {
+            Handover::Records { first, sets } => Ok((first, sets)),
+            other => panic!("{other:?}"),
+        }
     }
 
     #[test]
-    fn records_are_written_as_the_declared_messages_say() {
-        let mut record = Record::new(Kind::Device);
-        record.set(Field::DeviceVlan, 5u16).unwrap();
-        let octets = RecordMessage::from(&record).encode_to_vec();
-        for count in [0, 1, 3, MAX_HANDOVER] {
-            let body = SensorBody::Records(Records { first: 7, records: vec![octets.clone(); count] });
-            let declared = SensorMessage { body: Some(body) }.encode_to_vec();
-            let message = FromSensor::Records { first: 7, records: vec![record.clone(); count] }.encode();
-            assert_eq!(message, declared);
-            let Ok(Handover::Records { records, .. }) = FromSensor::decode(&message) else {
-                panic!("records")
-            };
-            assert_eq!(records.len(), count);
-        }
-        let many = FromSensor::Records { first: 7, records: vec![record; MAX_HANDOVER + 1] }.encode();
+    fn one_bad_set_does_not_hide_the_others() {
+        let mut good = Record::new(Kind::Device);
+        good.set(Field::DeviceVlan, 5u16).unwrap();
+        let columns = columns::encode(std::slice::from_ref(&good)).unwrap();
+        let set = |records, columns: &[u8]| RecordSetMessage { records, columns: columns.to_vec() };
+        let body = Records { first: 4, sets: vec![set(1, &columns), set(3, &[0xff])] };
+        let message = SensorMessage { body: Some(SensorBody::Records(body)) }.encode_to_vec();
+        let (first, sets) = sets(&message).unwrap();
+        assert_eq!((first, sets.len(), sets[1].records), (4, 2, 3));
+        assert_eq!(columns::decode(sets[0].columns).unwrap(), [good]);
+        assert!(columns::Sheet::read(sets[1].columns).is_err());
+    }
+
+    #[test]
+    fn records_are_written_as_the_declared_messages_say_and_kept_apart_by_class_and_station() {
+        let mut device = Record::new(Kind::Device);
+        device.set(Field::DeviceMac, Mac([0, 1, 2, 3, 4, 5])).unwrap();
+        let mut flow = Record::new(Kind::Flow);
+        flow.set(Field::FlowMac, Mac([0, 1, 2, 3, 4, 5])).unwrap();
+        let mut random = flow.clone();
+        random.set(Field::FlowMac, Mac([2, 1, 2, 3, 4, 5])).unwrap();
+        let records = vec![device.clone(), flow.clone(), random.clone(), flow.clone()];
+        let set = |records: &[Record]| RecordSetMessage {
+            records: u32::try_from(records.len()).unwrap(),
+            columns: columns::encode(records).unwrap(),
+        };
+        let expected = vec![set(&[flow.clone(), flow]), set(&[random]), set(&[device.clone()])];
+        let body = SensorBody::Records(Records { first: 7, sets: expected });
+        let message = FromSensor::Records { first: 7, records }.encode();
+        assert_eq!(message, SensorMessage { body: Some(body) }.encode_to_vec());
+        let none = FromSensor::Records { first: 7, records: Vec::new() }.encode();
+        assert_eq!(sets(&none).unwrap(), (7, Vec::new()));
+        let all = FromSensor::Records { first: 1, records: vec![device.clone(); MAX_HANDOVER] }.encode();
+        assert_eq!(sets(&all).unwrap().1[0].records, MAX_HANDOVER);
+        let many = FromSensor::Records { first: 7, records: vec![device; MAX_HANDOVER + 1] }.encode();
         assert!(FromSensor::decode(&many).is_err());
+    }
+
+    /// A set that is full goes, and another begins.
+    #[test]
+    fn records_of_the_longest_texts_come_in_several_sets() {
+        let mut large = Record::new(Kind::Neighbor);
+        let names: crate::Value = (0..crate::MAX_LIST).map(|n| format!("{n:0>500}")).collect();
+        large.set(Field::NeighborVlanNames, names).unwrap();
+        let message = FromSensor::Records { first: 1, records: vec![large; MAX_HANDOVER] }.encode();
+        assert!(message.len() < MAX_MESSAGE_BYTES);
+        let (_, sets) = sets(&message).unwrap();
+        assert!(sets.len() > 1);
+        let read = sets.iter().map(|set| columns::Sheet::read(set.columns).unwrap().records());
+        assert_eq!(read.sum::<usize>(), MAX_HANDOVER);
     }
 }

@@ -129,37 +129,6 @@ impl Default for RecordView<'_> {
     }
 }
 
-impl Stated for RecordView<'_> {
-    fn kind(&self) -> Kind {
-        self.kind
-    }
-
-    fn mac(&self, field: Field) -> Option<Mac> {
-        match self.get(field) {
-            Some(ValueView::Octets(Form::Mac, octets)) => Some(Mac(octets.try_into().ok()?)),
-            _ => None,
-        }
-    }
-
-    fn is_true(&self, field: Field) -> bool {
-        matches!(self.get(field), Some(ValueView::Number(Form::Bool, number)) if number != 0)
-    }
-
-    fn number(&self, field: Field) -> Option<u64> {
-        match self.get(field) {
-            Some(ValueView::Number(Form::Number, number)) => Some(number),
-            _ => None,
-        }
-    }
-
-    fn text(&self, field: Field) -> Option<&str> {
-        match self.get(field) {
-            Some(ValueView::Octets(Form::Text, octets)) => std::str::from_utf8(octets).ok(),
-            _ => None,
-        }
-    }
-}
-
 impl Stated for Record {
     fn kind(&self) -> Kind {
         Record::kind(self)

@@ -2,12 +2,12 @@
 
 use std::sync::Arc;
 
-use headgate_record::{Field, Kind, Record, RecordView, Stated, Treatment};
+use headgate_record::{Field, Kind, Mac, Record, Stated, Treatment, stations};
 use headgate_wire as wire;
 
 use crate::exclude::{Exclusions, Match};
 use crate::filter::{Depth, Tunnels};
-use crate::release::{KIND, stations};
+use crate::release::KIND;
 use crate::rule::{Collect, RuleList, RuleMatch, RuleSet};
 use crate::stations::{STATIONS, StationGroups};
 use crate::treat::{PrefixLengths, Pseudonymise, Purpose, Treatments, build};
@@ -47,6 +47,19 @@ impl Judgement {
     pub fn is_headers_only(&self) -> bool {
         matches!(self, Judgement::Read { rule, limit } if limit.is_some() || rule.is_some_and(|rule| rule.collect == Collect::Headers))
     }
+}
+
+/// What can be said of many records without looking at each.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Summary {
+    /// All their kinds.
+    pub kinds: Vec<Kind>,
+    /// All their fields.
+    pub fields: Vec<Field>,
+    /// All stations that they name.
+    pub stations: Vec<Mac>,
+    /// Whether the neighbors among them all are infrastructure.
+    pub infrastructure: bool,
 }
 
 impl CollectGate {
@@ -179,12 +192,19 @@ impl CollectGate {
         build(record, &self.treatments, self.lengths, Some((pseudonyms, Purpose::Collect)))
     }
 
-    /// Whether [`CollectGate::keep`] leaves a record as it is.
+    /// Whether records of which no more is said are all written, and as they are: asked of many at once. `false` says nothing: each
+    /// is then judged by itself.
     #[must_use]
-    pub fn keeps_whole(&self, record: &RecordView<'_>) -> bool {
-        let infrastructure = record.is_true(Field::NeighborInfrastructure);
-        let stays = |field| self.treatments.of_infrastructure(field, infrastructure) == Treatment::Keep;
-        record.fields().iter().all(|view| stays(view.field))
+    pub fn keeps_all(&self, of: &Summary) -> bool {
+        let opt_outs = &self.exclusions.opt_outs;
+        let collects = |kind: &Kind| self.collects(*kind) && self.stations.iter().all(|group| group.collects(*kind));
+        let stays = |field: &Field| {
+            let infrastructure = of.infrastructure && field.kind() == Kind::Neighbor;
+            self.treatments.of_infrastructure(*field, infrastructure) == Treatment::Keep
+        };
+        of.kinds.iter().all(collects)
+            && of.fields.iter().all(stays)
+            && (opt_outs.is_empty() || !of.stations.iter().any(|mac| opt_outs.find(*mac).is_some()))
     }
 
     /// What the kernel keeps beyond headers and control protocols: what the fields that these rules keep, in

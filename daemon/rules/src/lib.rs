@@ -28,7 +28,7 @@ mod show;
 mod stations;
 mod treat;
 
-pub use collect::{CollectGate, Judgement, OPTED_OUT};
+pub use collect::{Summary, CollectGate, Judgement, OPTED_OUT};
 pub use error::RuleError;
 pub use exclude::opt_out::{MAX_OPT_OUT_LINES, MAX_OPT_OUT_LISTS, MAX_OPT_OUTS, OPT_OUT_LIST_PATTERN};
 pub use exclude::text::{ExclusionKey, exclusion_keys};
@@ -36,7 +36,7 @@ pub use exclude::{Exclusion, Exclusions, MAX_EXCLUSIONS, Match};
 pub use file::{ReadList, Rules};
 pub use places::{Gate, Origin, Place, Places};
 pub use profile::Profile;
-pub use release::{GROUP_SIZES, Groups, KIND, RANDOMISED_MAC, ReleaseGate, Verdict, is_randomised};
+pub use release::{GROUP_SIZES, Groups, KIND, RANDOMISED_MAC, ReleaseGate, Verdict};
 pub use rule::{
     Collect, MAX_COUNTING_RULES, MAX_RULES, RULE_NAME_PATTERN, Rule, RuleList, RuleMatch, RuleSet,
 };

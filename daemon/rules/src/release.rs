@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use headgate_record::{Field, Kind, Mac, Record, Stated, Treatment, Value};
+use headgate_record::{Field, Kind, Record, Treatment, Value, is_randomised};
 
 use crate::profile::Profile;
 use crate::stations::{STATIONS, StationGroups};
@@ -154,25 +154,6 @@ impl ReleaseGate {
 pub const KIND: &str = "kind";
 /// Why records of devices with a randomised MAC address are withheld.
 pub const RANDOMISED_MAC: &str = "randomised-mac";
-
-/// Whether the record's subject, or a station that it names as a bridge, has a locally administered MAC address:
-/// one that a person's device has drawn at random. What infrastructure calls itself is no person's, but whoever
-/// speaks spanning tree is not infrastructure for that.
-///
-/// It is asked of a record as the sensor hands it over, where the address stands even if the collect
-/// gate lets nothing of it be stored. A device record also says so by its flag.
-#[must_use]
-pub fn is_randomised(record: &impl Stated) -> bool {
-    let by_address = stations(record).any(Mac::is_locally_administered);
-    (by_address && !record.is_true(Field::NeighborInfrastructure))
-        || record.is_true(Field::DeviceLocallyAdministered)
-}
-
-/// The MAC address of a record's subject, and those of stations that it names as a bridge.
-pub(crate) fn stations(record: &impl Stated) -> impl Iterator<Item = Mac> + '_ {
-    let fields = record.kind().subject().into_iter().chain(record.kind().stations().iter().copied());
-    fields.filter_map(|field| record.mac(field))
-}
 
 struct Nobody;
 

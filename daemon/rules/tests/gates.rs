@@ -4,8 +4,8 @@
 
 use std::net::IpAddr;
 
-use headgate_record::{Field, Kind, Mac, Person, Record, Treatment, Value};
-use headgate_rules::{Groups, Pseudonymise, Purpose, Rules, Verdict, is_randomised};
+use headgate_record::{Field, Kind, Mac, Person, Record, Treatment, Value, is_randomised};
+use headgate_rules::{Groups, Pseudonymise, Purpose, Rules, Verdict};
 
 /// Stands in for keys: readable, and different for each purpose.
 struct Keys;

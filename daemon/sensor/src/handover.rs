@@ -3,7 +3,8 @@
 //! Capture never waits: a record goes into a bounded queue, and a thread of its own sends the queue to
 //! the store. When the queue is full the least valuable class gives way and the loss is counted. A
 //! record leaves the queue only when the store has committed it; after a broken connection the records
-//! that were not committed are said again, under the same numbers, and the store skips those it has.
+//! that were not committed are said again, under the same numbers. A hand-over that is full does not wait for the answer of the
+//! one before: the store reads it while it commits the other.
 
 use std::collections::VecDeque;
 use std::io;
@@ -23,6 +24,8 @@ pub const MAX_QUEUE: usize = 65_536;
 pub const MAX_QUEUE_OCTETS: usize = 64 << 20;
 /// Most octets of one hand-over; with one more record it still fits a message.
 const MAX_SENT_OCTETS: usize = 4 << 20;
+/// Most hand-overs that wait for their answers.
+const IN_FLIGHT: usize = 2;
 /// Largest answer of the store.
 const MAX_ANSWER: usize = 64;
 /// The store has failed when it says nothing for so long.
@@ -49,9 +52,10 @@ struct Queue {
     /// Records that have numbers and are not known to be committed; the first has number `first`.
     sent: VecDeque<Waiting>,
     first: u64,
-    /// Octets of all records here, and of those in `sent`.
+    /// How many of these each hand-over has that this connection has said and that has no answer yet.
+    in_flight: VecDeque<usize>,
+    /// Octets of all records here.
     octets: usize,
-    sent_octets: usize,
     dropped: [u64; 3],
     closing: bool,
     connected: bool,
@@ -200,17 +204,33 @@ impl Queue {
         }
     }
 
-    /// Gives numbers to waiting records, the most valuable class first.
-    fn number(&mut self) {
-        for waiting in self.waiting.iter_mut().rev() {
-            while self.sent.len() < MAX_HANDOVER
-                && self.sent_octets < MAX_SENT_OCTETS
-                && let Some(next) = waiting.pop_front()
-            {
-                self.sent_octets += next.octets;
-                self.sent.push_back(next);
-            }
+    /// The next hand-over, if there is one to be said now: number of its first record, and its records. Waiting records get their
+    /// numbers by this, the most valuable class first. Behind another only one follows that is full.
+    fn next(&mut self) -> Option<(u64, Vec<Record>)> {
+        if self.in_flight.len() >= IN_FLIGHT {
+            return None;
         }
+        let said: usize = self.in_flight.iter().sum();
+        let (mut count, mut octets) = (0, 0);
+        let is_full = |count: usize, octets: usize| count >= MAX_HANDOVER || octets >= MAX_SENT_OCTETS;
+        while !is_full(count, octets) {
+            let next = match self.sent.get(said + count) {
+                Some(numbered) => numbered,
+                None => {
+                    let Some(next) = self.waiting.iter_mut().rev().find_map(VecDeque::pop_front) else { break };
+                    self.sent.push_back(next);
+                    continue;
+                }
+            };
+            count += 1;
+            octets += next.octets;
+        }
+        if count == 0 || !self.in_flight.is_empty() && !is_full(count, octets) {
+            return None;
+        }
+        self.in_flight.push_back(count);
+        let records = self.sent.iter().skip(said).take(count).map(|waiting| waiting.record.clone()).collect();
+        Some((self.first + u64::try_from(said).unwrap_or(u64::MAX), records))
     }
 
     /// Takes note of an answer. An answer that cannot be true gives nothing.
@@ -226,9 +246,12 @@ impl Queue {
         while self.first <= through {
             if let Some(gone) = self.sent.pop_front() {
                 self.octets = self.octets.saturating_sub(gone.octets);
-                self.sent_octets = self.sent_octets.saturating_sub(gone.octets);
             }
             self.first += 1;
+            if let Some(left) = self.in_flight.front_mut() {
+                *left = left.saturating_sub(1);
+                self.in_flight.pop_front_if(|left| *left == 0);
+            }
         }
         Some(if progress { Answer::Progress } else { Answer::Same })
     }
@@ -293,32 +316,31 @@ impl Sender {
         {
             let mut queue = self.shared.lock();
             queue.connected = true;
+            queue.in_flight.clear();
             queue.interfaces_said = queue.interfaces.is_empty();
         }
         log::debug!("connected to the store");
         loop {
             let message = {
                 let mut queue = self.shared.lock();
-                queue.number();
-                while queue.sent.is_empty() && queue.interfaces_said {
-                    if queue.closing {
-                        return Ok(());
-                    }
-                    queue = self.shared.wait(queue, Duration::from_secs(1));
-                    queue.number();
-                }
                 if !queue.interfaces_said {
                     queue.interfaces_said = true;
-                    let message = FromSensor::Interfaces(queue.interfaces.clone()).encode();
-                    drop(queue);
-                    frame::write(&mut stream, &message)?;
+                    Some(FromSensor::Interfaces(queue.interfaces.clone()))
+                } else if let Some((first, records)) = queue.next() {
+                    Some(FromSensor::Records { first, records })
+                } else if !queue.in_flight.is_empty() {
+                    None
+                } else if queue.closing {
+                    return Ok(());
+                } else {
+                    drop(self.shared.wait(queue, Duration::from_secs(1)));
                     continue;
                 }
-                let records = queue.sent.iter().map(|waiting| waiting.record.clone()).collect();
-                FromSensor::Records { first: queue.first, records }
             };
-            frame::write(&mut stream, &message.encode())?;
-            self.answer(&mut stream)?;
+            match message {
+                Some(message) => frame::write(&mut stream, &message.encode())?,
+                None => self.answer(&mut stream)?,
+            }
         }
     }
 
@@ -389,14 +411,39 @@ mod tests {
         for n in 0..5 {
             queue.push(record(Kind::Device, n));
         }
-        queue.number();
+        let (first, records) = queue.next().unwrap();
+        assert_eq!((first, records.len()), (1, 5));
         assert_eq!(queue.committed(3), Some(Answer::Progress));
         assert_eq!((queue.first, queue.sent.front().map(|w| &w.record)), (4, Some(&record(Kind::Device, 3))));
         assert_eq!(queue.committed(3), Some(Answer::Same));
         assert_eq!(queue.committed(6), None, "a number that was never given");
         assert_eq!(queue.committed(0), Some(Answer::Forgotten));
         assert_eq!(queue.committed(5), Some(Answer::Progress));
-        assert_eq!((queue.octets, queue.sent_octets), (0, 0));
+        assert_eq!((queue.octets, queue.in_flight.len()), (0, 0));
+    }
+
+    #[test]
+    fn a_hand_over_that_is_full_does_not_wait_for_the_answer_of_the_one_before() {
+        let mut queue = Queue { first: 1, ..Queue::default() };
+        let count = u64::try_from(MAX_HANDOVER).unwrap();
+        for n in 0..3 * count + 5 {
+            queue.push(record(Kind::Device, n));
+        }
+        for hand_over in 0..2 {
+            let (first, records) = queue.next().unwrap();
+            assert_eq!((first, records.len()), (1 + hand_over * count, MAX_HANDOVER));
+        }
+        assert_eq!(queue.next(), None, "so many, and no more");
+        // One answer may be for both.
+        assert_eq!(queue.committed(2 * count), Some(Answer::Progress));
+        assert_eq!(queue.committed(2 * count), Some(Answer::Same));
+        assert_eq!(queue.next().map(|(first, _)| first), Some(1 + 2 * count));
+        assert_eq!(queue.next(), None, "one that is not full waits");
+        // Another connection begins with what was not committed.
+        queue.in_flight.clear();
+        assert_eq!(queue.next().map(|(first, _)| first), Some(1 + 2 * count));
+        assert_eq!(queue.committed(3 * count), Some(Answer::Progress));
+        assert_eq!(queue.next().map(|(first, records)| (first, records.len())), Some((1 + 3 * count, 5)));
     }
 
     /// Records of a neighbour that sends the longest texts once made a message that no store accepts.
@@ -407,11 +454,9 @@ mod tests {
         large.set(Field::NeighborVlanNames, names).unwrap();
         let mut queue = Queue { first: 1, ..Queue::default() };
         (0..MAX_HANDOVER).for_each(|_| queue.push(large.clone()));
-        queue.number();
-        let records = queue.sent.iter().map(|w| w.record.clone()).collect();
-        let message = FromSensor::Records { first: 1, records }.encode();
-        assert!(
-            queue.sent.len() < MAX_HANDOVER && message.len() <= headgate_record::local::MAX_MESSAGE_BYTES
-        );
+        let (first, records) = queue.next().unwrap();
+        let count = records.len();
+        let message = FromSensor::Records { first, records }.encode();
+        assert!(count < MAX_HANDOVER && message.len() <= headgate_record::local::MAX_MESSAGE_BYTES);
     }
 }

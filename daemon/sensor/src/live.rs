@@ -127,7 +127,7 @@ mod tests {
 
     use headgate_capture::Frame;
     use headgate_record::local::{self, FromSensor, MAX_MESSAGE_BYTES, RECORDS_SOCKET, ToSensor};
-    use headgate_record::{Kind, Record, RecordView};
+    use headgate_record::{Kind, Record};
     use headgate_rules::Rules;
     use headgate_service::{config::Headgate, frame};
 
@@ -163,10 +163,9 @@ mod tests {
         let (mut stream, _) = listener.accept().unwrap();
         let (mut through, mut counts) = (0, [0; 3]);
         while let Some(message) = frame::read(&mut stream, MAX_MESSAGE_BYTES).unwrap() {
-            if let local::Handover::Records { records, .. } = FromSensor::decode(&message).unwrap() {
+            if let local::Handover::Records { sets, .. } = FromSensor::decode(&message).unwrap() {
+                let records: Vec<Record> = sets.iter().flat_map(|set| set.decode().unwrap()).collect();
                 through += u64::try_from(records.len()).unwrap();
-                let records: Vec<Record> =
-                    records.into_iter().map(|o| RecordView::of(o).unwrap().to_record()).collect();
                 for (count, kind) in counts.iter_mut().zip([Kind::Flow, Kind::Device, Kind::Counters]) {
                     *count += records.iter().filter(|record| record.kind() == kind).count();
                 }

@@ -182,7 +182,7 @@ fn the_sender_of_a_bpdu_is_a_subject_and_a_randomised_one_is_withheld() {
     let randomised = |frame: &[u8]| {
         let mut sensor = Sensor::new("");
         sensor.see(frame, START);
-        headgate_rules::is_randomised(&sensor.end(Kind::Bridge)[0])
+        headgate_record::is_randomised(&sensor.end(Kind::Bridge)[0])
     };
     let frame = bpdu(2, 0x3c, 0x8001, ROOT);
     assert!(!randomised(&frame));

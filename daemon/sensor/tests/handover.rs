@@ -67,9 +67,9 @@ fn take(sockets: &Path, wanted: usize) -> usize {
     let mut through = 0;
     while through < wanted as u64 {
         let message = frame::read(&mut stream, MAX_MESSAGE_BYTES).unwrap().unwrap();
-        if let local::Handover::Records { first, records } = FromSensor::decode(&message).unwrap() {
+        if let local::Handover::Records { first, sets } = FromSensor::decode(&message).unwrap() {
             assert_eq!(first, through + 1);
-            through += records.len() as u64;
+            through += sets.iter().map(|set| set.records as u64).sum::<u64>();
         }
         frame::write(&mut stream, &ToSensor::Committed { through }.encode()).unwrap();
     }

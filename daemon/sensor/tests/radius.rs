@@ -227,7 +227,7 @@ fn a_late_answer_is_its_stations_or_nobodys() {
         }
         sensor.see(&radius(NAS, true, 1812, 2, 9, &attribute(1, b"anna")), START + answer * SECOND);
         let all = sensor.end(Kind::Authentication);
-        assert!(all.iter().all(headgate_rules::is_randomised), "{all:?}");
+        assert!(all.iter().all(headgate_record::is_randomised), "{all:?}");
         all.iter().map(|r| text(r, Field::AuthenticationResult)).collect::<Vec<_>>()
     };
     assert_eq!(see(&[0], 61), ["unanswered"]);

@@ -1,8 +1,8 @@
 //! From the sensor's hand-over to committed segments.
 
-use headgate_record::local::{FromSensor, Handover};
-use headgate_record::{Error as RecordError, Field, RecordView, Stated, codec};
-use headgate_rules::{Rules, is_randomised};
+use headgate_record::columns::Rows;
+use headgate_record::{Record, is_randomised};
+use headgate_rules::Rules;
 use rusqlite::{Connection, OptionalExtension, params};
 
 use crate::account::{self, End};
@@ -10,6 +10,7 @@ use crate::clock::Moment;
 use crate::database::{last_id, number, sql};
 use crate::keys::Keys;
 use crate::ledger::{self, Event};
+use crate::prepare::{Content, Prepared, Set};
 use crate::release::Cursor;
 use crate::seal::KeyRef;
 use crate::segment::{self, Sealing};
@@ -54,17 +55,18 @@ pub(crate) fn greet(db: &Connection, keys: &Keys, id: [u8; 16], now_ms: u64) -> 
     Ok(Greeting { session, committed, destroyed })
 }
 
-/// Admits, seals and numbers a hand-over of one or more messages in the caller's transaction. Records that are committed
-/// already are skipped. Gives the number of the last record.
+/// Admits, seals and numbers hand-overs in the caller's transaction. One that is committed already is skipped. Gives the number of
+/// the last record.
 ///
 /// # Errors
-/// [`Error::Gap`] when a record is missing before the first one, [`Error::EndedSession`].
+/// [`Error::Gap`] when a record is missing before the first one, or a hand-over is committed in part: whoever says that has not
+/// heard what is; [`Error::EndedSession`].
 pub(crate) fn hand_over(
     db: &Connection,
     keys: &Keys,
     rules: &Rules,
     session: u64,
-    messages: &[Vec<u8>],
+    prepared: &[Prepared],
     at: Moment,
 ) -> Result<u64, Error> {
     let row = "SELECT committed FROM session WHERE number = ?1 AND wrapped IS NOT NULL";
@@ -72,24 +74,18 @@ pub(crate) fn hand_over(
     let before = number(committed.ok_or(Error::EndedSession)?);
     let mut committed = before;
     let mut intake = Intake { db, keys, rules, session, sealing: Sealing::new(db, keys, at)? };
-    for message in messages {
-        let Ok(Handover::Records { first, records }) = FromSensor::decode(message) else {
-            return Err(Error::Unusable("not a message of records"));
-        };
+    for Prepared { first, records, sets, .. } in prepared {
         let expected = committed.saturating_add(1);
-        if first == 0 || first > expected {
-            return Err(Error::Gap { first, expected });
+        let behind = first.checked_add(*records).filter(|behind| i64::try_from(*behind).is_ok());
+        let behind = behind.ok_or(Error::EndedSession)?;
+        if *first > 0 && behind <= expected {
+            continue;
         }
-        let known = usize::try_from(expected.saturating_sub(first)).unwrap_or(usize::MAX);
-        let mut view = RecordView::new();
-        for octets in records.into_iter().skip(known) {
-            committed =
-                committed.checked_add(1).filter(|n| i64::try_from(*n).is_ok()).ok_or(Error::EndedSession)?;
-            match view.read(octets) {
-                Ok(()) => intake.take(&view)?,
-                Err(error) => account::add(db, End::Malformed, reason(&error), 1)?,
-            }
+        if *first != expected {
+            return Err(Error::Gap { first: *first, expected });
         }
+        sets.iter().try_for_each(|set| intake.take(set))?;
+        committed = behind.saturating_sub(1);
     }
     intake.sealing.finish()?;
     if committed != before {
@@ -111,21 +107,34 @@ struct Intake<'a> {
 }
 
 impl Intake<'_> {
-    fn take(&mut self, view: &RecordView<'_>) -> Result<(), Error> {
-        let (gate, kind) = (self.rules.collect(), view.kind());
-        if let Some(reason) = gate.refuses(view) {
-            return account::add(self.db, End::NotCollected(kind), reason, 1);
+    fn take(&mut self, set: &Set) -> Result<(), Error> {
+        match &set.content {
+            Err(reason) => account::add(self.db, End::Malformed, reason, set.records),
+            Ok(Content::Whole(whole)) if self.rules.collect().keeps_all(&whole.summary) => {
+                self.sealing.push_whole(self.key(whole.randomised), whole)
+            }
+            Ok(_) => {
+                for record in Rows::new(&set.columns)? {
+                    self.take_one(record?)?;
+                }
+                Ok(())
+            }
         }
-        let key = if is_randomised(view) { KeyRef::Session(self.session) } else { self.keys.present() };
-        // Most records are of a kind that is kept as it is: no more than the octets of their values is ever made of them.
-        if gate.keeps_whole(view) && !Field::GROUPS.iter().any(|field| field.kind() == kind) {
-            return self.sealing.push(key, view);
+    }
+
+    fn take_one(&mut self, record: Record) -> Result<(), Error> {
+        let gate = self.rules.collect();
+        if let Some(reason) = gate.refuses(&record) {
+            return account::add(self.db, End::NotCollected(record.kind()), reason, 1);
         }
-        let record = view.to_record();
+        let key = self.key(is_randomised(&record));
         members::note(self.db, self.keys, self.rules, &record)?;
-        let mut octets = Vec::new();
-        codec::put_record(&gate.keep(record, self.keys), &mut octets);
-        self.sealing.push(key, &RecordView::of(&octets)?)
+        self.sealing.push(key, &gate.keep(record, self.keys))
+    }
+
+    /// What seals records of stations whose address is drawn at random, or of others.
+    fn key(&self, randomised: bool) -> KeyRef {
+        if randomised { KeyRef::Session(self.session) } else { self.keys.present() }
     }
 }
 
@@ -160,20 +169,6 @@ fn destroy_others(db: &Connection, keys: &Keys, session: u64, now_ms: u64) -> Re
 
 /// Gives a session another wrapped key.
 pub(crate) const WRAPPED: &str = "UPDATE session SET wrapped = ?2, checksum = checksum('session', number, id, committed, ?2) WHERE number = ?1";
-
-/// A name for the count; the error's own text holds numbers that the peer chose.
-fn reason(error: &RecordError) -> &'static str {
-    match error {
-        RecordError::UnknownKind(_) => "unknown-kind",
-        RecordError::UnknownField(_) => "unknown-field",
-        RecordError::ForeignField { .. } => "foreign-field",
-        RecordError::Order(_) => "field-order",
-        RecordError::WrongType(_) => "wrong-type",
-        RecordError::Limit { .. } => "limit",
-        RecordError::Missing { .. } => "missing-part",
-        _ => "encoding",
-    }
-}
 
 /// Reason under which records are counted that end with their session before they were released.
 const SESSION_ENDED: &str = "session-ended";

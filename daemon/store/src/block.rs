@@ -7,63 +7,57 @@
 //! its references (varint), and each (varint).
 
 use headgate_record::columns::{Columns, Rows, unzigzag, zigzag};
-use headgate_record::{Field, Identity, Kind, Record, RecordView, Stated, codec};
+use headgate_record::{Field, Identity, Kind, Record, codec};
 
-use crate::Error;
 use crate::identity::row::take;
 use crate::seal::{BLOCK, SET_BLOCK};
+use crate::{Error, pack};
 
 /// A block that is being filled.
+#[derive(Default)]
 pub(crate) struct Block {
     columns: Columns,
-    references: Vec<u8>,
+    told: Told,
+    kinds: Kinds,
+}
+
+/// References of records, as they stand in a block.
+#[derive(Default)]
+pub(crate) struct Told {
+    octets: Vec<u8>,
     before: [u64; MAX_REFERENCES],
-    /// All references, in order.
+    /// All of them, in order.
+    mentioned: Vec<u64>,
+}
+
+/// How many records of each kind there are.
+#[derive(Default)]
+pub(crate) struct Kinds([u32; KINDS]);
+
+/// What a segment is made of, before it is sealed.
+pub(crate) struct Packed {
+    /// How many records.
+    pub(crate) records: u32,
+    /// How many of each kind: [`Kinds::encode`].
+    pub(crate) kinds: Vec<u8>,
+    /// The block, packed.
+    pub(crate) content: Vec<u8>,
+    /// All references.
     pub(crate) mentioned: Vec<u64>,
-    kinds: [u32; KINDS],
 }
 
 impl Block {
-    /// An empty block.
-    pub(crate) fn new() -> Block {
-        Block {
-            columns: Columns::new(),
-            references: Vec::new(),
-            before: [0; MAX_REFERENCES],
-            mentioned: Vec::new(),
-            kinds: [0; KINDS],
-        }
-    }
-
     /// Adds a record and its references. What identifies somebody stays out, unless nothing in the record does.
-    pub(crate) fn push(&mut self, record: &RecordView<'_>, identifies: bool, references: &[u64]) {
+    pub(crate) fn push(&mut self, record: &Record, references: &[u64]) {
+        let identifies = record.has_identities();
         self.columns.push(record, |field: Field| !identifies || field.identity() == Identity::Nobody);
-        codec::put_varint(&mut self.references, u64::try_from(references.len()).unwrap_or(0));
-        for (reference, before) in references.iter().zip(&mut self.before) {
-            codec::put_varint(
-                &mut self.references,
-                zigzag(reference.wrapping_sub(std::mem::replace(before, *reference))),
-            );
-        }
-        self.mentioned.extend_from_slice(references);
-        let kind = usize::try_from(record.kind().number()).ok();
-        if let Some(count) = kind.and_then(|kind| self.kinds.get_mut(kind)) {
-            *count += 1;
-        }
-    }
-
-    /// Adds a record of which nothing identifies anybody any more, and its references.
-    pub(crate) fn push_record(&mut self, record: &Record, references: &[u64]) -> Result<(), Error> {
-        let mut octets = Vec::new();
-        codec::put_record(record, &mut octets);
-        let view = RecordView::of(&octets)?;
-        self.push(&view, view.has_identities(), references);
-        Ok(())
+        self.told.push(references);
+        self.kinds.add(record.kind());
     }
 
     /// Whether it is large enough.
     pub(crate) fn is_full(&self) -> bool {
-        self.columns.octets() + self.references.len() >= BLOCK_OCTETS || !self.columns.has_room()
+        self.columns.octets() + self.told.octets.len() >= BLOCK_OCTETS || !self.columns.has_room()
     }
 
     /// How many records.
@@ -71,23 +65,53 @@ impl Block {
         u32::try_from(self.columns.records()).unwrap_or(u32::MAX)
     }
 
-    /// The octets.
+    /// The block as it is sealed.
     ///
     /// # Errors
-    /// [`Error::Record`] for a block that took records though it was full.
-    pub(crate) fn encode(&self) -> Result<Vec<u8>, Error> {
+    /// [`Error::Record`] for a block that took records though it was full; [`Error::Memory`].
+    pub(crate) fn pack(self) -> Result<Packed, Error> {
         let (mut columns, mut block) = (Vec::new(), Vec::new());
         self.columns.encode(&mut columns)?;
         codec::put_varint(&mut block, u64::try_from(columns.len()).unwrap_or(u64::MAX));
         block.extend_from_slice(&columns);
-        block.extend_from_slice(&self.references);
-        Ok(block)
+        block.extend_from_slice(&self.told.octets);
+        let (records, kinds, mentioned) = (self.records(), self.kinds.encode(), self.told.mentioned);
+        Ok(Packed { records, kinds, content: pack::pack(&block)?, mentioned })
+    }
+}
+
+impl Told {
+    /// Adds those of the next record.
+    pub(crate) fn push(&mut self, references: &[u64]) {
+        codec::put_varint(&mut self.octets, u64::try_from(references.len()).unwrap_or(0));
+        for (reference, before) in references.iter().zip(&mut self.before) {
+            let step = reference.wrapping_sub(std::mem::replace(before, *reference));
+            codec::put_varint(&mut self.octets, zigzag(step));
+        }
+        self.mentioned.extend_from_slice(references);
     }
 
-    /// How many records of each kind: number of the kind and count (varints), for each that there is.
-    pub(crate) fn kinds(&self) -> Vec<u8> {
+    /// Packs them behind columns that are packed already: what is packed in two pieces unpacks as one (RFC 8878, 3.1).
+    ///
+    /// # Errors
+    /// [`Error::Memory`].
+    pub(crate) fn pack_behind(self, content: &mut Vec<u8>) -> Result<Vec<u64>, Error> {
+        content.extend_from_slice(&pack::pack(&self.octets)?);
+        Ok(self.mentioned)
+    }
+}
+
+impl Kinds {
+    /// Counts a record.
+    pub(crate) fn add(&mut self, kind: Kind) {
+        let count = usize::try_from(kind.number()).ok().and_then(|kind| self.0.get_mut(kind));
+        count.into_iter().for_each(|count| *count += 1);
+    }
+
+    /// Number of the kind and count (varints), for each that there is.
+    pub(crate) fn encode(&self) -> Vec<u8> {
         let mut kinds = Vec::new();
-        for (kind, count) in (0..).zip(self.kinds).filter(|(_, count)| *count > 0) {
+        for (kind, count) in (0..).zip(self.0).filter(|(_, count)| *count > 0) {
             codec::put_varint(&mut kinds, kind);
             codec::put_varint(&mut kinds, count.into());
         }
@@ -95,7 +119,7 @@ impl Block {
     }
 }
 
-/// What [`Block::kinds`] says.
+/// What [`Kinds::encode`] says.
 pub(crate) fn kinds(mut octets: &[u8]) -> Vec<(Kind, u64)> {
     let mut kinds = Vec::new();
     while let Some((kind, count)) = codec::take_varint(&mut octets).zip(codec::take_varint(&mut octets)) {
@@ -185,7 +209,7 @@ impl<'a> Reader<'a> {
 }
 
 /// A block takes no more records from so many octets on, before compression.
-const BLOCK_OCTETS: usize = 128 << 10;
+pub(crate) const BLOCK_OCTETS: usize = 128 << 10;
 /// Most references of one record: its subject and two other ends.
 pub(crate) const MAX_REFERENCES: usize = 3;
 /// Numbers of kinds are below this.

@@ -39,7 +39,7 @@ type Opened = Option<Rc<[Record]>>;
 
 /// Ids are the store's own and given one after the other: nobody chooses them, and any mixing spreads them.
 #[derive(Default)]
-struct IdHasher(u64);
+pub(crate) struct IdHasher(u64);
 
 impl Hasher for IdHasher {
     fn write(&mut self, octets: &[u8]) {
@@ -183,48 +183,46 @@ impl<'a> Writer<'a> {
     }
 
     /// Adds the references that stand for what in a record, which this key seals, identifies somebody; that of its subject is
-    /// the first. Gives whether anything in it does: what infrastructure says of itself does not.
-    pub(crate) fn refer(
-        &mut self,
-        key: KeyRef,
-        record: &RecordView<'_>,
-        references: &mut References,
-    ) -> Result<bool, Error> {
+    /// the first. What infrastructure says of itself identifies nobody.
+    pub(crate) fn refer(&mut self, key: KeyRef, record: &Record, references: &mut References) -> Result<(), Error> {
         if !record.has_identities() {
-            return Ok(false);
+            return Ok(());
         }
-        self.key = key;
-        if self.name_view(record, Identity::Subject) {
-            match self.keys.identities().spot(&self.name) {
-                Some(spot) => references.push(spot.reference),
-                None => {
-                    let subject = record.record_of(|f| f.identity() == Identity::Subject);
-                    // Nothing but an empty list: it tells of nobody.
-                    if subject.anchor().is_some() {
-                        self.subject(subject, references)?;
-                    }
-                }
+        for who in [Identity::Subject, Identity::End] {
+            let mut part = Vec::new();
+            let fields = record.fields().filter(|(field, _)| field.identity() == who);
+            if codec::put_part(record.kind(), fields, &mut part) {
+                self.refer_part(key, who, &part, references)?;
             }
         }
-        if self.name_view(record, Identity::End) {
-            let reference = match self.keys.identities().spot(&self.name) {
-                Some(spot) => spot.reference,
-                None => self.end(&record.record_of(|f| f.identity() == Identity::End))?,
-            };
-            references.push(reference);
-        }
-        Ok(true)
+        Ok(())
     }
 
-    /// Names the part of a record that identifies somebody; `false` where there is none.
-    fn name_view(&mut self, record: &RecordView<'_>, who: Identity) -> bool {
+    /// Adds the references that stand for a part of a record: what names its subject, or its other end, as the octets of a
+    /// record of nothing else.
+    pub(crate) fn refer_part(
+        &mut self,
+        key: KeyRef,
+        who: Identity,
+        part: &[u8],
+        references: &mut References,
+    ) -> Result<(), Error> {
+        self.key = key;
         self.name.clear();
         self.key.bind(&mut self.name);
-        let empty = self.name.len();
-        for view in record.fields().iter().filter(|view| view.field.identity() == who) {
-            self.name.extend_from_slice(view.octets);
+        self.name.extend_from_slice(part);
+        if let Some(spot) = self.keys.identities().spot(&self.name) {
+            references.push(spot.reference);
+            return Ok(());
         }
-        self.name.len() > empty
+        let record = RecordView::of(part)?.to_record();
+        match who {
+            Identity::End => references.push(self.end(&record)?),
+            // Nothing but an empty list: it tells of nobody.
+            _ if record.anchor().is_none() => {}
+            _ => self.subject(record, references)?,
+        }
+        Ok(())
     }
 
     /// Writes the rows that have changed.
@@ -375,7 +373,7 @@ impl<'a> Writer<'a> {
     fn name_of(&mut self, entry: &Record) {
         self.name.clear();
         self.key.bind(&mut self.name);
-        entry.fields().for_each(|(field, value)| codec::put_field(field, value, &mut self.name));
+        codec::put_record(entry, &mut self.name);
     }
 }
 

@@ -13,6 +13,7 @@ use headgate_service::stop::Stop;
 use serde_json::{Value, json};
 
 use crate::keys::Rotation;
+use crate::prepare::Prepared;
 use crate::secret::scrub_all;
 use crate::status::{Peers, UplinkState, status};
 use crate::store::Store;
@@ -22,8 +23,8 @@ use crate::{Error, buffer, query, sign};
 pub(crate) enum Request {
     /// A sensor says which session it is; the reply is the store's number for it, and what is committed.
     Greet { id: [u8; 16], reply: SyncSender<(u64, u64)> },
-    /// A sensor hands over records, in messages as it sent them; the reply is what is committed.
-    HandOver { session: u64, messages: Vec<Vec<u8>>, reply: SyncSender<u64> },
+    /// A sensor hands over records; the reply is what is committed.
+    HandOver(HandOver),
     /// The sensor says how its interfaces are.
     Interfaces { interfaces: Vec<(String, LinkState)> },
     /// A connection whose greeting was answered has ended.
@@ -38,6 +39,13 @@ pub(crate) enum Request {
     UplinkGone,
     /// The administrator asks.
     Control { request: ControlRequest, is_root: bool, reply: SyncSender<Value> },
+}
+
+/// A hand-over of a session, and where to say what is committed.
+pub(crate) struct HandOver {
+    pub(crate) session: u64,
+    pub(crate) prepared: Prepared,
+    pub(crate) reply: SyncSender<u64>,
 }
 
 /// Serves requests until it is asked to stop and its sensor is gone, then closes the store.
@@ -82,7 +90,10 @@ impl Keeper {
             }
             match requests.recv_timeout(if more { Duration::ZERO } else { TICK }) {
                 Ok(request) => {
-                    self.serve(request);
+                    let mut next = Some(request);
+                    while let Some(request) = next.take() {
+                        next = self.serve(request, requests);
+                    }
                     scrub_all();
                 }
                 Err(RecvTimeoutError::Timeout) => {}
@@ -99,7 +110,8 @@ impl Keeper {
         self.store.close()
     }
 
-    fn serve(&mut self, request: Request) {
+    /// Serves a request; gives the one that was found behind it while looking for others that share its commit.
+    fn serve(&mut self, request: Request, requests: &Receiver<Request>) -> Option<Request> {
         // A peer that no longer waits for its reply is no problem of the keeper's.
         match request {
             Request::Greet { id, reply } => {
@@ -111,14 +123,10 @@ impl Keeper {
                     let _ = reply.try_send((session, committed));
                 }
             }
-            Request::HandOver { session, messages, reply } => {
-                let through = self.store.hand_over(session, &messages, now_ms());
-                // The sensor says it again.
-                self.recover(&through);
-                if let Some(through) = self.problems.note("hand-over", through) {
-                    self.peers.committed = Some(through);
-                    let _ = reply.try_send(through);
-                }
+            Request::HandOver(first) => {
+                let (group, next) = group(first, requests);
+                self.hand_over(group);
+                return next;
             }
             Request::Interfaces { interfaces } => self.peers.interfaces = interfaces,
             Request::SensorGone => {
@@ -161,6 +169,22 @@ impl Keeper {
                     Err(error) => json!({ "error": chain(&error) }),
                 };
                 let _ = reply.try_send(answer);
+            }
+        }
+        None
+    }
+
+    /// Commits hand-overs of one session together. Where that fails, the sensor says them again.
+    fn hand_over(&mut self, group: Vec<HandOver>) {
+        let Some(session) = group.first().map(|first| first.session) else { return };
+        let (prepared, replies): (Vec<_>, Vec<_>) =
+            group.into_iter().map(|hand_over| (hand_over.prepared, hand_over.reply)).unzip();
+        let through = self.store.hand_over(session, &prepared, now_ms());
+        self.recover(&through);
+        if let Some(through) = self.problems.note("hand-over", through) {
+            self.peers.committed = Some(through);
+            for reply in replies {
+                let _ = reply.try_send(through);
             }
         }
     }
@@ -265,6 +289,23 @@ impl Keeper {
     }
 }
 
+/// A hand-over and those of its session that wait behind it, which share its commit; and the request behind these.
+fn group(first: HandOver, requests: &Receiver<Request>) -> (Vec<HandOver>, Option<Request>) {
+    let (session, mut octets) = (first.session, first.prepared.octets);
+    let mut group = vec![first];
+    while group.len() < GROUP && octets < GROUP_BYTES {
+        match requests.try_recv() {
+            Ok(Request::HandOver(next)) if next.session == session => {
+                octets += next.prepared.octets;
+                group.push(next);
+            }
+            Ok(other) => return (group, Some(other)),
+            Err(_) => break,
+        }
+    }
+    (group, None)
+}
+
 fn kind_of(name: &str) -> Result<Kind, Error> {
     Kind::from_name(name).ok_or(Error::UnknownKind)
 }
@@ -314,6 +355,9 @@ impl Problems {
     }
 }
 
+/// Hand-overs share a commit up to so many, and so many octets.
+const GROUP: usize = 64;
+const GROUP_BYTES: usize = 1 << 20;
 /// Longest time without looking whether there is something to do.
 const TICK: Duration = Duration::from_millis(200);
 const PROBLEM_INTERVAL: Duration = Duration::from_secs(10);

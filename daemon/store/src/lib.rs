@@ -67,6 +67,7 @@ mod members;
 mod outbox;
 mod pack;
 mod peers;
+mod prepare;
 mod query;
 mod release;
 mod retain;

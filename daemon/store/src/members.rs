@@ -3,8 +3,8 @@
 //! Counted are stations, each once, for as long as the pseudonyms of one period last; when it ends, counting begins anew.
 //! Whatever goes wrong counts nobody: then the name does not leave.
 
-use headgate_record::{Field, Record, Value};
-use headgate_rules::{GROUP_SIZES, Groups, Pseudonymise, Purpose, Rules, is_randomised};
+use headgate_record::{Field, Record, Value, is_randomised};
+use headgate_rules::{GROUP_SIZES, Groups, Pseudonymise, Purpose, Rules};
 use rusqlite::{Connection, params};
 
 use crate::Error;

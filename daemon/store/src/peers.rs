@@ -1,38 +1,73 @@
 //! What the store says to each of its peers. A peer that breaks the protocol is disconnected.
 
 use std::io;
+use std::net::Shutdown;
 use std::os::unix::net::UnixStream;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::thread;
 use std::time::Duration;
 
-use headgate_record::codec;
 use headgate_record::local::{
-    ControlRequest, FromSensor, FromUplink, Handover, MAX_HANDOVER, MAX_MESSAGE_BYTES, ToSensor, ToUplink,
+    ControlRequest, FromSensor, FromUplink, Handover, MAX_MESSAGE_BYTES, ToSensor, ToUplink,
 };
 use headgate_service::frame;
-use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use serde_json::{Value, json};
 
-use crate::keeper::Request;
+use crate::keeper::{HandOver, Request};
+use crate::prepare::Prepared;
 use crate::secret::scrub_all;
 
-/// Serves a sensor until it goes.
+/// Serves a sensor until it goes. While the keeper commits a hand-over, the next one is read and prepared.
 pub(crate) fn sensor(mut stream: UnixStream, requests: &SyncSender<Request>) {
     let Some(hello) = read(&mut stream, MAX_MESSAGE_BYTES, Idle::Waits) else { return };
     let Ok(Handover::Hello { session: id }) = FromSensor::decode(&hello) else { return };
     let Some((session, committed)) = ask(requests, |reply| Request::Greet { id, reply }) else { return };
     let answered = write(&mut stream, &ToSensor::Committed { through: committed }.encode());
-    if answered.is_some() {
-        while let Some(messages) = hand_over(&mut stream, requests) {
-            scrub_all();
-            let through = ask(requests, |reply| Request::HandOver { session, messages, reply });
-            let committed = through.map(|through| ToSensor::Committed { through }.encode());
-            if committed.and_then(|bytes| write(&mut stream, &bytes)).is_none() {
-                break;
+    if answered.is_some()
+        && let Ok(answers_to) = stream.try_clone()
+    {
+        let (replies, answers) = sync_channel(IN_FLIGHT);
+        thread::scope(|scope| {
+            let answer = move || answer(answers_to, &answers);
+            if thread::Builder::new().name("answer".into()).spawn_scoped(scope, answer).is_ok() {
+                while hand_over(&mut stream, session, requests, &replies).is_some() {
+                    scrub_all();
+                }
+                // Whoever answers ends when there is no more to say.
+                drop(replies);
             }
-        }
+        });
     }
     let _ = requests.send(Request::SensorGone);
+}
+
+/// Says what is committed, in the order in which it was handed over. One that is not committed ends the connection.
+fn answer(mut stream: UnixStream, answers: &Receiver<Receiver<u64>>) {
+    while let Ok(answer) = answers.recv() {
+        let committed = answer.recv().ok().map(|through| ToSensor::Committed { through }.encode());
+        if committed.and_then(|bytes| write(&mut stream, &bytes)).is_none() {
+            // Whoever reads then reads an end.
+            let _ = stream.shutdown(Shutdown::Both);
+            return;
+        }
+    }
+}
+
+/// Takes one message of the sensor's; `None` when the connection should end.
+fn hand_over(
+    stream: &mut UnixStream,
+    session: u64,
+    requests: &SyncSender<Request>,
+    replies: &SyncSender<Receiver<u64>>,
+) -> Option<()> {
+    let message = read(stream, MAX_MESSAGE_BYTES, Idle::Waits)?;
+    if let Ok(Handover::Interfaces(interfaces)) = FromSensor::decode(&message) {
+        return requests.send(Request::Interfaces { interfaces }).ok();
+    }
+    let prepared = Prepared::of(&message).ok()?;
+    let (reply, answer) = sync_channel(1);
+    requests.send(Request::HandOver(HandOver { session, prepared, reply })).ok()?;
+    replies.send(answer).ok()
 }
 
 /// Serves an uplink until it goes.
@@ -89,38 +124,6 @@ fn is_root(stream: &UnixStream) -> bool {
     rustix::net::sockopt::socket_peercred(stream).is_ok_and(|peer| peer.uid.is_root() || peer.uid == own)
 }
 
-/// One hand-over, and those that the sensor has sent behind it already: they share one commit.
-fn hand_over(stream: &mut UnixStream, requests: &SyncSender<Request>) -> Option<Vec<Vec<u8>>> {
-    let (mut messages, mut octets, mut count) = (Vec::new(), 0, 0);
-    loop {
-        let message = read(stream, MAX_MESSAGE_BYTES, Idle::Waits)?;
-        match FromSensor::decode(&message) {
-            Ok(Handover::Records { records, .. }) => count += records.len(),
-            // Behind records, who sent them waits for their answer first.
-            Ok(Handover::Interfaces(interfaces)) if messages.is_empty() => {
-                requests.send(Request::Interfaces { interfaces }).ok()?;
-                continue;
-            }
-            _ => return None,
-        }
-        octets += message.len();
-        messages.push(message);
-        if octets >= GROUP_BYTES
-            || count >= GROUP_RECORDS
-            || messages.len() >= GROUP_MESSAGES
-            || !has_more(stream)
-        {
-            return Some(messages);
-        }
-    }
-}
-
-fn has_more(stream: &UnixStream) -> bool {
-    let at_once = Timespec { tv_sec: 0, tv_nsec: 0 };
-    let mut descriptors = [PollFd::new(stream, PollFlags::IN)];
-    matches!(poll(&mut descriptors, Some(&at_once)), Ok(1)) && descriptors[0].revents() == PollFlags::IN
-}
-
 /// What an idle peer gets.
 #[derive(PartialEq)]
 enum Idle {
@@ -162,7 +165,5 @@ const LONGEST_WAIT: Duration = Duration::from_secs(30);
 const MAX_CONTROL_BYTES: usize = 64 << 10;
 /// Longest text of the uplink's that is kept, characters.
 const MAX_PROBLEM: usize = 256;
-/// Hand-overs share a commit up to so many octets, records and messages.
-const GROUP_BYTES: usize = 1 << 20;
-const GROUP_RECORDS: usize = codec::MAX_RECORDS - MAX_HANDOVER;
-const GROUP_MESSAGES: usize = 64;
+/// Hand-overs of one connection that may wait for their answers; what comes behind them is not read.
+const IN_FLIGHT: usize = 4;

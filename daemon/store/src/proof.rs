@@ -7,6 +7,8 @@
 use headgate_record::Record;
 use headgate_record::local::FromSensor;
 
+use crate::prepare::Prepared;
+
 mod disk;
 mod flips;
 mod full;
@@ -20,9 +22,9 @@ fn amount(name: &str, usual: usize) -> usize {
     std::env::var(name).ok().and_then(|n| n.parse().ok()).unwrap_or(usual)
 }
 
-/// The message by which a sensor hands records over.
-fn message(first: u64, records: Vec<Record>) -> Vec<u8> {
-    FromSensor::Records { first, records }.encode()
+/// The message by which a sensor hands records over, as the keeper gets it.
+fn message(first: u64, records: Vec<Record>) -> Prepared {
+    Prepared::of(&FromSensor::Records { first, records }.encode()).unwrap()
 }
 
 /// splitmix64, with a seed of its own for each run.

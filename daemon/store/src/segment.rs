@@ -2,16 +2,17 @@
 
 use std::collections::BTreeMap;
 
-use headgate_record::{Change, Class, Record, RecordView, Stated, Value, codec};
+use headgate_record::{Change, Class, Record, Value, codec};
 use rusqlite::{Connection, Row, params};
 
 use crate::account::{self, End};
-use crate::block::{self, Block, References};
+use crate::block::{self, Block, Packed, References, Told};
 use crate::clock::{self, Moment};
 use crate::database::{self, add, column, last_id, meta, number, sql};
 use crate::identity::{self, Writer, row, sweep};
 use crate::keys::Keys;
 use crate::ledger::{self, Event};
+use crate::prepare::Whole;
 use crate::release::Cursor;
 use crate::seal::{KeyRef, Place, SET_BLOCK};
 use crate::{Error, error, pack};
@@ -57,27 +58,65 @@ impl<'a> Sealing<'a> {
     }
 
     /// Adds a record, to be sealed under this key.
-    pub(crate) fn push(&mut self, key: KeyRef, record: &RecordView<'_>) -> Result<(), Error> {
+    pub(crate) fn push(&mut self, key: KeyRef, record: &Record) -> Result<(), Error> {
         self.references.clear();
-        let identifies = self.identities.refer(key, record, &mut self.references)?;
+        self.identities.refer(key, record, &mut self.references)?;
         let class = record.kind().class();
-        let block = self.blocks.entry((class, key)).or_insert_with(Block::new);
-        block.push(record, identifies, &self.references);
+        let block = self.blocks.entry((class, key)).or_default();
+        block.push(record, &self.references);
         if block.is_full() {
-            let block = std::mem::replace(block, Block::new());
-            seal(self.db, self.keys, key, class, block, self.at)?;
+            let block = std::mem::take(block);
+            self.seal(class, key, block.pack()?)?;
         }
         Ok(())
     }
 
+    /// Seals records that make a segment of their own under this key, behind those of their class and key that came before.
+    pub(crate) fn push_whole(&mut self, key: KeyRef, whole: &Whole) -> Result<(), Error> {
+        if let Some(before) = self.blocks.remove(&(whole.class, key)).filter(|block| block.records() > 0) {
+            self.seal(whole.class, key, before.pack()?)?;
+        }
+        let mut parts = Vec::new();
+        for (who, part) in whole.parts.iter() {
+            let mut references = References::new();
+            self.identities.refer_part(key, who, part, &mut references)?;
+            parts.push(references);
+        }
+        let mut told = Told::default();
+        for who in &whole.who {
+            self.references.clear();
+            let parts = who.iter().flatten().filter_map(|part| parts.get(*part));
+            self.references.extend(parts.flatten().copied());
+            told.push(&self.references);
+        }
+        let (records, kinds) = (u32::try_from(whole.who.len()).unwrap_or(u32::MAX), whole.kinds.encode());
+        let mut content = whole.packed.clone();
+        let mentioned = told.pack_behind(&mut content)?;
+        self.seal(whole.class, key, Packed { records, kinds, content, mentioned })
+    }
+
     /// Seals what is left. Before this, what was added is only in part in the caller's transaction.
-    pub(crate) fn finish(self) -> Result<(), Error> {
-        for ((class, key), block) in self.blocks {
+    pub(crate) fn finish(mut self) -> Result<(), Error> {
+        for ((class, key), block) in std::mem::take(&mut self.blocks) {
             if block.records() > 0 {
-                seal(self.db, self.keys, key, class, block, self.at)?;
+                self.seal(class, key, block.pack()?)?;
             }
         }
         self.identities.finish()
+    }
+
+    fn seal(&self, class: Class, key: KeyRef, packed: Packed) -> Result<(), Error> {
+        let Sealing { db, keys, at, .. } = self;
+        let Packed { records, kinds, content, mentioned } = packed;
+        let id = last_id(db, "segment")?.saturating_add(1);
+        let sealed = keys.seal(key, Place::Segment { id, class, records, key }, &content)?;
+        let (epoch, session) = key.columns();
+        let mut statement = db.prepare_cached(
+            "INSERT INTO segment (id, class, records, epoch, session, created_ms, sealed)
+               VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+        )?;
+        statement.execute(params![sql(id), class.number(), records, epoch, session, sql(at.wall_ms), sealed])?;
+        sweep::mention(db, keys, id, key, &kinds, mentioned, *at)
     }
 }
 
@@ -92,32 +131,9 @@ pub(crate) fn insert(
 ) -> Result<(), Error> {
     let mut sealing = Sealing::new(db, keys, at)?;
     for record in records {
-        let mut octets = Vec::new();
-        codec::put_record(&record, &mut octets);
-        sealing.push(key, &RecordView::of(&octets)?)?;
+        sealing.push(key, &record)?;
     }
     sealing.finish()
-}
-
-fn seal(
-    db: &Connection,
-    keys: &Keys,
-    key: KeyRef,
-    class: Class,
-    block: Block,
-    at: Moment,
-) -> Result<(), Error> {
-    let (records, kinds) = (block.records(), block.kinds());
-    let packed = pack::pack(&block.encode()?)?;
-    let id = last_id(db, "segment")?.saturating_add(1);
-    let sealed = keys.seal(key, Place::Segment { id, class, records, key }, &packed)?;
-    let (epoch, session) = key.columns();
-    let mut statement = db.prepare_cached(
-        "INSERT INTO segment (id, class, records, epoch, session, created_ms, sealed)
-           VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
-    )?;
-    statement.execute(params![sql(id), class.number(), records, epoch, session, sql(at.wall_ms), sealed])?;
-    sweep::mention(db, keys, id, key, &kinds, block.mentioned, at)
 }
 
 /// A segment by its id.
@@ -256,15 +272,15 @@ pub(crate) fn change(
     with: impl Fn(&mut Record) -> bool,
 ) -> Result<u64, Error> {
     let (format, content) = content(db, keys, segment)?;
-    let (mut block, mut changed) = (Block::new(), 0);
+    let (mut block, mut changed) = (Block::default(), 0);
     let mut reader = block::Reader::new(format, &content)?;
     while let Some(references) = reader.references()? {
         let mut record = reader.record(&[])?;
         changed += u64::from(is_about(&references, rows) && with(&mut record));
-        block.push_record(&record, &references)?;
+        block.push(&record, &references);
     }
     if changed > 0 {
-        put(db, keys, segment, &block)?;
+        put(db, keys, segment, &block.pack()?)?;
     }
     Ok(changed)
 }
@@ -294,28 +310,25 @@ pub(crate) fn convert(db: &Connection, keys: &Keys, limit: u32, at: Moment) -> R
             Err(error) => return Err(error),
         };
         let mut writer = Writer::new(db, keys)?;
-        let (mut block, mut references, mut octets) = (Block::new(), References::new(), Vec::new());
-        for record in records {
-            octets.clear();
-            codec::put_record(&record, &mut octets);
-            let view = RecordView::of(&octets)?;
+        let (mut block, mut references) = (Block::default(), References::new());
+        for record in &records {
             references.clear();
-            let identifies = writer.refer(segment.key, &view, &mut references)?;
-            block.push(&view, identifies, &references);
+            writer.refer(segment.key, record, &mut references)?;
+            block.push(record, &references);
         }
         writer.finish()?;
-        put(db, keys, segment, &block)?;
+        let packed = block.pack()?;
+        put(db, keys, segment, &packed)?;
         // What it holds of each kind is said already.
-        sweep::mention(db, keys, segment.id, segment.key, &[], block.mentioned, at)?;
+        sweep::mention(db, keys, segment.id, segment.key, &[], packed.mentioned, at)?;
     }
     Ok(u32::try_from(older.len()) == Ok(limit))
 }
 
 /// Writes other content in place of a segment's.
-fn put(db: &Connection, keys: &Keys, segment: &Segment, block: &Block) -> Result<(), Error> {
-    let packed = pack::pack(&block.encode()?)?;
+fn put(db: &Connection, keys: &Keys, segment: &Segment, packed: &Packed) -> Result<(), Error> {
     let Segment { id, class, records, key, .. } = *segment;
-    let sealed = keys.seal(key, Place::Segment { id, class, records, key }, &packed)?;
+    let sealed = keys.seal(key, Place::Segment { id, class, records, key }, &packed.content)?;
     db.prepare_cached("UPDATE segment SET sealed = ?2 WHERE id = ?1")?.execute(params![sql(id), sealed])?;
     Ok(())
 }

@@ -20,6 +20,7 @@ use crate::keys::{Keys, Rotation};
 use crate::ledger::{self, Event};
 use crate::master::MasterKey;
 use crate::outbox::{self, Refusal};
+use crate::prepare::Prepared;
 use crate::{Error, OpenError, buffer, evict, release, retain, segment, sign, subject};
 
 mod opening;
@@ -63,20 +64,20 @@ impl Store {
         Ok((greeting.session, greeting.committed))
     }
 
-    /// Commits a hand-over of one or more messages. Gives the number of the last record that is on disk.
+    /// Commits hand-overs, all of them or none. Gives the number of the last record that is on disk.
     pub(crate) fn hand_over(
         &mut self,
         session: u64,
-        messages: &[Vec<u8>],
+        prepared: &[Prepared],
         now_ms: u64,
     ) -> Result<u64, Error> {
-        let octets = messages.iter().map(Vec::len).sum::<usize>();
+        let octets = prepared.iter().map(|prepared| prepared.octets).sum::<usize>();
         self.make_room(u64::try_from(octets).unwrap_or(u64::MAX), now_ms)?;
         let Store { database, keys, rules, clock, .. } = self;
         let mut take = || {
             let transaction = begin(&mut database.connection)?;
             let at = clock.observe(&transaction, &Reading::now(now_ms))?;
-            let through = admit::hand_over(&transaction, keys, rules, session, messages, at)?;
+            let through = admit::hand_over(&transaction, keys, rules, session, prepared, at)?;
             commit(transaction, keys)?;
             Ok(through)
         };

@@ -2,11 +2,11 @@
 
 use arrayvec::ArrayVec;
 
+use super::message::{self, COLUMNS, Message, Shape};
 use super::unzigzag;
 use crate::codec::{MAX_RECORDS, MAX_SET_BYTES};
-use crate::decode::{Part, Reader};
-use crate::view::check;
-use crate::{Error, Field, Form, Kind, MAX_FIELDS, Record, Value, ValueView};
+use crate::decode::Reader;
+use crate::{Error, Field, Form, Kind, Record, Value, ValueView};
 
 /// The records of a message, one after the other. It ends with the first error.
 pub struct Rows<'a> {
@@ -18,11 +18,6 @@ pub struct Rows<'a> {
     last: u64,
     /// Octets that words may still take, each as often as it is used.
     budget: usize,
-}
-
-struct Shape {
-    kind: Kind,
-    columns: Vec<usize>,
 }
 
 struct Column<'a> {
@@ -38,50 +33,9 @@ impl<'a> Rows<'a> {
     /// # Errors
     /// What is wrong with it.
     pub fn new(octets: &'a [u8]) -> Result<Rows<'a>, Error> {
-        let (mut shapes, mut columns, mut rows, mut words) = (Vec::new(), Vec::new(), None, 0);
-        let mut reader = Reader(octets);
-        while let Some((tag, part)) = reader.part()? {
-            let Part::Octets(octets) = part else { return Err(COLUMNS) };
-            match tag {
-                1 if rows.is_none() && shapes.len() < MAX_RECORDS => shapes.push(Shape::read(octets)?),
-                2 if rows.is_none() => rows = Some(Reader(octets)),
-                3 if rows.is_some() && columns.len() < MAX_COLUMNS => {
-                    let column = Column::read(octets)?;
-                    words += column.words.len();
-                    columns.push(column);
-                }
-                _ => return Err(COLUMNS),
-            }
-            if words > MAX_RECORDS * MAX_FIELDS {
-                return Err(COLUMNS);
-            }
-        }
-        let rows = Rows {
-            shapes,
-            columns,
-            rows: rows.unwrap_or(Reader(&[])),
-            records: 0,
-            last: 0,
-            budget: MAX_SET_BYTES,
-        };
-        rows.shapes.iter().try_for_each(|shape| rows.fits(shape))?;
-        Ok(rows)
-    }
-
-    /// Whether the fields of a shape are its kind's, in the dictionary's order.
-    fn fits(&self, shape: &Shape) -> Result<(), Error> {
-        let mut last = None;
-        for at in &shape.columns {
-            let field = self.columns.get(*at).ok_or(COLUMNS)?.field;
-            if field.kind() != shape.kind {
-                return Err(Error::ForeignField { field, kind: shape.kind });
-            }
-            if last >= Some(field) {
-                return Err(Error::Order(field));
-            }
-            last = Some(field);
-        }
-        Ok(())
+        let Message { shapes, rows, columns } = Message::read(octets)?;
+        let columns = columns.into_iter().map(Column::new).collect::<Result<_, _>>()?;
+        Ok(Rows { shapes, columns, rows: Reader(rows), records: 0, last: 0, budget: MAX_SET_BYTES })
     }
 
     /// The next record, together with all that `others`, records of its kind, say; what they say holds. `None` at the end.
@@ -194,56 +148,12 @@ impl<'a> Others<'a> {
     }
 }
 
-impl Shape {
-    fn read(octets: &[u8]) -> Result<Shape, Error> {
-        let mut reader = Reader(octets);
-        let number = match reader.part()? {
-            Some((1, Part::Number(number))) => u32::try_from(number).map_err(|_| COLUMNS)?,
-            _ => return Err(COLUMNS),
-        };
-        let kind = Kind::from_number(number).ok_or(Error::UnknownKind(number))?;
-        let mut columns = Vec::new();
-        match reader.part()? {
-            None => {}
-            Some((2, Part::Octets(octets))) => {
-                let mut packed = Reader(octets);
-                while packed.end().is_err() {
-                    if columns.len() >= MAX_FIELDS {
-                        return Err(Error::Limit { what: "record", limit: MAX_FIELDS });
-                    }
-                    columns.push(usize::try_from(packed.varint()?).map_err(|_| COLUMNS)?);
-                }
-            }
-            Some(_) => return Err(COLUMNS),
-        }
-        reader.end()?;
-        Ok(Shape { kind, columns })
-    }
-}
-
 impl<'a> Column<'a> {
-    fn read(octets: &'a [u8]) -> Result<Column<'a>, Error> {
-        let mut reader = Reader(octets);
-        let Some((1, Part::Number(number))) = reader.part()? else { return Err(COLUMNS) };
-        let number = u32::try_from(number).map_err(|_| COLUMNS)?;
-        let field = Field::from_number(number).ok_or(Error::UnknownField(number))?;
-        let Some((2, Part::Number(form))) = reader.part()? else { return Err(COLUMNS) };
-        let form = Form::from_number(form).ok_or(COLUMNS)?;
-        let Some((3, Part::Octets(values))) = reader.part()? else { return Err(COLUMNS) };
-        if form.is_number() {
-            check(field.kind(), field, ValueView::Number(form, 0))?;
-        }
-        let mut words = Vec::new();
-        while let Some(part) = reader.part()? {
-            let (4, Part::Octets(word)) = part else { return Err(COLUMNS) };
-            // There is no more than one for each value, and a value has an octet.
-            if form.is_number() || words.len() >= values.len().min(MAX_RECORDS) {
-                return Err(COLUMNS);
-            }
-            let value = ValueView::octets(form, word)?;
-            check(field.kind(), field, value)?;
-            words.push((value.to_value().ok_or(COLUMNS)?, word.len()));
-        }
+    fn new(of: message::Column<'a>) -> Result<Column<'a>, Error> {
+        let message::Column { field, form, values, words, .. } = of;
+        // What was checked has a value.
+        let value = |word: &[u8]| ValueView::Octets(form, word).to_value().map(|value| (value, word.len()));
+        let words = words.into_iter().map(value).collect::<Option<_>>().ok_or(COLUMNS)?;
         Ok(Column { field, form, values: Reader(values), words })
     }
 
@@ -285,8 +195,5 @@ impl<'a> Column<'a> {
     }
 }
 
-const COLUMNS: Error = Error::Encoding("columns");
-/// One for each field and form.
-const MAX_COLUMNS: usize = Field::ALL.len() * super::FORMS;
 /// Most records that are put into one.
 const MAX_OTHERS: usize = 4;

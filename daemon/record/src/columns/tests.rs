@@ -4,7 +4,7 @@ use prost::Message;
 use super::*;
 use crate::codec;
 use crate::codec::tests::any_record;
-use crate::{Mac, Value};
+use crate::{Mac, RecordView, Value};
 
 #[derive(Clone, PartialEq, Message)]
 struct ColumnsMessage {
@@ -39,11 +39,7 @@ struct ColumnMessage {
 fn columns(records: &[Record], which: impl Fn(Field) -> bool) -> Vec<u8> {
     let (mut columns, mut message) = (Columns::new(), Vec::new());
     for record in records {
-        let mut octets = Vec::new();
-        codec::put_record(record, &mut octets);
-        let mut view = RecordView::new();
-        view.read(&octets).unwrap();
-        columns.push(&view, &which);
+        columns.push(record, &which);
     }
     assert_eq!(columns.records(), records.len());
     columns.encode(&mut message).unwrap();
@@ -62,7 +58,26 @@ fn rows(message: &[u8]) -> Result<Vec<Record>, Error> {
         }
     };
     assert_eq!(end, records.as_ref().map(Vec::len).map_err(Clone::clone));
+    assert_eq!(sheet(message).ok(), records.as_ref().ok().cloned(), "a sheet is read where its rows are");
     records
+}
+
+/// The records of a sheet, made of its cells.
+fn sheet(message: &[u8]) -> Result<Vec<Record>, Error> {
+    let (sheet, mut records) = (Sheet::read(message)?, Vec::new());
+    sheet.each(
+        |_| true,
+        |kind, cells| {
+            let mut octets = Vec::new();
+            codec::put_views(kind, cells.iter().map(|cell| (cell.field, cell.value)), &mut octets);
+            records.push(RecordView::of(&octets).unwrap().to_record());
+        },
+    )?;
+    assert_eq!(sheet.records(), records.len());
+    let mut again = Vec::new();
+    sheet.encode(|_| true, &mut again);
+    assert_eq!(Rows::new(&again)?.collect::<Result<Vec<_>, _>>()?, records);
+    Ok(records)
 }
 
 fn device(vlan: u64) -> Record {
@@ -141,6 +156,29 @@ proptest! {
         // What is said again holds.
         let message = columns(std::slice::from_ref(&record), |_| true);
         prop_assert_eq!(Rows::new(&message).unwrap().read(&parts).unwrap(), Some(record));
+    }
+
+    #[test]
+    fn a_sheet_gives_what_is_asked_of_it(records in prop::collection::vec(any_record(), 0..16)) {
+        let which = |field: Field| !field.position().is_multiple_of(3);
+        let is_time = |field: Field| field.definition().value_type == crate::ValueType::Time;
+        let message = columns(&records, |_| true);
+        let sheet = Sheet::read(&message).unwrap();
+        let (mut at, mut less) = (0, Vec::new());
+        sheet.each(which, |kind, cells| {
+            let mut octets = Vec::new();
+            codec::put_views(kind, cells.iter().map(|cell| (cell.field, cell.value)), &mut octets);
+            let mut asked = records[at].clone();
+            drop(asked.take(|field| !which(field)));
+            assert_eq!(RecordView::of(&octets).unwrap().to_record(), asked);
+            at += 1;
+        }).unwrap();
+        sheet.encode(which, &mut less);
+        let left = records.iter().cloned().map(|mut record| {
+            drop(record.take(|field| !which(field) && !is_time(field)));
+            record
+        });
+        prop_assert_eq!(rows(&less).unwrap(), left.collect::<Vec<_>>());
     }
 
     #[test]
@@ -250,12 +288,9 @@ fn what_is_written_while_there_is_room_is_read() {
     let mut neighbor = Record::new(Kind::Neighbor);
     let names: Value = (0..crate::MAX_LIST).map(|n| format!("{n:0>500}")).collect();
     neighbor.set(Field::NeighborVlanNames, names).unwrap();
-    let mut octets = Vec::new();
-    codec::put_record(&neighbor, &mut octets);
-    let view = RecordView::of(&octets).unwrap();
     let (mut columns, mut message) = (Columns::new(), Vec::new());
     while columns.has_room() {
-        columns.push(&view, |_| true);
+        columns.push(&neighbor, |_| true);
     }
     columns.encode(&mut message).unwrap();
     assert_eq!(decode(&message).unwrap().len(), columns.records());

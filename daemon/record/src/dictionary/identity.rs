@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 
 use super::{Field, Kind, Person};
-use crate::{Record, RecordView, Stated, Value};
+use crate::{Mac, Record, Stated, Value};
 
 /// Whom the value of a field identifies.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -90,15 +90,13 @@ impl Identifier {
     }
 }
 
-impl RecordView<'_> {
+impl Record {
     /// Whether anything in it may identify somebody. What infrastructure says of itself does not.
     #[must_use]
     pub fn has_identities(&self) -> bool {
         self.kind() != Kind::Counters && !self.is_true(Field::NeighborInfrastructure)
     }
-}
 
-impl Record {
     /// The value that tells this record's subject from others: its MAC address, or, where a rule lets none be kept,
     /// the first other thing that identifies it; `None` where nothing does. A list tells by its first item.
     #[must_use]
@@ -127,10 +125,29 @@ impl Record {
     }
 }
 
+/// Whether the record's subject, or a station that it names as a bridge, has a locally administered MAC address:
+/// one that a person's device has drawn at random. What infrastructure calls itself is no person's, but whoever
+/// speaks spanning tree is not infrastructure for that.
+///
+/// It is asked of a record as the sensor hands it over, where the address stands even if the collect
+/// gate lets nothing of it be stored. A device record also says so by its flag.
+#[must_use]
+pub fn is_randomised(record: &impl Stated) -> bool {
+    let by_address = stations(record).any(Mac::is_locally_administered);
+    (by_address && !record.is_true(Field::NeighborInfrastructure))
+        || record.is_true(Field::DeviceLocallyAdministered)
+}
+
+/// The MAC address of a record's subject, and those of stations that it names as a bridge.
+pub fn stations(record: &impl Stated) -> impl Iterator<Item = Mac> + '_ {
+    let fields = record.kind().subject().into_iter().chain(record.kind().stations().iter().copied());
+    fields.filter_map(|field| record.mac(field))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{Mac, codec};
+    use crate::{RecordView, codec};
 
     #[test]
     fn every_field_that_identifies_a_person_is_taken_out_but_of_infrastructure() {
@@ -140,15 +157,9 @@ mod tests {
         }
         let mut neighbor = Record::new(Kind::Neighbor);
         neighbor.set(Field::NeighborSystemName, "core").unwrap();
-        assert!(has_identities(&neighbor));
+        assert!(neighbor.has_identities());
         neighbor.set(Field::NeighborInfrastructure, true).unwrap();
-        assert!(!has_identities(&neighbor));
-    }
-
-    fn has_identities(record: &Record) -> bool {
-        let mut octets = Vec::new();
-        codec::put_record(record, &mut octets);
-        RecordView::of(&octets).unwrap().has_identities()
+        assert!(!neighbor.has_identities());
     }
 
     #[test]

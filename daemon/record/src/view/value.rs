@@ -111,6 +111,33 @@ impl<'a> ValueView<'a> {
         }
     }
 
+    /// The MAC address that it is; `None` for anything else.
+    #[inline]
+    #[must_use]
+    pub fn mac(self) -> Option<Mac> {
+        match self {
+            ValueView::Octets(Form::Mac, octets) => Some(Mac(octets.try_into().ok()?)),
+            _ => None,
+        }
+    }
+
+    /// Whether it says yes.
+    #[inline]
+    #[must_use]
+    pub fn is_true(self) -> bool {
+        matches!(self, ValueView::Number(Form::Bool, number) if number != 0)
+    }
+
+    /// The number that it is; `None` for anything else.
+    #[inline]
+    #[must_use]
+    pub fn number(self) -> Option<u64> {
+        match self {
+            ValueView::Number(Form::Number, number) => Some(number),
+            _ => None,
+        }
+    }
+
     /// Reads and checks a value for itself: whether a field may hold it is not asked.
     ///
     /// # Errors

@@ -145,9 +145,7 @@ fn each_key_goes_on_with_its_own_shared_row() {
     let mut sealing = segment::Sealing::new(&db, &keys, Moment::default()).unwrap();
     for n in 0..200 {
         let key = if n % 2 == 0 { keys.present() } else { KeyRef::Session(1) };
-        let mut octets = Vec::new();
-        codec::put_record(&flow(1, 5, n), &mut octets);
-        sealing.push(key, &RecordView::of(&octets).unwrap()).unwrap();
+        sealing.push(key, &flow(1, 5, n)).unwrap();
     }
     sealing.finish().unwrap();
     assert_eq!(rows(&db), (2, 2));

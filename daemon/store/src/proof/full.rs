@@ -11,6 +11,7 @@ use headgate_record::subject::{Action, Who};
 use super::site::{NOW_MS, Said, Site, mac, receipt, record};
 use super::{amount, message};
 use crate::error::is_disk_full;
+use crate::prepare::Prepared;
 use crate::store::Store;
 use crate::{ledger, segment, subject};
 
@@ -192,7 +193,7 @@ fn settings(site: &Site, disk: &Path) -> crate::config::Settings {
     settings
 }
 
-fn part(first: u64, count: u64) -> Vec<u8> {
+fn part(first: u64, count: u64) -> Prepared {
     message(first, (first..first + count).map(record).collect())
 }
 

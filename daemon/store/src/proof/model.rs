@@ -144,18 +144,24 @@ impl World {
         let (now, session) = (self.now_ms, self.number);
         match action {
             Action::HandOver { records, again } => {
-                let first = (self.model.committed + 1).saturating_sub(*again).max(1);
-                let before = self.model.all - (self.model.committed + 1 - first);
-                let to = before + (self.model.committed + 1 - first) + records;
+                let (committed, all) = (self.model.committed, self.model.all);
+                let again = (*again).min(committed);
+                let message = |at, from: u64, to: u64| [message(at, (from + 1..=to).map(record).collect())];
+                if again > 0 {
+                    // What is committed is skipped as a whole, and not told apart from what comes behind it.
+                    let (first, before) = (committed + 1 - again, all - again);
+                    let through = self.store().hand_over(session, &message(first, before, all), now);
+                    prop_assert_eq!(through.unwrap(), committed);
+                    let mixed = self.store().hand_over(session, &message(first, before, all + 1), now);
+                    prop_assert!(matches!(mixed, Err(Error::Gap { .. })));
+                }
+                let (to, mut at) = (all + records, committed + 1);
                 // In messages of a thousand, as a sensor would.
-                let all: Vec<u64> = (before + 1..=to).collect();
-                let mut at = first;
-                for part in all.chunks(1_000) {
-                    let next = at + u64::try_from(part.len()).unwrap();
-                    let records = part.iter().copied().map(record).collect();
-                    let through = self.store().hand_over(session, &[message(at, records)], now);
-                    prop_assert_eq!(through.unwrap(), next - 1);
-                    at = next;
+                for from in (all..to).step_by(1_000) {
+                    let part = message(at, from, to.min(from + 1_000));
+                    at += part[0].records;
+                    let through = self.store().hand_over(session, &part, now);
+                    prop_assert_eq!(through.unwrap(), at - 1);
                 }
                 self.model.committed = at - 1;
                 self.model.all = to;

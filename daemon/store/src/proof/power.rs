@@ -142,8 +142,10 @@ fn the_recorded_store() {
             now += 1_000 + if round == ROUNDS / 2 { 31 * 24 * 3_600 * 1_000 } else { 0 };
             // Some are said again.
             let first = next - random.below(3).min(next - 1);
-            let records: Vec<_> = (first..next + 1 + random.below(60)).map(record).collect();
-            next = first + u64::try_from(records.len()).unwrap();
+            store.hand_over(session, &[message(first, (first..next).map(record).collect())], now).unwrap();
+            let records: Vec<_> = (next..next + 1 + random.below(60)).map(record).collect();
+            let first = next;
+            next += u64::try_from(records.len()).unwrap();
             say(json!({ "given": next - 1 }));
             let kept = store.hand_over(session, &[message(first, records)], now).unwrap();
             say(json!({ "kept": kept }));

@@ -26,8 +26,9 @@ fn main() {
         ["append", made, commit, directory, sealed] => {
             append::run(Path::new(made), number(commit), Path::new(directory), number(sealed))
         }
-        ["store", made, commit, directory, program] => {
-            store::run(Path::new(made), number(commit), Path::new(directory), Path::new(program))
+        ["store", made, commit, in_flight, directory, program] => {
+            let (directory, program) = (Path::new(directory), Path::new(program));
+            store::run(Path::new(made), number(commit), number(in_flight), directory, program)
         }
         ["fill", count, directory, program] => store::fill(number(count), Path::new(directory), Path::new(program)),
         ["open", directory, program] => store::open(Path::new(directory), Path::new(program)),

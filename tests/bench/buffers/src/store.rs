@@ -15,16 +15,23 @@ use serde_json::{Value, json};
 use crate::messages::{Messages, handovers, handovers_file};
 use crate::process::{on_disk, peak_kib, written};
 
-/// Hands the records over, `commit` at a time, each when the one before is on disk; then has every segment read.
-pub fn run(made: &Path, commit: usize, directory: &Path, program: &Path) -> Value {
+/// Hands the records over, `commit` at a time, of which `in_flight` may wait for their answers; then has every segment read.
+pub fn run(made: &Path, commit: usize, in_flight: usize, directory: &Path, program: &Path) -> Value {
     let store = Store::set_up(directory, program);
     let mut sensor = store.sensor();
     let mut messages = Messages::open(&handovers_file(made, commit));
-    let (mut message, mut through) = (Vec::new(), 0);
+    let (mut message, mut through, mut waiting) = (Vec::new(), 0, 0);
     let start = Instant::now();
-    while messages.next(&mut message) {
-        frame::write(&mut sensor, &message).unwrap();
-        through = committed(&mut sensor);
+    loop {
+        if waiting < in_flight && messages.next(&mut message) {
+            frame::write(&mut sensor, &message).unwrap();
+            waiting += 1;
+        } else if waiting > 0 {
+            through = committed(&mut sensor);
+            waiting -= 1;
+        } else {
+            break;
+        }
     }
     let kept = start.elapsed();
     let process = store.child.id().to_string();
