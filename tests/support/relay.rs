@@ -51,9 +51,7 @@ impl Relay {
         let records =
             self.messages(0).into_iter().flat_map(|bytes| match FromSensor::decode(&bytes).unwrap() {
                 Handover::Hello { .. } | Handover::Interfaces(_) => Vec::new(),
-                Handover::Records { sets, .. } => {
-                    sets.iter().flat_map(|set| set.decode().unwrap()).collect()
-                }
+                Handover::Records { sets, .. } => sets.iter().flat_map(|set| set.decode().unwrap()).collect(),
             });
         records.collect()
     }

@@ -31,7 +31,7 @@ pub fn append(record: &Record, set: &mut Vec<u8>) {
     put_nested(set, 1, |out| put_record(record, out));
 }
 
-/// The octets of one record, which [`crate::RecordView::read`] reads.
+/// The octets of one record, which [`decode_one`] reads.
 pub fn put_record(record: &Record, out: &mut Vec<u8>) {
     put_part(record.kind(), record.fields(), out);
 }
@@ -219,6 +219,14 @@ pub fn decode(bytes: &[u8]) -> Result<Vec<Record>, Error> {
     decode::set(bytes, MAX_RECORDS)
 }
 
+/// Decodes what [`put_record`], [`put_part`] or [`put_views`] made.
+///
+/// # Errors
+/// What is wrong with it.
+pub fn decode_one(octets: &[u8]) -> Result<Record, Error> {
+    decode::record(octets)
+}
+
 #[cfg(test)]
 pub(crate) mod declared;
 
@@ -226,7 +234,7 @@ pub(crate) mod declared;
 pub(crate) mod tests {
     use super::declared::{FieldMessage, RecordMessage, RecordSet};
     use super::*;
-    use crate::{Kind, Mac, RecordView};
+    use crate::{Kind, Mac};
     use proptest::prelude::*;
     use prost::Message;
 
@@ -313,7 +321,7 @@ pub(crate) mod tests {
             fields: vec![FieldMessage { number: 101, value: Some((&Value::Mac(Mac([0; 6]))).into()) }],
         };
         assert_eq!(
-            RecordView::new().read(&message.encode_to_vec()),
+            decode_one(&message.encode_to_vec()),
             Err(Error::ForeignField { field: Field::DeviceMac, kind: Kind::Flow })
         );
     }
@@ -322,6 +330,6 @@ pub(crate) mod tests {
     fn a_repeated_field_is_refused() {
         let field = FieldMessage { number: 102, value: Some((&Value::Number(1)).into()) };
         let message = RecordMessage { kind: 1, fields: vec![field.clone(), field] };
-        assert_eq!(RecordView::new().read(&message.encode_to_vec()), Err(Error::Order(Field::DeviceVlan)));
+        assert_eq!(decode_one(&message.encode_to_vec()), Err(Error::Order(Field::DeviceVlan)));
     }
 }

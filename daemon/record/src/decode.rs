@@ -3,24 +3,87 @@
 //! Stricter than protobuf: a part stands once and in its wire type, and there are no parts that this version does not know.
 //! Both ends of every path are of one version, and a batch says its own.
 
-use crate::{Error, Record, RecordView};
+use crate::view::check;
+use crate::{Error, Field, Kind, MAX_FIELDS, Record, ValueView};
 
 /// The records of an encoded set, at most `most`.
 ///
 /// # Errors
 /// Whatever is wrong with the first record that is not valid, or with the encoding.
 pub(crate) fn set(octets: &[u8], most: usize) -> Result<Vec<Record>, Error> {
-    let (mut reader, mut view) = (Reader(octets), RecordView::new());
-    let mut records = Vec::new();
+    let (mut reader, mut records) = (Reader(octets), Vec::new());
     while let Some((tag, part)) = reader.part()? {
         let (1, Part::Octets(octets)) = (tag, part) else { return Err(SET) };
         if records.len() >= most {
             return Err(Error::Limit { what: "record set", limit: most });
         }
-        view.read(octets)?;
-        records.push(view.to_record());
+        records.push(record(octets)?);
     }
     Ok(records)
+}
+
+/// One encoded record.
+///
+/// # Errors
+/// What is wrong with it.
+pub(crate) fn record(octets: &[u8]) -> Result<Record, Error> {
+    let mut reader = Reader(octets);
+    let number = match reader.part()? {
+        Some((1, Part::Number(number))) => u32::try_from(number).map_err(|_| SET)?,
+        Some(_) => return Err(SET),
+        None => 0,
+    };
+    let kind = Kind::from_number(number).ok_or(Error::UnknownKind(number))?;
+    let (mut record, mut count, mut last) = (Record::new(kind), 0, None);
+    while let Some((tag, part)) = reader.part()? {
+        let (2, Part::Octets(octets)) = (tag, part) else { return Err(SET) };
+        if count >= MAX_FIELDS {
+            return Err(Error::Limit { what: "record", limit: MAX_FIELDS });
+        }
+        count += 1;
+        let (field, value) = field(octets)?;
+        if last >= Some(field) {
+            return Err(Error::Order(field));
+        }
+        last = Some(field);
+        check(kind, field, value)?;
+        // What was checked has a value.
+        record.push_checked(field, value.to_value().ok_or(SET)?);
+    }
+    Ok(record)
+}
+
+#[inline]
+fn field(octets: &[u8]) -> Result<(Field, ValueView<'_>), Error> {
+    // As the codec writes nearly all of them: a number of two octets, a value behind its length of one.
+    if let [0x08, low, high, 0x12, length, value @ ..] = octets
+        && *low >= 0x80
+        && *high < 0x80
+        && *length < 0x80
+        && value.len() == usize::from(*length)
+    {
+        let number = u32::from(low & 0x7f) | u32::from(*high) << 7;
+        let field = Field::from_number(number).ok_or(Error::UnknownField(number))?;
+        return Ok((field, ValueView::read(value)?));
+    }
+    any_field(octets)
+}
+
+fn any_field(octets: &[u8]) -> Result<(Field, ValueView<'_>), Error> {
+    let mut reader = Reader(octets);
+    let number = match reader.part()? {
+        Some((1, Part::Number(number))) => u32::try_from(number).map_err(|_| SET)?,
+        Some(_) => return Err(SET),
+        None => 0,
+    };
+    let field = Field::from_number(number).ok_or(Error::UnknownField(number))?;
+    let value = match reader.part()? {
+        Some((2, Part::Octets(octets))) => ValueView::read(octets)?,
+        Some(_) => return Err(SET),
+        None => return Err(Error::Missing { message: "field", part: "value" }),
+    };
+    reader.end()?;
+    Ok((field, value))
 }
 
 /// What is left of a message.

@@ -32,4 +32,4 @@ pub use dictionary::{
 pub use error::Error;
 pub use record::{Change, MAX_FIELDS, Record};
 pub use value::{MAX_LIST, MAX_TEXT, Mac, NoMac, Value, ValueType};
-pub use view::{FieldView, Form, RecordView, Stated, ValueView};
+pub use view::{Form, Stated, ValueView};

@@ -197,7 +197,8 @@ impl CollectGate {
     #[must_use]
     pub fn keeps_all(&self, of: &Summary) -> bool {
         let opt_outs = &self.exclusions.opt_outs;
-        let collects = |kind: &Kind| self.collects(*kind) && self.stations.iter().all(|group| group.collects(*kind));
+        let collects =
+            |kind: &Kind| self.collects(*kind) && self.stations.iter().all(|group| group.collects(*kind));
         let stays = |field: &Field| {
             let infrastructure = of.infrastructure && field.kind() == Kind::Neighbor;
             self.treatments.of_infrastructure(*field, infrastructure) == Treatment::Keep

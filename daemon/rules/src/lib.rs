@@ -28,7 +28,7 @@ mod show;
 mod stations;
 mod treat;
 
-pub use collect::{Summary, CollectGate, Judgement, OPTED_OUT};
+pub use collect::{CollectGate, Judgement, OPTED_OUT, Summary};
 pub use error::RuleError;
 pub use exclude::opt_out::{MAX_OPT_OUT_LINES, MAX_OPT_OUT_LISTS, MAX_OPT_OUTS, OPT_OUT_LIST_PATTERN};
 pub use exclude::text::{ExclusionKey, exclusion_keys};

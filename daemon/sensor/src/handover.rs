@@ -217,7 +217,9 @@ impl Queue {
             let next = match self.sent.get(said + count) {
                 Some(numbered) => numbered,
                 None => {
-                    let Some(next) = self.waiting.iter_mut().rev().find_map(VecDeque::pop_front) else { break };
+                    let Some(next) = self.waiting.iter_mut().rev().find_map(VecDeque::pop_front) else {
+                        break;
+                    };
                     self.sent.push_back(next);
                     continue;
                 }

@@ -13,7 +13,7 @@ use std::hash::{BuildHasherDefault, Hasher};
 use std::rc::Rc;
 
 use arrayvec::ArrayVec;
-use headgate_record::{Field, Identifier, Identity, Kind, Record, RecordView, codec};
+use headgate_record::{Field, Identifier, Identity, Kind, Record, codec};
 use rusqlite::{Connection, params};
 
 use crate::block::{MAX_REFERENCES, References};
@@ -184,7 +184,12 @@ impl<'a> Writer<'a> {
 
     /// Adds the references that stand for what in a record, which this key seals, identifies somebody; that of its subject is
     /// the first. What infrastructure says of itself identifies nobody.
-    pub(crate) fn refer(&mut self, key: KeyRef, record: &Record, references: &mut References) -> Result<(), Error> {
+    pub(crate) fn refer(
+        &mut self,
+        key: KeyRef,
+        record: &Record,
+        references: &mut References,
+    ) -> Result<(), Error> {
         if !record.has_identities() {
             return Ok(());
         }
@@ -215,7 +220,7 @@ impl<'a> Writer<'a> {
             references.push(spot.reference);
             return Ok(());
         }
-        let record = RecordView::of(part)?.to_record();
+        let record = codec::decode_one(part)?;
         match who {
             Identity::End => references.push(self.end(&record)?),
             // Nothing but an empty list: it tells of nobody.

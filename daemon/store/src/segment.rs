@@ -115,7 +115,15 @@ impl<'a> Sealing<'a> {
             "INSERT INTO segment (id, class, records, epoch, session, created_ms, sealed)
                VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
         )?;
-        statement.execute(params![sql(id), class.number(), records, epoch, session, sql(at.wall_ms), sealed])?;
+        statement.execute(params![
+            sql(id),
+            class.number(),
+            records,
+            epoch,
+            session,
+            sql(at.wall_ms),
+            sealed
+        ])?;
         sweep::mention(db, keys, id, key, &kinds, mentioned, *at)
     }
 }

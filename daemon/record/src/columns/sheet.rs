@@ -85,7 +85,8 @@ impl<'a> Sheet<'a> {
 
     /// All MAC addresses that records name in whatever field.
     pub fn macs(&self) -> impl Iterator<Item = Mac> {
-        let words = self.columns.iter().filter(|column| column.form == Form::Mac).flat_map(|column| &column.words);
+        let words =
+            self.columns.iter().filter(|column| column.form == Form::Mac).flat_map(|column| &column.words);
         words.filter_map(|word| ValueView::Octets(Form::Mac, word).mac())
     }
 
@@ -100,9 +101,11 @@ impl<'a> Sheet<'a> {
     ) -> Result<(), Error> {
         let is_asked: Vec<bool> = self.columns.iter().map(|column| which(column.field)).collect();
         // A time is said by its difference from the one before, in whatever column that is.
-        let times = self.columns.iter().zip(&is_asked).any(|(column, asked)| *asked && column.form == Form::Time);
-        let is_read =
-            |at: usize| is_asked.get(at) == Some(&true) || times && self.columns.get(at).is_some_and(Column::is_time);
+        let times =
+            self.columns.iter().zip(&is_asked).any(|(column, asked)| *asked && column.form == Form::Time);
+        let is_read = |at: usize| {
+            is_asked.get(at) == Some(&true) || times && self.columns.get(at).is_some_and(Column::is_time)
+        };
         let read: Vec<Vec<usize>> = self
             .shapes
             .iter()

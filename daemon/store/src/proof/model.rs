@@ -153,7 +153,8 @@ impl World {
                     let through = self.store().hand_over(session, &message(first, before, all), now);
                     prop_assert_eq!(through.unwrap(), committed);
                     let mixed = self.store().hand_over(session, &message(first, before, all + 1), now);
-                    prop_assert!(matches!(mixed, Err(Error::Gap { .. })));
+                    let is_gap = matches!(mixed, Err(Error::Gap { .. }));
+                    prop_assert!(is_gap);
                 }
                 let (to, mut at) = (all + records, committed + 1);
                 // In messages of a thousand, as a sensor would.

@@ -36,8 +36,12 @@ fn records_that_are_said_again_are_kept_once_and_a_gap_is_refused() {
     let running = site.start();
     let mut sensor = running.sensor(1);
     sensor.hand_over((1..=5).map(device).collect()).unwrap();
-    assert_eq!(sensor.hand_over_from(3, (3..=7).map(device).collect()), Some(7));
+    assert_eq!(sensor.hand_over_from(1, (1..=5).map(device).collect()), Some(5));
+    assert_eq!(sensor.hand_over((6..=7).map(device).collect()), Some(7));
     assert_eq!(sensor.hand_over_from(9, vec![device(9)]), None, "a gap ends the connection");
+    let mut partly = running.sensor(1);
+    let none = partly.hand_over_from(6, (6..=8).map(device).collect());
+    assert_eq!(none, None, "what is committed in part is not told from the rest");
     let mut again = running.sensor(1);
     assert_eq!(again.committed, 7);
     again.hand_over(vec![device(8)]).unwrap();
