@@ -73,6 +73,8 @@ pub(crate) mod meta {
     pub(crate) const AWAY_SINCE: &str = "away_since_ms";
     /// Names of the fields that the release gate has let pass as they are.
     pub(crate) const PLAIN: &str = "released_in_plain";
+    /// How many records of each kind there are in the segments up to an id (`kept.rs`).
+    pub(crate) const KEPT: &str = "kept";
     /// How many segments damage has removed without this program's doing.
     pub(crate) const MISSING: &str = "segments_missing";
 }

@@ -9,7 +9,7 @@ use rusqlite::{Connection, params};
 
 use crate::account::{self, End};
 use crate::config::Settings;
-use crate::database::{get_number, meta, set, sql};
+use crate::database::{get_number, last_id, meta, set, sql};
 use crate::keys::Keys;
 use crate::ledger::{self, Event};
 use crate::members::Members;
@@ -197,7 +197,8 @@ pub(crate) fn release(
     for ((kind, reason), records) in &gathered.withheld {
         account::add(db, End::Withheld(*kind), reason, *records)?;
     }
-    gathered.cursor.store(db)?;
+    // Not behind a number that a flipped bit gave a segment that is in quarantine now: what comes has lower ones.
+    gathered.cursor.within(last_id(db, "segment")?).store(db)?;
     let (withheld, lost) = account::take(db)?;
     let sequence = get_number(db, meta::SEQUENCE)?.saturating_add(1);
     let forget = erase::take_tombstone(db, keys, sequence, MAX_FORGET)?;

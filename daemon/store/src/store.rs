@@ -16,11 +16,12 @@ use crate::ballast::Ballast;
 use crate::clock::{Clock, Moment, Reading};
 use crate::config::Settings;
 use crate::database::{self, Checkpoint, Database, begin};
+use crate::identity::mend::mend;
 use crate::keys::{Keys, Rotation};
 use crate::ledger::{self, Event};
 use crate::master::MasterKey;
 use crate::outbox::{self, Refusal};
-use crate::{Error, OpenError, buffer, evict, release, retain, segment, sign, subject};
+use crate::{Error, OpenError, buffer, evict, kept, release, retain, segment, sign, subject};
 
 mod opening;
 mod recovery;
@@ -221,6 +222,7 @@ impl Store {
         if self.clock.is_due(&reading) {
             let transaction = begin(&mut self.database.connection)?;
             let at = self.clock.observe(&transaction, &reading)?;
+            kept::keep_up(&transaction)?;
             transaction.commit()?;
             self.expire(at)?;
         }
@@ -277,6 +279,7 @@ impl Store {
         if looked {
             return Ok(());
         }
+        while self.mend(at)? {}
         let transaction = begin(&mut self.database.connection)?;
         let deleted = retain::expire(&transaction, &self.keys, &self.settings.retention_ms, at);
         let deleted = deleted
@@ -289,6 +292,15 @@ impl Store {
             self.checkpoint_due = true;
         }
         Ok(())
+    }
+
+    /// Writes again what segments are about and when they were sealed, where it is not what was written. Gives whether there
+    /// may be more.
+    fn mend(&mut self, at: Moment) -> Result<bool, Error> {
+        let transaction = begin(&mut self.database.connection)?;
+        let more = mend(&transaction, &self.keys, at)?;
+        commit(transaction, &self.keys)?;
+        Ok(more)
     }
 
     /// Deletes the next segments of a class that were sealed before a time, or counts all of them; see [`buffer::purge`].
@@ -334,6 +346,10 @@ impl Store {
         if verified.get("next").is_none_or(Value::is_null) {
             segment::note_missing(&self.database.connection)?;
             self.note_unsound(now_ms)?;
+            let transaction = begin(&mut self.database.connection)?;
+            let at = self.clock.observe(&transaction, &Reading::now(now_ms))?;
+            transaction.commit()?;
+            while self.mend(at)? {}
         }
         Ok(verified)
     }

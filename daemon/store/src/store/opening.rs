@@ -19,7 +19,7 @@ use crate::ledger::{self, Event};
 use crate::master::MasterKey;
 use crate::release::{self, Cursor};
 use crate::subject::erase;
-use crate::{Error, OpenError, checksum, error, evict, outbox, segment};
+use crate::{Error, OpenError, checksum, error, evict, kept, outbox, segment};
 
 impl Store {
     /// Opens the store that the settings name, and makes its database where there is none.
@@ -131,6 +131,9 @@ impl Store {
         checksum::accept(&transaction)?;
         if unsound.singles.iter().any(|name| name == meta::SEQUENCE) {
             release::set_sequence_right(&transaction)?;
+        }
+        if unsound.singles.iter().any(|name| name == meta::KEPT) {
+            kept::forget(&transaction)?;
         }
         Cursor::load(&transaction)?.within(last_id(&transaction, "segment")?).store(&transaction)?;
         add(&transaction, meta::UNSOUND, values)?;

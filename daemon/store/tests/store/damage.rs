@@ -75,6 +75,18 @@ fn a_segment_that_vanished_is_noticed() {
     assert_eq!(running.status()["missing"], 1);
 }
 
+/// One flipped bit of 4,000: the release gate passed the number, and nothing that came afterwards ever left.
+#[test]
+fn a_segment_whose_number_is_a_high_one_does_not_hold_back_those_that_come() {
+    let site = three_segments();
+    site.sqlite().execute_batch("UPDATE segment SET id = id + (1 << 40) WHERE id = 2").unwrap();
+    let running = site.start();
+    assert_eq!(numbers(&running.drain(), Field::DeviceFrames), [1, 3]);
+    assert_eq!(running.status()["quarantined"], 1);
+    running.sensor(1).hand_over(vec![device(4)]).unwrap();
+    assert_eq!(numbers(&running.drain(), Field::DeviceFrames), [4]);
+}
+
 #[test]
 fn a_damaged_batch_is_counted_and_does_not_hold_up_the_next() {
     let site = Site::new("batch_records = 1\nbatch_delay = 0");
