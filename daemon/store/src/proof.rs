@@ -7,6 +7,7 @@
 use headgate_record::Record;
 use headgate_record::local::FromSensor;
 
+mod aside;
 mod disk;
 mod flips;
 mod full;

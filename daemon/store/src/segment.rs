@@ -8,7 +8,7 @@ use rusqlite::{Connection, Row, params};
 use crate::account::{self, End};
 use crate::block::{self, Block, References};
 use crate::clock::{self, Moment};
-use crate::database::{self, add, column, last_id, meta, number, sql};
+use crate::database::{self, add, column, last_id, meta, noted_id, number, sql};
 use crate::identity::{self, Writer, row, sweep};
 use crate::keys::Keys;
 use crate::ledger::{self, Event};
@@ -400,7 +400,8 @@ pub(crate) fn quarantine(
 pub(crate) fn missing(db: &Connection) -> Result<u64, Error> {
     let there: i64 = db.query_row("SELECT COUNT(*) FROM segment NOT INDEXED", [], |r| r.get(0))?;
     let gone = database::get_number(db, meta::GONE)?;
-    Ok(last_id(db, "segment")?.saturating_sub(gone).saturating_sub(number(there)))
+    // What SQLite noted: a row that a flipped bit gave a higher number is there.
+    Ok(noted_id(db, "segment")?.saturating_sub(gone).saturating_sub(number(there)))
 }
 
 /// Looks for segments that have vanished, and tells of more of them than before.

@@ -78,7 +78,7 @@ pub(crate) fn status(
         "quarantined": count(db, "quarantine")?,
         "missing": get_number(db, meta::MISSING)?,
         "values_unsound": get_number(db, meta::UNSOUND)?,
-        "databases_set_aside": crate::database::aside(settings).map_or(0, |aside| aside.len()),
+        "databases_set_aside": crate::database::aside::aside(settings).map_or(0, |aside| aside.len()),
         "room_on_disk": store.has_room(),
         "sensor": {
             "connected": peers.sensors > 0,

@@ -46,6 +46,8 @@ pub(crate) struct Store {
     expired_ms: Option<u64>,
     /// When a database that was in use was found damaged.
     anew_ms: Option<u64>,
+    /// When its indexes were built anew.
+    reindexed_ms: Option<u64>,
     /// Held as long as the store is open.
     _lock: Option<File>,
 }
@@ -186,9 +188,15 @@ impl Store {
                 subject::correct::correct(&transaction, keys, &mut subject, field, value, now_ms)
             }
             Action::Erase => {
-                let subject = subject::one(&transaction, keys, who)?;
+                let subject = match subject::one(&transaction, keys, who) {
+                    Err(Error::NobodyFound) => None,
+                    found => Some(found?),
+                };
                 shrink_to(&transaction, keys, target, now_ms)?;
-                subject::erase::erase(&transaction, keys, rules, &subject, now_ms)
+                match subject {
+                    Some(subject) => subject::erase::erase(&transaction, keys, rules, &subject, now_ms),
+                    None => subject::erase::erase_absent(&transaction, keys, rules, who, now_ms),
+                }
             }
         };
         answer

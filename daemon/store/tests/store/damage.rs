@@ -82,7 +82,8 @@ fn a_segment_whose_number_is_a_high_one_does_not_hold_back_those_that_come() {
     site.sqlite().execute_batch("UPDATE segment SET id = id + (1 << 40) WHERE id = 2").unwrap();
     let running = site.start();
     assert_eq!(numbers(&running.drain(), Field::DeviceFrames), [1, 3]);
-    assert_eq!(running.status()["quarantined"], 1);
+    let status = running.status();
+    assert_eq!((&status["quarantined"], &status["missing"]), (&1.into(), &0.into()));
     running.sensor(1).hand_over(vec![device(4)]).unwrap();
     assert_eq!(numbers(&running.drain(), Field::DeviceFrames), [4]);
 }
@@ -189,6 +190,37 @@ fn a_database_that_turns_out_damaged_while_the_store_runs_lies_aside_and_another
     let aside = site.files().into_iter().find(|(name, _)| is_aside(&name.to_string_lossy()));
     assert_eq!(aside.unwrap().1.len(), content.len(), "it is there to be looked at");
     assert_eq!(site.start().status()["records"]["device"], 1);
+}
+
+/// A damaged index once had all of the database lie aside, though its tables were whole.
+#[test]
+fn a_damaged_index_is_built_anew_and_nothing_that_is_in_the_tables_is_lost() {
+    let site = three_segments();
+    // A row goes without its entry in the index, as if a bit of the entry had flipped.
+    site.sqlite()
+        .execute_batch(
+            "PRAGMA writable_schema = ON;
+             CREATE TEMP TABLE kept AS SELECT rowid AS at, * FROM sqlite_schema WHERE name = 'segment_class';
+             DELETE FROM sqlite_schema WHERE name = 'segment_class';
+             PRAGMA writable_schema = RESET;
+             UPDATE segment SET class = 0 WHERE id = 2;
+             PRAGMA writable_schema = ON;
+             INSERT INTO sqlite_schema (rowid, type, name, tbl_name, rootpage, sql)
+               SELECT at, type, name, tbl_name, rootpage, sql FROM kept;",
+        )
+        .unwrap();
+    site.sqlite().execute("UPDATE segment SET class = 1 WHERE id = 2", []).unwrap_err();
+    let running = site.start();
+    let ledger = || running.ask(&ControlRequest::Ledger { limit: 100 });
+    running.until(|_| ledger()["entries"].as_array().unwrap().iter().any(|e| e["event"] == "reindexed"));
+    assert_eq!(numbers(&running.drain(), Field::DeviceFrames), [1, 3]);
+    let status = running.status();
+    assert_eq!((&status["databases_set_aside"], &status["missing"]), (&0.into(), &0.into()), "{status}");
+    assert_eq!(running.sensor(2).hand_over(vec![device(9)]), Some(1));
+    assert_eq!(ledger()["verified"], true);
+    running.stop();
+    let sound: String = site.sqlite().query_row("PRAGMA integrity_check", [], |r| r.get(0)).unwrap();
+    assert_eq!(sound, "ok");
 }
 
 /// One flipped bit made a name of a single value octets instead of text: what was told of it could not be written, and the store did
