@@ -16,7 +16,7 @@ use crate::ballast::Ballast;
 use crate::clock::{Clock, Moment, Reading};
 use crate::config::Settings;
 use crate::database::{self, Checkpoint, Database, begin};
-use crate::identity::mend::mend;
+use crate::identity::mend::{mend, mend_index};
 use crate::keys::{Keys, Rotation};
 use crate::ledger::{self, Event};
 use crate::master::MasterKey;
@@ -356,7 +356,8 @@ impl Store {
             self.note_unsound(now_ms)?;
             let transaction = begin(&mut self.database.connection)?;
             let at = self.clock.observe(&transaction, &Reading::now(now_ms))?;
-            transaction.commit()?;
+            mend_index(&transaction, &self.keys, at)?;
+            commit(transaction, &self.keys)?;
             while self.mend(at)? {}
         }
         Ok(verified)

@@ -1,4 +1,4 @@
-//! What a flipped bit has made of `segment_mention` is written again from the segments themselves.
+//! What a flipped bit has made of `segment_mention` is written again from the segments themselves, and of `blind` from the rows.
 //!
 //! A row that does not open says neither when its segment was sealed nor about whom it is: nothing is deleted by it, and its
 //! times are not corrected. What the rows of a segment refer to stands in the segment too; when it was sealed is told from the
@@ -6,6 +6,7 @@
 
 use rusqlite::Connection;
 
+use super::row::Row;
 use super::sweep::{self, SELECT};
 use crate::clock::Moment;
 use crate::database::{add, meta, number, sql};
@@ -39,10 +40,39 @@ pub(crate) fn mend(db: &Connection, keys: &Keys, now: Moment) -> Result<bool, Er
     if rows > 0 {
         log::error!(event = "mentions_unsound"; "what {rows} segments are about, or when they were sealed, is not what was set: it is written again from them");
         kept::forget(db)?;
-        add(db, meta::UNSOUND, rows)?;
-        ledger::append(db, &Event::Unsound { values: rows }, now.wall_ms)?;
+        tell(db, rows, now)?;
     }
     Ok(rows >= MOST)
+}
+
+/// Puts into the index again by what persons are found, where it is not there: whoever is not found is not erased either. In
+/// the caller's transaction; it opens all identity rows.
+pub(crate) fn mend_index(db: &Connection, keys: &Keys, now: Moment) -> Result<(), Error> {
+    let ids: Vec<u64> = {
+        let mut statement = db.prepare_cached("SELECT id FROM identity NOT INDEXED")?;
+        let rows = statement.query_map([], |r| Ok(number(r.get(0)?)))?;
+        rows.collect::<Result<_, _>>()?
+    };
+    let mut tags = 0_u64;
+    for id in ids {
+        match Row::load(db, keys, id) {
+            Ok(Some(row)) => tags = tags.saturating_add(u64::try_from(row.index(db, keys, 0)?).unwrap_or(0)),
+            Ok(None) => {}
+            // Nobody can be found by it, and nobody is known from it.
+            Err(error) if error::is_damaged(&error) => {}
+            Err(error) => return Err(error),
+        }
+    }
+    if tags > 0 {
+        log::error!(event = "tags_unsound"; "{tags} entries by which persons are found were not there: they are put in again");
+        tell(db, tags, now)?;
+    }
+    Ok(())
+}
+
+fn tell(db: &Connection, values: u64, now: Moment) -> Result<(), Error> {
+    add(db, meta::UNSOUND, values)?;
+    ledger::append(db, &Event::Unsound { values }, now.wall_ms)
 }
 
 /// Segments whose row is gone or does not open, and when each may have been sealed: as the last before it that says so, or

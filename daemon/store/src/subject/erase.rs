@@ -152,9 +152,14 @@ pub(crate) fn take_tombstone(
     Ok(values)
 }
 
-/// The receiver has forgotten what this batch told it to.
-pub(crate) fn forgotten(db: &Connection, batch: u64) -> Result<(), Error> {
-    db.prepare_cached("DELETE FROM tombstone WHERE batch = ?1")?.execute([sql(batch)])?;
+/// The receiver has forgotten the `values` that this batch told it to. Where others are written down for this batch, a bit has
+/// flipped: all of them are told again, as of a batch that is lost.
+pub(crate) fn forgotten(db: &Connection, batch: u64, values: usize) -> Result<(), Error> {
+    let told = "SELECT COUNT(*) FROM tombstone WHERE batch = ?1";
+    let told = number(db.prepare_cached(told)?.query_row([sql(batch)], |r| r.get(0))?);
+    if u64::try_from(values) == Ok(told) {
+        db.prepare_cached("DELETE FROM tombstone WHERE batch = ?1")?.execute([sql(batch)])?;
+    }
     Ok(())
 }
 

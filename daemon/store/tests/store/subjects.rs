@@ -349,6 +349,27 @@ fn what_a_lost_batch_asked_to_forget_is_asked_again() {
     assert_eq!(running.status()["outbox"]["batches_lost"], 0, "the receiver has it");
 }
 
+/// A flipped bit once made the receipt of another batch that of a value that no batch had told.
+#[test]
+fn what_another_batch_is_said_to_have_asked_to_forget_is_asked_all_the_same() {
+    let site = Site::new("batch_delay = 0");
+    let running = site.start();
+    hand_over(&running);
+    running.until(|s| s["outbox"]["batches"] == 1);
+    running.stop();
+    site.configure("batch_delay = 0", "");
+    let running = site.start();
+    ask(&running, anna(), Action::Erase);
+    running.stop();
+    assert!(site.sqlite().execute("UPDATE tombstone SET batch = 1", []).unwrap() > 0);
+    site.configure("batch_delay = 0", "receiver = \"receiver.example:443\"");
+    let running = site.start();
+    let mut batches = running.drain();
+    running.until(|s| s["outbox"]["last_sequence"] == 2);
+    batches.extend(running.drain());
+    assert!(batches.iter().any(|batch| !batch.forget.is_empty()));
+}
+
 #[test]
 fn what_is_not_yet_released_of_an_erased_person_does_not_leave() {
     let site = site_of_two("batch_delay = 0", "");

@@ -110,3 +110,20 @@ fn a_segment_of_which_neither_content_nor_mention_opens_is_lost_and_counted() {
     assert_eq!((&lost[0]["reason"], &lost[0]["records"]), (&"damaged".into(), &3.into()));
     assert_eq!(segment::missing(&db).unwrap(), 0);
 }
+
+/// A flipped bit in the index once made somebody not found, and so not erased, though all was kept.
+#[test]
+fn by_what_somebody_is_found_is_put_in_again() {
+    let (db, keys) = in_memory(&MasterKey::random());
+    let now = three(&db, &keys);
+    let find = || {
+        let who = headgate_record::subject::Who::Mac("00:1b:21:00:00:09".into());
+        crate::subject::find(&db, &keys, &who).unwrap().len()
+    };
+    mend_index(&db, &keys, now).unwrap();
+    assert_eq!((find(), get_number(&db, meta::UNSOUND).unwrap()), (1, 0), "as written");
+    db.execute("UPDATE blind SET tag = tag + 1", []).unwrap();
+    assert_eq!(find(), 0);
+    mend_index(&db, &keys, now).unwrap();
+    assert_eq!((find(), get_number(&db, meta::UNSOUND).unwrap()), (1, 4), "four stations");
+}
