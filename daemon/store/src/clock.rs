@@ -178,6 +178,12 @@ pub(crate) fn correction_ns(db: &Connection, keys: &Keys, segment: u64) -> Resul
     Ok(correction.unwrap_or(0).saturating_mul(1_000_000))
 }
 
+/// Sets time lived from when the last segment was sealed, so that nothing is too old by a flipped bit.
+pub(crate) fn set_right(db: &Connection, keys: &Keys) -> Result<(), Error> {
+    let latest = sweep::latest(db, keys)?.map_or(0, |at| at.lived_ms);
+    set(db, meta::LIVED, sql(latest))
+}
+
 fn begin(db: &Connection, now: &Reading, synchronised: bool) -> Result<u64, Error> {
     let row = last_id(db, "clock")?.saturating_add(1);
     db.execute(

@@ -353,7 +353,7 @@ impl Store {
         let verified = buffer::verify(&self.database.connection, &self.keys, after)?;
         if verified.get("next").is_none_or(Value::is_null) {
             segment::note_missing(&self.database.connection)?;
-            self.note_unsound(now_ms)?;
+            opening::note_unsound(&mut self.database, &self.keys, now_ms)?;
             let transaction = begin(&mut self.database.connection)?;
             let at = self.clock.observe(&transaction, &Reading::now(now_ms))?;
             mend_index(&transaction, &self.keys, at)?;

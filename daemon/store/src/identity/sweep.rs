@@ -99,6 +99,18 @@ pub(crate) fn sealed_at(db: &Connection, keys: &Keys, segment: u64) -> Result<Op
     Ok(rows.next()?.and_then(|found| open(keys, found)).map(|mention| mention.at))
 }
 
+/// When the last segment that says so was sealed.
+pub(crate) fn latest(db: &Connection, keys: &Keys) -> Result<Option<Moment>, Error> {
+    let mut statement = db.prepare_cached(&format!("{SELECT} ORDER BY segment DESC"))?;
+    let mut rows = statement.query([])?;
+    while let Some(found) = rows.next()? {
+        if let Some(mention) = open(keys, found) {
+            return Ok(Some(mention.at));
+        }
+    }
+    Ok(None)
+}
+
 /// What a row of `segment_mention` says, where it is as it was written.
 pub(super) struct Mention {
     /// When the segment was sealed; not by the wall clock.

@@ -11,7 +11,7 @@ use headgate_service::exit::{self, Exit};
 
 use super::{Store, commit, read_rules};
 use crate::ballast::Ballast;
-use crate::clock::{Clock, Reading};
+use crate::clock::{self, Clock, Reading};
 use crate::config::Settings;
 use crate::database::{self, Database, add, aside, begin, get, get_number, last_id, meta, set, sql};
 use crate::keys::Keys;
@@ -83,7 +83,9 @@ impl Store {
             }
             opened => opened,
         };
-        let (database, keys) = opened?;
+        let (mut database, keys) = opened?;
+        // Before anything is made of them.
+        note_unsound(&mut database, &keys, now_ms)?;
         let clock = Clock::load(&database.connection, &Reading::now(now_ms))?;
         let (rules_refused, checkpoint_due) = (None, true);
         let mut store = Store {
@@ -138,7 +140,6 @@ impl Store {
         segment::note_missing(&self.database.connection)?;
         erase::tell_again(&self.database.connection)?;
         self.note_aside(now_ms)?;
-        self.note_unsound(now_ms)?;
         self.note_rules(now_ms)?;
         // To a cap that was lowered.
         let budget = evict::budget(self.settings.cap);
@@ -146,28 +147,6 @@ impl Store {
             self.checkpoint()?;
         }
         Ok(())
-    }
-
-    /// A cursor or a count of which a bit has flipped cannot be set right as a rule, but is told, and nothing stands still
-    /// for it.
-    pub(super) fn note_unsound(&mut self, now_ms: u64) -> Result<(), Error> {
-        let unsound = checksum::unsound(&self.database.connection)?;
-        if unsound.rows == 0 {
-            return Ok(());
-        }
-        let (values, transaction) = (unsound.rows, begin(&mut self.database.connection)?);
-        log::error!(event = "values_unsound"; "{values} of the store's own values are not what was set: counts may be wrong");
-        checksum::accept(&transaction)?;
-        if unsound.singles.iter().any(|name| name == meta::SEQUENCE) {
-            release::set_sequence_right(&transaction)?;
-        }
-        if unsound.singles.iter().any(|name| name == meta::KEPT) {
-            kept::forget(&transaction)?;
-        }
-        Cursor::load(&transaction)?.within(last_id(&transaction, "segment")?).store(&transaction)?;
-        add(&transaction, meta::UNSOUND, values)?;
-        ledger::append(&transaction, &Event::Unsound { values }, now_ms)?;
-        commit(transaction, &self.keys)
     }
 
     pub(super) fn note_rules(&mut self, now_ms: u64) -> Result<(), Error> {
@@ -179,6 +158,33 @@ impl Store {
         }
         commit(transaction, &self.keys)
     }
+}
+
+/// Values of the store's own of which a bit has flipped cannot be set right as a rule, but are told, and nothing stands still
+/// for them.
+pub(super) fn note_unsound(database: &mut Database, keys: &Keys, now_ms: u64) -> Result<(), Error> {
+    let unsound = checksum::unsound(&database.connection)?;
+    if unsound.rows == 0 {
+        return Ok(());
+    }
+    let (values, transaction) = (unsound.rows, begin(&mut database.connection)?);
+    log::error!(event = "values_unsound"; "{values} of the store's own values are not what was set: counts may be wrong");
+    checksum::accept(&transaction)?;
+    for name in &unsound.singles {
+        match name.as_str() {
+            meta::SEQUENCE => release::set_sequence_right(&transaction)?,
+            meta::EPOCH => release::set_epoch_right(&transaction, keys)?,
+            meta::LIVED => clock::set_right(&transaction, keys)?,
+            meta::KEPT => kept::forget(&transaction)?,
+            _ => {}
+        }
+    }
+    Cursor::load(&transaction)?.within(last_id(&transaction, "segment")?).store(&transaction)?;
+    add(&transaction, meta::UNSOUND, values)?;
+    ledger::append(&transaction, &Event::Unsound { values }, now_ms)?;
+    commit(transaction, keys)?;
+    database.epoch = get_number(&database.connection, meta::EPOCH)?;
+    Ok(())
 }
 
 /// Opens the database with the master key, or else with the next.

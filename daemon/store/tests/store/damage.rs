@@ -88,6 +88,42 @@ fn a_segment_whose_number_is_a_high_one_does_not_hold_back_those_that_come() {
     assert_eq!(numbers(&running.drain(), Field::DeviceFrames), [4]);
 }
 
+/// One flipped bit of all octets: no receipt was accepted any more, as each named the epoch that the batches have.
+#[test]
+fn an_epoch_of_which_a_bit_has_flipped_is_set_right_and_receipts_are_accepted() {
+    for waits in [true, false] {
+        let site = Site::new("batch_records = 1\nbatch_delay = 0");
+        let running = site.start();
+        running.sensor(1).hand_over((1..=2).map(device).collect()).unwrap();
+        running.until(|s| s["outbox"]["batches"] == 2);
+        let epoch = running.status()["epoch"].clone();
+        if !waits {
+            running.drain();
+        }
+        running.stop();
+        site.sqlite().execute("UPDATE meta SET value = value + 16 WHERE name = 'epoch'", []).unwrap();
+        let running = site.start();
+        let status = running.status();
+        assert_eq!((&status["epoch"], &status["values_unsound"]), (&epoch, &1.into()));
+        running.sensor(1).hand_over(vec![device(3)]).unwrap();
+        let expected: &[u64] = if waits { &[1, 2, 3] } else { &[3] };
+        assert_eq!(numbers(&running.drain(), Field::DeviceFrames), expected);
+    }
+}
+
+/// Time lived is written anew at each start: a flipped bit in it once went unseen, and all that was kept was too old.
+#[test]
+fn time_lived_of_which_a_bit_has_flipped_makes_nothing_too_old() {
+    let site = three_segments();
+    site.sqlite().execute("UPDATE meta SET value = value + (1 << 50) WHERE name = 'lived_ms'", []).unwrap();
+    let running = site.start();
+    assert_eq!(running.status()["values_unsound"], 1);
+    let lived: i64 =
+        site.sqlite().query_row("SELECT value FROM meta WHERE name = 'lived_ms'", [], |r| r.get(0)).unwrap();
+    assert!(lived < 1 << 49, "{lived}");
+    assert_eq!(numbers(&running.drain(), Field::DeviceFrames), [1, 2, 3]);
+}
+
 #[test]
 fn a_damaged_batch_is_counted_and_does_not_hold_up_the_next() {
     let site = Site::new("batch_records = 1\nbatch_delay = 0");
