@@ -107,3 +107,37 @@ fn a_person_is_forgotten_in_a_batch_whose_receipt_was_lost() {
     let numbers: Vec<_> = site.batches().iter().map(|b| b["sequence"].as_u64().unwrap()).collect();
     assert_eq!(numbers, (1..=numbers.len() as u64).collect::<Vec<_>>());
 }
+
+/// Whoever was no longer in the buffer was once not found, and stayed at the receiver for good.
+#[test]
+fn a_person_of_whom_nothing_is_kept_any_more_is_forgotten_by_the_receiver() {
+    let site = Site::new();
+    let _receiver = site.start_receiver();
+    let _store = site.start_store();
+    let _uplink = site.start_uplink();
+    assert!(site.start_replay(&[&golden("site.pcap")]).wait().success());
+    site.wait_until_receipted();
+    let found = site.ask(&["subject", "find", ANNA[0], ANNA[1]]).unwrap();
+    let mac = found["subjects"][0]["macs"][0].as_str().unwrap().to_owned();
+    assert!(site.headgate(&["buffer", "purge", "--all", "--yes"]).status.success());
+    let by_mac = |action: &str, yes: &[&str]| {
+        let said = site.headgate(&[&["subject", action, "--mac", &mac], yes].concat());
+        let text = [said.stdout, said.stderr].map(|text| String::from_utf8(text).unwrap()).concat();
+        (said.status.code(), text)
+    };
+    assert_eq!(by_mac("find", &[]).0, Some(1));
+    let (code, wish) = by_mac("erase", &[]);
+    assert!(code == Some(1) && wish.contains("nobody is kept") && wish.contains("--yes"), "{wish}");
+
+    let sent = site.received();
+    let (code, done) = by_mac("erase", &["--yes"]);
+    assert!(
+        code == Some(0) && done.contains("Nobody is kept") && done.contains("the receiver to forget"),
+        "{done}"
+    );
+    site.wait_until_receipted();
+    wait_for("the receiver to forget", || site.received().len() < sent.len());
+    let forgotten: u64 = site.batches().iter().filter_map(|b| b["forgotten"]["records"].as_u64()).sum();
+    assert!(forgotten > 1, "{forgotten}");
+    assert_eq!(usize::try_from(forgotten).unwrap(), sent.len() - site.received().len());
+}

@@ -90,7 +90,10 @@ pub(crate) enum Format {
 /// Does what is asked about a person.
 pub(crate) fn run(config: &Path, command: SubjectCommand, as_json: bool) -> Result<(), CliError> {
     match command {
-        SubjectCommand::Find(person) => find(config, &person.who()?, as_json),
+        SubjectCommand::Find(person) => match find(config, &person.who()?, as_json)? {
+            true => Ok(()),
+            false => Err(CliError::Nothing("nobody is found by this".into())),
+        },
         SubjectCommand::Export { person, output, format } => {
             let who = person.who()?;
             match output {
@@ -109,26 +112,31 @@ pub(crate) fn run(config: &Path, command: SubjectCommand, as_json: bool) -> Resu
             show::line(&format!("{} is set right in {} places.", cell(&answer["field"]), answer["places"]))
         }
         SubjectCommand::Erase { person, yes: false } => {
-            find(config, &person.who()?, as_json)?;
+            if !find(config, &person.who()?, as_json)? {
+                return Err(CliError::Nothing(
+                    "nobody is kept who is found by this: say --yes to have the receiver forget what has left of them".into(),
+                ));
+            }
             Err(CliError::Nothing("nothing is erased: say --yes to erase this person for good".into()))
         }
         SubjectCommand::Erase { person, yes: true } => erase(config, person.who()?, as_json),
     }
 }
 
-fn find(config: &Path, who: &Who, as_json: bool) -> Result<(), CliError> {
+/// Shows who is found. Gives whether anybody is.
+fn find(config: &Path, who: &Who, as_json: bool) -> Result<bool, CliError> {
     let answer = ask::subject(config, who.clone(), Action::Find)?;
     let subjects = answer["subjects"].as_array().map(Vec::as_slice).unwrap_or_default();
     if subjects.is_empty() {
-        return Err(CliError::Nothing("nobody is found by this".into()));
+        return Ok(false);
     }
     if as_json {
-        return show::json(&answer);
+        return show::json(&answer).map(|()| true);
     }
     let columns = ["macs", "addresses", "names", "users", "periods", "segments"];
     let header = columns.iter().map(|column| column.to_uppercase()).collect();
     let rows = subjects.iter().map(|subject| columns.iter().map(|column| cell(&subject[column])).collect());
-    show::table(header, rows.collect())
+    show::table(header, rows.collect()).map(|()| true)
 }
 
 fn erase(config: &Path, who: Who, as_json: bool) -> Result<(), CliError> {
@@ -136,10 +144,17 @@ fn erase(config: &Path, who: Who, as_json: bool) -> Result<(), CliError> {
     if as_json {
         return show::json(&answer);
     }
-    show::line(&format!(
-        "Erased: {} rows with their keys, {} addresses of other ends; {} batches that wait are written anew.",
-        answer["rows"], answer["ends"], answer["batches"],
-    ))?;
+    if answer["rows"] == 0 {
+        show::line(&format!(
+            "Nobody is kept who is found by this; {} batches that wait are written anew.",
+            answer["batches"],
+        ))?;
+    } else {
+        show::line(&format!(
+            "Erased: {} rows with their keys, {} addresses of other ends; {} batches that wait are written anew.",
+            answer["rows"], answer["ends"], answer["batches"],
+        ))?;
+    }
     if answer["wal_cut"] == false {
         show::line("Somebody reads the database: what was erased is in its log until they end.")?;
     }

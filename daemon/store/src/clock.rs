@@ -17,6 +17,8 @@ use rustix::time::{ClockId, clock_gettime};
 
 use crate::Error;
 use crate::database::{get_number, last_id, meta, number, set, sql};
+use crate::identity::sweep;
+use crate::keys::Keys;
 
 /// What the clocks say.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -169,12 +171,17 @@ impl Clock {
 }
 
 /// By how much times that were sealed under a segment's clock are wrong, nanoseconds; 0 where nothing is known.
-pub(crate) fn correction_ns(db: &Connection, segment: u64) -> Result<i64, Error> {
-    let mut statement = db.prepare_cached(
-        "SELECT c.correction_ms FROM segment_mention m JOIN clock c ON c.number = m.clock WHERE m.segment = ?1",
-    )?;
-    let correction: Option<i64> = statement.query_row([sql(segment)], |r| r.get(0)).optional()?;
+pub(crate) fn correction_ns(db: &Connection, keys: &Keys, segment: u64) -> Result<i64, Error> {
+    let Some(Moment { clock, .. }) = sweep::sealed_at(db, keys, segment)? else { return Ok(0) };
+    let mut statement = db.prepare_cached("SELECT correction_ms FROM clock WHERE number = ?1")?;
+    let correction: Option<i64> = statement.query_row([sql(clock)], |r| r.get(0)).optional()?;
     Ok(correction.unwrap_or(0).saturating_mul(1_000_000))
+}
+
+/// Sets time lived from when the last segment was sealed, so that nothing is too old by a flipped bit.
+pub(crate) fn set_right(db: &Connection, keys: &Keys) -> Result<(), Error> {
+    let latest = sweep::latest(db, keys)?.map_or(0, |at| at.lived_ms);
+    set(db, meta::LIVED, sql(latest))
 }
 
 fn begin(db: &Connection, now: &Reading, synchronised: bool) -> Result<u64, Error> {

@@ -17,6 +17,8 @@ use crate::ledger::{self, Event};
 use crate::master::MasterKey;
 use crate::{Error, OpenError, checksum};
 
+pub(crate) mod aside;
+
 /// An open database and what it is known by.
 pub(crate) struct Database {
     /// The connection; the keeper thread's own.
@@ -73,6 +75,10 @@ pub(crate) mod meta {
     pub(crate) const AWAY_SINCE: &str = "away_since_ms";
     /// Names of the fields that the release gate has let pass as they are.
     pub(crate) const PLAIN: &str = "released_in_plain";
+    /// When the latest database that lies aside was set there, as far as the ledger says so.
+    pub(crate) const ASIDE: &str = "set_aside_ms";
+    /// How many records of each kind there are in the segments up to an id (`kept.rs`).
+    pub(crate) const KEPT: &str = "kept";
     /// How many segments damage has removed without this program's doing.
     pub(crate) const MISSING: &str = "segments_missing";
 }
@@ -84,64 +90,13 @@ pub(crate) mod meta {
 pub(crate) fn open(settings: &Settings, master: &MasterKey, now_ms: u64) -> Result<Database, OpenError> {
     let path = settings.database();
     if !examine(&path, master)? {
+        aside::follow(settings, now_ms)?;
         create(&path, &settings.directory, master, now_ms)?;
     }
     let connection = connect(&path)?;
     let id = get(&connection, meta::DATABASE)?.ok_or(Error::Damaged("identity"))?;
     let epoch: i64 = get(&connection, meta::EPOCH)?.ok_or(Error::Damaged("epoch"))?;
     Ok(Database { connection, id, epoch: number(epoch) })
-}
-
-/// Takes a database that cannot be used out of the way, with its WAL, under a name that says when, so that another one can
-/// begin. The latest [`ASIDE_KEPT`] such databases are kept, as they were found. Gives its octets.
-///
-/// # Errors
-/// [`OpenError::File`]; where nothing could be moved, all is as it was.
-pub(crate) fn set_aside(settings: &Settings, now_ms: u64) -> Result<u64, OpenError> {
-    let path = settings.database();
-    let octets = on_disk(&path);
-    let mut before = aside(settings)?;
-    before.sort();
-    let surplus = before.len().saturating_sub(ASIDE_KEPT.saturating_sub(1));
-    for old in before.iter().take(surplus) {
-        for suffix in ["", "-wal"] {
-            // What cannot be removed is counted, and tried again the next time.
-            let _ = std::fs::remove_file(with_suffix(old, suffix));
-        }
-    }
-    // The database last: while it has its name, this is done again.
-    let target = with_suffix(&path, &format!("{ASIDE}{now_ms:013}"));
-    for suffix in ["-wal", ""] {
-        let from = with_suffix(&path, suffix);
-        match std::fs::rename(&from, with_suffix(&target, suffix)) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-            renamed => {
-                renamed.map_err(|source| OpenError::File { what: "cannot move", file: from, source })?
-            }
-        }
-    }
-    let _ = std::fs::remove_file(with_suffix(&path, "-shm"));
-    sync_directory(&settings.directory)?;
-    Ok(octets)
-}
-
-/// The databases that lie aside.
-///
-/// # Errors
-/// [`OpenError::File`].
-pub(crate) fn aside(settings: &Settings) -> Result<Vec<PathBuf>, OpenError> {
-    let failed = |source| OpenError::File { what: "cannot list", file: settings.directory.clone(), source };
-    let prefix = with_suffix(&settings.database(), ASIDE);
-    let prefix = prefix.as_os_str().as_encoded_bytes();
-    let mut found = Vec::new();
-    for entry in std::fs::read_dir(&settings.directory).map_err(failed)? {
-        let path = entry.map_err(failed)?.path();
-        let name = path.as_os_str().as_encoded_bytes();
-        if name.strip_prefix(prefix).is_some_and(|rest| rest.iter().all(u8::is_ascii_digit)) {
-            found.push(path);
-        }
-    }
-    Ok(found)
 }
 
 /// A transaction that takes the write lock at its start.
@@ -187,6 +142,12 @@ pub(crate) fn last_id(db: &Connection, table: &str) -> Result<u64, Error> {
                     COALESCE((SELECT MAX(rowid) FROM {table}), 0))"
     ))?;
     Ok(number(statement.query_row([table], |r| r.get(0))?))
+}
+
+/// The highest id that SQLite noted as given, or 0.
+pub(crate) fn noted_id(db: &Connection, table: &str) -> Result<u64, Error> {
+    let mut statement = db.prepare_cached("SELECT seq FROM sqlite_sequence WHERE name = ?1")?;
+    Ok(number(statement.query_row([table], |r| r.get(0)).optional()?.unwrap_or(0)))
 }
 
 /// A number as SQLite holds it. Counts and times of this store stay far below 2^63.
@@ -316,6 +277,11 @@ fn create(path: &Path, directory: &Path, master: &MasterKey, now_ms: u64) -> Res
     file.sync_all().map_err(failed("cannot sync", &unfinished))?;
     std::fs::rename(&unfinished, path).map_err(failed("cannot make", path))?;
     sync_directory(directory)
+}
+
+/// Builds the indexes of a database anew that cannot be opened as it is. Gives whether that was done.
+pub(crate) fn mend(path: &Path) -> bool {
+    connect(path).and_then(|mut db| aside::reindex(&mut db)).is_ok()
 }
 
 /// Opens a database that may be used, and brings its schema up to date.
@@ -450,10 +416,6 @@ const APPLICATION: i64 = 0x4844_4754;
 /// Page size of a new database, octets. A commit writes some ten pages of tables that grow by little with each, so that small
 /// pages write less.
 const PAGE: u64 = 2_048;
-/// What a database is called that lies aside, behind its name and before the time.
-const ASIDE: &str = ".damaged-";
-/// Databases that are kept aside: each is as large as the cap allows.
-const ASIDE_KEPT: usize = 1;
 /// What a database is called until it is whole, behind its name.
 const UNFINISHED: &str = ".new";
 /// SQLite's own bound.

@@ -22,6 +22,7 @@ use crate::keys::Keys;
 use crate::seal::KeyRef;
 use crate::{Error, error};
 
+pub(crate) mod mend;
 pub(crate) mod row;
 pub(crate) mod sweep;
 

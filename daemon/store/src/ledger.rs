@@ -46,6 +46,8 @@ pub(crate) enum Event {
     Exported { kind: &'static str },
     /// The database that was here before could not be used, and lies aside.
     SetAside { octets: u64 },
+    /// An index of the database was damaged: all were built anew from their tables.
+    Reindexed,
     /// Single values of the store are not what was set.
     Unsound { values: u64 },
     /// Entries younger than six months left, because the ledger had outgrown its share.
@@ -215,6 +217,7 @@ impl Event {
             Event::Purged { .. } => "purged",
             Event::Exported { .. } => "exported",
             Event::SetAside { .. } => "set-aside",
+            Event::Reindexed => "reindexed",
             Event::Unsound { .. } => "values-unsound",
             Event::PrunedEarly { .. } => "pruned-early",
         }
@@ -244,7 +247,7 @@ impl Event {
                 json!({ "rows": rows, "batches": batches, "tombstone": tombstone })
             }
             Event::Corrected { field, places } => json!({ "field": field, "places": places }),
-            Event::SubjectExported => json!({}),
+            Event::SubjectExported | Event::Reindexed => json!({}),
             Event::KeysRotated { which } => json!({ "which": which }),
             Event::Quarantined { table, row, records } => {
                 json!({ "table": table, "row": row, "records": records })

@@ -60,6 +60,7 @@ mod error;
 mod evict;
 mod identity;
 mod keeper;
+mod kept;
 mod keys;
 mod ledger;
 mod master;

@@ -126,7 +126,7 @@ pub(crate) fn accept(
         statement.forgotten.map_or(0, |forgotten| usize::try_from(forgotten.values).unwrap_or(usize::MAX));
     match asked_to_forget(db, keys, &waiting) {
         Ok(asked) if forgotten != asked => return Ok(Err(Refusal::Forgotten)),
-        Ok(_) => erase::forgotten(db, sequence)?,
+        Ok(asked) => erase::forgotten(db, sequence, asked)?,
         // The receiver has what cannot be read here any more. What it was to forget waits again, and is asked once more.
         Err(error) if error::is_damaged(&error) => {}
         Err(error) => return Err(error),

@@ -9,6 +9,7 @@ use headgate_record::local::FromSensor;
 
 use crate::prepare::Prepared;
 
+mod aside;
 mod disk;
 mod flips;
 mod full;

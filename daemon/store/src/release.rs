@@ -5,19 +5,19 @@ use std::collections::BTreeMap;
 use headgate_record::batch::{self, Batch, BatchId, MAX_FORGET};
 use headgate_record::{Class, Kind, Record, codec};
 use headgate_rules::{RANDOMISED_MAC, ReleaseGate, Rules, Verdict};
-use rusqlite::{Connection, params};
+use rusqlite::{Connection, OptionalExtension, params};
 
 use crate::account::{self, End};
 use crate::config::Settings;
-use crate::database::{get_number, meta, set, sql};
+use crate::database::{get_number, last_id, meta, number, set, sql};
 use crate::keys::Keys;
 use crate::ledger::{self, Event};
 use crate::members::Members;
-use crate::outbox::ERASED;
+use crate::outbox::{self, ERASED};
 use crate::seal::{KeyRef, Place};
 use crate::segment::{self, Kept, Segment};
 use crate::subject::erase;
-use crate::{Error, error};
+use crate::{Error, error, kept};
 
 /// How far the release gate has come.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -106,13 +106,15 @@ pub(crate) fn is_due(db: &Connection, settings: &Settings, now_ms: u64) -> Resul
 /// How many records wait for the release gate.
 pub(crate) fn waiting(db: &Connection) -> Result<u64, Error> {
     let cursor = Cursor::load(db)?;
-    let all: i64 = db.query_row(
-        "SELECT COALESCE(SUM(records), 0) FROM segment WHERE id > ?1",
-        [sql(cursor.through)],
-        |r| r.get(0),
-    )?;
+    let all = if cursor.through == 0 {
+        // Without a receiver that is all that is kept.
+        kept::records(db)?.values().fold(0, |sum: u64, records| sum.saturating_add(*records))
+    } else {
+        let behind = "SELECT COALESCE(SUM(records), 0) FROM segment WHERE id > ?1";
+        number(db.prepare_cached(behind)?.query_row([sql(cursor.through)], |r| r.get(0))?)
+    };
     let partial = segment::after(db, cursor.through, 1)?.first().map_or(0, |s| cursor.taken_of(s));
-    Ok(crate::database::number(all).saturating_sub(partial.into()))
+    Ok(all.saturating_sub(partial.into()))
 }
 
 /// Applies the release gate to what waits, up to the size of one batch. Changes nothing.
@@ -197,7 +199,8 @@ pub(crate) fn release(
     for ((kind, reason), records) in &gathered.withheld {
         account::add(db, End::Withheld(*kind), reason, *records)?;
     }
-    gathered.cursor.store(db)?;
+    // Not behind a number that a flipped bit gave a segment that is in quarantine now: what comes has lower ones.
+    gathered.cursor.within(last_id(db, "segment")?).store(db)?;
     let (withheld, lost) = account::take(db)?;
     let sequence = get_number(db, meta::SEQUENCE)?.saturating_add(1);
     let forget = erase::take_tombstone(db, keys, sequence, MAX_FORGET)?;
@@ -244,7 +247,23 @@ pub(crate) fn set_sequence_right(db: &Connection) -> Result<(), Error> {
         |r| r.get(0),
     )?;
     // Of a ledger that was pruned the last entry for long may be another.
-    set(db, meta::SEQUENCE, sql(crate::database::number(last).max(get_number(db, meta::RECEIPTED)?)))
+    set(db, meta::SEQUENCE, sql(number(last).max(get_number(db, meta::RECEIPTED)?)))
+}
+
+/// Sets the epoch of the batches from what waits, or else from the ledger's first entry: receipts of what waits name it. Where
+/// neither is there any more, it stays another one.
+pub(crate) fn set_epoch_right(db: &Connection, keys: &Keys) -> Result<(), Error> {
+    for waiting in outbox::all(db)? {
+        if let Ok(batch) = outbox::read(db, keys, &waiting).and_then(|bytes| Ok(Batch::decode(&bytes)?)) {
+            return set(db, meta::EPOCH, sql(batch.id.epoch));
+        }
+    }
+    let created = "SELECT CASE WHEN json_valid(detail) THEN json_extract(detail, '$.epoch') END
+                     FROM ledger WHERE event = 'created'";
+    match db.query_row(created, [], |r| r.get::<_, Option<i64>>(0)).optional()? {
+        Some(Some(epoch)) => set(db, meta::EPOCH, epoch),
+        _ => Ok(()),
+    }
 }
 
 impl Gathered {

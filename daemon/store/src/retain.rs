@@ -1,11 +1,10 @@
 //! How long what is kept is kept (`[retention]`): by time lived, not by the wall clock (`clock.rs`).
 
 use headgate_record::Class;
-use rusqlite::{Connection, params};
+use rusqlite::Connection;
 
 use crate::account::{self, End};
 use crate::clock::Moment;
-use crate::database::{number, sql};
 use crate::identity::sweep;
 use crate::keys::{self, Keys};
 use crate::ledger::{self, Event};
@@ -27,7 +26,9 @@ pub(crate) fn expire(
         let Some(before) = now.lived_ms.checked_sub(*period) else { continue };
         // Ids and time lived grow together: whoever finds a younger one is done.
         for old in segment::oldest(db, class, CHUNK)? {
-            if deleted >= usize::try_from(CHUNK).unwrap_or(usize::MAX) || sealed_at(db, old.id)? >= before {
+            // One that does not say when it was sealed is left until it is mended (`identity/mend.rs`).
+            let Some(at) = sweep::sealed_at(db, keys, old.id)? else { continue };
+            if deleted >= usize::try_from(CHUNK).unwrap_or(usize::MAX) || at.lived_ms >= before {
                 break;
             }
             let unreleased = cursor.unreleased(&old);
@@ -44,13 +45,6 @@ pub(crate) fn expire(
         ledger::append(db, &Event::Expired { segments, records_lost: lost }, now.wall_ms)?;
     }
     Ok(deleted)
-}
-
-/// Time lived when a segment was sealed. One of an earlier format has none yet: it is as young as can be.
-fn sealed_at(db: &Connection, id: u64) -> Result<u64, Error> {
-    let mut statement =
-        db.prepare_cached("SELECT COALESCE((SELECT lived_ms FROM segment_mention WHERE segment = ?1), ?2)")?;
-    Ok(number(statement.query_row(params![sql(id), i64::MAX], |r| r.get(0))?))
 }
 
 /// Reason under which records are counted that were never released and are too old to be kept.

@@ -2,7 +2,7 @@
 //!
 //! A sealed value is: format version (1 octet), nonce (12 octets, random), ciphertext, tag (16
 //! octets). The version says what the content is: of segments 1 is a set of records, 2 and 3 a block
-//! (`block.rs`); of mentions 1 is a list of entries, 2 of rows (`identity/sweep.rs`); of all else it is 1. Its associated data binds the format, the table, the database, the key, the row and what
+//! (`block.rs`); of mentions 1 is a list of entries, 2 and 3 of rows (`identity/sweep.rs`); of all else it is 1. Its associated data binds the format, the table, the database, the key, the row and what
 //! the row says about the content. A value that was changed, or moved, copied or swapped to another
 //! place, does not open. With random nonces a key may seal 2^32 values (SP 800-38D, 8.3); an epoch at
 //! a thousand segments a second stays below.
@@ -33,8 +33,8 @@ pub(crate) enum KeyRef {
 pub(crate) enum Place<'a> {
     /// A row of `segment`.
     Segment { id: u64, class: Class, records: u32, key: KeyRef },
-    /// A row of `segment_mention`.
-    Mention { segment: u64, key: KeyRef },
+    /// A row of `segment_mention`; before [`BOUND_MENTION`] it was not bound to the last three.
+    Mention { segment: u64, key: KeyRef, clock: u64, lived_ms: u64, kinds: &'a [u8] },
     /// The content of a row of `identity`.
     Identity { identity: u64, shared: bool, key: KeyRef },
     /// A row of `tombstone`.
@@ -123,7 +123,7 @@ impl Place<'_> {
     fn format(&self) -> u8 {
         match self {
             Place::Segment { .. } => BLOCK,
-            Place::Mention { .. } => MENTIONED_ROWS,
+            Place::Mention { .. } => BOUND_MENTION,
             _ => FORMAT,
         }
     }
@@ -142,10 +142,16 @@ impl Place<'_> {
                 data.extend_from_slice(&class.number().to_be_bytes());
                 data.extend_from_slice(&records.to_be_bytes());
             }
-            Place::Mention { segment, key } => {
+            Place::Mention { segment, key, clock, lived_ms, kinds } => {
                 data.extend_from_slice(b"mention\0");
                 key.bind(&mut data);
                 data.extend_from_slice(&segment.to_be_bytes());
+                if format >= BOUND_MENTION {
+                    data.extend_from_slice(&clock.to_be_bytes());
+                    data.extend_from_slice(&lived_ms.to_be_bytes());
+                    // The last part may have any length.
+                    data.extend_from_slice(kinds);
+                }
             }
             Place::Tombstone { number, key } => {
                 data.extend_from_slice(b"tombston");
@@ -212,6 +218,8 @@ impl KeyRef {
 pub(crate) const BLOCK: u8 = 3;
 /// Version of segments whose records are a set and say not who they are about.
 pub(crate) const SET_BLOCK: u8 = 2;
+/// Version of mentions that are bound to all columns of their row.
+pub(crate) const BOUND_MENTION: u8 = 3;
 /// Version of mentions that name rows, and not their entries.
 pub(crate) const MENTIONED_ROWS: u8 = 2;
 const FORMAT: u8 = 1;
@@ -240,7 +248,7 @@ mod tests {
             Place::Segment { id: 5, class: Class::State, records: 3, key: KeyRef::Epoch(2) },
             Place::Segment { id: 5, class: Class::State, records: 3, key: KeyRef::Session(1) },
             Place::Outbox { sequence: 5, records: 3, digest: &[0; 32], key: KeyRef::Epoch(1) },
-            Place::Mention { segment: 5, key: KeyRef::Epoch(1) },
+            Place::Mention { segment: 5, key: KeyRef::Epoch(1), clock: 0, lived_ms: 0, kinds: &[] },
             Place::Identity { identity: 5, shared: false, key: KeyRef::Epoch(1) },
             Place::SubjectKey { identity: 5, key: KeyRef::Epoch(1) },
         ];

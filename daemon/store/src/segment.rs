@@ -6,16 +6,16 @@ use headgate_record::{Change, Class, Record, Value, codec};
 use rusqlite::{Connection, Row, params};
 
 use crate::account::{self, End};
-use crate::block::{self, Block, Packed, References, Told};
+use crate::block::{self, Block, Kinds, Packed, References, Told};
 use crate::clock::{self, Moment};
-use crate::database::{self, add, column, last_id, meta, number, sql};
+use crate::database::{self, add, column, last_id, meta, noted_id, number, sql};
 use crate::identity::{self, Writer, row, sweep};
 use crate::keys::Keys;
 use crate::ledger::{self, Event};
 use crate::prepare::Whole;
 use crate::release::Cursor;
 use crate::seal::{KeyRef, Place, SET_BLOCK};
-use crate::{Error, error, pack};
+use crate::{Error, error, kept, pack};
 
 /// A segment without its content.
 #[derive(Clone, Copy, Debug)]
@@ -213,7 +213,7 @@ pub(crate) fn open(db: &Connection, keys: &Keys, segment: &Segment) -> Result<Ve
         let records = codec::decode(&content)?;
         return Ok(records.into_iter().map(|record| Kept { record, erased: false }).collect());
     }
-    let correction = clock::correction_ns(db, segment.id)?;
+    let correction = clock::correction_ns(db, keys, segment.id)?;
     let mut reader = block::Reader::new(format, &content)?;
     let mut kept = Vec::with_capacity(usize::try_from(segment.records).unwrap_or(0).min(codec::MAX_RECORDS));
     while let Some(references) = reader.references()? {
@@ -253,7 +253,7 @@ pub(crate) fn about(
     rows: &[u64],
 ) -> Result<Vec<Record>, Error> {
     let (format, content) = content(db, keys, segment)?;
-    let (mut found, correction) = (Vec::new(), clock::correction_ns(db, segment.id)?);
+    let (mut found, correction) = (Vec::new(), clock::correction_ns(db, keys, segment.id)?);
     let mut reader = block::Reader::new(format, &content)?;
     while let Some(references) = reader.references()? {
         if is_about(&references, rows) {
@@ -293,6 +293,25 @@ pub(crate) fn change(
     Ok(changed)
 }
 
+/// How many records of each kind a segment holds ([`Kinds::encode`]), and all that they refer to.
+///
+/// # Errors
+/// As [`open`].
+pub(crate) fn mentioned(
+    db: &Connection,
+    keys: &Keys,
+    segment: &Segment,
+) -> Result<(Vec<u8>, Vec<u64>), Error> {
+    let (format, content) = content(db, keys, segment)?;
+    let mut reader = block::Reader::new(format, &content)?;
+    let (mut kinds, mut mentioned) = (Kinds::default(), Vec::new());
+    while let Some(references) = reader.references()? {
+        kinds.add(reader.record(&[])?.kind());
+        mentioned.extend(references);
+    }
+    Ok((kinds.encode(), mentioned))
+}
+
 /// Brings up to `limit` segments of format 1 to the present one, the oldest first; what does not open is quarantined. Gives whether
 /// there are more.
 pub(crate) fn convert(db: &Connection, keys: &Keys, limit: u32, at: Moment) -> Result<bool, Error> {
@@ -301,7 +320,7 @@ pub(crate) fn convert(db: &Connection, keys: &Keys, limit: u32, at: Moment) -> R
         return Ok(false);
     }
     let older = "SELECT id, class, records, epoch, session, created_ms FROM segment
-                   WHERE id NOT IN (SELECT segment FROM segment_mention) ORDER BY id LIMIT ?1";
+                   WHERE id NOT IN (SELECT segment FROM segment_mention) AND substr(sealed, 1, 1) = x'01' ORDER BY id LIMIT ?1";
     let older: Vec<Segment> =
         db.prepare_cached(older)?.query_map([limit], from_row)?.collect::<Result<_, _>>()?;
     for segment in &older {
@@ -367,6 +386,7 @@ fn content(db: &Connection, keys: &Keys, segment: &Segment) -> Result<(u8, Vec<u
 
 /// Deletes a segment and counts that it was deleted on purpose.
 pub(crate) fn delete(db: &Connection, id: u64) -> Result<(), Error> {
+    kept::goes(db, id)?;
     db.prepare_cached("DELETE FROM segment WHERE id = ?1")?.execute([sql(id)])?;
     add(db, meta::GONE, 1)
 }
@@ -403,7 +423,8 @@ pub(crate) fn quarantine(
 pub(crate) fn missing(db: &Connection) -> Result<u64, Error> {
     let there: i64 = db.query_row("SELECT COUNT(*) FROM segment NOT INDEXED", [], |r| r.get(0))?;
     let gone = database::get_number(db, meta::GONE)?;
-    Ok(last_id(db, "segment")?.saturating_sub(gone).saturating_sub(number(there)))
+    // What SQLite noted: a row that a flipped bit gave a higher number is there.
+    Ok(noted_id(db, "segment")?.saturating_sub(gone).saturating_sub(number(there)))
 }
 
 /// Looks for segments that have vanished, and tells of more of them than before.
@@ -412,6 +433,7 @@ pub(crate) fn note_missing(db: &Connection) -> Result<(), Error> {
     if missing > database::get_number(db, meta::MISSING)? {
         log::error!(event = "segments_missing"; "{missing} segments are missing: they were not deleted by this program");
         database::set(db, meta::MISSING, sql(missing))?;
+        kept::forget(db)?;
     }
     Ok(())
 }

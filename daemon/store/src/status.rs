@@ -9,8 +9,8 @@ use serde_json::{Value, json};
 
 use crate::Error;
 use crate::account;
-use crate::block;
-use crate::database::{column, get_number, meta, number, on_disk};
+use crate::database::{get_number, meta, number, on_disk};
+use crate::kept;
 use crate::outbox;
 use crate::query;
 use crate::release;
@@ -57,7 +57,7 @@ pub(crate) fn status(
     Ok(json!({
         "appliance": settings.appliance,
         "epoch": store.epoch(),
-        "records": kept(db)?,
+        "records": records(db)?,
         "segments": count(db, "segment")?,
         "bytes_on_disk": on_disk(&settings.database()),
         "cap": settings.cap,
@@ -78,7 +78,7 @@ pub(crate) fn status(
         "quarantined": count(db, "quarantine")?,
         "missing": get_number(db, meta::MISSING)?,
         "values_unsound": get_number(db, meta::UNSOUND)?,
-        "databases_set_aside": crate::database::aside(settings).map_or(0, |aside| aside.len()),
+        "databases_set_aside": crate::database::aside::aside(settings).map_or(0, |aside| aside.len()),
         "room_on_disk": store.has_room(),
         "sensor": {
             "connected": peers.sensors > 0,
@@ -100,32 +100,12 @@ pub(crate) fn status(
     }))
 }
 
-/// How many records of each kind are kept.
-fn kept(db: &Connection) -> Result<Value, Error> {
-    let mut kept: BTreeMap<Kind, u64> = Kind::ALL.into_iter().map(|kind| (kind, 0)).collect();
-    let mut add = |kind, records| {
-        let count: &mut u64 = kept.entry(kind).or_default();
-        *count = count.saturating_add(records);
-    };
-    let mut statement = db.prepare_cached("SELECT kinds FROM segment_mention WHERE kinds IS NOT NULL")?;
-    let mut rows = statement.query([])?;
-    while let Some(row) = rows.next()? {
-        let kinds = block::kinds(row.get_ref(0)?.as_blob().unwrap_or_default());
-        kinds.into_iter().for_each(|(kind, records)| add(kind, records));
-    }
-    // Of segments that were sealed under an earlier schema.
-    let mut statement = db.prepare_cached("SELECT kind, SUM(records) FROM segment_kind GROUP BY kind")?;
-    let mut rows = statement.query([])?;
-    while let Some(row) = rows.next()? {
-        if let Some(kind) = Kind::from_number(column(row, 0)) {
-            add(kind, number(column(row, 1)));
-        }
-    }
-    Ok(kept
-        .into_iter()
-        .map(|(kind, records)| (kind.name().to_owned(), json!(records)))
-        .collect::<serde_json::Map<_, _>>()
-        .into())
+/// How many records of each kind are kept, by name.
+fn records(db: &Connection) -> Result<Value, Error> {
+    let kept = kept::records(db)?.into_iter();
+    let kept: serde_json::Map<_, _> =
+        kept.map(|(kind, records)| (kind.name().to_owned(), json!(records))).collect();
+    Ok(kept.into())
 }
 
 fn count(db: &Connection, table: &str) -> Result<u64, Error> {

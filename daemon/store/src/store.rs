@@ -16,12 +16,13 @@ use crate::ballast::Ballast;
 use crate::clock::{Clock, Moment, Reading};
 use crate::config::Settings;
 use crate::database::{self, Checkpoint, Database, begin};
+use crate::identity::mend::{mend, mend_index};
 use crate::keys::{Keys, Rotation};
 use crate::ledger::{self, Event};
 use crate::master::MasterKey;
 use crate::outbox::{self, Refusal};
 use crate::prepare::Prepared;
-use crate::{Error, OpenError, buffer, evict, release, retain, segment, sign, subject};
+use crate::{Error, OpenError, buffer, evict, kept, release, retain, segment, sign, subject};
 
 mod opening;
 mod recovery;
@@ -46,6 +47,8 @@ pub(crate) struct Store {
     expired_ms: Option<u64>,
     /// When a database that was in use was found damaged.
     anew_ms: Option<u64>,
+    /// When its indexes were built anew.
+    reindexed_ms: Option<u64>,
     /// Held as long as the store is open.
     _lock: Option<File>,
 }
@@ -186,9 +189,15 @@ impl Store {
                 subject::correct::correct(&transaction, keys, &mut subject, field, value, now_ms)
             }
             Action::Erase => {
-                let subject = subject::one(&transaction, keys, who)?;
+                let subject = match subject::one(&transaction, keys, who) {
+                    Err(Error::NobodyFound) => None,
+                    found => Some(found?),
+                };
                 shrink_to(&transaction, keys, target, now_ms)?;
-                subject::erase::erase(&transaction, keys, rules, &subject, now_ms)
+                match subject {
+                    Some(subject) => subject::erase::erase(&transaction, keys, rules, &subject, now_ms),
+                    None => subject::erase::erase_absent(&transaction, keys, rules, who, now_ms),
+                }
             }
         };
         answer
@@ -222,6 +231,7 @@ impl Store {
         if self.clock.is_due(&reading) {
             let transaction = begin(&mut self.database.connection)?;
             let at = self.clock.observe(&transaction, &reading)?;
+            kept::keep_up(&transaction)?;
             transaction.commit()?;
             self.expire(at)?;
         }
@@ -278,6 +288,7 @@ impl Store {
         if looked {
             return Ok(());
         }
+        while self.mend(at)? {}
         let transaction = begin(&mut self.database.connection)?;
         let deleted = retain::expire(&transaction, &self.keys, &self.settings.retention_ms, at);
         let deleted = deleted
@@ -290,6 +301,15 @@ impl Store {
             self.checkpoint_due = true;
         }
         Ok(())
+    }
+
+    /// Writes again what segments are about and when they were sealed, where it is not what was written. Gives whether there
+    /// may be more.
+    fn mend(&mut self, at: Moment) -> Result<bool, Error> {
+        let transaction = begin(&mut self.database.connection)?;
+        let more = mend(&transaction, &self.keys, at)?;
+        commit(transaction, &self.keys)?;
+        Ok(more)
     }
 
     /// Deletes the next segments of a class that were sealed before a time, or counts all of them; see [`buffer::purge`].
@@ -334,7 +354,12 @@ impl Store {
         let verified = buffer::verify(&self.database.connection, &self.keys, after)?;
         if verified.get("next").is_none_or(Value::is_null) {
             segment::note_missing(&self.database.connection)?;
-            self.note_unsound(now_ms)?;
+            opening::note_unsound(&mut self.database, &self.keys, now_ms)?;
+            let transaction = begin(&mut self.database.connection)?;
+            let at = self.clock.observe(&transaction, &Reading::now(now_ms))?;
+            mend_index(&transaction, &self.keys, at)?;
+            commit(transaction, &self.keys)?;
+            while self.mend(at)? {}
         }
         Ok(verified)
     }

@@ -233,23 +233,36 @@ fn rows_of(db: &Connection, keys: &Keys, names: &[(Identifier, String)]) -> Resu
     Ok(found.into_values().collect())
 }
 
-/// The identifiers under which somebody may be kept: as said, and as the pseudonym that the collect gate makes of it now.
+/// The identifiers under which somebody may be kept.
 fn names(keys: &Keys, who: &Who) -> Result<Vec<(Identifier, String)>, Error> {
-    let both = |identifier: Identifier, field: Field, value: Value| {
+    let (identifier, values) = values(keys, who)?;
+    Ok(values.iter().map(|value| (identifier, identifier.text(value))).collect())
+}
+
+/// What records may hold of somebody: what was said, and the pseudonym that the collect gate makes of it now.
+fn values(keys: &Keys, who: &Who) -> Result<(Identifier, Vec<Value>), Error> {
+    let both = |field: Field, value: Value| {
         let made = pseudonym(&value, field, keys, Purpose::Collect);
-        [Some(value), made].into_iter().flatten().map(|v| (identifier, identifier.text(&v))).collect()
+        [Some(value), made].into_iter().flatten().collect::<Vec<_>>()
     };
     Ok(match who {
         Who::Mac(text) => {
             let mac: Mac = text.trim().parse().map_err(|_| Error::Unusable("not a MAC address"))?;
-            both(Identifier::Mac, Field::DeviceMac, mac.into())
+            (Identifier::Mac, both(Field::DeviceMac, mac.into()))
         }
         Who::Address { address, .. } => {
             let address: IpAddr = address.trim().parse().map_err(|_| Error::Unusable("not an IP address"))?;
-            both(Identifier::Address, Field::LeaseAddress, address.into())
+            (Identifier::Address, both(Field::LeaseAddress, address.into()))
         }
-        Who::Name(name) => vec![(Identifier::Name, Identifier::Name.text(&name.as_str().into()))],
-        Who::User(user) => both(Identifier::User, Field::AuthenticationUserName, user.as_str().into()),
+        Who::Name(name) => (Identifier::Name, vec![name.as_str().into()]),
+        Who::User(user) => {
+            let mut values = both(Field::AuthenticationUserName, user.as_str().into());
+            let mut pseudonym = [0; 16];
+            if hex::decode_to_slice(user.trim(), &mut pseudonym).is_ok() {
+                values.push(Value::Pseudonym(pseudonym));
+            }
+            (Identifier::User, values)
+        }
     })
 }
 

@@ -95,13 +95,21 @@ impl Row {
                ON CONFLICT (id) DO UPDATE SET wrapped = excluded.wrapped, sealed = excluded.sealed",
         )?
         .execute(params![sql(self.id), epoch, session, sql(self.blind), self.shared, self.wrapped, sealed])?;
-        for tag in self.tags(keys, self.indexed)? {
-            db.prepare_cached("INSERT OR IGNORE INTO blind (tag, identity) VALUES (?1, ?2)")?
-                .execute(params![tag, sql(self.id)])?;
-        }
+        self.index(db, keys, self.indexed)?;
         self.indexed = self.entries.len();
         keys.identities().changed(self.id);
         Ok(())
+    }
+
+    /// Puts into the index what is not there of that by which the entries from one on are found. Gives how much that was.
+    pub(crate) fn index(&self, db: &Connection, keys: &Keys, from: usize) -> Result<usize, Error> {
+        let mut put = 0;
+        for tag in self.tags(keys, from)? {
+            put += db
+                .prepare_cached("INSERT OR IGNORE INTO blind (tag, identity) VALUES (?1, ?2)")?
+                .execute(params![tag, sql(self.id)])?;
+        }
+        Ok(put)
     }
 
     /// Deletes the row and its tags: nobody can say any more who it was.

@@ -12,7 +12,7 @@ use crate::keys::Keys;
 use crate::seal::{KeyRef, MENTIONED_ROWS, Place};
 use crate::{Error, error};
 
-/// Writes which rows a segment refers to, how many records of each kind it holds ([`crate::block::Block::kinds`]), and when
+/// Writes which rows a segment refers to, how many records of each kind it holds ([`crate::block::Kinds::encode`]), and when
 /// it was sealed; `references` in any order.
 ///
 /// The rows are a list of differences (varints), the lowest row first.
@@ -33,13 +33,14 @@ pub(crate) fn mention(
         codec::put_varint(&mut list, id.wrapping_sub(last));
         last = id;
     }
-    let sealed = keys.seal(key, Place::Mention { segment, key }, &list)?;
     let (epoch, session) = key.columns();
+    let Moment { clock, lived_ms, .. } = at;
+    let sealed = keys.seal(key, Place::Mention { segment, key, clock, lived_ms, kinds }, &list)?;
     db.prepare_cached(
         "INSERT INTO segment_mention (segment, epoch, session, clock, lived_ms, sealed, kinds)
            VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
     )?
-    .execute(params![sql(segment), epoch, session, sql(at.clock), sql(at.lived_ms), sealed, kinds])?;
+    .execute(params![sql(segment), epoch, session, sql(clock), sql(lived_ms), sealed, kinds])?;
     Ok(())
 }
 
@@ -78,22 +79,55 @@ pub(crate) fn mentions(
     after: u64,
     mut each: impl FnMut(u64, Option<Mentioned<'_>>) -> bool,
 ) -> Result<(), Error> {
-    let mut statement = db.prepare_cached(
-        "SELECT segment, sealed, epoch, session FROM segment_mention WHERE segment > ?1 ORDER BY segment",
-    )?;
+    let mut statement = db.prepare_cached(&format!("{SELECT} WHERE segment > ?1 ORDER BY segment"))?;
     let mut rows = statement.query([sql(after)])?;
     while let Some(found) = rows.next()? {
-        let segment = number(found.get(0)?);
-        let key = KeyRef::from_columns(column(found, 2), column(found, 3));
-        let list = found.get_ref(1)?.as_blob().unwrap_or_default();
-        let opened = keys.open(key, Place::Mention { segment, key }, list).ok();
-        let entries = list.first().is_some_and(|format| *format < MENTIONED_ROWS);
-        let mentioned = opened.as_deref().map(|rest| Mentioned { rest, last: 0, entries });
-        if !each(segment, mentioned) {
+        let opened = open(keys, found);
+        let entries = opened.as_ref().is_some_and(|mention| mention.format < MENTIONED_ROWS);
+        let mentioned = opened.as_ref().map(|mention| Mentioned { rest: &mention.list, last: 0, entries });
+        if !each(number(found.get(0)?), mentioned) {
             break;
         }
     }
     Ok(())
+}
+
+/// By which clock, and at what time lived, a segment was sealed; `None` where it is not said, or is not what was written.
+pub(crate) fn sealed_at(db: &Connection, keys: &Keys, segment: u64) -> Result<Option<Moment>, Error> {
+    let mut statement = db.prepare_cached(&format!("{SELECT} WHERE segment = ?1"))?;
+    let mut rows = statement.query([sql(segment)])?;
+    Ok(rows.next()?.and_then(|found| open(keys, found)).map(|mention| mention.at))
+}
+
+/// When the last segment that says so was sealed.
+pub(crate) fn latest(db: &Connection, keys: &Keys) -> Result<Option<Moment>, Error> {
+    let mut statement = db.prepare_cached(&format!("{SELECT} ORDER BY segment DESC"))?;
+    let mut rows = statement.query([])?;
+    while let Some(found) = rows.next()? {
+        if let Some(mention) = open(keys, found) {
+            return Ok(Some(mention.at));
+        }
+    }
+    Ok(None)
+}
+
+/// What a row of `segment_mention` says, where it is as it was written.
+pub(super) struct Mention {
+    /// When the segment was sealed; not by the wall clock.
+    pub(super) at: Moment,
+    format: u8,
+    list: Vec<u8>,
+}
+
+/// Opens a row that [`SELECT`] found.
+pub(super) fn open(keys: &Keys, row: &rusqlite::Row<'_>) -> Option<Mention> {
+    let key = KeyRef::from_columns(column(row, 2), column(row, 3));
+    let (segment, clock, lived_ms) = (number(column(row, 0)), number(column(row, 4)), number(column(row, 5)));
+    let octets = |at| row.get_ref(at).ok().and_then(|value| value.as_blob().ok()).unwrap_or_default();
+    let (sealed, kinds) = (octets(1), octets(6));
+    let list = keys.open(key, Place::Mention { segment, key, clock, lived_ms, kinds }, sealed).ok()?;
+    let at = Moment { clock, lived_ms, ..Moment::default() };
+    Some(Mention { at, format: *sealed.first()?, list })
 }
 
 /// Deletes the rows that no segment mentions, so that nobody is known for longer than something is kept of them. Where a
@@ -135,3 +169,6 @@ pub(crate) fn delete_all(db: &Connection, keys: &Keys, ids: &[u64]) -> Result<()
     }
     Ok(())
 }
+
+pub(super) const SELECT: &str =
+    "SELECT segment, sealed, epoch, session, clock, lived_ms, kinds FROM segment_mention";

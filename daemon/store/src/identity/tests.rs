@@ -163,3 +163,27 @@ fn what_tells_of_nobody_is_kept_without_a_row() {
     assert_eq!(kept.iter().map(|r| r.get(Field::DeviceFrames).is_some()).collect::<Vec<_>>(), [true, true]);
     assert_eq!(rows(&db), (1, 0));
 }
+
+/// The bound is over octets too: names may be as long as a text is.
+#[test]
+fn names_that_are_remembered_take_no_more_octets_than_is_said() {
+    let (db, keys) = in_memory(&MasterKey::random());
+    let octets = || {
+        let known = keys.identities().known.borrow();
+        let sum = |names: &HashMap<Box<[u8]>, Spot>| names.keys().map(|name| name.len()).sum::<usize>();
+        (sum(&known.young), sum(&known.old), known.young.len() + known.old.len())
+    };
+    let longest = headgate_record::MAX_TEXT + 64;
+    let (mut most, mut seen) = (0, 0);
+    // More than one generation takes, and fewer names than one may have.
+    let names = MAX_NAMES / 2 * 3 / headgate_record::MAX_TEXT;
+    for first in (0..names).step_by(512) {
+        let devices = (first..first + 512)
+            .map(|n| device(1, &format!("{n:0>width$}", width = headgate_record::MAX_TEXT)));
+        segment::insert(&db, &keys, keys.present(), devices.collect(), Moment::default()).unwrap();
+        let (young, old, count) = octets();
+        assert!(young <= MAX_NAMES + longest && old <= MAX_NAMES + longest, "{young} {old}");
+        (most, seen) = (most.max(young + old), seen.max(count));
+    }
+    assert!(most > MAX_NAMES && seen < MAX_KNOWN, "{most} octets of {seen} names");
+}

@@ -16,10 +16,12 @@ use crate::{account, buffer, ledger};
 
 #[test]
 fn whatever_bit_flips_what_is_lost_is_told_and_nothing_is_invented() {
-    let (site, whole) = at_rest();
+    let wanted = amount("HEADGATE_TEST_FLIPS", 120);
+    let rest = AtRest::new(if wanted > MANY { SMALL } else { USUAL });
+    let whole = &rest.content;
+    let wanted = wanted.min(whole.len());
     let seed = Random::seed();
     let mut random = Random(seed);
-    let wanted = amount("HEADGATE_TEST_FLIPS", 120).min(whole.len());
     let (mut silent, mut told, mut refused) = (Vec::new(), 0, 0);
     for step in 0..wanted {
         // Spread over the whole file: all of its octets where so many are wanted.
@@ -28,7 +30,7 @@ fn whatever_bit_flips_what_is_lost_is_told_and_nothing_is_invented() {
         let bit = random.below(8);
         let mut flipped = whole.clone();
         flipped[at] ^= 1 << bit;
-        match examine(&site, &flipped) {
+        match rest.examine(&flipped) {
             Ok(Found::Everything) => {}
             Ok(Found::Told) => told += 1,
             Ok(Found::Refused) => refused += 1,
@@ -49,91 +51,128 @@ enum Found {
     Refused,
 }
 
-/// Opens a store on this file and compares what it has with what it was given.
-fn examine(site: &Site, content: &[u8]) -> Result<Found, String> {
-    let directory = tempfile::tempdir_in(memory()).unwrap();
-    let file = directory.path().join("store.db");
-    fs::write(&file, content).unwrap();
-    let settings = Site::settings(&site.config(), directory.path(), 50);
-    let mut store = match Store::open(settings, NOW_MS) {
-        Ok(store) => store,
-        Err(error) => {
-            let same = fs::read(&file).is_ok_and(|now| now == content);
-            let known = matches!(error.code(), 78 | 65 | 74 | 77);
-            return if same && known {
-                Ok(Found::Refused)
-            } else {
-                Err(format!("refused and changed: {}", chain(&error)))
-            };
-        }
-    };
-    let mut told = !crate::database::aside(store.settings()).unwrap().is_empty();
-    // What verifying says, before anything is released.
-    let verified = store.verify(0, NOW_MS).map_err(|e| chain(&e));
-    told |= verified.as_ref().map_or(true, |v| v["damaged"] != Value::Array(Vec::new()));
-    told |= ledger::verify(store.connection(), u32::MAX).map_or(true, |v| v.broken_at.is_some());
-    told |= buffer::structure(&file).map_or(true, |s| s["faults"] != Value::Array(Vec::new()));
-    let (released, failed, twice) = drain(&mut store)?;
-    told |= failed;
-    let status = crate::status::status(&store, &crate::status::Peers::default(), &Default::default(), NOW_MS);
-    told |= status.as_ref().map_or(true, |status| {
-        status["values_unsound"] != 0
-            || status["missing"] != 0
-            || status["quarantined"] != 0
-            || status["outbox"]["batches_lost"] != 0
-    });
-    if released.iter().any(|number| *number == 0 || *number > RECORDS) {
-        return Err("a record was invented".into());
-    }
-    let counted = counted(&store);
-    told |= counted.is_err();
-    let ended = u64::try_from(released.len()).unwrap() + counted.unwrap_or(0);
-    goes_on(&mut store).map_err(|what| format!("it does not go on: {what}"))?;
-    match (ended == RECORDS && !twice, told) {
-        (true, false) => Ok(Found::Everything),
-        (_, true) => Ok(Found::Told),
-        (false, false) => Err(format!("{ended} of {RECORDS} records (twice: {twice}), and nothing is said")),
-    }
+/// A store at rest.
+struct AtRest {
+    site: Site,
+    content: Vec<u8>,
+    amounts: Amounts,
 }
 
-/// A sensor that starts anew hands over records about everybody, and all of them leave or are counted.
-fn goes_on(store: &mut Store) -> Result<(), String> {
-    // Again where what failed could be mended.
-    let mut wrong = Vec::new();
-    for _ in 0..3 {
-        match takes_and_gives(store) {
-            // What was there before may be counted late, and once.
-            Ok((taken, left, counted))
-                if taken == AFTERWARDS
-                    && left <= AFTERWARDS
-                    && (AFTERWARDS..=AFTERWARDS + RECORDS).contains(&(left + counted)) =>
-            {
-                return Ok(());
-            }
-            Ok(other) => wrong.push(format!("of {AFTERWARDS} committed, left and counted: {other:?}")),
+impl AtRest {
+    /// A site whose store is closed, and the store's file: segments that are released, in part and not at all, batches, a ledger.
+    fn new(amounts: Amounts) -> AtRest {
+        let site = Site::new();
+        let settings = Site::settings(&site.config(), &site.path("store"), amounts.batch);
+        let file = settings.database();
+        let mut store = Store::open(settings, NOW_MS - 10).unwrap();
+        let (session, _) = store.greet([1; 16], NOW_MS - 9).unwrap();
+        let step = amounts.records / 10;
+        for first in (1..=amounts.records).step_by(usize::try_from(step).unwrap()) {
+            let records = (first..first + step).map(record).collect();
+            store.hand_over(session, &[message(first, records)], NOW_MS - 8).unwrap();
+        }
+        for _ in 0..3 {
+            assert!(store.release_if_due(NOW_MS - 7).unwrap());
+        }
+        store.close().unwrap();
+        let content = fs::read(Path::new(&file)).unwrap();
+        AtRest { site, content, amounts }
+    }
+
+    /// Opens a store on this file and compares what it has with what it was given.
+    fn examine(&self, content: &[u8]) -> Result<Found, String> {
+        let records = self.amounts.records;
+        let directory = tempfile::tempdir_in(memory()).unwrap();
+        let file = directory.path().join("store.db");
+        fs::write(&file, content).unwrap();
+        let settings = Site::settings(&self.site.config(), directory.path(), self.amounts.batch);
+        let mut store = match Store::open(settings, NOW_MS) {
+            Ok(store) => store,
             Err(error) => {
-                wrong.push(chain(&error));
-                store.recover(&error, NOW_MS).map_err(|error| chain(&error))?;
+                let same = fs::read(&file).is_ok_and(|now| now == content);
+                let known = matches!(error.code(), 78 | 65 | 74 | 77);
+                return if same && known {
+                    Ok(Found::Refused)
+                } else {
+                    Err(format!("refused and changed: {}", chain(&error)))
+                };
+            }
+        };
+        let mut told = !crate::database::aside::aside(store.settings()).unwrap().is_empty();
+        // What verifying says, before anything is released.
+        let verified = store.verify(0, NOW_MS).map_err(|e| chain(&e));
+        told |= verified.as_ref().map_or(true, |v| v["damaged"] != Value::Array(Vec::new()));
+        told |= ledger::verify(store.connection(), u32::MAX).map_or(true, |v| v.broken_at.is_some());
+        told |= buffer::structure(&file).map_or(true, |s| s["faults"] != Value::Array(Vec::new()));
+        let (released, failed, twice) = drain(&mut store)?;
+        told |= failed;
+        let status =
+            crate::status::status(&store, &crate::status::Peers::default(), &Default::default(), NOW_MS);
+        told |= status.as_ref().map_or(true, |status| {
+            status["values_unsound"] != 0
+                || status["missing"] != 0
+                || status["quarantined"] != 0
+                || status["outbox"]["batches_lost"] != 0
+        });
+        if released.iter().any(|number| *number == 0 || *number > records) {
+            return Err("a record was invented".into());
+        }
+        let counted = counted(&store);
+        told |= counted.is_err();
+        let ended = u64::try_from(released.len()).unwrap() + counted.unwrap_or(0);
+        self.goes_on(&mut store).map_err(|what| format!("it does not go on: {what}"))?;
+        match (ended == records && !twice, told) {
+            (true, false) => Ok(Found::Everything),
+            (_, true) => Ok(Found::Told),
+            (false, false) => {
+                Err(format!("{ended} of {records} records (twice: {twice}), and nothing is said"))
             }
         }
     }
-    Err(wrong.join("; "))
-}
 
-/// Gives how many records were committed, have left, and were counted otherwise.
-fn takes_and_gives(store: &mut Store) -> Result<(u64, u64, u64), crate::Error> {
-    let before = counted(store)?;
-    let (session, committed) = store.greet([2; 16], NOW_MS)?;
-    let records = (1..=AFTERWARDS).map(|number| record(RECORDS + number)).collect();
-    let through = store.hand_over(session, &[message(committed + 1, records)], NOW_MS)? - committed;
-    while store.release_if_due(NOW_MS)? {}
-    let mut left = 0;
-    while let Some(batch) = store.next_batch(NOW_MS)? {
-        let content = Batch::decode(&batch)?;
-        left += numbers(&content.records).iter().filter(|number| **number > RECORDS).count();
-        store.accept(&receipt(&batch), NOW_MS)?.expect("the receipt is the batch's");
+    /// A sensor that starts anew hands over records about everybody, and all of them leave or are counted.
+    fn goes_on(&self, store: &mut Store) -> Result<(), String> {
+        let Amounts { records, afterwards, .. } = self.amounts;
+        // Again where what failed could be mended.
+        let mut wrong = Vec::new();
+        for _ in 0..3 {
+            match self.takes_and_gives(store) {
+                // What was there before may be counted late, and once.
+                Ok((taken, left, counted))
+                    if taken == afterwards
+                        && left <= afterwards
+                        && (afterwards..=afterwards + records).contains(&(left + counted)) =>
+                {
+                    return Ok(());
+                }
+                Ok(other) => wrong.push(format!("of {afterwards} committed, left and counted: {other:?}")),
+                Err(error) => {
+                    wrong.push(chain(&error));
+                    store.recover(&error, NOW_MS).map_err(|error| chain(&error))?;
+                }
+            }
+        }
+        Err(wrong.join("; "))
     }
-    Ok((through, u64::try_from(left).unwrap(), counted(store)?.saturating_sub(before)))
+
+    /// Gives how many records were committed, have left, and were counted otherwise.
+    fn takes_and_gives(&self, store: &mut Store) -> Result<(u64, u64, u64), crate::Error> {
+        let Amounts { records, afterwards, .. } = self.amounts;
+        let before = counted(store)?;
+        let (session, committed) = store.greet([2; 16], NOW_MS)?;
+        let coming = (1..=afterwards).map(|number| record(records + number)).collect();
+        let through = store.hand_over(session, &[message(committed + 1, coming)], NOW_MS)? - committed;
+        while store.release_if_due(NOW_MS)? {}
+        let mut left = 0;
+        while let Some(batch) = store.next_batch(NOW_MS)? {
+            let content = Batch::decode(&batch)?;
+            left += numbers(&content.records).iter().filter(|number| **number > records).count();
+            store
+                .accept(&receipt(&batch), NOW_MS)?
+                .map_err(|_| crate::Error::Unusable("the receipt is refused"))?;
+        }
+        Ok((through, u64::try_from(left).unwrap(), counted(store)?.saturating_sub(before)))
+    }
 }
 
 /// Records that ended otherwise than in a batch.
@@ -167,30 +206,22 @@ fn drain(store: &mut Store) -> Result<(BTreeSet<u64>, bool, bool), String> {
     Err("it goes on for ever".into())
 }
 
-/// A site whose store is closed, and the store's file: segments that are released, in part and not at all, batches, a ledger.
-fn at_rest() -> (Site, Vec<u8>) {
-    let site = Site::new();
-    let settings = Site::settings(&site.config(), &site.path("store"), 50);
-    let file = settings.database();
-    let mut store = Store::open(settings, NOW_MS - 10).unwrap();
-    let (session, _) = store.greet([1; 16], NOW_MS - 9).unwrap();
-    for first in (1..=RECORDS).step_by(40) {
-        let records = (first..first + 40).map(record).collect();
-        store.hand_over(session, &[message(first, records)], NOW_MS - 8).unwrap();
-    }
-    for _ in 0..3 {
-        assert!(store.release_if_due(NOW_MS - 7).unwrap());
-    }
-    store.close().unwrap();
-    let content = fs::read(Path::new(&file)).unwrap();
-    (site, content)
-}
-
 fn sum(rows: &Value) -> u64 {
     rows.as_array().unwrap().iter().map(|row| row["records"].as_u64().unwrap()).sum()
 }
 
-/// Records that were handed over, all acknowledged.
-const RECORDS: u64 = 400;
-/// And so many once a bit has flipped.
-const AFTERWARDS: u64 = 200;
+/// How much a store is given.
+#[derive(Clone, Copy)]
+struct Amounts {
+    /// Records that are handed over, all acknowledged: a multiple of ten.
+    records: u64,
+    /// And so many once a bit has flipped.
+    afterwards: u64,
+    /// Records of a batch.
+    batch: usize,
+}
+
+const USUAL: Amounts = Amounts { records: 400, afterwards: 200, batch: 50 };
+/// Of a file that is not larger than it must be: where so many flips are wanted that they may be one in each octet.
+const SMALL: Amounts = Amounts { records: 60, afterwards: 30, batch: 8 };
+const MANY: usize = 20_000;

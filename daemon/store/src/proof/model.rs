@@ -17,7 +17,7 @@ use crate::keys::{Keys, Rotation};
 use crate::master::MasterKey;
 use crate::segment::Kept;
 use crate::store::Store;
-use crate::{Error, account, ledger, outbox, release, segment, sign};
+use crate::{Error, account, kept, ledger, outbox, release, segment, sign};
 
 mod persons;
 
@@ -182,7 +182,10 @@ impl World {
             Action::Release => drop(self.release()),
             Action::Receipt { forged } => self.fetch(*forged)?,
             Action::Month => self.now_ms += 31 * 24 * 3_600 * 1_000,
-            Action::Maintain => self.store().maintain(now).unwrap(),
+            Action::Maintain => {
+                self.store().maintain(now).unwrap();
+                kept::keep_up(self.store().connection()).unwrap();
+            }
             Action::Purge { class } => {
                 while self.store().purge(Some(*class), u64::MAX, false, now).unwrap()["more"] == true {}
             }
@@ -227,11 +230,15 @@ impl World {
         let known = self.kept()?.iter().any(|kept| names(&kept.record, person));
         let period = self.period();
         match self.store().subject(&Who::Mac(person.to_string()), &subject::Action::Erase, now) {
-            Ok(_) => {
-                prop_assert!(known, "nothing is kept of {}", person);
+            // Of whom nothing is kept any more, something may have left.
+            Ok(done) => {
+                prop_assert!(known || self.model.made > 0, "nothing is kept of {}", person);
+                prop_assert_eq!(done["rows"] != 0, known);
                 self.model.persons.erased(person, through, period);
             }
-            Err(Error::NobodyFound) => prop_assert!(!known, "{} is not found", person),
+            Err(Error::NobodyFound) => {
+                prop_assert!(!known && self.model.made == 0, "{} is not found", person);
+            }
             Err(error) => panic!("{error:?}"),
         }
         self.kept().map(drop)
@@ -310,9 +317,14 @@ impl World {
         for segment in segment::after(store.connection(), 0, u32::MAX).unwrap() {
             all.extend(segment::open(store.connection(), store.keys(), &segment).unwrap());
         }
+        let mut counted = BTreeMap::new();
         for kept in &all {
             model.persons.is_kept_well(kept).map_err(TestCaseError::fail)?;
+            *counted.entry(kept.record.kind()).or_default() += 1;
         }
+        let mut told = kept::records(store.connection()).unwrap();
+        told.retain(|_, records| *records > 0);
+        prop_assert_eq!(told, counted, "kept, by kind");
         Ok(all)
     }
 

@@ -11,15 +11,15 @@ use headgate_service::exit::{self, Exit};
 
 use super::{Store, commit, read_rules};
 use crate::ballast::Ballast;
-use crate::clock::{Clock, Reading};
+use crate::clock::{self, Clock, Reading};
 use crate::config::Settings;
-use crate::database::{self, Database, add, begin, get, last_id, meta, set};
+use crate::database::{self, Database, add, aside, begin, get, get_number, last_id, meta, set, sql};
 use crate::keys::Keys;
 use crate::ledger::{self, Event};
 use crate::master::MasterKey;
 use crate::release::{self, Cursor};
 use crate::subject::erase;
-use crate::{Error, OpenError, checksum, error, evict, outbox, segment};
+use crate::{Error, OpenError, checksum, error, evict, kept, outbox, segment};
 
 impl Store {
     /// Opens the store that the settings name, and makes its database where there is none.
@@ -35,7 +35,18 @@ impl Store {
         let lock = lock(&settings.lock())?;
         let rules = read_rules(&settings.rules)?;
         let receipt_key = settings.has_receiver.then(|| outbox::receipt_key(&settings)).transpose()?;
-        let mut store = match Store::assemble(settings.clone(), rules.clone(), receipt_key, now_ms) {
+        let assemble = || Store::assemble(settings.clone(), rules.clone(), receipt_key, now_ms);
+        let mut assembled = assemble();
+        if let Err(OpenError::Database(Error::Database(error))) = &assembled
+            && error::is_damage(error)
+            && database::mend(&settings.database())
+        {
+            assembled = assemble();
+            if let Ok(store) = &mut assembled {
+                store.note_reindexed(now_ms)?;
+            }
+        }
+        let mut store = match assembled {
             Err(OpenError::Database(error)) if error.code() == exit::DATA => {
                 Store::aside(settings, rules, receipt_key, &error, now_ms)?
             }
@@ -53,13 +64,9 @@ impl Store {
         failed: &Error,
         now_ms: u64,
     ) -> Result<Store, OpenError> {
-        let octets = database::set_aside(&settings, now_ms)?;
+        aside::set_aside(&settings, now_ms)?;
         log::error!(event = "database_set_aside"; "the database cannot be used, lies aside, and another begins: {}", exit::chain(failed));
-        let mut store = Store::assemble(settings, rules, receipt_key, now_ms)?;
-        let transaction = begin(&mut store.database.connection)?;
-        ledger::append(&transaction, &Event::SetAside { octets }, now_ms)?;
-        commit(transaction, &store.keys)?;
-        Ok(store)
+        Store::assemble(settings, rules, receipt_key, now_ms)
     }
 
     fn assemble(
@@ -76,7 +83,9 @@ impl Store {
             }
             opened => opened,
         };
-        let (database, keys) = opened?;
+        let (mut database, keys) = opened?;
+        // Before anything is made of them.
+        note_unsound(&mut database, &keys, now_ms)?;
         let clock = Clock::load(&database.connection, &Reading::now(now_ms))?;
         let (rules_refused, checkpoint_due) = (None, true);
         let mut store = Store {
@@ -93,6 +102,7 @@ impl Store {
             clock,
             expired_ms: None,
             anew_ms: None,
+            reindexed_ms: None,
             _lock: None,
         };
         store.ballast.take();
@@ -106,10 +116,30 @@ impl Store {
         Ok(store)
     }
 
+    /// Writes down that the database before this one lies aside; not with its setting aside, which power may be cut behind.
+    fn note_aside(&mut self, now_ms: u64) -> Result<(), Error> {
+        let Ok(Some((at_ms, octets))) = aside::latest(&self.settings) else { return Ok(()) };
+        if get_number(&self.database.connection, meta::ASIDE)? >= at_ms {
+            return Ok(());
+        }
+        let transaction = begin(&mut self.database.connection)?;
+        set(&transaction, meta::ASIDE, sql(at_ms))?;
+        ledger::append(&transaction, &Event::SetAside { octets }, now_ms)?;
+        commit(transaction, &self.keys)
+    }
+
+    /// Writes down that the indexes of the database were damaged.
+    pub(super) fn note_reindexed(&mut self, now_ms: u64) -> Result<(), Error> {
+        log::error!(event = "reindexed"; "an index of the database was damaged: all were built anew from their tables, and nothing is lost by that");
+        let transaction = begin(&mut self.database.connection)?;
+        ledger::append(&transaction, &Event::Reindexed, now_ms)?;
+        commit(transaction, &self.keys)
+    }
+
     fn begin_work(&mut self, now_ms: u64) -> Result<(), Error> {
         segment::note_missing(&self.database.connection)?;
         erase::tell_again(&self.database.connection)?;
-        self.note_unsound(now_ms)?;
+        self.note_aside(now_ms)?;
         self.note_rules(now_ms)?;
         // To a cap that was lowered.
         let budget = evict::budget(self.settings.cap);
@@ -117,25 +147,6 @@ impl Store {
             self.checkpoint()?;
         }
         Ok(())
-    }
-
-    /// A cursor or a count of which a bit has flipped cannot be set right as a rule, but is told, and nothing stands still
-    /// for it.
-    pub(super) fn note_unsound(&mut self, now_ms: u64) -> Result<(), Error> {
-        let unsound = checksum::unsound(&self.database.connection)?;
-        if unsound.rows == 0 {
-            return Ok(());
-        }
-        let (values, transaction) = (unsound.rows, begin(&mut self.database.connection)?);
-        log::error!(event = "values_unsound"; "{values} of the store's own values are not what was set: counts may be wrong");
-        checksum::accept(&transaction)?;
-        if unsound.singles.iter().any(|name| name == meta::SEQUENCE) {
-            release::set_sequence_right(&transaction)?;
-        }
-        Cursor::load(&transaction)?.within(last_id(&transaction, "segment")?).store(&transaction)?;
-        add(&transaction, meta::UNSOUND, values)?;
-        ledger::append(&transaction, &Event::Unsound { values }, now_ms)?;
-        commit(transaction, &self.keys)
     }
 
     pub(super) fn note_rules(&mut self, now_ms: u64) -> Result<(), Error> {
@@ -147,6 +158,33 @@ impl Store {
         }
         commit(transaction, &self.keys)
     }
+}
+
+/// Values of the store's own of which a bit has flipped cannot be set right as a rule, but are told, and nothing stands still
+/// for them.
+pub(super) fn note_unsound(database: &mut Database, keys: &Keys, now_ms: u64) -> Result<(), Error> {
+    let unsound = checksum::unsound(&database.connection)?;
+    if unsound.rows == 0 {
+        return Ok(());
+    }
+    let (values, transaction) = (unsound.rows, begin(&mut database.connection)?);
+    log::error!(event = "values_unsound"; "{values} of the store's own values are not what was set: counts may be wrong");
+    checksum::accept(&transaction)?;
+    for name in &unsound.singles {
+        match name.as_str() {
+            meta::SEQUENCE => release::set_sequence_right(&transaction)?,
+            meta::EPOCH => release::set_epoch_right(&transaction, keys)?,
+            meta::LIVED => clock::set_right(&transaction, keys)?,
+            meta::KEPT => kept::forget(&transaction)?,
+            _ => {}
+        }
+    }
+    Cursor::load(&transaction)?.within(last_id(&transaction, "segment")?).store(&transaction)?;
+    add(&transaction, meta::UNSOUND, values)?;
+    ledger::append(&transaction, &Event::Unsound { values }, now_ms)?;
+    commit(transaction, keys)?;
+    database.epoch = get_number(&database.connection, meta::EPOCH)?;
+    Ok(())
 }
 
 /// Opens the database with the master key, or else with the next.

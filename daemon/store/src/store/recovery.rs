@@ -5,7 +5,7 @@ use rusqlite::Connection;
 use rusqlite::config::DbConfig;
 
 use super::Store;
-use crate::database::{self, Checkpoint};
+use crate::database::{self, Checkpoint, aside};
 use crate::{Error, OpenError, error};
 
 impl Store {
@@ -18,11 +18,19 @@ impl Store {
             return self.make_way(now_ms).map(|()| true);
         }
         // Once in an hour: what lies aside is to stay there.
-        let lately = self.anew_ms.is_some_and(|then| now_ms.abs_diff(then) < ANEW_MS);
+        let lately = |then: Option<u64>| then.is_some_and(|then| now_ms.abs_diff(then) < ANEW_MS);
         let is_beyond_use =
             matches!(failed, Error::Database(_) | Error::Damaged(_)) && failed.code() == exit::DATA;
-        if !is_beyond_use || lately {
+        if !is_beyond_use || lately(self.anew_ms) {
             return Ok(false);
+        }
+        if matches!(failed, Error::Database(failed) if error::is_damage(failed)) && !lately(self.reindexed_ms)
+        {
+            self.reindexed_ms = Some(now_ms);
+            self.keys.identities().forget();
+            if aside::reindex(&mut self.database.connection).is_ok() {
+                return self.note_reindexed(now_ms).map(|()| true);
+            }
         }
         self.begin_anew(failed, now_ms).map_err(|error| Error::Anew(Box::new(error)))?;
         Ok(true)

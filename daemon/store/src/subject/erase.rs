@@ -6,18 +6,20 @@
 //!   names the content that it replaces, for a receiver that has it already.
 //! - What does not open cannot be searched: the quarantine goes as a whole. So does the subject's membership of groups.
 //! - A tombstone waits for the next batch: by what the receiver knows the person, in this period of the pseudonyms. Those
-//!   of earlier periods nobody can make again.
+//!   of earlier periods nobody can make again. It needs no row: what has left may be of somebody of whom nothing is kept
+//!   any more.
 //!
 //! The caller commits, and moves and cuts the WAL.
 
 use std::collections::BTreeSet;
 
+use headgate_record::subject::Who;
 use headgate_record::{Field, Identifier, Identity, Record, Treatment, Value};
 use headgate_rules::{Pseudonymise, Purpose, Rules, pseudonym};
 use rusqlite::{Connection, params};
 use serde_json::{Value as Json, json};
 
-use super::Subject;
+use super::{Subject, values};
 use crate::database::{column, get, get_number, last_id, meta, number, set, sql};
 use crate::identity::{self, row::Row};
 use crate::keys::Keys;
@@ -34,8 +36,7 @@ pub(crate) fn erase(
     now_ms: u64,
 ) -> Result<Json, Error> {
     let (plain, entries) = (plain(db)?, subject.rows.iter().flat_map(|row| &row.entries));
-    let forget: BTreeSet<String> =
-        entries.flat_map(|entry| released_as(entry, keys, rules, &plain)).collect();
+    let forget = entries.flat_map(|entry| released_as(entry, keys, rules, &plain)).collect();
     let addresses: BTreeSet<String> = subject
         .rows
         .iter()
@@ -47,20 +48,67 @@ pub(crate) fn erase(
         row.delete(db, keys)?;
     }
     let ends = erase_ends(db, keys, &addresses)?;
+    forget_memberships(db, keys, &subject.anchor.1)?;
+    keys.identities().forget();
+    forget_elsewhere(db, keys, &forget, [subject.rows.len(), ends], now_ms)
+}
+
+/// Forgets somebody of whom nothing is kept, where something may have left: in what waits to be sent, and at the receiver.
+///
+/// # Errors
+/// [`Error::NobodyFound`] where nothing can have left that is told from others by what was said.
+pub(crate) fn erase_absent(
+    db: &Connection,
+    keys: &Keys,
+    rules: &Rules,
+    who: &Who,
+    now_ms: u64,
+) -> Result<Json, Error> {
+    // Who had an address at a time was only said by what was kept.
+    if get_number(db, meta::SEQUENCE)? == 0 || matches!(who, Who::Address { at_ms: Some(_), .. }) {
+        return Err(Error::NobodyFound);
+    }
+    let (identifier, values) = values(keys, who)?;
+    let (plain, mut forget) = (plain(db)?, BTreeSet::new());
+    let fields = Field::ALL.iter().filter(|field| field.identity() == Identity::Subject);
+    for field in fields.filter(|field| field.identifier() == identifier) {
+        // As a record of any kind would have held it; an identifier may stand in it as text.
+        for value in values.iter().flat_map(|value| [value.clone(), value.to_string().as_str().into()]) {
+            let mut entry = Record::new(field.kind());
+            let list = Value::List(vec![value.clone()]);
+            if entry.set(*field, value).or_else(|_| entry.set(*field, list)).is_ok() {
+                forget.extend(released_as(&entry, keys, rules, &plain));
+            }
+        }
+    }
+    if forget.is_empty() {
+        return Err(Error::NobodyFound);
+    }
+    for value in &values {
+        forget_memberships(db, keys, &identifier.text(value))?;
+    }
+    forget_elsewhere(db, keys, &forget, [0, 0], now_ms)
+}
+
+/// Forgets whom the receiver knows by these: in batches that wait, in what does not open, and at the receiver.
+fn forget_elsewhere(
+    db: &Connection,
+    keys: &Keys,
+    forget: &BTreeSet<String>,
+    [rows, ends]: [usize; 2],
+    now_ms: u64,
+) -> Result<Json, Error> {
     let mut batches = 0_u64;
     for waiting in outbox::all(db)? {
         let names = |record: &Record| record.identifiers().any(|(_, v)| forget.contains(&v.to_string()));
         batches += u64::from(outbox::leave_out(db, keys, &waiting, &names, now_ms)?);
     }
     let quarantined = db.execute("DELETE FROM quarantine", [])?;
-    forget_memberships(db, keys, subject)?;
     // Where no batch was ever made, nobody has anything to forget.
     let tombstone = if get_number(db, meta::SEQUENCE)? > 0 { forget.len() } else { 0 };
     for value in forget.iter().take(tombstone) {
         bury(db, keys, value)?;
     }
-    keys.identities().forget();
-    let rows = subject.rows.len();
     let count = |n: usize| u64::try_from(n).unwrap_or(u64::MAX);
     ledger::append(db, &Event::Erased { rows: count(rows), batches, tombstone: count(tombstone) }, now_ms)?;
     Ok(json!({
@@ -104,9 +152,14 @@ pub(crate) fn take_tombstone(
     Ok(values)
 }
 
-/// The receiver has forgotten what this batch told it to.
-pub(crate) fn forgotten(db: &Connection, batch: u64) -> Result<(), Error> {
-    db.prepare_cached("DELETE FROM tombstone WHERE batch = ?1")?.execute([sql(batch)])?;
+/// The receiver has forgotten the `values` that this batch told it to. Where others are written down for this batch, a bit has
+/// flipped: all of them are told again, as of a batch that is lost.
+pub(crate) fn forgotten(db: &Connection, batch: u64, values: usize) -> Result<(), Error> {
+    let told = "SELECT COUNT(*) FROM tombstone WHERE batch = ?1";
+    let told = number(db.prepare_cached(told)?.query_row([sql(batch)], |r| r.get(0))?);
+    if u64::try_from(values) == Ok(told) {
+        db.prepare_cached("DELETE FROM tombstone WHERE batch = ?1")?.execute([sql(batch)])?;
+    }
     Ok(())
 }
 
@@ -171,7 +224,7 @@ fn released_as(entry: &Record, keys: &Keys, rules: &Rules, plain: &BTreeSet<Fiel
 }
 
 /// Erases addresses from the rows that others share. Gives how many entries went.
-fn erase_ends(db: &Connection, keys: &Keys, addresses: &BTreeSet<String>) -> Result<u64, Error> {
+fn erase_ends(db: &Connection, keys: &Keys, addresses: &BTreeSet<String>) -> Result<usize, Error> {
     let mut erased = 0;
     if addresses.is_empty() {
         return Ok(erased);
@@ -198,8 +251,7 @@ fn erase_ends(db: &Connection, keys: &Keys, addresses: &BTreeSet<String>) -> Res
     Ok(erased)
 }
 
-fn forget_memberships(db: &Connection, keys: &Keys, subject: &Subject) -> Result<(), Error> {
-    let (_, anchor) = &subject.anchor;
+fn forget_memberships(db: &Connection, keys: &Keys, anchor: &str) -> Result<(), Error> {
     let station = keys.pseudonym(Purpose::Collect, format!("member\0{anchor}").as_bytes());
     db.execute("DELETE FROM member WHERE station = ?1", [station])?;
     Ok(())

@@ -75,6 +75,55 @@ fn a_segment_that_vanished_is_noticed() {
     assert_eq!(running.status()["missing"], 1);
 }
 
+/// One flipped bit of 4,000: the release gate passed the number, and nothing that came afterwards ever left.
+#[test]
+fn a_segment_whose_number_is_a_high_one_does_not_hold_back_those_that_come() {
+    let site = three_segments();
+    site.sqlite().execute_batch("UPDATE segment SET id = id + (1 << 40) WHERE id = 2").unwrap();
+    let running = site.start();
+    assert_eq!(numbers(&running.drain(), Field::DeviceFrames), [1, 3]);
+    let status = running.status();
+    assert_eq!((&status["quarantined"], &status["missing"]), (&1.into(), &0.into()));
+    running.sensor(1).hand_over(vec![device(4)]).unwrap();
+    assert_eq!(numbers(&running.drain(), Field::DeviceFrames), [4]);
+}
+
+/// One flipped bit of all octets: no receipt was accepted any more, as each named the epoch that the batches have.
+#[test]
+fn an_epoch_of_which_a_bit_has_flipped_is_set_right_and_receipts_are_accepted() {
+    for waits in [true, false] {
+        let site = Site::new("batch_records = 1\nbatch_delay = 0");
+        let running = site.start();
+        running.sensor(1).hand_over((1..=2).map(device).collect()).unwrap();
+        running.until(|s| s["outbox"]["batches"] == 2);
+        let epoch = running.status()["epoch"].clone();
+        if !waits {
+            running.drain();
+        }
+        running.stop();
+        site.sqlite().execute("UPDATE meta SET value = value + 16 WHERE name = 'epoch'", []).unwrap();
+        let running = site.start();
+        let status = running.status();
+        assert_eq!((&status["epoch"], &status["values_unsound"]), (&epoch, &1.into()));
+        running.sensor(1).hand_over(vec![device(3)]).unwrap();
+        let expected: &[u64] = if waits { &[1, 2, 3] } else { &[3] };
+        assert_eq!(numbers(&running.drain(), Field::DeviceFrames), expected);
+    }
+}
+
+/// Time lived is written anew at each start: a flipped bit in it once went unseen, and all that was kept was too old.
+#[test]
+fn time_lived_of_which_a_bit_has_flipped_makes_nothing_too_old() {
+    let site = three_segments();
+    site.sqlite().execute("UPDATE meta SET value = value + (1 << 50) WHERE name = 'lived_ms'", []).unwrap();
+    let running = site.start();
+    assert_eq!(running.status()["values_unsound"], 1);
+    let lived: i64 =
+        site.sqlite().query_row("SELECT value FROM meta WHERE name = 'lived_ms'", [], |r| r.get(0)).unwrap();
+    assert!(lived < 1 << 49, "{lived}");
+    assert_eq!(numbers(&running.drain(), Field::DeviceFrames), [1, 2, 3]);
+}
+
 #[test]
 fn a_damaged_batch_is_counted_and_does_not_hold_up_the_next() {
     let site = Site::new("batch_records = 1\nbatch_delay = 0");
@@ -177,6 +226,37 @@ fn a_database_that_turns_out_damaged_while_the_store_runs_lies_aside_and_another
     let aside = site.files().into_iter().find(|(name, _)| is_aside(&name.to_string_lossy()));
     assert_eq!(aside.unwrap().1.len(), content.len(), "it is there to be looked at");
     assert_eq!(site.start().status()["records"]["device"], 1);
+}
+
+/// A damaged index once had all of the database lie aside, though its tables were whole.
+#[test]
+fn a_damaged_index_is_built_anew_and_nothing_that_is_in_the_tables_is_lost() {
+    let site = three_segments();
+    // A row goes without its entry in the index, as if a bit of the entry had flipped.
+    site.sqlite()
+        .execute_batch(
+            "PRAGMA writable_schema = ON;
+             CREATE TEMP TABLE kept AS SELECT rowid AS at, * FROM sqlite_schema WHERE name = 'segment_class';
+             DELETE FROM sqlite_schema WHERE name = 'segment_class';
+             PRAGMA writable_schema = RESET;
+             UPDATE segment SET class = 0 WHERE id = 2;
+             PRAGMA writable_schema = ON;
+             INSERT INTO sqlite_schema (rowid, type, name, tbl_name, rootpage, sql)
+               SELECT at, type, name, tbl_name, rootpage, sql FROM kept;",
+        )
+        .unwrap();
+    site.sqlite().execute("UPDATE segment SET class = 1 WHERE id = 2", []).unwrap_err();
+    let running = site.start();
+    let ledger = || running.ask(&ControlRequest::Ledger { limit: 100 });
+    running.until(|_| ledger()["entries"].as_array().unwrap().iter().any(|e| e["event"] == "reindexed"));
+    assert_eq!(numbers(&running.drain(), Field::DeviceFrames), [1, 3]);
+    let status = running.status();
+    assert_eq!((&status["databases_set_aside"], &status["missing"]), (&0.into(), &0.into()), "{status}");
+    assert_eq!(running.sensor(2).hand_over(vec![device(9)]), Some(1));
+    assert_eq!(ledger()["verified"], true);
+    running.stop();
+    let sound: String = site.sqlite().query_row("PRAGMA integrity_check", [], |r| r.get(0)).unwrap();
+    assert_eq!(sound, "ok");
 }
 
 /// One flipped bit made a name of a single value octets instead of text: what was told of it could not be written, and the store did
