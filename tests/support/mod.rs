@@ -64,7 +64,7 @@ impl Site {
         run(STORE, &["init", "--config", config.to_str().unwrap()]);
         run(UPLINK, &["request", "--config", config.to_str().unwrap()]);
         site.sign(&[]);
-        for name in ["authority.crt", "receipt.pub"] {
+        for name in ["authority.crt", "receipt.pub", "seal.pub"] {
             fs::copy(receiver.join(name), site.path("credentials").join(name)).unwrap();
         }
         site

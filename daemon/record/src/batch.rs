@@ -198,6 +198,16 @@ impl Batch {
     }
 }
 
+/// Which batch these bytes are, without reading its records.
+///
+/// # Errors
+/// [`Error::Encoding`] for what is no batch.
+pub fn id_of(encoded: &[u8]) -> Result<BatchId, Error> {
+    let message = IdMessage::decode(encoded).map_err(|_| Error::Encoding("batch"))?;
+    check_appliance(&message.appliance)?;
+    Ok(BatchId { appliance: message.appliance, epoch: message.epoch, sequence: message.sequence })
+}
+
 /// The content hash that receipts, the ledger and the receiver use: SHA-256 of the encoded batch.
 #[must_use]
 pub fn digest(encoded: &[u8]) -> [u8; 32] {
@@ -292,6 +302,17 @@ struct BatchMessage {
     body: Vec<u8>,
 }
 
+/// Of a [`BatchMessage`] which it is.
+#[derive(Clone, PartialEq, Message)]
+struct IdMessage {
+    #[prost(string, tag = "2")]
+    appliance: String,
+    #[prost(uint64, tag = "3")]
+    epoch: u64,
+    #[prost(uint64, tag = "4")]
+    sequence: u64,
+}
+
 #[derive(Clone, PartialEq, Message)]
 struct AccountRow {
     #[prost(uint32, tag = "1")]
@@ -365,6 +386,7 @@ mod tests {
     #[test]
     fn a_batch_survives_its_encoding() {
         let batch = sample();
+        assert_eq!(id_of(&batch.encode().unwrap()), Ok(batch.id.clone()));
         assert_eq!(Batch::decode(&batch.encode().unwrap()), Ok(batch));
     }
 

@@ -273,7 +273,7 @@ mod tests {
             FromUplink::Next { wait_ms: 5 },
             FromUplink::Receipt(vec![1, 2]),
             FromUplink::Carry { medium: MediumId([7; 8]), after: 4 },
-            FromUplink::Carried { medium: MediumId([7; 8]) },
+            FromUplink::Carried { medium: MediumId([7; 8]), through: 4 },
             FromUplink::State { connected: false, problem: "refused".into(), retry_ms: 7 },
         ] {
             assert_eq!(FromUplink::decode(&message.encode()), Ok(message));

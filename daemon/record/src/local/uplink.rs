@@ -28,6 +28,8 @@ pub enum FromUplink {
     Carried {
         /// The medium.
         medium: MediumId,
+        /// Sequence of its last batch. What was given out for it behind that found no room.
+        through: u64,
     },
     /// How the link is, for the administrator. Text holds no address, name or record.
     State {
@@ -71,7 +73,9 @@ impl FromUplink {
             FromUplink::Carry { medium, after } => {
                 UplinkBody::Carry(Carry { medium: medium.0.to_vec(), after: *after })
             }
-            FromUplink::Carried { medium } => UplinkBody::Carried(medium.0.to_vec()),
+            FromUplink::Carried { medium, through } => {
+                UplinkBody::Carried(Carry { medium: medium.0.to_vec(), after: *through })
+            }
         };
         UplinkMessage { body: Some(body) }.encode_to_vec()
     }
@@ -94,7 +98,9 @@ impl FromUplink {
             UplinkBody::Carry(Carry { medium, after }) => {
                 FromUplink::Carry { medium: medium_of(&medium)?, after }
             }
-            UplinkBody::Carried(medium) => FromUplink::Carried { medium: medium_of(&medium)? },
+            UplinkBody::Carried(Carry { medium, after }) => {
+                FromUplink::Carried { medium: medium_of(&medium)?, through: after }
+            }
         })
     }
 }
@@ -146,13 +152,14 @@ enum UplinkBody {
     State(State),
     #[prost(message, tag = "4")]
     Carry(Carry),
-    #[prost(bytes = "vec", tag = "5")]
-    Carried(Vec<u8>),
+    #[prost(message, tag = "5")]
+    Carried(Carry),
 }
 #[derive(Clone, PartialEq, Message)]
 struct Carry {
     #[prost(bytes = "vec", tag = "1")]
     medium: Vec<u8>,
+    /// A sequence: the last that is known, or that is on the medium.
     #[prost(uint64, tag = "2")]
     after: u64,
 }

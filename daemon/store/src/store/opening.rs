@@ -4,7 +4,6 @@ use std::fs::{File, OpenOptions};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
-use ed25519_dalek::VerifyingKey;
 use headgate_rules::Rules;
 use headgate_service::credential;
 use headgate_service::exit::{self, Exit};
@@ -17,9 +16,10 @@ use crate::database::{self, Database, add, begin, get, last_id, meta, set};
 use crate::keys::Keys;
 use crate::ledger::{self, Event};
 use crate::master::MasterKey;
+use crate::recipient::Recipient;
 use crate::release::{self, Cursor};
 use crate::subject::erase;
-use crate::{Error, OpenError, checksum, error, evict, outbox, segment};
+use crate::{Error, OpenError, checksum, error, evict, segment};
 
 impl Store {
     /// Opens the store that the settings name, and makes its database where there is none.
@@ -34,10 +34,10 @@ impl Store {
     fn begin(settings: Settings, now_ms: u64) -> Result<Store, OpenError> {
         let lock = lock(&settings.lock())?;
         let rules = read_rules(&settings.rules)?;
-        let receipt_key = settings.has_receiver.then(|| outbox::receipt_key(&settings)).transpose()?;
-        let mut store = match Store::assemble(settings.clone(), rules.clone(), receipt_key, now_ms) {
+        let recipient = settings.has_receiver.then(|| Recipient::read(&settings)).transpose()?;
+        let mut store = match Store::assemble(settings.clone(), rules.clone(), recipient.clone(), now_ms) {
             Err(OpenError::Database(error)) if error.code() == exit::DATA => {
-                Store::aside(settings, rules, receipt_key, &error, now_ms)?
+                Store::aside(settings, rules, recipient, &error, now_ms)?
             }
             assembled => assembled?,
         };
@@ -49,13 +49,13 @@ impl Store {
     pub(super) fn aside(
         settings: Settings,
         rules: Rules,
-        receipt_key: Option<VerifyingKey>,
+        recipient: Option<Recipient>,
         failed: &Error,
         now_ms: u64,
     ) -> Result<Store, OpenError> {
         let octets = database::set_aside(&settings, now_ms)?;
         log::error!(event = "database_set_aside"; "the database cannot be used, lies aside, and another begins: {}", exit::chain(failed));
-        let mut store = Store::assemble(settings, rules, receipt_key, now_ms)?;
+        let mut store = Store::assemble(settings, rules, recipient, now_ms)?;
         let transaction = begin(&mut store.database.connection)?;
         ledger::append(&transaction, &Event::SetAside { octets }, now_ms)?;
         commit(transaction, &store.keys)?;
@@ -65,7 +65,7 @@ impl Store {
     fn assemble(
         settings: Settings,
         rules: Rules,
-        receipt_key: Option<VerifyingKey>,
+        recipient: Option<Recipient>,
         now_ms: u64,
     ) -> Result<Store, OpenError> {
         let master = MasterKey::read(&settings.credentials)?;
@@ -85,7 +85,7 @@ impl Store {
             settings,
             rules,
             rules_refused,
-            receipt_key,
+            recipient,
             checkpoint_due,
             converting: true,
             ballast,

@@ -13,7 +13,8 @@ use rcgen::{
 };
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 
-use headgate_record::batch::{Batch, BatchId};
+use headgate_record::batch::BatchId;
+use headgate_record::sealed::{KeyId, Sealed};
 use headgate_service::config::Headgate;
 use headgate_service::stop::Stop;
 use headgate_uplink::Error;
@@ -162,17 +163,10 @@ impl Drop for Uplink {
     }
 }
 
-pub fn batch(sequence: u64) -> Batch {
+/// A batch as the store seals it: the uplink can open none.
+pub fn batch(sequence: u64) -> Sealed {
     let id = BatchId { appliance: APPLIANCE.into(), epoch: 7, sequence };
-    Batch {
-        id,
-        rules: [1; 32],
-        records: Vec::new(),
-        withheld: Vec::new(),
-        lost: Vec::new(),
-        forget: Vec::new(),
-        replaces: Vec::new(),
-    }
+    Sealed { key: KeyId([9; 8]), id, encapsulated: [2; 32], ciphertext: vec![3; 100] }
 }
 
 /// Waits until something has come about; fails the test when it does not.
