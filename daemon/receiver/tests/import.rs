@@ -8,115 +8,14 @@ use std::os::unix::fs::{FileTypeExt, symlink};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
-use headgate_receiver::{Error, Fault, Imported, Validity, import};
-use headgate_record::batch::{Batch, digest};
-use headgate_record::bundle::{
-    Carried, MANIFEST, Manifest, MediumId, RECEIPTS, Receipts, Signed, batch_file, signed_bytes,
-};
+use headgate_receiver::{Error, Fault, Validity, import};
+use headgate_record::batch::digest;
+use headgate_record::bundle::{MANIFEST, MediumId, RECEIPTS, Receipts, Signed, batch_file};
 use headgate_record::receipt::Receipt;
-use headgate_record::sealed::Sealed;
 use headgate_service::exit::{DATA, Exit, NO_INPUT};
-use rustls::SignatureScheme;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
-use support::{APPLIANCE, Client, Cloud, batch, seal_to};
-
-type Pair = (CertificateDer<'static>, PrivateKeyDer<'static>);
-
-/// A medium, and what its appliance proves itself with.
-struct Medium {
-    directory: tempfile::TempDir,
-    appliance: Pair,
-    manifest: Manifest,
-}
-
-impl Medium {
-    /// A good one, with these batches.
-    fn of(cloud: &Cloud, number: u8, batches: &[Batch]) -> Medium {
-        let sealed = batches.iter().map(|batch| (batch.id.sequence, cloud.seal(batch))).collect();
-        Medium::with(cloud.certified(APPLIANCE, Validity::days(9)), number, sealed)
-    }
-
-    fn with(appliance: Pair, number: u8, sealed: Vec<(u64, Vec<u8>)>) -> Medium {
-        let directory = tempfile::tempdir().unwrap();
-        let first = Sealed::decode(&sealed[0].1).unwrap();
-        let carried = sealed.iter().map(|(sequence, octets)| {
-            fs::write(directory.path().join(batch_file(*sequence)), octets).unwrap();
-            Carried { sequence: *sequence, octets: octets.len().try_into().unwrap(), digest: digest(octets) }
-        });
-        let manifest = Manifest {
-            medium: MediumId([number; 8]),
-            appliance: first.id.appliance,
-            epoch: first.id.epoch,
-            key: first.key,
-            regions: Vec::new(),
-            made_ms: 1,
-            batches: carried.collect(),
-        };
-        let medium = Medium { directory, appliance, manifest };
-        medium.sign();
-        medium
-    }
-
-    fn path(&self) -> &Path {
-        self.directory.path()
-    }
-
-    fn file(&self, sequence: u64) -> PathBuf {
-        self.path().join(batch_file(sequence))
-    }
-
-    /// Writes the manifest as it is now, signed by its appliance.
-    fn sign(&self) {
-        let (certificate, key) = &self.appliance;
-        let signer = rustls::crypto::ring::sign::any_supported_type(key).unwrap();
-        let signer = signer.choose_scheme(&[SignatureScheme::ECDSA_NISTP256_SHA256]).unwrap();
-        let manifest = self.manifest.encode();
-        let signature = signer.sign(&signed_bytes(&manifest)).unwrap();
-        self.write(&Signed {
-            manifest,
-            certificates: vec![certificate.to_vec()],
-            scheme: signer.scheme().into(),
-            signature,
-        });
-    }
-
-    fn write(&self, signed: &Signed) {
-        fs::write(self.path().join(MANIFEST), signed.encode()).unwrap();
-    }
-
-    fn signed(&self) -> Signed {
-        Signed::decode(&fs::read(self.path().join(MANIFEST)).unwrap()).unwrap()
-    }
-
-    fn import(&self, cloud: &Cloud) -> Result<Imported, Error> {
-        import(&cloud.config(), self.path(), None)
-    }
-
-    /// The receipts beside the manifest.
-    fn receipts(&self) -> Receipts {
-        Receipts::decode(&fs::read(self.path().join(RECEIPTS)).unwrap()).unwrap()
-    }
-
-    /// Why it is refused; nothing was changed, and nothing was left on the medium.
-    fn refused(&self, cloud: &Cloud, case: &str) -> (Fault, String) {
-        let before = fs::read(cloud.path("receiver.db")).ok();
-        let error = self.import(cloud).map(|imported| panic!("{case}: {imported:?}")).unwrap_err();
-        assert_eq!(fs::read(cloud.path("receiver.db")).ok(), before, "{case}");
-        assert!(!self.path().join(RECEIPTS).exists() && !self.path().join("receipts.new").exists(), "{case}");
-        let text = error.to_string();
-        match error {
-            Error::Bundle { file, fault } => {
-                assert!(text.starts_with(&file.display().to_string()), "{text}");
-                (fault, text)
-            }
-            other => panic!("{case}: {other:?}"),
-        }
-    }
-}
-
-fn batches(sequences: impl IntoIterator<Item = u64>) -> Vec<Batch> {
-    sequences.into_iter().map(batch).collect()
-}
+use support::medium::{Medium, batches, pem};
+use support::{APPLIANCE, Client, Cloud, batch, seal_to, zstd_bomb};
 
 #[test]
 fn media_in_any_order_beside_a_wire_are_stored_once_each() {
@@ -162,7 +61,11 @@ fn what_is_changed_cut_or_missing_is_refused_whole() {
     type Case = (&'static str, fn(&Medium, &dyn Fn(&Path, &dyn Fn(&mut Vec<u8>))), fn(&Fault) -> bool);
     let cases: [Case; 9] = [
         ("a bit of a batch", |m, change| change(&m.file(2), &|o| o[40] ^= 1), |f| matches!(f, Fault::Digest)),
-        ("a batch cut", |m, change| change(&m.file(2), &|o| drop(o.pop())), |f| matches!(f, Fault::Length)),
+        (
+            "a batch cut",
+            |m, change| change(&m.file(2), &|o| o.truncate(o.len() - 1)),
+            |f| matches!(f, Fault::Length),
+        ),
         ("a batch longer", |m, change| change(&m.file(2), &|o| o.push(0)), |f| matches!(f, Fault::Length)),
         ("a batch missing", |m, _| fs::remove_file(m.file(2)).unwrap(), |f| matches!(f, Fault::Read(_))),
         (
@@ -276,7 +179,8 @@ fn other_signers_and_other_recipients_are_refused() {
     assert!(matches!(fault, Fault::Key(_)) && text.contains("for another receiver"), "{text}");
 
     let medium = Medium::with(own(), 1, good());
-    let changes: [(&str, &dyn Fn(&mut Signed)); 5] = [
+    type Change<'a> = (&'a str, &'a dyn Fn(&mut Signed));
+    let changes: [Change<'_>; 5] = [
         ("manifest", &|s| s.manifest[12] ^= 1),
         ("signature", &|s| s.signature[20] ^= 1),
         ("no signature", &|s| s.signature.clear()),
@@ -317,11 +221,8 @@ fn batches_that_are_not_what_the_manifest_says_are_refused() {
     let no_batch = Medium::with(own(), 1, vec![(1, seal(batch(1).id, b"hello"))]);
     assert!(matches!(no_batch.refused(&cloud, "no batch").0, Fault::Closed(_)));
 
-    // Some hundred octets that expand to 64 MiB.
-    let body = zstd::bulk::compress(&vec![0; 1 << 26], 19).unwrap();
-    let length = u16::try_from(body.len()).unwrap();
-    let [low, high] = [u8::try_from(length & 0x7f | 0x80).unwrap(), u8::try_from(length >> 7).unwrap()];
-    let bomb = [plain.as_slice(), &[15 << 3 | 2, low, high], &body].concat();
+    // Some thousand octets that expand to 64 MiB.
+    let bomb = zstd_bomb();
     let bomb = Medium::with(own(), 1, vec![(1, seal(batch(1).id, &bomb))]);
     let (fault, text) = bomb.refused(&cloud, "a bomb");
     assert!(matches!(fault, Fault::Closed(_)) && text.contains("cannot be expanded"), "{text}");
@@ -381,14 +282,4 @@ fn the_exit_codes_tell_what_is_missing_from_what_is_wrong() {
     let medium = Medium::of(&cloud, 1, &batches(1..=1));
     fs::write(medium.path().join(MANIFEST), "hello").unwrap();
     assert_eq!(medium.import(&cloud).unwrap_err().code(), DATA);
-}
-
-fn pem(file: &Path) -> Vec<u8> {
-    use rustls::pki_types::pem::PemObject;
-    let content = fs::read(file).unwrap();
-    if file.extension().is_some_and(|e| e == "crt") {
-        CertificateDer::from_pem_slice(&content).unwrap().to_vec()
-    } else {
-        PrivateKeyDer::from_pem_slice(&content).unwrap().secret_der().to_vec()
-    }
 }

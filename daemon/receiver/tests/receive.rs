@@ -13,7 +13,7 @@ use headgate_record::Kind;
 use headgate_record::sealed::MAX_SEALED_BYTES;
 use headgate_service::exit::{Exit, UNAVAILABLE};
 use headgate_service::stop::Stop;
-use support::{APPLIANCE, Client, Cloud, Server, batch, config, seal_to};
+use support::{APPLIANCE, Client, Cloud, Server, batch, config, seal_to, zstd_bomb};
 
 #[test]
 fn a_batch_is_stored_and_its_receipt_verifies() {
@@ -183,25 +183,6 @@ fn a_body_that_is_no_batch_is_refused_with_a_reason() {
         assert_eq!((status, reason.lines().count()), (400, 1), "{reason}");
     }
     assert!(cloud.batches().is_empty());
-}
-
-/// A batch of some thousand octets whose body expands to far more than one may have.
-fn zstd_bomb() -> Vec<u8> {
-    let good = batch(1).encode().unwrap();
-    let body = zstd::bulk::compress(&vec![0; 1 << 26], 19).unwrap();
-    // The body is the last part, tag 15; of a message the last of a part counts.
-    let length: Vec<u8> = leb128(body.len());
-    [good.as_slice(), &[15 << 3 | 2], &length, &body].concat()
-}
-
-fn leb128(mut number: usize) -> Vec<u8> {
-    let mut octets = Vec::new();
-    while number >= 0x80 {
-        octets.push(u8::try_from(number & 0x7f).unwrap() | 0x80);
-        number >>= 7;
-    }
-    octets.push(u8::try_from(number).unwrap());
-    octets
 }
 
 #[test]

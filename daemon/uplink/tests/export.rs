@@ -4,25 +4,12 @@
 mod support;
 
 use std::fs;
-use std::path::Path;
 
 use headgate_record::batch::digest;
-use headgate_record::bundle::{MANIFEST, Manifest, Signed, batch_file};
-use headgate_record::sealed::Sealed;
+use headgate_record::bundle::{MANIFEST, batch_file};
 use headgate_service::exit::{CANNOT_CREATE, CONFIG, Exit, NO, TRY_LATER, UNAVAILABLE};
 use headgate_uplink::{Error, export};
-use support::{APPLIANCE, Authority, Site, batch, sequences};
-
-fn manifest(directory: &Path) -> Manifest {
-    let signed = Signed::decode(&fs::read(directory.join(MANIFEST)).unwrap()).unwrap();
-    assert_eq!((signed.certificates.len(), signed.scheme), (1, 0x0403));
-    Manifest::decode(&signed.manifest).unwrap()
-}
-
-/// A batch of some MiB.
-fn large(sequence: u64) -> Sealed {
-    Sealed { ciphertext: vec![3; 3 << 20], ..batch(sequence) }
-}
+use support::{APPLIANCE, Authority, Site, batch, large, manifest, sequences};
 
 #[test]
 fn a_bundle_is_the_bytes_of_the_wire_and_a_manifest_of_them() {

@@ -1,4 +1,8 @@
 //! A receiver for one test, made with the commands an operator uses, and a client that can misbehave.
+// Each test program uses a part of this.
+#![allow(dead_code, unused_imports)]
+
+pub mod medium;
 
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
@@ -276,4 +280,23 @@ pub fn batch(sequence: u64) -> Batch {
             records: 2,
         }],
     }
+}
+
+/// A batch of some thousand octets whose body expands to far more than one may have.
+pub fn zstd_bomb() -> Vec<u8> {
+    let good = batch(1).encode().unwrap();
+    let body = zstd::bulk::compress(&vec![0; 1 << 26], 19).unwrap();
+    // The body is the last part, tag 15; of a message the last of a part counts.
+    let length: Vec<u8> = leb128(body.len());
+    [good.as_slice(), &[15 << 3 | 2], &length, &body].concat()
+}
+
+fn leb128(mut number: usize) -> Vec<u8> {
+    let mut octets = Vec::new();
+    while number >= 0x80 {
+        octets.push(u8::try_from(number & 0x7f).unwrap() | 0x80);
+        number >>= 7;
+    }
+    octets.push(u8::try_from(number).unwrap());
+    octets
 }
