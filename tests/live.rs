@@ -248,7 +248,11 @@ impl Played {
         places.push(("between sensor and store".into(), records.octets()));
         places.push(("between store and uplink".into(), outbox.octets()));
         // Batches are compressed, segments encrypted: what is in them.
-        let batches = outbox.batches().into_iter().map(|batch| format!("{batch:?}")).collect::<String>();
+        let batches = outbox
+            .batches(&self.site.path("receiver/seal.key"))
+            .into_iter()
+            .map(|batch| format!("{batch:?}"))
+            .collect::<String>();
         places.push(("batches".into(), batches.into_bytes()));
         for kind in Kind::ALL {
             places.push((kind.name().into(), Value::from(self.kept(kind)).to_string().into_bytes()));

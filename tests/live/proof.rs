@@ -169,7 +169,11 @@ fn prove(test: &str, proof: &Proof) {
     site.wait_until_receipted();
     places.extend(site.files().into_iter().map(|(file, octets)| (file.display().to_string(), octets)));
     // Batches are compressed and segments encrypted: what is in them.
-    let batches = outbox.batches().iter().map(|batch| format!("{batch:?}")).collect::<String>();
+    let batches = outbox
+        .batches(&site.path("receiver/seal.key"))
+        .iter()
+        .map(|batch| format!("{batch:?}"))
+        .collect::<String>();
     let received = Value::from(site.received()).to_string();
     let kept =
         ["devices", "neighbors", "leases", "exchanges", "flows", "authentications", "bridges", "counters"]

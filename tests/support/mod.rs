@@ -64,7 +64,7 @@ impl Site {
         run(STORE, &["init", "--config", config.to_str().unwrap()]);
         run(UPLINK, &["request", "--config", config.to_str().unwrap()]);
         site.sign(&[]);
-        for name in ["authority.crt", "receipt.pub"] {
+        for name in ["authority.crt", "receipt.pub", "seal.pub"] {
             fs::copy(receiver.join(name), site.path("credentials").join(name)).unwrap();
         }
         site
@@ -155,7 +155,7 @@ impl Site {
 
     /// What `headgate --json ...` answers, or nothing while the store does not answer.
     pub fn ask(&self, arguments: &[&str]) -> Option<Value> {
-        let mut command = Command::new(HEADGATE);
+        let mut command = headgate();
         let output =
             command.args(["--json", "--config"]).arg(self.config()).args(arguments).output().unwrap();
         output.status.success().then(|| serde_json::from_slice(&output.stdout).unwrap())
@@ -163,7 +163,7 @@ impl Site {
 
     /// `headgate ...` as a person types it, however it ends.
     pub fn headgate(&self, arguments: &[&str]) -> Output {
-        Command::new(HEADGATE).arg("--config").arg(self.config()).args(arguments).output().unwrap()
+        headgate().arg("--config").arg(self.config()).args(arguments).output().unwrap()
     }
 
     /// What `headgate status` tells a person.
@@ -259,6 +259,13 @@ impl Drop for Running {
     fn drop(&mut self) {
         self.kill();
     }
+}
+
+/// The administrator's command, with the other programs as they were built for the test: they lie beside it, and it builds none.
+fn headgate() -> Command {
+    let mut command = Command::new(HEADGATE);
+    command.env_remove("CARGO");
+    command
 }
 
 /// Runs a program to its end, which must be a good one.

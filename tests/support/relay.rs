@@ -6,7 +6,9 @@ use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
+use headgate_receiver::Keys;
 use headgate_record::local::{FromSensor, Handover, MAX_MESSAGE_BYTES, ToUplink};
+use headgate_record::sealed::Sealed;
 use headgate_record::{Record, batch::Batch};
 use headgate_service::frame;
 
@@ -56,11 +58,12 @@ impl Relay {
         records.collect()
     }
 
-    /// The batches that an uplink took.
-    pub fn batches(&self) -> Vec<Batch> {
+    /// The batches that an uplink took, opened with the receiver's key.
+    pub fn batches(&self, seal_key: &Path) -> Vec<Batch> {
+        let keys = Keys::load([seal_key]).unwrap();
         let messages = self.messages(1).into_iter().map(|bytes| ToUplink::decode(&bytes).unwrap());
         let batches = messages.filter_map(|message| match message {
-            ToUplink::Batch(batch) => Some(Batch::decode(&batch).unwrap()),
+            ToUplink::Batch(batch) => Some(keys.open(&Sealed::decode(&batch).unwrap()).unwrap().0),
             _ => None,
         });
         batches.collect()

@@ -105,6 +105,12 @@ pub(crate) enum Command {
         #[command(subcommand)]
         command: BufferCommand,
     },
+    /// Batches on carried media, for sites without a network that leads out
+    Bundle {
+        /// What to do
+        #[command(subcommand)]
+        command: BundleCommand,
+    },
     /// One person: find, export, set right, forget
     Subject {
         /// What to do
@@ -236,6 +242,38 @@ pub(crate) enum BufferCommand {
         /// A new file; without one, standard output
         #[arg(value_name = "FILE")]
         file: Option<PathBuf>,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum BundleCommand {
+    /// Write what waits and is on no other medium to a folder (root only)
+    ///
+    /// The batches are sealed to the organisation's key and the manifest is signed with the appliance's. They wait in the buffer until
+    /// `headgate bundle receipt`; several media may be under way at once, and arrive in any order.
+    Export {
+        /// Folder on the medium: made when it is not there; it must hold no bundle yet
+        #[arg(value_name = "DIR")]
+        directory: PathBuf,
+        /// Most that the bundle may take, MiB; what finds no room is for another medium
+        #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(8..))]
+        limit_mib: Option<u32>,
+    },
+    /// The media under way: since when, which batches, how many of them wait for a receipt
+    List,
+    /// Give a medium up (root only): its batches go on the next one
+    Lost {
+        /// The medium, as `list` names it
+        #[arg(value_name = "MEDIUM")]
+        medium: headgate_record::bundle::MediumId,
+    },
+    /// Take the receipts that came back (root only): exactly the batches that they name leave the buffer
+    ///
+    /// All receipts of the file are verified first; one that is not the receiver's, and none is followed.
+    Receipt {
+        /// The file `receipts` that `headgate-receiver import` left on the medium
+        #[arg(value_name = "FILE")]
+        file: PathBuf,
     },
 }
 

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use headgate_service::config;
 use headgate_service::credential::{
-    AUTHORITY, MASTER_KEY, RECEIPT_KEY, UPLINK_CERTIFICATE, UPLINK_KEY, UPLINK_REQUEST,
+    AUTHORITY, MASTER_KEY, RECEIPT_KEY, SEAL_KEY, UPLINK_CERTIFICATE, UPLINK_KEY, UPLINK_REQUEST,
 };
 
 use crate::error::CliError;
@@ -27,8 +27,8 @@ pub(crate) fn enroll(config_file: &Path) -> Result<(), CliError> {
     show::line(&format!(
         "Keys are in {directory}. Next:\n\
          1. Give {directory}/{UPLINK_REQUEST} to whoever runs the receiver; the key itself stays here.\n\
-         2. Put what comes back there: {UPLINK_CERTIFICATE}, {AUTHORITY} and {RECEIPT_KEY}.\n\
-         3. Name the receiver under [uplink] in {}, then: systemctl restart headgate",
+         2. Put what comes back there: {UPLINK_CERTIFICATE}, {AUTHORITY}, {RECEIPT_KEY} and {SEAL_KEY}.\n\
+         3. Under [uplink] in {} name the receiver, or set bundles = true for carried media; then: systemctl restart headgate",
         config_file.display(),
     ))
 }

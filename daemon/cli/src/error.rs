@@ -46,6 +46,12 @@ pub(crate) enum CliError {
     /// A program of ours ended with an error; it said why.
     #[error("{program} ended with {status}; it said:\n{said}")]
     Failed { program: &'static str, status: String, code: u8, said: String },
+    /// A program of ours ended with this code, and has said why itself.
+    #[error("a program ended with {0}")]
+    Ended(u8),
+    /// A file of receipts is none.
+    #[error("{file}: {what}; it is not what `headgate-receiver import` writes", file = .file.display())]
+    Receipts { file: PathBuf, what: String },
     /// A program of ours did not get ready in time.
     #[error("{program} was not ready within {seconds} seconds; it said:\n{said}")]
     NotReady { program: &'static str, seconds: u64, said: String },
@@ -100,7 +106,8 @@ impl Exit for CliError {
             CliError::Answer(_) => exit::SOFTWARE,
             CliError::Said(e) => e.code(),
             CliError::Refused(_) | CliError::Nothing(_) => exit::NO,
-            CliError::Failed { code, .. } => *code,
+            CliError::Failed { code, .. } | CliError::Ended(code) => *code,
+            CliError::Receipts { .. } => exit::DATA,
             CliError::NoInput { .. } => exit::NO_INPUT,
             CliError::Data { .. } => exit::DATA,
             CliError::Directory { .. } | CliError::Exists(_) => exit::CANNOT_CREATE,

@@ -2,8 +2,8 @@
 //!
 //! **What it does.** Asks the running processes and shows their answers (`ask`, `show`), checks rule
 //! files and explains what they do, reads capture files through the sensor's own rooms (`replay`),
-//! looks for what keeps Headgate from seeing (`doctor`), makes keys and requests by
-//! calling the programs that own them (`enroll`), and runs the whole chain once in a throw-away
+//! looks for what keeps Headgate from seeing (`doctor`), makes keys and requests and writes carried media by
+//! calling the programs that own the keys (`enroll`, `bundle`), and runs the whole chain once in a throw-away
 //! site (`trial`).
 //!
 //! **What it never does.** It holds no key and opens no database: what only a process knows, only that
@@ -14,6 +14,7 @@
 mod args;
 mod ask;
 mod buffer;
+mod bundle;
 mod dictionary;
 mod dissect;
 mod doctor;
@@ -46,6 +47,7 @@ pub fn main() -> ExitCode {
         // Whoever reads our output has enough of it.
         Err(CliError::Output(e)) if e.kind() == std::io::ErrorKind::BrokenPipe => ExitCode::from(exit::OK),
         Err(CliError::Said(error)) => ExitCode::from(error.code()),
+        Err(CliError::Ended(code)) => ExitCode::from(code),
         Err(error) => {
             show::problem(&exit::chain(&error));
             ExitCode::from(error.code())
@@ -72,6 +74,7 @@ fn run(args: Args) -> Result<(), CliError> {
         Command::Ledger { limit, command: None } => show::ledger(&ask::ledger(&config, limit)?, json),
         Command::Ledger { command: Some(command), .. } => ledger::run(&config, command, json),
         Command::Buffer { command } => buffer::run(&config, command, json),
+        Command::Bundle { command } => bundle::run(&config, command, json),
         Command::Subject { command } => subject::run(&config, command, json),
         Command::Keys { command: args::KeysCommand::Rotate { data, pseudonym, blind, master } } => {
             let which = [(data, "data"), (pseudonym, "pseudonym"), (blind, "blind"), (master, "master")];

@@ -15,6 +15,8 @@ pub enum Outcome {
     Malformed,
     /// The batch named another appliance than the certificate did.
     Foreign,
+    /// The batch may not be stored in this region.
+    Region,
     /// Another batch was stored under the same identity.
     Conflict,
     /// The batch could not be stored; the client keeps it.
@@ -55,12 +57,13 @@ impl Accounts {
 }
 
 impl Outcome {
-    const ALL: [Outcome; 7] = [
+    const ALL: [Outcome; 8] = [
         Outcome::Stored,
         Outcome::Repeated,
         Outcome::Handshake,
         Outcome::Malformed,
         Outcome::Foreign,
+        Outcome::Region,
         Outcome::Conflict,
         Outcome::Unstored,
     ];
@@ -72,6 +75,7 @@ impl Outcome {
             Outcome::Handshake => "refused at the handshake",
             Outcome::Malformed => "refused as malformed",
             Outcome::Foreign => "refused as another appliance's",
+            Outcome::Region => "refused as of another region",
             Outcome::Conflict => "refused as in conflict",
             Outcome::Unstored => "not stored",
         }

@@ -28,6 +28,10 @@ pub enum Command {
     Init(Init),
     /// Sign the request of an appliance
     Sign(Sign),
+    /// Make another key for batches to be sealed to
+    SealKey(SealKey),
+    /// Take the batches of a carried medium, and leave the receipts to carry back
+    Import(Import),
     /// Receive until told to stop
     Run(Run),
     /// Print the records that were received
@@ -69,6 +73,31 @@ pub struct Sign {
     /// End of the validity, RFC 3339, for tests
     #[arg(long, value_name = "TIME", value_parser = time_from, requires = "valid_from", conflicts_with = "days")]
     pub valid_until: Option<SystemTime>,
+}
+
+/// `seal-key`
+#[derive(Debug, clap::Args)]
+pub struct SealKey {
+    /// New file for the private key; the public one is written beside it, as .pub
+    pub file: PathBuf,
+}
+
+/// `import`
+#[derive(Debug, clap::Args)]
+pub struct Import {
+    /// Folder that `headgate bundle export` wrote. All of it is verified before anything is stored; what was stored before is
+    /// receipted again
+    #[arg(value_name = "DIR")]
+    pub directory: PathBuf,
+    /// Configuration file
+    #[arg(long, value_name = "FILE", default_value = crate::config::DEFAULT_PATH)]
+    pub config: PathBuf,
+    /// Where to write the receipts, in place of `receipts` in the folder
+    #[arg(long, value_name = "FILE")]
+    pub receipts: Option<PathBuf>,
+    /// Print JSON
+    #[arg(long)]
+    pub json: bool,
 }
 
 /// `run`

@@ -6,7 +6,9 @@ use std::time::Duration;
 
 use serde::Deserialize;
 
-use headgate_service::config::{self, Bounded, ConfigError};
+use headgate_service::config::{self, Bounded, ConfigError, Region};
+
+use crate::sealing::MAX_KEYS;
 
 /// Where the file lies on an installed receiver.
 pub const DEFAULT_PATH: &str = "/etc/headgate/receiver.toml";
@@ -30,6 +32,10 @@ pub struct Config {
     pub authority: PathBuf,
     /// Key that signs receipts.
     pub receipt_key: PathBuf,
+    /// Keys that batches are sealed to, at most [`MAX_KEYS`].
+    pub seal_keys: Vec<PathBuf>,
+    /// Region in which the receiver keeps what it has.
+    pub region: Option<String>,
     /// Database.
     pub database: PathBuf,
 }
@@ -46,7 +52,7 @@ impl Config {
 }
 
 fn resolve(file: File, directory: &Path) -> Config {
-    let File { server, clients, receipts, database } = file;
+    let File { server, clients, receipts, sealing, database } = file;
     let path = |name: Option<PathBuf>, default: &str| directory.join(name.unwrap_or_else(|| default.into()));
     Config {
         listen: server.listen.unwrap_or_else(|| SocketAddr::from((Ipv4Addr::LOCALHOST, DEFAULT_PORT))),
@@ -57,6 +63,11 @@ fn resolve(file: File, directory: &Path) -> Config {
         idle_timeout: server.idle_timeout.map_or(DEFAULT_IDLE_TIMEOUT, Bounded::seconds),
         authority: path(clients.authority, AUTHORITY_CERTIFICATE),
         receipt_key: path(receipts.key, RECEIPT_KEY),
+        seal_keys: match sealing.keys {
+            Some(SealKeys(files)) => files.into_iter().map(|file| directory.join(file)).collect(),
+            None => vec![directory.join(SEAL_KEY)],
+        },
+        region: server.region.map(|region| region.as_str().to_owned()),
         database: path(database.file, "receiver.db"),
     }
 }
@@ -67,6 +78,7 @@ struct File {
     server: Server,
     clients: Clients,
     receipts: Receipts,
+    sealing: Sealing,
     database: Database,
 }
 
@@ -79,6 +91,7 @@ struct Server {
     connections: Option<Bounded<1, 65_536>>,
     timeout: Option<Bounded<1, 600>>,
     idle_timeout: Option<Bounded<1, 86_400>>,
+    region: Option<Region>,
 }
 
 #[derive(Default, Deserialize)]
@@ -95,6 +108,26 @@ struct Receipts {
 
 #[derive(Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
+struct Sealing {
+    keys: Option<SealKeys>,
+}
+
+/// One to [`MAX_KEYS`] files.
+struct SealKeys(Vec<PathBuf>);
+
+impl<'de> Deserialize<'de> for SealKeys {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let files = Vec::<PathBuf>::deserialize(deserializer)?;
+        if (1..=MAX_KEYS).contains(&files.len()) {
+            Ok(SealKeys(files))
+        } else {
+            Err(serde::de::Error::custom(format!("name 1 to {MAX_KEYS} sealing keys")))
+        }
+    }
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
 struct Database {
     file: Option<PathBuf>,
 }
@@ -107,6 +140,8 @@ pub const SERVER_CERTIFICATE: &str = "server.crt";
 pub const SERVER_KEY: &str = "server.key";
 /// Key that signs receipts.
 pub const RECEIPT_KEY: &str = "receipt.key";
+/// Key that batches are sealed to.
+pub const SEAL_KEY: &str = "seal.key";
 const DEFAULT_PORT: u16 = 8443;
 const DEFAULT_CONNECTIONS: usize = 4_096;
 const DEFAULT_TIMEOUT: Duration = Duration::from_secs(30);
@@ -134,7 +169,8 @@ mod tests {
     fn the_shipped_file_has_every_key() {
         let table: toml::Table = toml::from_str(crate::init::TEMPLATE).unwrap();
         let keys: usize = table.values().map(|section| section.as_table().unwrap().len()).sum();
-        assert_eq!(keys, 9);
+        // And `region`, which has no default.
+        assert_eq!(keys, 10);
     }
 
     #[test]
@@ -147,6 +183,14 @@ mod tests {
     fn a_listen_address_without_a_port_is_refused_with_its_place() {
         let error = load_text("[server]\nlisten = \"localhost\"\n").unwrap_err();
         assert!(error.starts_with("/receiver.toml:2:10: "), "{error}");
+    }
+
+    #[test]
+    fn no_sealing_key_and_too_many_are_refused_with_their_place() {
+        for keys in [vec![], vec!["seal.key"; 9]] {
+            let error = load_text(&format!("[sealing]\nkeys = {keys:?}\n")).unwrap_err();
+            assert!(error.starts_with("/receiver.toml:2:8: name 1 to 8"), "{error}");
+        }
     }
 
     #[test]

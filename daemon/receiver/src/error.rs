@@ -7,6 +7,8 @@ use std::path::PathBuf;
 use headgate_service::config::ConfigError;
 use headgate_service::exit::{self, Exit};
 
+use crate::Fault;
+
 /// Why a command cannot go on. The text leaves the cause to [`std::error::Error::source`].
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
@@ -83,6 +85,14 @@ pub enum Error {
         /// The version known.
         known: i64,
     },
+    /// A bundle is refused.
+    #[error("{file}: {fault}", file = .file.display())]
+    Bundle {
+        /// The folder, or the file in it.
+        file: PathBuf,
+        /// Why.
+        fault: Fault,
+    },
     /// Standard output cannot be written.
     #[error("cannot write the answer: {0}")]
     Output(io::Error),
@@ -101,7 +111,9 @@ impl Exit for Error {
         match self {
             Error::Config(error) => error.code(),
             Error::Read { .. } | Error::Credential { .. } => exit::CONFIG,
-            Error::Request { .. } | Error::Version { .. } => exit::DATA,
+            Error::Bundle { fault: Fault::Read(_), .. } => exit::NO_INPUT,
+            Error::Bundle { fault: Fault::Key(_), .. } => exit::CONFIG,
+            Error::Request { .. } | Error::Version { .. } | Error::Bundle { .. } => exit::DATA,
             Error::Name(_) => exit::USAGE,
             Error::Certificate(_) | Error::Key => exit::SOFTWARE,
             Error::Exists(_) | Error::Write { .. } => exit::CANNOT_CREATE,

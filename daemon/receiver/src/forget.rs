@@ -1,6 +1,6 @@
 //! Forgetting persons: what a tombstone names, and what a batch leaves out of its earlier content.
 
-use rusqlite::{Transaction, params};
+use rusqlite::{Connection, Transaction, params};
 
 use headgate_record::Record;
 use headgate_record::batch::Batch;
@@ -49,9 +49,9 @@ pub fn forget(transaction: &Transaction<'_>, appliance: &str, values: &[String])
 
 /// Whether the records of a batch are those that are stored under its number, in their order, but for some that it
 /// leaves out. What was forgotten of them since cannot be compared and is left out as well.
-pub fn leaves_out(transaction: &Transaction<'_>, batch: &Batch) -> rusqlite::Result<bool> {
+pub fn leaves_out(connection: &Connection, batch: &Batch) -> rusqlite::Result<bool> {
     let (epoch, sequence) = (batch.id.epoch.cast_signed(), batch.id.sequence.cast_signed());
-    let mut stored = transaction.prepare_cached(
+    let mut stored = connection.prepare_cached(
         "SELECT json FROM record WHERE appliance = ?1 AND epoch = ?2 AND sequence = ?3 ORDER BY position",
     )?;
     let mut stored = stored.query(params![batch.id.appliance, epoch, sequence])?;

@@ -1,6 +1,7 @@
-//! One resource: `POST /v1/batches` takes an encoded batch and answers with its receipt.
+//! One resource: `POST /v1/batches` takes a sealed batch and answers with its receipt.
 
 use std::convert::Infallible;
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -11,18 +12,21 @@ use hyper::{Method, Request, Response, StatusCode};
 use tokio::sync::Semaphore;
 use tokio::time::timeout;
 
-use headgate_record::batch::{Batch, MAX_BATCH_BYTES, digest};
-use headgate_record::receipt::{Forgotten, Statement};
+use headgate_record::batch::{Batch, may_be_stored};
+use headgate_record::sealed::{MAX_SEALED_BYTES, Sealed};
 
 use crate::accounts::{Accounts, Outcome};
 use crate::database::Stored;
-use crate::receipt::Signer;
+use crate::receipt::{Signer, statement};
+use crate::sealing::{Closed, Keys};
 use crate::writer::{Unstored, Writer};
 
-/// What answers requests. No `Debug`: it holds the receipt key.
+/// What answers requests. No `Debug`: it holds keys.
 pub struct Desk {
     writer: Writer,
     signer: Signer,
+    keys: Arc<Keys>,
+    region: Option<String>,
     timeout: Duration,
     bodies: Semaphore,
     /// How requests ended.
@@ -31,8 +35,15 @@ pub struct Desk {
 
 impl Desk {
     /// `timeout` bounds the transfer of one body.
-    pub fn new(writer: Writer, signer: Signer, timeout: Duration) -> Desk {
-        Desk { writer, signer, timeout, bodies: Semaphore::new(MAX_BODIES), accounts: Accounts::default() }
+    pub fn new(
+        writer: Writer,
+        signer: Signer,
+        keys: Keys,
+        region: Option<String>,
+        timeout: Duration,
+    ) -> Desk {
+        let (keys, bodies, accounts) = (Arc::new(keys), Semaphore::new(MAX_BODIES), Accounts::default());
+        Desk { writer, signer, keys, region, timeout, bodies, accounts }
     }
 
     /// Answers one request of the client that `appliance` names. A receipt is given only for what is
@@ -72,38 +83,44 @@ impl Desk {
         }
         let appliance = appliance.ok_or(Refusal::Identity)?;
         let (batch, digest) =
-            timeout(self.timeout, self.receive(request)).await.map_err(|_| Refusal::Slow)??;
-        if batch.id.appliance != appliance {
-            return Err(Refusal::Appliance);
+            timeout(self.timeout, self.receive(appliance, request)).await.map_err(|_| Refusal::Slow)??;
+        if !may_be_stored(&batch.regions, self.region.as_deref()) {
+            return Err(Refusal::Region);
         }
-        let id = batch.id.clone();
-        let records = u32::try_from(batch.records.len()).unwrap_or(u32::MAX);
-        let values = u32::try_from(batch.forget.len()).unwrap_or(u32::MAX);
-        let (outcome, stored_ms, forgotten) = match self.writer.store(batch, digest).await? {
-            Stored::New { stored_ms, forgotten } => (Outcome::Stored, stored_ms, forgotten),
-            Stored::Again { stored_ms, forgotten } => (Outcome::Repeated, stored_ms, forgotten),
-            Stored::Conflict => return Err(Refusal::Conflict),
-        };
-        let forgotten = (values > 0).then_some(Forgotten { values, records: forgotten });
-        Ok((outcome, self.signer.sign(Statement { id, digest, records, stored_ms, forgotten })))
+        let batch = Arc::new(batch);
+        let stored = self.writer.store(Arc::clone(&batch), digest).await?;
+        let statement = statement(&batch, digest, stored).ok_or(Refusal::Conflict)?;
+        let is_new = matches!(stored, Stored::New { .. });
+        let outcome = if is_new { Outcome::Stored } else { Outcome::Repeated };
+        Ok((outcome, self.signer.sign(statement)))
     }
 
-    /// The batch in a request, and its digest.
-    async fn receive(&self, request: Request<Incoming>) -> Result<(Batch, [u8; 32]), Refusal> {
+    /// The batch that an appliance sealed into a request, and its digest.
+    async fn receive(
+        &self,
+        appliance: &str,
+        request: Request<Incoming>,
+    ) -> Result<(Batch, [u8; 32]), Refusal> {
         // A body that says it is too long is not begun with.
         let announced = request.body().size_hint().lower();
-        if usize::try_from(announced).map_or(true, |length| length > MAX_BATCH_BYTES) {
+        if usize::try_from(announced).map_or(true, |length| length > MAX_SEALED_BYTES) {
             return Err(Refusal::TooLarge);
         }
         let _room = self.bodies.acquire().await.map_err(|_| Refusal::Unstored(Unstored::Busy))?;
-        let body = Limited::new(request.into_body(), MAX_BATCH_BYTES)
+        let body = Limited::new(request.into_body(), MAX_SEALED_BYTES)
             .collect()
             .await
             .map_err(|error| if error.is::<LengthLimitError>() { Refusal::TooLarge } else { Refusal::Cut })?;
         let bytes = body.to_bytes();
-        // Megabytes to expand and to hash: not on the thread that serves everyone.
-        let decoding = tokio::task::spawn_blocking(move || Ok((Batch::decode(&bytes)?, digest(&bytes))));
-        decoding.await.map_err(|_| Refusal::Unstored(Unstored::Failed))?.map_err(Refusal::Batch)
+        let sealed = Sealed::decode(&bytes).map_err(Refusal::Envelope)?;
+        // What it says it is, before it is worth opening; that it is so, it says opened.
+        if sealed.id.appliance != appliance {
+            return Err(Refusal::Appliance);
+        }
+        // Megabytes to decrypt, expand and hash: not on the thread that serves everyone.
+        let keys = Arc::clone(&self.keys);
+        let opening = tokio::task::spawn_blocking(move || keys.open(&sealed));
+        opening.await.map_err(|_| Refusal::Unstored(Unstored::Failed))?.map_err(Refusal::Closed)
     }
 }
 
@@ -125,12 +142,16 @@ enum Refusal {
     Identity,
     #[error("the batch did not arrive in time")]
     Slow,
-    #[error("the batch exceeds its limit of {MAX_BATCH_BYTES} octets")]
+    #[error("the batch exceeds its limit of {MAX_SEALED_BYTES} octets")]
     TooLarge,
     #[error("the batch did not arrive whole")]
     Cut,
     #[error("{0}")]
-    Batch(headgate_record::Error),
+    Envelope(headgate_record::Error),
+    #[error("the batch cannot be read: {0}")]
+    Closed(Closed),
+    #[error("the batch may not be stored in this receiver's region")]
+    Region,
     #[error("the batch is of another appliance than the client certificate")]
     Appliance,
     #[error("another batch is stored under this appliance, epoch and sequence")]
@@ -150,10 +171,10 @@ impl Refusal {
         match self {
             Refusal::Path => StatusCode::NOT_FOUND,
             Refusal::Method => StatusCode::METHOD_NOT_ALLOWED,
-            Refusal::Identity | Refusal::Appliance => StatusCode::FORBIDDEN,
+            Refusal::Identity | Refusal::Appliance | Refusal::Region => StatusCode::FORBIDDEN,
             Refusal::Slow => StatusCode::REQUEST_TIMEOUT,
             Refusal::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
-            Refusal::Cut | Refusal::Batch(_) => StatusCode::BAD_REQUEST,
+            Refusal::Cut | Refusal::Envelope(_) | Refusal::Closed(_) => StatusCode::BAD_REQUEST,
             Refusal::Conflict => StatusCode::CONFLICT,
             Refusal::Unstored(Unstored::Busy) => StatusCode::SERVICE_UNAVAILABLE,
             Refusal::Unstored(Unstored::Failed) => StatusCode::INTERNAL_SERVER_ERROR,
@@ -164,6 +185,7 @@ impl Refusal {
         match self {
             Refusal::Identity | Refusal::Appliance => Outcome::Foreign,
             Refusal::Conflict => Outcome::Conflict,
+            Refusal::Region => Outcome::Region,
             Refusal::Unstored(_) => Outcome::Unstored,
             _ => Outcome::Malformed,
         }
@@ -172,5 +194,5 @@ impl Refusal {
 
 const PATH: &str = "/v1/batches";
 const RECEIPT_TYPE: &str = "application/vnd.headgate.receipt";
-/// Most bodies in memory at once; others wait. Each is at most [`MAX_BATCH_BYTES`].
+/// Most bodies in memory at once; others wait. Each is at most [`MAX_SEALED_BYTES`].
 const MAX_BODIES: usize = 64;

@@ -5,17 +5,19 @@ use std::net::SocketAddr;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::Path;
 
+use headgate_record::sealed::KeyId;
+
 use crate::authority::{AUTHORITY_KEY, Authority, Refusal, Validity};
-use crate::config::{AUTHORITY_CERTIFICATE, RECEIPT_KEY, SERVER_CERTIFICATE, SERVER_KEY};
+use crate::config::{AUTHORITY_CERTIFICATE, RECEIPT_KEY, SEAL_KEY, SERVER_CERTIFICATE, SERVER_KEY};
 use crate::files::{PUBLIC, SECRET};
 use crate::receipt::Signer;
-use crate::{Error, files};
+use crate::{Error, files, sealing};
 
 /// The shipped configuration, which is also what [`init`] writes.
 pub const TEMPLATE: &str = include_str!("../../../config/receiver.toml");
 
 /// Makes an organisation in `directory`: its authority, a server certificate for `names`, the
-/// receipt key with its public half, and `receiver.toml`. All is on disk when it returns.
+/// receipt key and the sealing key with their public halves, and `receiver.toml`. All is on disk when it returns.
 ///
 /// # Errors
 /// [`Error::Exists`] when one of the files is there; then nothing is made.
@@ -25,13 +27,16 @@ pub fn init(directory: &Path, names: &[String], listen: SocketAddr) -> Result<()
     let signer = Signer::generate()?;
     let (receipt_key, receipt_public) = signer.to_pem()?;
     let config = TEMPLATE.replacen(TEMPLATE_LISTEN, &format!("listen = \"{listen}\""), 1);
-    let files: [(&str, u32, &[u8]); 7] = [
+    let seal = sealing::generate()?;
+    let files: [(&str, u32, &[u8]); 9] = [
         (AUTHORITY_KEY, SECRET, own.key.as_bytes()),
         (AUTHORITY_CERTIFICATE, PUBLIC, own.certificate.as_bytes()),
         (SERVER_KEY, SECRET, server.key.as_bytes()),
         (SERVER_CERTIFICATE, PUBLIC, server.certificate.as_bytes()),
         (RECEIPT_KEY, SECRET, receipt_key.as_bytes()),
         (RECEIPT_PUBLIC, PUBLIC, receipt_public.as_bytes()),
+        (SEAL_KEY, SECRET, seal.private.as_bytes()),
+        (SEAL_PUBLIC, PUBLIC, seal.public.as_bytes()),
         ("receiver.toml", PUBLIC, config.as_bytes()),
     ];
     for (name, ..) in files {
@@ -49,6 +54,23 @@ pub fn init(directory: &Path, names: &[String], listen: SocketAddr) -> Result<()
         files::create(&directory.join(name), mode, content)?;
     }
     files::sync_directory(directory)
+}
+
+/// Makes another sealing key: the private key in the new file `file`, the public one beside it as `.pub`. Gives its name.
+///
+/// # Errors
+/// [`Error::Exists`] when one of both is there; then nothing is made.
+pub fn seal_key(file: &Path) -> Result<KeyId, Error> {
+    let (made, public) = (sealing::generate()?, file.with_extension("pub"));
+    for file in [file, &public] {
+        if file.symlink_metadata().is_ok() {
+            return Err(Error::Exists(file.to_path_buf()));
+        }
+    }
+    files::create(file, SECRET, made.private.as_bytes())?;
+    files::create(&public, PUBLIC, made.public.as_bytes())?;
+    files::sync_directory(file.parent().unwrap_or(Path::new("")))?;
+    Ok(made.id)
 }
 
 /// What [`sign`] made.
@@ -81,6 +103,8 @@ pub fn sign(directory: &Path, request: &Path, output: &Path, validity: Validity)
 
 /// Public half of the receipt key.
 const RECEIPT_PUBLIC: &str = "receipt.pub";
+/// Public half of the sealing key.
+const SEAL_PUBLIC: &str = "seal.pub";
 const TEMPLATE_LISTEN: &str = "listen = \"127.0.0.1:8443\"";
 /// Ten years: every appliance pins it.
 const AUTHORITY_DAYS: u32 = 3_650;
@@ -104,6 +128,18 @@ mod tests {
             assert_eq!(mode == 0o600, secret, "{:?} {mode:o}", entry.file_name());
         }
         assert_eq!(Config::load(&directory.path().join("receiver.toml")).unwrap().listen, listen);
+    }
+
+    #[test]
+    fn another_sealing_key_replaces_nothing() {
+        let directory = tempfile::tempdir().unwrap();
+        let file = directory.path().join("seal-2.key");
+        let id = seal_key(&file).unwrap();
+        assert!(crate::sealing::Keys::load([file.as_path()]).unwrap().has(id));
+        assert_eq!(file.metadata().unwrap().permissions().mode() & 0o777, 0o600);
+        std::fs::remove_file(&file).unwrap();
+        assert!(matches!(seal_key(&file), Err(Error::Exists(public)) if public.ends_with("seal-2.pub")));
+        assert!(!file.exists());
     }
 
     #[test]

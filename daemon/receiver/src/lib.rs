@@ -1,8 +1,8 @@
 //! The cloud end: it verifies batches, stores each once, and answers with a signed receipt.
 //!
 //! **What it does.** Accepts appliances over mutual TLS 1.3 (RFC 8446), checks that a batch is from
-//! the appliance whose certificate it came with, stores it whole in its own SQLite file, and only
-//! then signs a receipt (Ed25519, RFC 8032). It also makes the keys and certificates of an
+//! the appliance whose certificate it came with, opens it (HPKE, RFC 9180), stores it whole in its own SQLite file, and only
+//! then signs a receipt (Ed25519, RFC 8032). Bundles on carried media are taken in the same way ([`import`]). It also makes the keys and certificates of an
 //! organisation ([`init`]), signs appliances' requests ([`sign`]) and shows what was received.
 //!
 //! **What it never does.** It never replaces a batch that it has stored but by less of itself, where the appliance has
@@ -15,6 +15,7 @@
 mod accounts;
 mod args;
 mod authority;
+mod bundle;
 mod config;
 mod database;
 mod error;
@@ -22,8 +23,10 @@ mod files;
 mod forget;
 mod http;
 mod init;
+mod late;
 mod list;
 mod receipt;
+mod sealing;
 mod server;
 mod tls;
 mod writer;
@@ -41,10 +44,12 @@ use headgate_service::{exit, lockdown, log};
 use args::{Args, Command};
 
 pub use authority::Validity;
+pub use bundle::{Fault, Imported, import};
 pub use config::Config;
 pub use error::Error;
-pub use init::{Signed, init, sign};
+pub use init::{Signed, init, seal_key, sign};
 pub use list::{Filter, batches, records};
+pub use sealing::{Closed, Keys};
 pub use server::serve;
 
 /// Runs the command line of `headgate-receiver`.
@@ -66,7 +71,7 @@ fn dispatch(command: Command) -> Result<bool, Error> {
         Command::Init(args) => {
             init(&args.directory, &args.names, args.listen)?;
             say(&format!(
-                "made in {}\nNext: `headgate-receiver run --config {}`; give appliances authority.crt and receipt.pub.",
+                "made in {}\nNext: `headgate-receiver run --config {}`; give appliances authority.crt, receipt.pub and seal.pub.",
                 args.directory.display(),
                 args.directory.join("receiver.toml").display(),
             ))?;
@@ -74,6 +79,19 @@ fn dispatch(command: Command) -> Result<bool, Error> {
         Command::Sign(args) => {
             let signed = sign(&args.directory, &args.request, &args.output, args.validity())?;
             say(&format!("{}: certificate of {}", args.output.display(), signed.appliance))?;
+        }
+        Command::SealKey(args) => {
+            let id = seal_key(&args.file)?;
+            say(&format!(
+                "{}: sealing key {id}\nNext: name it under [sealing] beside the old one, restart, and give appliances {}.",
+                args.file.display(),
+                args.file.with_extension("pub").display(),
+            ))?;
+        }
+        Command::Import(args) => {
+            let config = Config::load(&args.config)?;
+            let imported = import(&config, &args.directory, args.receipts.as_deref())?;
+            say(&if args.json { imported.to_json() } else { imported.to_text() })?;
         }
         Command::Run(args) => {
             let mut config = Config::load(&args.config)?;

@@ -7,9 +7,31 @@ use ed25519_dalek::pkcs8::{DecodePrivateKey, EncodePrivateKey, EncodePublicKey};
 use ed25519_dalek::{SECRET_KEY_LENGTH, Signer as _, SigningKey};
 use zeroize::Zeroizing;
 
-use headgate_record::receipt::{Receipt, Statement};
+use headgate_record::batch::Batch;
+use headgate_record::receipt::{Forgotten, Receipt, Statement};
 
+use crate::database::{Held, Stored};
 use crate::{Error, files};
+
+/// What a receipt says of a batch that came, or of what took its place; nothing of one that contradicts what is stored.
+#[must_use]
+pub fn statement(batch: &Batch, digest: [u8; 32], stored: Stored) -> Option<Statement> {
+    let id = batch.id.clone();
+    let held = match stored {
+        Stored::New { stored_ms, forgotten, .. } | Stored::Again { stored_ms, forgotten } => Held {
+            digest,
+            stored_ms,
+            records: u32::try_from(batch.records.len()).unwrap_or(u32::MAX),
+            values: u32::try_from(batch.forget.len()).unwrap_or(u32::MAX),
+            forgotten,
+        },
+        Stored::Superseded(held) => held,
+        Stored::Conflict => return None,
+    };
+    let Held { digest, stored_ms, records, values, forgotten } = held;
+    let forgotten = (values > 0).then_some(Forgotten { values, records: forgotten });
+    Some(Statement { id, digest, records, stored_ms, forgotten })
+}
 
 /// Signs receipts. The key is cleared when it is dropped; no `Debug`, no `Clone`.
 pub struct Signer {

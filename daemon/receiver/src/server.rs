@@ -1,6 +1,7 @@
 //! Listening: connections in, bounded in number and in time, until asked to stop.
 
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -21,6 +22,7 @@ use headgate_service::stop::Stop;
 use crate::accounts::Outcome;
 use crate::http::Desk;
 use crate::receipt::Signer;
+use crate::sealing::Keys;
 use crate::writer::Writer;
 use crate::{Config, Error, tls};
 
@@ -32,12 +34,13 @@ use crate::{Config, Error, tls};
 pub fn serve(config: &Config, stop: &Stop, ready: impl FnOnce(SocketAddr)) -> Result<(), Error> {
     let tls = tls::server(config)?;
     let signer = Signer::load(&config.receipt_key)?;
+    let keys = Keys::load(config.seal_keys.iter().map(PathBuf::as_path))?;
     let (writer, thread) = Writer::start(&config.database)?;
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
         .map_err(|source| Error::System { what: "starting the runtime", source })?;
-    let served = runtime.block_on(listen(config, tls, signer, writer, stop, ready));
+    let served = runtime.block_on(listen(config, tls, (signer, keys), writer, stop, ready));
     // The last users of the writer go with the runtime; what they had handed over is still stored.
     drop(runtime);
     let _ = thread.join();
@@ -47,7 +50,7 @@ pub fn serve(config: &Config, stop: &Stop, ready: impl FnOnce(SocketAddr)) -> Re
 async fn listen(
     config: &Config,
     tls: Arc<ServerConfig>,
-    signer: Signer,
+    (signer, keys): (Signer, Keys),
     writer: Writer,
     stop: &Stop,
     ready: impl FnOnce(SocketAddr),
@@ -57,7 +60,7 @@ async fn listen(
     ready(listener.local_addr().map_err(failed)?);
     notify::ready("no batch yet");
 
-    let desk = Arc::new(Desk::new(writer.clone(), signer, config.timeout));
+    let desk = Arc::new(Desk::new(writer.clone(), signer, keys, config.region.clone(), config.timeout));
     let (closing, closed) = watch::channel(false);
     let visit =
         Visit { acceptor: TlsAcceptor::from(tls), desk: Arc::clone(&desk), closed, times: config.into() };

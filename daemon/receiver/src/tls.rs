@@ -54,7 +54,11 @@ pub fn appliance(certificates: Option<&[CertificateDer<'_>]>) -> Option<String> 
     valid.then(|| name.to_owned())
 }
 
-fn certificates(file: &Path) -> Result<Vec<CertificateDer<'static>>, Error> {
+/// The certificates in a file, at least one and at most [`MAX_CERTIFICATES`].
+///
+/// # Errors
+/// [`Error::Read`], [`Error::Credential`].
+pub fn certificates(file: &Path) -> Result<Vec<CertificateDer<'static>>, Error> {
     let content = files::read(file)?;
     match CertificateDer::pem_slice_iter(&content).take(MAX_CERTIFICATES).collect::<Result<Vec<_>, _>>() {
         Ok(found) if !found.is_empty() => Ok(found),

@@ -31,7 +31,7 @@ pub enum Unstored {
 }
 
 struct Job {
-    batch: Batch,
+    batch: Arc<Batch>,
     digest: [u8; 32],
     done: oneshot::Sender<rusqlite::Result<Stored>>,
 }
@@ -54,7 +54,7 @@ impl Writer {
     }
 
     /// Stores a batch; see [`Database::store`].
-    pub async fn store(&self, batch: Batch, digest: [u8; 32]) -> Result<Stored, Unstored> {
+    pub async fn store(&self, batch: Arc<Batch>, digest: [u8; 32]) -> Result<Stored, Unstored> {
         let (done, answer) = oneshot::channel();
         self.jobs.try_send(Job { batch, digest, done }).map_err(|error| match error {
             TrySendError::Full(_) => Unstored::Busy,

@@ -10,10 +10,10 @@ use std::time::{Duration, SystemTime};
 
 use headgate_receiver::{Error, Filter, Validity};
 use headgate_record::Kind;
-use headgate_record::batch::MAX_BATCH_BYTES;
+use headgate_record::sealed::MAX_SEALED_BYTES;
 use headgate_service::exit::{Exit, UNAVAILABLE};
 use headgate_service::stop::Stop;
-use support::{APPLIANCE, Client, Cloud, Server, batch, config};
+use support::{APPLIANCE, Client, Cloud, Server, batch, config, seal_to, zstd_bomb};
 
 #[test]
 fn a_batch_is_stored_and_its_receipt_verifies() {
@@ -21,7 +21,7 @@ fn a_batch_is_stored_and_its_receipt_verifies() {
     let server = cloud.start();
     let mut client = Client::connect(server.address, &cloud.appliance());
     for sequence in [1, 2] {
-        let (status, receipt) = client.post(&batch(sequence));
+        let (status, receipt) = client.post(&cloud, &batch(sequence));
         assert_eq!(status, 200);
         cloud.verify(&receipt, &batch(sequence));
     }
@@ -42,7 +42,7 @@ fn a_batch_is_stored_and_its_receipt_verifies() {
 fn records_are_listed_by_kind_and_appliance() {
     let cloud = Cloud::new();
     let server = cloud.start();
-    Client::connect(server.address, &cloud.appliance()).post(&batch(1));
+    Client::connect(server.address, &cloud.appliance()).post(&cloud, &batch(1));
     let count = |appliance: Option<&str>, kind| {
         cloud.records(&Filter { appliance: appliance.map(str::to_owned), kind }).len()
     };
@@ -59,8 +59,8 @@ fn the_same_batch_again_is_receipted_again_and_stored_once() {
     let cloud = Cloud::new();
     let server = cloud.start();
     let mut client = Client::connect(server.address, &cloud.appliance());
-    let first = client.post(&batch(1));
-    let again = client.post(&batch(1));
+    let first = client.post(&cloud, &batch(1));
+    let again = client.post(&cloud, &batch(1));
     assert_eq!((first.0, &first), (200, &again));
     assert_eq!(cloud.records(&Filter::default()).len(), 2);
 }
@@ -70,13 +70,13 @@ fn another_batch_under_the_same_identity_never_replaces_the_first() {
     let cloud = Cloud::new();
     let server = cloud.start();
     let mut client = Client::connect(server.address, &cloud.appliance());
-    client.post(&batch(1));
+    client.post(&cloud, &batch(1));
     let before = cloud.batches();
     let mut other = batch(1);
     other.records.pop();
-    assert_eq!(client.post(&other).0, 409);
+    assert_eq!(client.post(&cloud, &other).0, 409);
     assert_eq!(cloud.batches(), before);
-    assert_eq!(client.post(&batch(1)).0, 200);
+    assert_eq!(client.post(&cloud, &batch(1)).0, 200);
 }
 
 #[test]
@@ -84,7 +84,7 @@ fn a_batch_of_another_appliance_than_the_certificates_is_forbidden() {
     let cloud = Cloud::new();
     let server = cloud.start();
     let mut client = Client::connect(server.address, &cloud.enroll("site-2", Validity::days(9)));
-    assert_eq!(client.post(&batch(1)).0, 403);
+    assert_eq!(client.post(&cloud, &batch(1)).0, 403);
     assert!(cloud.batches().is_empty());
 }
 
@@ -94,7 +94,7 @@ fn missing_batches_are_named() {
     let server = cloud.start();
     let mut client = Client::connect(server.address, &cloud.appliance());
     for sequence in [2, 3, 7] {
-        client.post(&batch(sequence));
+        client.post(&cloud, &batch(sequence));
     }
     let gaps: Vec<_> = cloud.batches().iter().map(|b| b["missing_before"].clone()).collect();
     let gap = |from, to| serde_json::json!({"from": from, "to": to});
@@ -121,12 +121,12 @@ fn whoever_has_no_valid_certificate_of_the_authority_gets_no_answer() {
     ];
     for (tls, alert) in cases {
         let mut client = Client::connect(server.address, &tls);
-        let body = batch(1).encode().unwrap();
+        let body = cloud.seal(&batch(1));
         let error = client.exchange("POST /v1/batches", &body).unwrap_err();
         assert!(error.to_string().contains(alert), "{error}");
     }
     assert!(cloud.batches().is_empty());
-    assert_eq!(Client::connect(server.address, &cloud.appliance()).post(&batch(1)).0, 200);
+    assert_eq!(Client::connect(server.address, &cloud.appliance()).post(&cloud, &batch(1)).0, 200);
 }
 
 #[test]
@@ -170,8 +170,13 @@ fn a_body_that_is_no_batch_is_refused_with_a_reason() {
     let cloud = Cloud::new();
     let server = cloud.start();
     let tls = cloud.appliance();
-    let good = batch(1).encode().unwrap();
-    for body in [&b""[..], b"garbage", &good[..good.len() - 1]] {
+    let (good, plain) = (cloud.seal(&batch(1)), batch(1).encode().unwrap());
+    let bomb = zstd_bomb();
+    let to_others = seal_to(&Cloud::new().path("seal.pub"), batch(1).id, &plain);
+    let other_within = seal_to(&cloud.path("seal.pub"), batch(2).id, &plain);
+    let bombs = seal_to(&cloud.path("seal.pub"), batch(1).id, &bomb);
+    let cut = &good[..good.len() - 1];
+    for body in [&b""[..], b"garbage", cut, &plain, &to_others, &other_within, &bombs] {
         let mut client = Client::connect(server.address, &tls);
         let (status, reason) = client.exchange("POST /v1/batches", body).unwrap();
         let reason = String::from_utf8(reason).unwrap();
@@ -181,13 +186,50 @@ fn a_body_that_is_no_batch_is_refused_with_a_reason() {
 }
 
 #[test]
+fn a_batch_that_is_pinned_to_another_region_is_refused() {
+    let cloud = Cloud::new();
+    let mut config = cloud.config();
+    config.region = Some("eu".into());
+    let server = Server::start(config);
+    let mut client = Client::connect(server.address, &cloud.appliance());
+    let mut pinned = batch(1);
+    for (regions, status) in [(vec!["us".to_owned()], 403), (vec!["us".into(), "eu".into()], 200)] {
+        pinned.regions = regions;
+        assert_eq!(client.post(&cloud, &pinned).0, status);
+    }
+    assert_eq!(client.post(&cloud, &batch(2)).0, 200, "not pinned at all");
+    assert_eq!(cloud.batches()[0]["regions"], serde_json::json!(["us", "eu"]));
+    assert_eq!(cloud.batches()[0]["profile"], "pseudonymous");
+}
+
+#[test]
+fn batches_that_are_sealed_to_an_earlier_key_are_taken_for_as_long_as_it_is_kept() {
+    let cloud = Cloud::new();
+    headgate_receiver::seal_key(&cloud.path("seal-2.key")).unwrap();
+    let mut config = cloud.config();
+    config.seal_keys = vec![cloud.path("seal-2.key"), cloud.path("seal.key")];
+    let (old, new) =
+        (cloud.seal(&batch(1)), seal_to(&cloud.path("seal-2.pub"), batch(2).id, &batch(2).encode().unwrap()));
+    let tls = cloud.appliance();
+    let post = |server: &Server, sealed: &[u8]| {
+        Client::connect(server.address, &tls).exchange("POST /v1/batches", sealed).unwrap().0
+    };
+    let server = Server::start(config.clone());
+    assert_eq!((post(&server, &old), post(&server, &new)), (200, 200));
+    server.stop();
+    config.seal_keys.truncate(1);
+    let server = Server::start(config);
+    assert_eq!((post(&server, &old), post(&server, &new)), (400, 200));
+}
+
+#[test]
 fn a_body_over_the_limit_is_refused_announced_or_not() {
     let cloud = Cloud::new();
     let server = cloud.start();
     let tls = cloud.appliance();
     let mut client = Client::connect(server.address, &tls);
     let head =
-        format!("POST /v1/batches HTTP/1.1\r\nhost: x\r\ncontent-length: {}\r\n\r\n", MAX_BATCH_BYTES + 1);
+        format!("POST /v1/batches HTTP/1.1\r\nhost: x\r\ncontent-length: {}\r\n\r\n", MAX_SEALED_BYTES + 1);
     client.send(head.as_bytes()).unwrap();
     assert_eq!(client.response().unwrap().0, 413);
 
@@ -210,7 +252,7 @@ fn a_client_that_stalls_is_let_go_and_holds_nobody_up() {
     let mut silent = TcpStream::connect(server.address).unwrap();
     let mut slow = Client::connect(server.address, &tls);
     slow.send(b"POST /v1/batches HTTP/1.1\r\nhost: x\r\ncontent-length: 100\r\n\r\nhalf").unwrap();
-    assert_eq!(Client::connect(server.address, &tls).post(&batch(1)).0, 200);
+    assert_eq!(Client::connect(server.address, &tls).post(&cloud, &batch(1)).0, 200);
     assert_eq!(slow.response().unwrap().0, 408);
     assert!(slow.is_ended());
     assert_eq!(silent.read(&mut [0]).unwrap_or(0), 0);
@@ -223,7 +265,7 @@ fn a_connection_without_a_request_is_closed() {
     config.idle_timeout = Duration::from_secs(1);
     let server = Server::start(config);
     let mut client = Client::connect(server.address, &cloud.appliance());
-    assert_eq!(client.post(&batch(1)).0, 200);
+    assert_eq!(client.post(&cloud, &batch(1)).0, 200);
     assert!(client.is_ended());
 }
 
@@ -235,10 +277,11 @@ fn connections_beyond_the_limit_wait_for_a_place() {
     let server = Server::start(config);
     let tls = cloud.appliance();
     let mut first = Client::connect(server.address, &tls);
-    assert_eq!(first.post(&batch(1)).0, 200);
+    assert_eq!(first.post(&cloud, &batch(1)).0, 200);
     let mut second = Client::connect(server.address, &tls);
-    let waiting = std::thread::spawn(move || second.post(&batch(2)).0);
-    assert_eq!(first.post(&batch(3)).0, 200);
+    let sealed = cloud.seal(&batch(2));
+    let waiting = std::thread::spawn(move || second.exchange("POST /v1/batches", &sealed).unwrap().0);
+    assert_eq!(first.post(&cloud, &batch(3)).0, 200);
     assert!(!waiting.is_finished());
     drop(first);
     assert_eq!(waiting.join().unwrap(), 200);
@@ -257,7 +300,7 @@ fn many_appliances_at_once_lose_nothing() {
                 for sequence in 1..=10 {
                     let mut batch = batch(sequence);
                     batch.id.appliance.clone_from(&name);
-                    let (status, receipt) = client.post(&batch);
+                    let (status, receipt) = client.post(cloud, &batch);
                     assert_eq!(status, 200);
                     cloud.verify(&receipt, &batch);
                 }
@@ -275,12 +318,12 @@ fn a_request_in_flight_is_finished_before_it_stops() {
     config.timeout = Duration::from_secs(30);
     let server = Server::start(config);
     let mut client = Client::connect(server.address, &cloud.appliance());
-    let body = batch(1).encode().unwrap();
+    let body = cloud.seal(&batch(1));
     let head = format!("POST /v1/batches HTTP/1.1\r\nhost: x\r\ncontent-length: {}\r\n\r\n", body.len());
     client.send(head.as_bytes()).unwrap();
     client.send(&body[..9]).unwrap();
     // Only when it has begun to read the request can it be in flight.
-    assert_eq!(Client::connect(server.address, &cloud.appliance()).post(&batch(2)).0, 200);
+    assert_eq!(Client::connect(server.address, &cloud.appliance()).post(&cloud, &batch(2)).0, 200);
     server.request_stop();
     while TcpStream::connect(server.address).is_ok() {
         std::thread::sleep(Duration::from_millis(20));
@@ -329,7 +372,7 @@ fn what_was_receipted_survives_a_kill() {
         let mut client = Client::connect(address, &tls);
         for _ in 0..10 {
             sequence += 1;
-            let (status, receipt) = client.post(&batch(sequence));
+            let (status, receipt) = client.post(&cloud, &batch(sequence));
             assert_eq!(status, 200);
             cloud.verify(&receipt, &batch(sequence));
         }

@@ -9,11 +9,19 @@ use sha2::{Digest, Sha256};
 
 use crate::{Class, Error, Kind, MAX_TEXT, Record, codec, columns};
 
-/// The version in which batches are written: records stand in columns. Of versions 1 and 2, which are read, they are a set
-/// ([`codec`]), and a batch of version 1 neither asks to forget nor replaces another.
-pub const VERSION: u32 = 3;
+/// The version in which batches are written: it says its regions and profile. Of versions 1 to 3, which are read, it does not; of
+/// versions 1 and 2 records are a set ([`codec`]) and no columns, and a batch of version 1 neither asks to forget nor replaces
+/// another.
+pub const VERSION: u32 = 4;
+const COLUMNS: u32 = 3;
 const SET: u32 = 2;
 const PLAIN: u32 = 1;
+/// Most regions that a batch names.
+pub const MAX_REGIONS: usize = 16;
+/// Longest name of a region, in octets.
+pub const MAX_REGION: usize = 16;
+/// Longest name of a profile, in octets.
+pub const MAX_PROFILE: usize = 32;
 /// Most values that one batch asks to forget.
 pub const MAX_FORGET: usize = 1_024;
 /// Most earlier contents that one batch replaces.
@@ -66,6 +74,10 @@ pub struct Batch {
     pub id: BatchId,
     /// SHA-256 of the effective rules under which it was released.
     pub rules: [u8; 32],
+    /// The regions in which it may be stored, as [`is_region`] has them; none: the site does not say.
+    pub regions: Vec<String>,
+    /// Name of the release profile, or empty where the appliance did not say. Rules for single fields have their way beside it.
+    pub profile: String,
     /// The records, minimised.
     pub records: Vec<Record>,
     /// Held back by the release gate since the previous batch.
@@ -91,6 +103,8 @@ impl Batch {
             return Err(Error::Limit { what: "batch account", limit: MAX_ACCOUNT_ROWS });
         }
         check_forget(&self.forget)?;
+        check_regions(&self.regions)?;
+        check_profile(&self.profile)?;
         if self.replaces.len() > MAX_REPLACED {
             return Err(Error::Limit { what: "replaced contents", limit: MAX_REPLACED });
         }
@@ -107,6 +121,8 @@ impl Batch {
             lost: self.lost.iter().map(|l| row(l.class.number(), &l.reason, l.records)).collect(),
             forget: self.forget.clone(),
             replaces: self.replaces.iter().map(|digest| digest.to_vec()).collect(),
+            regions: self.regions.clone(),
+            profile: self.profile.clone(),
             body,
         }
         .encode_to_vec();
@@ -126,8 +142,15 @@ impl Batch {
             return Err(Error::Limit { what: "batch", limit: MAX_BATCH_BYTES });
         }
         let message = BatchMessage::decode(bytes).map_err(|_| Error::Encoding("batch"))?;
-        let says_more = !message.forget.is_empty() || !message.replaces.is_empty();
-        if !(PLAIN..=VERSION).contains(&message.version) || (message.version == PLAIN && says_more) {
+        // What an earlier version did not have, a reader of it would pass over.
+        let least = if !message.regions.is_empty() || !message.profile.is_empty() {
+            VERSION
+        } else if !message.forget.is_empty() || !message.replaces.is_empty() {
+            SET
+        } else {
+            PLAIN
+        };
+        if !(least..=VERSION).contains(&message.version) {
             return Err(Error::Version { message: "batch", found: message.version, expected: VERSION });
         }
         check_appliance(&message.appliance)?;
@@ -138,6 +161,8 @@ impl Batch {
             return Err(Error::Limit { what: "batch account", limit: MAX_ACCOUNT_ROWS });
         }
         check_forget(&message.forget)?;
+        check_regions(&message.regions)?;
+        check_profile(&message.profile)?;
         if message.replaces.len() > MAX_REPLACED {
             return Err(Error::Limit { what: "replaced contents", limit: MAX_REPLACED });
         }
@@ -146,7 +171,7 @@ impl Batch {
         }
         let body =
             zstd::bulk::decompress(&message.body, codec::MAX_SET_BYTES).map_err(|_| Error::Compression)?;
-        let records = if message.version <= SET { codec::decode(&body)? } else { columns::decode(&body)? };
+        let records = if message.version < COLUMNS { codec::decode(&body)? } else { columns::decode(&body)? };
         if u32::try_from(records.len()) != Ok(message.records) {
             return Err(Error::Contradiction("record count"));
         }
@@ -162,6 +187,8 @@ impl Batch {
         Ok(Batch {
             replaces: replaces.collect::<Result<_, _>>().map_err(|_| Error::Encoding("digest"))?,
             forget: message.forget,
+            regions: message.regions,
+            profile: message.profile,
             id: BatchId { appliance: message.appliance, epoch: message.epoch, sequence: message.sequence },
             rules: message.rules.as_slice().try_into().map_err(|_| Error::Encoding("rules hash"))?,
             records,
@@ -169,6 +196,16 @@ impl Batch {
             lost: lost.collect::<Result<_, Error>>()?,
         })
     }
+}
+
+/// Which batch these bytes are, without reading its records.
+///
+/// # Errors
+/// [`Error::Encoding`] for what is no batch.
+pub fn id_of(encoded: &[u8]) -> Result<BatchId, Error> {
+    let message = IdMessage::decode(encoded).map_err(|_| Error::Encoding("batch"))?;
+    check_appliance(&message.appliance)?;
+    Ok(BatchId { appliance: message.appliance, epoch: message.epoch, sequence: message.sequence })
 }
 
 /// The content hash that receipts, the ledger and the receiver use: SHA-256 of the encoded batch.
@@ -187,6 +224,35 @@ pub fn check_appliance(name: &str) -> Result<(), Error> {
         return Err(Error::Encoding("appliance identifier"));
     }
     Ok(())
+}
+
+/// Whether a name can be a region's: 1 to [`MAX_REGION`] of `a-z 0-9 -`.
+#[must_use]
+pub fn is_region(name: &str) -> bool {
+    let allowed = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
+    !name.is_empty() && name.len() <= MAX_REGION && name.chars().all(allowed)
+}
+
+/// Whether what may be stored in these regions may be stored in that one. A receiver without a region has what is pinned to none.
+#[must_use]
+pub fn may_be_stored(regions: &[String], region: Option<&str>) -> bool {
+    regions.is_empty() || region.is_some_and(|region| regions.iter().any(|allowed| allowed == region))
+}
+
+pub(crate) fn check_regions(regions: &[String]) -> Result<(), Error> {
+    if regions.len() > MAX_REGIONS {
+        return Err(Error::Limit { what: "regions", limit: MAX_REGIONS });
+    }
+    if regions.iter().all(|region| is_region(region)) { Ok(()) } else { Err(Error::Encoding("region")) }
+}
+
+fn check_profile(profile: &str) -> Result<(), Error> {
+    let allowed = |c: char| c.is_ascii_lowercase() || c == '-';
+    if profile.len() <= MAX_PROFILE && profile.chars().all(allowed) {
+        Ok(())
+    } else {
+        Err(Error::Encoding("profile"))
+    }
 }
 
 fn check_forget(values: &[String]) -> Result<(), Error> {
@@ -227,9 +293,24 @@ struct BatchMessage {
     forget: Vec<String>,
     #[prost(bytes = "vec", repeated, tag = "10")]
     replaces: Vec<Vec<u8>>,
+    #[prost(string, repeated, tag = "11")]
+    regions: Vec<String>,
+    #[prost(string, tag = "12")]
+    profile: String,
     /// Columns, or a record set, zstd.
     #[prost(bytes = "vec", tag = "15")]
     body: Vec<u8>,
+}
+
+/// Of a [`BatchMessage`] which it is.
+#[derive(Clone, PartialEq, Message)]
+struct IdMessage {
+    #[prost(string, tag = "2")]
+    appliance: String,
+    #[prost(uint64, tag = "3")]
+    epoch: u64,
+    #[prost(uint64, tag = "4")]
+    sequence: u64,
 }
 
 #[derive(Clone, PartialEq, Message)]
@@ -253,6 +334,8 @@ mod tests {
         Batch {
             id: BatchId { appliance: "site-1".into(), epoch: 7, sequence: 1 },
             rules: [9; 32],
+            regions: Vec::new(),
+            profile: String::new(),
             records: vec![record],
             withheld: vec![Withheld { kind: Kind::Device, reason: "randomised-mac".into(), records: 3 }],
             lost: vec![Lost { class: Class::Bulk, reason: "buffer-full".into(), records: 2 }],
@@ -278,8 +361,14 @@ mod tests {
         // One that says so under the first version would be taken by a receiver that does not forget.
         assert!(matches!(earlier(&tombstone, 1), Err(Error::Version { .. })));
         assert!(matches!(earlier(&plain, 0), Err(Error::Version { .. })));
-        assert!(matches!(earlier(&plain, 4), Err(Error::Version { .. })));
+        assert!(matches!(earlier(&plain, 5), Err(Error::Version { .. })));
         assert!(earlier(&plain, 3).is_err(), "a set is no columns");
+        let mut pinned = sample();
+        pinned.regions = vec!["eu".into()];
+        assert!(
+            matches!(earlier(&pinned, 2), Err(Error::Version { .. })),
+            "its reader would not see the region"
+        );
     }
 
     #[test]
@@ -297,6 +386,7 @@ mod tests {
     #[test]
     fn a_batch_survives_its_encoding() {
         let batch = sample();
+        assert_eq!(id_of(&batch.encode().unwrap()), Ok(batch.id.clone()));
         assert_eq!(Batch::decode(&batch.encode().unwrap()), Ok(batch));
     }
 
@@ -306,6 +396,24 @@ mod tests {
         for cut in 0..bytes.len() {
             assert!(Batch::decode(&bytes[..cut]).is_err(), "cut at {cut}");
         }
+    }
+
+    #[test]
+    fn regions_and_profile_survive_and_have_bounds() {
+        let mut pinned = sample();
+        (pinned.regions, pinned.profile) = (vec!["eu".into(), "eu-central-1".into()], "pseudonymous".into());
+        assert_eq!(Batch::decode(&pinned.encode().unwrap()), Ok(pinned.clone()));
+        for regions in [vec!["EU".into()], vec![String::new()], vec!["x".repeat(17)], vec!["eu".into(); 17]] {
+            pinned.regions = regions;
+            assert!(pinned.encode().is_err(), "{:?}", pinned.regions);
+        }
+        assert!(may_be_stored(&[], None) && may_be_stored(&[], Some("us")));
+        let pinned = ["eu".to_owned()];
+        assert!(
+            may_be_stored(&pinned, Some("eu"))
+                && !may_be_stored(&pinned, Some("us"))
+                && !may_be_stored(&pinned, None)
+        );
     }
 
     #[test]

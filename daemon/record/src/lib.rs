@@ -13,6 +13,7 @@
 #![deny(clippy::indexing_slicing, clippy::as_conversions)]
 
 pub mod batch;
+pub mod bundle;
 pub mod codec;
 pub mod columns;
 mod decode;
@@ -22,6 +23,7 @@ pub mod ledger;
 pub mod local;
 pub mod receipt;
 mod record;
+pub mod sealed;
 pub mod subject;
 mod value;
 mod view;

@@ -14,11 +14,13 @@ use prost::Message;
 
 use crate::{Error, Record};
 
-pub use control::ControlRequest;
+pub use control::{ControlRequest, MAX_RECEIPTS};
 pub use records::RecordSet;
+pub use uplink::{FromUplink, ToUplink};
 
 mod control;
 mod records;
+mod uplink;
 
 /// The version of these messages; both ends are of one package, so it must be equal.
 pub const VERSION: u32 = 1;
@@ -119,43 +121,6 @@ pub enum ToSensor {
     },
 }
 
-/// What the uplink says.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum FromUplink {
-    /// Give me the oldest batch without a receipt; wait up to so long when there is none.
-    Next {
-        /// Longest wait, in milliseconds.
-        wait_ms: u32,
-    },
-    /// The receiver answered with this receipt ([`crate::receipt::Receipt::encode`]).
-    Receipt(Vec<u8>),
-    /// How the link is, for the administrator. Text holds no address, name or record.
-    State {
-        /// Whether the last attempt succeeded.
-        connected: bool,
-        /// The last failure, or empty.
-        problem: String,
-        /// Milliseconds until the next attempt, or 0.
-        retry_ms: u64,
-    },
-}
-
-/// What the store answers to the uplink: one message for each of [`FromUplink`].
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum ToUplink {
-    /// A batch to send ([`crate::batch::Batch::encode`]).
-    Batch(Vec<u8>),
-    /// Nothing is waiting.
-    Empty,
-    /// The receipt is verified and its batch deleted, or the state is noted.
-    Accepted,
-    /// The receipt is not accepted; nothing was deleted.
-    Refused {
-        /// Why.
-        reason: String,
-    },
-}
-
 impl FromSensor {
     /// The message's bytes.
     #[must_use]
@@ -248,69 +213,6 @@ impl ToSensor {
     }
 }
 
-impl FromUplink {
-    /// The message's bytes.
-    #[must_use]
-    pub fn encode(&self) -> Vec<u8> {
-        let body = match self {
-            FromUplink::Next { wait_ms } => UplinkBody::Next(Next { version: VERSION, wait_ms: *wait_ms }),
-            FromUplink::Receipt(receipt) => UplinkBody::Receipt(receipt.clone()),
-            FromUplink::State { connected, problem, retry_ms } => UplinkBody::State(State {
-                connected: *connected,
-                problem: problem.clone(),
-                retry_ms: *retry_ms,
-            }),
-        };
-        UplinkMessage { body: Some(body) }.encode_to_vec()
-    }
-
-    /// Reads a message from the peer.
-    ///
-    /// # Errors
-    /// When the message is unusable.
-    pub fn decode(bytes: &[u8]) -> Result<Self, Error> {
-        let message = UplinkMessage::decode(bytes).map_err(|_| Error::Encoding("uplink message"))?;
-        Ok(match message.body.ok_or(Error::Missing { message: "uplink message", part: "body" })? {
-            UplinkBody::Next(next) if next.version != VERSION => {
-                return Err(Error::Version { message: "next", found: next.version, expected: VERSION });
-            }
-            UplinkBody::Next(next) => FromUplink::Next { wait_ms: next.wait_ms },
-            UplinkBody::Receipt(receipt) => FromUplink::Receipt(receipt),
-            UplinkBody::State(State { connected, problem, retry_ms }) => {
-                FromUplink::State { connected, problem, retry_ms }
-            }
-        })
-    }
-}
-
-impl ToUplink {
-    /// The message's bytes.
-    #[must_use]
-    pub fn encode(&self) -> Vec<u8> {
-        let body = match self {
-            ToUplink::Batch(batch) => AnswerBody::Batch(batch.clone()),
-            ToUplink::Empty => AnswerBody::Empty(true),
-            ToUplink::Accepted => AnswerBody::Accepted(true),
-            ToUplink::Refused { reason } => AnswerBody::Refused(reason.clone()),
-        };
-        UplinkAnswer { body: Some(body) }.encode_to_vec()
-    }
-
-    /// Reads a message from the peer.
-    ///
-    /// # Errors
-    /// When the message is unusable.
-    pub fn decode(bytes: &[u8]) -> Result<Self, Error> {
-        let message = UplinkAnswer::decode(bytes).map_err(|_| Error::Encoding("uplink answer"))?;
-        Ok(match message.body.ok_or(Error::Missing { message: "uplink answer", part: "body" })? {
-            AnswerBody::Batch(batch) => ToUplink::Batch(batch),
-            AnswerBody::Empty(_) => ToUplink::Empty,
-            AnswerBody::Accepted(_) => ToUplink::Accepted,
-            AnswerBody::Refused(reason) => ToUplink::Refused { reason },
-        })
-    }
-}
-
 #[derive(Clone, PartialEq, Message)]
 struct SensorMessage {
     #[prost(oneof = "SensorBody", tags = "1, 2, 3")]
@@ -364,56 +266,10 @@ struct Committed {
     #[prost(uint64, tag = "1")]
     through: u64,
 }
-#[derive(Clone, PartialEq, Message)]
-struct UplinkMessage {
-    #[prost(oneof = "UplinkBody", tags = "1, 2, 3")]
-    body: Option<UplinkBody>,
-}
-#[derive(Clone, PartialEq, prost::Oneof)]
-enum UplinkBody {
-    #[prost(message, tag = "1")]
-    Next(Next),
-    #[prost(bytes = "vec", tag = "2")]
-    Receipt(Vec<u8>),
-    #[prost(message, tag = "3")]
-    State(State),
-}
-#[derive(Clone, PartialEq, Message)]
-struct Next {
-    #[prost(uint32, tag = "1")]
-    version: u32,
-    #[prost(uint32, tag = "2")]
-    wait_ms: u32,
-}
-#[derive(Clone, PartialEq, Message)]
-struct State {
-    #[prost(bool, tag = "1")]
-    connected: bool,
-    #[prost(string, tag = "2")]
-    problem: String,
-    #[prost(uint64, tag = "3")]
-    retry_ms: u64,
-}
-#[derive(Clone, PartialEq, Message)]
-struct UplinkAnswer {
-    #[prost(oneof = "AnswerBody", tags = "1, 2, 3, 4")]
-    body: Option<AnswerBody>,
-}
-#[derive(Clone, PartialEq, prost::Oneof)]
-enum AnswerBody {
-    #[prost(bytes = "vec", tag = "1")]
-    Batch(Vec<u8>),
-    #[prost(bool, tag = "2")]
-    Empty(bool),
-    #[prost(bool, tag = "3")]
-    Accepted(bool),
-    #[prost(string, tag = "4")]
-    Refused(String),
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::bundle::MediumId;
     use crate::{Field, Kind, Mac, columns};
 
     #[test]
@@ -423,6 +279,8 @@ mod tests {
         for message in [
             FromUplink::Next { wait_ms: 5 },
             FromUplink::Receipt(vec![1, 2]),
+            FromUplink::Carry { medium: MediumId([7; 8]), after: 4 },
+            FromUplink::Carried { medium: MediumId([7; 8]), through: 4 },
             FromUplink::State { connected: false, problem: "refused".into(), retry_ms: 7 },
         ] {
             assert_eq!(FromUplink::decode(&message.encode()), Ok(message));

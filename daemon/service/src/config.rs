@@ -15,7 +15,7 @@ pub use read::{
     ConfigError, MAX_DROP_INS, MAX_FILE_BYTES, MAX_LIST_BYTES, load, parse, read_file, read_list,
     read_with_drop_ins,
 };
-pub use types::{ApplianceId, Bounded, Endpoint, InterfaceName};
+pub use types::{ApplianceId, Bounded, Endpoint, InterfaceName, Region, Regions};
 
 /// Where the file lies on an installed appliance.
 pub const DEFAULT_PATH: &str = "/etc/headgate/headgate.toml";
@@ -133,6 +133,10 @@ described! {
     Uplink {
         /// The receiver, host:port, or nothing: then all stays on the appliance.
         receiver: Option<Endpoint> = None;
+        /// Whether batches are made for carried media too, with a receiver or without: headgate bundle export.
+        bundles: bool = false;
+        /// Regions in which batches may be stored, such as eu, at most 16; nothing: the site does not say.
+        regions: Regions = Regions::default();
         /// First wait after a failure, seconds; it doubles with each further failure.
         retry_min: Bounded<1, 3_600> = Bounded::of(1);
         /// Longest wait after a failure, seconds.
@@ -184,6 +188,15 @@ mod tests {
         let error = load_text("[capture]\ninterfaces = [\"eth0\", \"../x\"]\n").unwrap_err();
         assert!(error.starts_with("/headgate.toml:2:"), "{error}");
         assert!(error.contains("is not an interface name"), "{error}");
+    }
+
+    #[test]
+    fn a_region_in_capitals_is_refused_with_its_place() {
+        let error = load_text("[uplink]\nregions = [\"EU\"]\n").unwrap_err();
+        assert!(error.starts_with("/headgate.toml:2:12: "), "{error}");
+        let many = format!("[uplink]\nregions = {:?}\n", vec!["eu"; 17]);
+        assert!(load_text(&many).unwrap_err().contains("at most 16"));
+        assert_eq!(load_text("[uplink]\nregions = [\"eu\"]\n").unwrap().uplink.regions.names(), ["eu"]);
     }
 
     #[test]

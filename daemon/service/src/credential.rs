@@ -8,6 +8,8 @@ pub const MASTER_KEY: &str = "master.key";
 pub const NEXT_MASTER_KEY: &str = "master.key.new";
 /// The receiver's receipt key, Ed25519 public key in PEM (SubjectPublicKeyInfo).
 pub const RECEIPT_KEY: &str = "receipt.pub";
+/// The organisation's public key that batches are sealed to, X25519 in PEM (SubjectPublicKeyInfo).
+pub const SEAL_KEY: &str = "seal.pub";
 /// The certificate authority that the receiver's certificate must come from, PEM.
 pub const AUTHORITY: &str = "authority.crt";
 /// The appliance's client certificate, PEM.

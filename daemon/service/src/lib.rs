@@ -3,7 +3,7 @@
 //! **What it does.** Loads `headgate.toml` ([`config`]), finds credentials ([`credential`]), logs to
 //! the journal or to standard error ([`log`]), tells the service manager about readiness and
 //! progress ([`notify`]), stops on request ([`stop`]), gives up privileges ([`lockdown`]), frames
-//! messages on local sockets ([`frame`]) and names the exit codes ([`exit`]).
+//! messages on local sockets ([`frame`]), shows how far long work has come ([`progress`]) and names the exit codes ([`exit`]).
 //!
 //! **What it never does.** It holds no key, parses no frame, opens no network connection.
 //!
@@ -16,4 +16,5 @@ pub mod frame;
 pub mod lockdown;
 pub mod log;
 pub mod notify;
+pub mod progress;
 pub mod stop;

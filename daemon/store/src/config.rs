@@ -20,8 +20,12 @@ pub struct Settings {
     pub batch_delay: Duration,
     /// How long records of each class are kept, milliseconds, in the order of `Class::ALL`.
     pub retention_ms: [u64; 3],
-    /// Whether a receiver is configured; without one nothing is released.
+    /// Whether batches are made: a receiver is named, or there are to be bundles.
     pub has_receiver: bool,
+    /// Whether a receiver is named.
+    pub has_link: bool,
+    /// Regions in which what leaves may be stored.
+    pub regions: Vec<String>,
     /// Directory of the sockets.
     pub sockets: PathBuf,
     /// Directory of credentials that the service manager does not hand over.
@@ -45,7 +49,9 @@ impl Settings {
             batch_delay: headgate.store.batch_delay.seconds(),
             retention_ms: [headgate.retention.flows, headgate.retention.devices, headgate.retention.counters]
                 .map(|days| u64::from(days.get()) * DAY_MS),
-            has_receiver: headgate.uplink.receiver.is_some(),
+            has_receiver: headgate.uplink.receiver.is_some() || headgate.uplink.bundles,
+            has_link: headgate.uplink.receiver.is_some(),
+            regions: headgate.uplink.regions.names(),
             sockets: headgate.sockets.directory,
             credentials: headgate.credentials.directory,
             rules: file.with_file_name(RULES_FILE),

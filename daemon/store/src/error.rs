@@ -196,6 +196,17 @@ pub enum Error {
     /// Only root may ask this.
     #[error("only root may do this")]
     OnlyRoot,
+    /// A receipt that came back on a medium is not accepted, and none of them is.
+    #[error("receipt {number} of these: {why}; none of them is used", number = .at.saturating_add(1))]
+    Receipt {
+        /// Its place.
+        at: usize,
+        /// Why not.
+        why: String,
+    },
+    /// HPKE refuses the receiver's public key.
+    #[error("a batch cannot be sealed to the receiver's key")]
+    Recipient,
     /// The system gives no random numbers.
     #[error("no random numbers")]
     Random,
@@ -220,6 +231,8 @@ impl Exit for Error {
             Error::Sealed | Error::Damaged(_) => exit::DATA,
             Error::Random | Error::Memory => exit::SYSTEM,
             Error::NextKey(error) | Error::Anew(error) => error.code(),
+            Error::Receipt { .. } => exit::NO,
+            Error::Recipient => exit::CONFIG,
             Error::OnlyRoot => exit::NO_PERMISSION,
             Error::Converting(_) => exit::TRY_LATER,
             Error::Unusable(_) | Error::NobodyFound | Error::SeveralFound(_) | Error::NothingCorrected => {

@@ -5,6 +5,7 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
+use headgate_record::bundle::MediumId;
 use headgate_record::local::{ControlRequest, LinkState};
 use headgate_record::{Class, Kind};
 use headgate_service::exit::chain;
@@ -17,7 +18,7 @@ use crate::prepare::Prepared;
 use crate::secret::scrub_all;
 use crate::status::{Peers, UplinkState, status};
 use crate::store::Store;
-use crate::{Error, buffer, query, sign};
+use crate::{Error, buffer, medium, query, sign};
 
 /// What a connection asks of the keeper. A reply that is dropped means: close the connection.
 pub(crate) enum Request {
@@ -31,6 +32,10 @@ pub(crate) enum Request {
     SensorGone,
     /// The uplink wants the oldest batch and waits so long for it.
     Next { wait: Duration, reply: SyncSender<Option<Vec<u8>>> },
+    /// The next batch for a medium is wanted, or why there is none.
+    Carry { medium: MediumId, after: u64, reply: SyncSender<Result<Option<Vec<u8>>, String>> },
+    /// A medium is written; the reply is why it is not noted, if it is not.
+    Carried { medium: MediumId, through: u64, reply: SyncSender<Option<String>> },
     /// The uplink has a receipt; the reply is why it is not accepted, if it is not.
     Receipt { bytes: Vec<u8>, reply: SyncSender<Option<String>> },
     /// The uplink says how it is.
@@ -136,7 +141,7 @@ impl Keeper {
                 }
             }
             Request::Next { wait, reply } => {
-                let batch = self.store.next_batch(now_ms());
+                let batch = self.store.hand_out(now_ms());
                 self.recover(&batch);
                 match self.problems.note("outbox", batch) {
                     Some(None) if !wait.is_zero() => {
@@ -144,6 +149,20 @@ impl Keeper {
                     }
                     Some(batch) => drop(reply.try_send(batch)),
                     None => {}
+                }
+            }
+            Request::Carry { medium, after, reply } => {
+                let batch = self.store.carry(medium, after, now_ms());
+                self.recover(&batch);
+                if let Some(batch) = self.problems.note("bundle", batch) {
+                    let _ = reply.try_send(batch.map_err(|refusal| refusal.to_string()));
+                }
+            }
+            Request::Carried { medium, through, reply } => {
+                let noted = self.store.carried(medium, through, now_ms());
+                self.recover(&noted);
+                if let Some(noted) = self.problems.note("bundle", noted) {
+                    let _ = reply.try_send(noted.err().map(|refusal| refusal.to_string()));
                 }
             }
             Request::Receipt { bytes, reply } => {
@@ -199,6 +218,10 @@ impl Keeper {
                 let rotation = Rotation::from_name(which).ok_or(Error::Unusable("no such keys"))?;
                 return self.store.rotate(rotation, now_ms()).map(|()| json!({ "rotated": rotation.name() }));
             }
+            ControlRequest::BundleLost { medium } => return self.store.medium_lost(medium, now_ms()),
+            ControlRequest::BundleReceipts { receipts, verify_only } => {
+                return self.store.receipts(receipts, *verify_only, now_ms());
+            }
             _ => {}
         }
         let Keeper { store, peers, problems, .. } = self;
@@ -226,10 +249,14 @@ impl Keeper {
                 let kind = kind.as_deref().map(kind_of).transpose()?;
                 store.export(kind, *after, *taken, now_ms())
             }
+            ControlRequest::Bundles => medium::list(db, now_ms()),
             // It has a thread of its own.
             ControlRequest::BufferStructure => Ok(Value::Null),
             // Answered above: they change something.
-            ControlRequest::Subject { .. } | ControlRequest::RotateKeys { .. } => Err(Error::UnknownKind),
+            ControlRequest::Subject { .. }
+            | ControlRequest::RotateKeys { .. }
+            | ControlRequest::BundleLost { .. }
+            | ControlRequest::BundleReceipts { .. } => Err(Error::UnknownKind),
         }
     }
 
@@ -275,7 +302,7 @@ impl Keeper {
     }
 
     fn answer_waiting(&mut self) {
-        let batch = self.store.next_batch(now_ms());
+        let batch = self.store.hand_out(now_ms());
         self.recover(&batch);
         let Some(batch) = self.problems.note("outbox", batch) else { return self.waiting.clear() };
         let now = Instant::now();

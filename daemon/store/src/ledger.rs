@@ -5,6 +5,7 @@
 //! younger than six months the ledger itself says so; the number and hash of the last one that left stay as the anchor
 //! that the rest is verified from.
 
+use headgate_record::bundle::MediumId;
 use headgate_record::ledger::{Entry, Header, VERSION, hash, hex, origin};
 use rusqlite::{Connection, OptionalExtension, params};
 use serde_json::{Value, json};
@@ -44,6 +45,12 @@ pub(crate) enum Event {
     Purged { class: &'static str, before_ms: u64, segments: u64, records: u64, records_lost: u64 },
     /// The administrator took records, of a kind or of all, out of the buffer.
     Exported { kind: &'static str },
+    /// A first batch was put on a medium.
+    MediumBegun { medium: MediumId },
+    /// A medium was written to its end, with batches from a first to a last.
+    Carried { medium: MediumId, batches: u64, records: u64, first: u64, last: u64 },
+    /// A medium was given up: so many of its batches go on another.
+    MediumLost { medium: MediumId, batches: u64 },
     /// The database that was here before could not be used, and lies aside.
     SetAside { octets: u64 },
     /// An index of the database was damaged: all were built anew from their tables.
@@ -216,6 +223,9 @@ impl Event {
             Event::Quarantined { .. } => "quarantined",
             Event::Purged { .. } => "purged",
             Event::Exported { .. } => "exported",
+            Event::MediumBegun { .. } => "medium-begun",
+            Event::Carried { .. } => "medium-written",
+            Event::MediumLost { .. } => "medium-lost",
             Event::SetAside { .. } => "set-aside",
             Event::Reindexed => "reindexed",
             Event::Unsound { .. } => "values-unsound",
@@ -257,6 +267,13 @@ impl Event {
                 "records_lost": records_lost,
             }),
             Event::Exported { kind } => json!({ "kind": kind }),
+            Event::MediumBegun { medium } => json!({ "medium": medium.to_string() }),
+            Event::Carried { medium, batches, records, first, last } => json!({
+                "medium": medium.to_string(), "batches": batches, "records": records, "first": first, "last": last,
+            }),
+            Event::MediumLost { medium, batches } => {
+                json!({ "medium": medium.to_string(), "batches": batches })
+            }
             Event::SetAside { octets } => json!({ "octets": octets }),
             Event::Unsound { values } => json!({ "values": values }),
             Event::PrunedEarly { through } => json!({ "through": through }),

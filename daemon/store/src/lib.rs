@@ -23,7 +23,7 @@
 //!    without gaps.
 //! 4. *Sealed in place.* Every record and batch is under AES-256-GCM with associated data that names
 //!    its table, database, key, row and class. Nothing in any file is plain but counts, times,
-//!    classes, digests and reasons.
+//!    classes, digests, media and reasons. What is handed to the uplink is sealed to the receiver (`recipient.rs`).
 //!    What identifies somebody stands in no segment, but in a row under a key of its own (`identity.rs`), found by keyed tags.
 //! 5. *Who deletes.* A batch leaves the outbox by a receipt that the pinned key signed for exactly
 //!    these bytes; by damage, into quarantine; or as the last resort to make room. A segment leaves to
@@ -64,12 +64,14 @@ mod kept;
 mod keys;
 mod ledger;
 mod master;
+mod medium;
 mod members;
 mod outbox;
 mod pack;
 mod peers;
 mod prepare;
 mod query;
+mod recipient;
 mod release;
 mod retain;
 mod seal;

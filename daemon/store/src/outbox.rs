@@ -1,11 +1,10 @@
 //! The outbox: batches that wait for the receiver's receipt, and what a receipt must be.
 
-use ed25519_dalek::pkcs8::DecodePublicKey;
 use ed25519_dalek::{Signature, VerifyingKey};
 use headgate_record::batch::{Batch, MAX_REPLACED, digest};
+use headgate_record::bundle::MediumId;
 use headgate_record::receipt::Receipt;
 use headgate_record::{Class, Record};
-use headgate_service::credential;
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use crate::account::{self, End};
@@ -16,7 +15,7 @@ use crate::ledger::{self, Event};
 use crate::seal::{KeyRef, Place};
 use crate::segment::DAMAGED;
 use crate::subject::erase;
-use crate::{Error, OpenError, error};
+use crate::{Error, error};
 
 /// A batch without its content.
 pub(crate) struct Waiting {
@@ -61,21 +60,6 @@ pub(crate) enum Refusal {
     Forgotten,
 }
 
-/// Reads the pinned receipt key.
-///
-/// # Errors
-/// [`OpenError::File`], or [`OpenError::BadKey`] when it is not an Ed25519 public key in PEM.
-pub(crate) fn receipt_key(settings: &Settings) -> Result<VerifyingKey, OpenError> {
-    let file = credential::path(&settings.credentials, credential::RECEIPT_KEY);
-    let pem = std::fs::read_to_string(&file).map_err(|source| OpenError::File {
-        what: "cannot read",
-        file: file.clone(),
-        source,
-    })?;
-    let expected = "an Ed25519 public key in PEM";
-    VerifyingKey::from_public_key_pem(pem.trim()).map_err(|_| OpenError::BadKey { file, expected })
-}
-
 /// The oldest batch that waits, its sequence and its bytes. A batch that does not open goes to the quarantine, is
 /// counted, and the next one is the oldest; the receiver sees the gap in the sequence.
 pub(crate) fn next(db: &Connection, keys: &Keys, now_ms: u64) -> Result<Option<Vec<u8>>, Error> {
@@ -102,6 +86,32 @@ pub(crate) fn accept(
     bytes: &[u8],
     now_ms: u64,
 ) -> Result<Result<u64, Refusal>, Error> {
+    let (sequence, asked) = match judge(db, keys, settings, epoch, key, bytes)? {
+        Ok(judged) => judged,
+        Err(refusal) => return Ok(Err(refusal)),
+    };
+    // The receiver has what cannot be read here any more. What it was to forget waits again, and is asked once more.
+    if let Some(asked) = asked {
+        erase::forgotten(db, sequence, asked)?;
+    }
+    delete(db, sequence)?;
+    set(db, meta::RECEIPTED, sql(sequence.max(get_number(db, meta::RECEIPTED)?)))?;
+    ledger::append(db, &Event::Receipted { sequence, receipt: bytes.to_vec() }, now_ms)?;
+    Ok(Ok(sequence))
+}
+
+/// Verifies a receipt. Gives the sequence of its batch, and of one that can still be read how many values it asks to forget.
+///
+/// # Errors
+/// As [`accept`].
+pub(crate) fn judge(
+    db: &Connection,
+    keys: &Keys,
+    settings: &Settings,
+    epoch: u64,
+    key: Option<&VerifyingKey>,
+    bytes: &[u8],
+) -> Result<Result<(u64, Option<usize>), Refusal>, Error> {
     let Some(key) = key else { return Ok(Err(Refusal::NoKey)) };
     let Ok(receipt) = Receipt::decode(bytes) else { return Ok(Err(Refusal::Encoding)) };
     let statement = &receipt.statement;
@@ -125,16 +135,20 @@ pub(crate) fn accept(
     let forgotten =
         statement.forgotten.map_or(0, |forgotten| usize::try_from(forgotten.values).unwrap_or(usize::MAX));
     match asked_to_forget(db, keys, &waiting) {
-        Ok(asked) if forgotten != asked => return Ok(Err(Refusal::Forgotten)),
-        Ok(asked) => erase::forgotten(db, sequence, asked)?,
-        // The receiver has what cannot be read here any more. What it was to forget waits again, and is asked once more.
-        Err(error) if error::is_damaged(&error) => {}
-        Err(error) => return Err(error),
+        Ok(asked) if forgotten != asked => Ok(Err(Refusal::Forgotten)),
+        Ok(asked) => Ok(Ok((sequence, Some(asked)))),
+        Err(error) if error::is_damaged(&error) => Ok(Ok((sequence, None))),
+        Err(error) => Err(error),
     }
-    delete(db, sequence)?;
-    set(db, meta::RECEIPTED, sql(sequence.max(get_number(db, meta::RECEIPTED)?)))?;
-    ledger::append(db, &Event::Receipted { sequence, receipt: bytes.to_vec() }, now_ms)?;
-    Ok(Ok(sequence))
+}
+
+/// The oldest batch behind a sequence that a medium may take: none that another medium carries.
+pub(crate) fn next_for(db: &Connection, medium: MediumId, after: u64) -> Result<Option<Waiting>, Error> {
+    let mut statement = db.prepare_cached(&format!(
+        "{SELECT} WHERE sequence > ?1 AND (medium IS NULL OR medium = ?2
+           OR medium NOT IN (SELECT id FROM medium WHERE written = 1)) ORDER BY sequence LIMIT 1"
+    ))?;
+    Ok(statement.query_row(params![sql(after), medium.0], from_row).optional()?)
 }
 
 /// The oldest batch that waits.
@@ -203,7 +217,9 @@ pub(crate) fn leave_out(
     let (epoch, _) = key.columns();
     let [bulk, state, account] = classes.map(|(_, count)| sql(count));
     db.execute(
-        "UPDATE outbox SET epoch = ?2, bulk = ?3, state = ?4, account = ?5, digest = ?6, sealed = ?7 WHERE sequence = ?1",
+        // What a medium carries of it is what it was.
+        "UPDATE outbox SET epoch = ?2, bulk = ?3, state = ?4, account = ?5, digest = ?6, sealed = ?7, medium = NULL
+           WHERE sequence = ?1",
         params![sql(sequence), epoch, bulk, state, account, digest, sealed],
     )?;
     let bytes = u64::try_from(encoded.len()).unwrap_or(u64::MAX);
@@ -250,7 +266,8 @@ pub(crate) fn read(db: &Connection, keys: &Keys, waiting: &Waiting) -> Result<Ve
     keys.open(*key, place, &sealed)
 }
 
-fn quarantine(db: &Connection, waiting: &Waiting, now_ms: u64) -> Result<(), Error> {
+/// Sets a batch aside that does not open; its records are lost and counted.
+pub(crate) fn quarantine(db: &Connection, waiting: &Waiting, now_ms: u64) -> Result<(), Error> {
     db.execute(
         "INSERT INTO quarantine (source, row, class, records, epoch, session, created_ms, sealed)
            SELECT 'outbox', ?1, NULL, ?2, ?3, NULL, ?4, COALESCE(CAST(sealed AS BLOB), x'') FROM outbox WHERE sequence = ?1",

@@ -72,13 +72,16 @@ fn hand_over(
 
 /// Serves an uplink until it goes.
 pub(crate) fn uplink(stream: UnixStream, requests: &SyncSender<Request>) {
-    serve_uplink(stream, requests);
-    let _ = requests.send(Request::UplinkGone);
+    if serve_uplink(stream, requests) {
+        let _ = requests.send(Request::UplinkGone);
+    }
 }
 
-fn serve_uplink(mut stream: UnixStream, requests: &SyncSender<Request>) {
+/// Gives whether it said how its link is: who writes a bundle does not.
+fn serve_uplink(mut stream: UnixStream, requests: &SyncSender<Request>) -> bool {
+    let mut is_link = false;
     while let Some(bytes) = read(&mut stream, MAX_MESSAGE_BYTES, Idle::Waits) {
-        let Ok(message) = FromUplink::decode(&bytes) else { return };
+        let Ok(message) = FromUplink::decode(&bytes) else { return is_link };
         let answer = match message {
             FromUplink::Next { wait_ms } => {
                 let wait = Duration::from_millis(wait_ms.into()).min(LONGEST_WAIT);
@@ -87,7 +90,19 @@ fn serve_uplink(mut stream: UnixStream, requests: &SyncSender<Request>) {
             }
             FromUplink::Receipt(bytes) => ask(requests, |reply| Request::Receipt { bytes, reply })
                 .map(|refusal| refusal.map_or(ToUplink::Accepted, |reason| ToUplink::Refused { reason })),
+            FromUplink::Carry { medium, after } => {
+                let batch = ask(requests, |reply| Request::Carry { medium, after, reply });
+                batch.map(|batch| match batch {
+                    Ok(batch) => batch.map_or(ToUplink::Empty, ToUplink::Batch),
+                    Err(reason) => ToUplink::Refused { reason },
+                })
+            }
+            FromUplink::Carried { medium, through } => {
+                ask(requests, |reply| Request::Carried { medium, through, reply })
+                    .map(|refusal| refusal.map_or(ToUplink::Accepted, |reason| ToUplink::Refused { reason }))
+            }
             FromUplink::State { connected, problem, retry_ms } => {
+                is_link = true;
                 let problem = problem.chars().take(MAX_PROBLEM).collect();
                 requests
                     .send(Request::State { connected, problem, retry_ms })
@@ -96,9 +111,10 @@ fn serve_uplink(mut stream: UnixStream, requests: &SyncSender<Request>) {
             }
         };
         if answer.and_then(|answer| write(&mut stream, &answer.encode())).is_none() {
-            return;
+            return is_link;
         }
     }
+    is_link
 }
 
 /// Serves an administrator's command until it goes or is idle.

@@ -209,8 +209,17 @@ pub(crate) fn release(
     }
     let records = u64::try_from(gathered.records.len()).unwrap_or(u64::MAX);
     let id = BatchId { appliance: settings.appliance.clone(), epoch, sequence };
-    let (rules, records_of) = (rules.digest(), gathered.records);
-    let batch = Batch { id, rules, records: records_of, withheld, lost, forget, replaces: Vec::new() };
+    let batch = Batch {
+        id,
+        rules: rules.digest(),
+        regions: settings.regions.clone(),
+        profile: rules.release().profile().name().to_owned(),
+        records: gathered.records,
+        withheld,
+        lost,
+        forget,
+        replaces: Vec::new(),
+    };
     let encoded = batch.encode()?;
     let (digest, key) = (batch::digest(&encoded), keys.present());
     let sealed = keys.seal(key, Place::Outbox { sequence, records, digest: &digest, key }, &encoded)?;

@@ -93,6 +93,8 @@ pub(crate) fn status(
             "age_ms": now_ms.saturating_sub(u.at_ms),
         })),
         "receiver_configured": settings.has_receiver,
+        "link_configured": settings.has_link,
+        "sealed_to": store.recipient().map(|recipient| recipient.id().to_string()),
         "rules": hex::encode(store.rules().digest()),
         "rules_refused": store.rules_refused(),
         "problems": problems,

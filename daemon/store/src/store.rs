@@ -3,7 +3,6 @@
 use std::fs::File;
 use std::path::Path;
 
-use ed25519_dalek::VerifyingKey;
 use headgate_record::subject::{Action, Who};
 use headgate_record::{Class, Kind};
 use headgate_rules::Rules;
@@ -22,8 +21,10 @@ use crate::ledger::{self, Event};
 use crate::master::MasterKey;
 use crate::outbox::{self, Refusal};
 use crate::prepare::Prepared;
+use crate::recipient::Recipient;
 use crate::{Error, OpenError, buffer, evict, kept, release, retain, segment, sign, subject};
 
+mod carrying;
 mod opening;
 mod recovery;
 
@@ -34,7 +35,8 @@ pub(crate) struct Store {
     settings: Settings,
     rules: Rules,
     rules_refused: Option<String>,
-    receipt_key: Option<VerifyingKey>,
+    /// Where batches are made, for whom.
+    recipient: Option<Recipient>,
     /// What was deleted may still be in the WAL.
     checkpoint_due: bool,
     /// Segments of an earlier format may be left.
@@ -110,7 +112,7 @@ impl Store {
         Ok(true)
     }
 
-    /// The oldest batch that waits for a receipt.
+    /// The oldest batch that waits for a receipt, not sealed to anybody yet.
     pub(crate) fn next_batch(&mut self, now_ms: u64) -> Result<Option<Vec<u8>>, Error> {
         let transaction = begin(&mut self.database.connection)?;
         let batch = outbox::next(&transaction, &self.keys, now_ms)?;
@@ -120,8 +122,8 @@ impl Store {
 
     /// Deletes a batch against its receipt, or says why not.
     pub(crate) fn accept(&mut self, receipt: &[u8], now_ms: u64) -> Result<Result<u64, Refusal>, Error> {
-        let Store { settings, keys, receipt_key, .. } = self;
-        let (key, epoch) = (receipt_key.as_ref(), self.database.epoch);
+        let Store { settings, keys, recipient, .. } = self;
+        let (key, epoch) = (recipient.as_ref().map(|recipient| &recipient.receipts), self.database.epoch);
         let transaction = begin(&mut self.database.connection)?;
         let verdict = outbox::accept(&transaction, keys, settings, epoch, key, receipt, now_ms)?;
         commit(transaction, keys)?;

@@ -20,6 +20,25 @@ pub enum Command {
     Run(Common),
     /// Make the appliance's private key and the request for its certificate
     Request(Common),
+    /// Write batches that wait to a carried medium; `headgate bundle export` runs this
+    Export(Export),
+}
+
+/// `export`
+#[derive(Debug, clap::Args)]
+pub struct Export {
+    /// What every command takes.
+    #[command(flatten)]
+    pub common: Common,
+    /// Folder for the bundle: made when it is not there
+    #[arg(value_name = "DIR")]
+    pub directory: PathBuf,
+    /// Most that the bundle may take, MiB
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(8..))]
+    pub limit_mib: Option<u32>,
+    /// Print JSON
+    #[arg(long)]
+    pub json: bool,
 }
 
 /// What every command takes.

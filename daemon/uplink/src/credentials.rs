@@ -73,14 +73,7 @@ impl Credentials {
 
     /// Whether the appliance's own certificate is valid by its own clock.
     pub fn check(&self) -> Result<(), Problem> {
-        let now = ASN1Time::now();
-        if now > self.loaded.not_after {
-            return Err(Problem::OwnExpired);
-        }
-        if now < self.loaded.not_before {
-            return Err(Problem::OwnNotYetValid);
-        }
-        Ok(())
+        check(&self.loaded.not_before, &self.loaded.not_after)
     }
 
     /// How to open a connection.
@@ -89,16 +82,46 @@ impl Credentials {
     }
 }
 
-fn load(directory: &Path, appliance: &ApplianceId) -> Result<Loaded, Error> {
-    let authority = credential::path(directory, AUTHORITY);
+/// What the appliance proves with that it is itself. No `Debug`: it holds a key.
+pub struct Identity {
+    /// Its certificate, and those between it and the authority.
+    pub chain: Vec<CertificateDer<'static>>,
+    /// The key of that certificate.
+    pub key: PrivateKeyDer<'static>,
+    not_before: ASN1Time,
+    not_after: ASN1Time,
+}
+
+impl Identity {
+    /// Reads certificate and key.
+    ///
+    /// # Errors
+    /// As [`Credentials::load`]; that they do not belong together is not seen here.
+    pub fn load(directory: &Path, appliance: &ApplianceId) -> Result<Identity, Error> {
+        identity(directory, appliance)
+    }
+
+    /// As [`Credentials::check`].
+    pub fn check(&self) -> Result<(), Problem> {
+        check(&self.not_before, &self.not_after)
+    }
+}
+
+fn check(not_before: &ASN1Time, not_after: &ASN1Time) -> Result<(), Problem> {
+    let now = ASN1Time::now();
+    if now > *not_after {
+        return Err(Problem::OwnExpired);
+    }
+    if now < *not_before {
+        return Err(Problem::OwnNotYetValid);
+    }
+    Ok(())
+}
+
+fn identity(directory: &Path, appliance: &ApplianceId) -> Result<Identity, Error> {
     let certificate = credential::path(directory, UPLINK_CERTIFICATE);
     let key = credential::path(directory, UPLINK_KEY);
     let fault = |file: &Path, fault| Error::Credential { file: file.to_path_buf(), fault };
-
-    let mut roots = RootCertStore::empty();
-    for root in certificates(&authority)? {
-        roots.add(root).map_err(|_| fault(&authority, CredentialFault::Content("certificate")))?;
-    }
     let chain = certificates(&certificate)?;
     let unusable = || fault(&certificate, CredentialFault::Content("certificate"));
     let own = chain.first().ok_or_else(unusable)?;
@@ -112,13 +135,26 @@ fn load(directory: &Path, appliance: &ApplianceId) -> Result<Loaded, Error> {
     drop(names);
     let secret = PrivateKeyDer::from_pem_slice(&read(&key)?)
         .map_err(|_| fault(&key, CredentialFault::Content("private key")))?;
+    Ok(Identity { chain, key: secret, not_before, not_after })
+}
 
+fn load(directory: &Path, appliance: &ApplianceId) -> Result<Loaded, Error> {
+    let authority = credential::path(directory, AUTHORITY);
+    let certificate = credential::path(directory, UPLINK_CERTIFICATE);
+    let key = credential::path(directory, UPLINK_KEY);
+    let fault = |file: &Path, fault| Error::Credential { file: file.to_path_buf(), fault };
+
+    let mut roots = RootCertStore::empty();
+    for root in certificates(&authority)? {
+        roots.add(root).map_err(|_| fault(&authority, CredentialFault::Content("certificate")))?;
+    }
+    let Identity { chain, key: secret, not_before, not_after } = identity(directory, appliance)?;
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let mut tls = ClientConfig::builder_with_provider(provider)
         .with_protocol_versions(&[&rustls::version::TLS13])
         .map_err(|_| fault(&authority, CredentialFault::Content("certificate")))?
         .with_root_certificates(roots)
-        .with_client_auth_cert(chain.clone(), secret)
+        .with_client_auth_cert(chain, secret)
         .map_err(|error| match error {
             rustls::Error::InconsistentKeys(_) => fault(&certificate, CredentialFault::Mismatch),
             _ => fault(&key, CredentialFault::Content("private key")),

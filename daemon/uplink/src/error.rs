@@ -26,6 +26,9 @@ pub enum Error {
     /// A file that would be made is there already.
     #[error("{file}: exists and is not replaced; move it away first, or have the existing request signed", file = .0.display())]
     Exists(PathBuf),
+    /// There is a bundle already, or part of one.
+    #[error("{folder}: holds a bundle already; name another folder", folder = .0.display())]
+    Bundle(PathBuf),
     /// A file cannot be written.
     #[error("{file}: cannot be written", file = .file.display())]
     Write {
@@ -37,6 +40,43 @@ pub enum Error {
     /// The key or the request cannot be made.
     #[error("the signing request cannot be made: {0}")]
     Request(rcgen::Error),
+    /// A bundle cannot be made with the certificate as it is.
+    #[error("a bundle would not be accepted: {0}")]
+    Unacceptable(crate::problem::Problem),
+    /// The store cannot be asked.
+    #[error("the store cannot be asked at {socket}: is headgate.service running?", socket = .socket.display())]
+    Store {
+        /// Its socket.
+        socket: PathBuf,
+        /// Why not.
+        source: crate::outbox::OutboxError,
+    },
+    /// The store gives out no batch, or does not note the medium.
+    #[error("the store says: {0}")]
+    Refused(String),
+    /// Nothing waits that is on no medium.
+    #[error("nothing waits that is not on a medium already; `headgate bundle list` says what is on which")]
+    Nothing,
+    /// The medium is full.
+    #[error("{directory}: is full after {written} MiB; use --limit-mib, or another medium", directory = .directory.display())]
+    Full {
+        /// The folder of the bundle.
+        directory: PathBuf,
+        /// What there was room for.
+        written: u64,
+    },
+    /// The store changed while it gave out batches.
+    #[error("the store, its appliance or the receiver's key has changed meanwhile; export again")]
+    Changed,
+    /// The bundle is whole, and the store did not hear of it.
+    #[error("{directory}: is written and can be carried, but the store did not note it, and its batches go on the next medium too", directory = .directory.display())]
+    Unnoted {
+        /// The folder of the bundle.
+        directory: PathBuf,
+        /// Why not.
+        #[source]
+        source: Box<Error>,
+    },
     /// The system refused something that it normally grants.
     #[error("{what} failed")]
     System {
@@ -77,7 +117,13 @@ impl Exit for Error {
         match self {
             Error::Config(error) => error.code(),
             Error::Host | Error::Credential { .. } => exit::CONFIG,
-            Error::Exists(_) | Error::Write { .. } => exit::CANNOT_CREATE,
+            Error::Exists(_) | Error::Bundle(_) | Error::Write { .. } => exit::CANNOT_CREATE,
+            Error::Unacceptable(_) => exit::CONFIG,
+            Error::Store { .. } => exit::UNAVAILABLE,
+            Error::Refused(_) | Error::Nothing => exit::NO,
+            Error::Full { .. } => exit::CANNOT_CREATE,
+            Error::Changed => exit::TRY_LATER,
+            Error::Unnoted { source, .. } => source.code(),
             Error::Request(_) => exit::SOFTWARE,
             Error::System { .. } => exit::SYSTEM,
         }

@@ -4,7 +4,7 @@
 //! over HTTP/1.1 on mutual TLS 1.3 (RFC 8446), and hands the receipt to the store. While the
 //! receiver is away it waits, longer each time and at random, and says so; nothing is skipped and
 //! nothing changes its order, because the store alone decides what comes next. It also makes the
-//! appliance's key and signing request ([`request`]).
+//! appliance's key and signing request ([`request`]), and writes what waits to a carried medium ([`export`]).
 //!
 //! **What it never does.** It keeps no batch, opens no store, holds no data key, sees no frame,
 //! listens on no port, trusts no authority but the pinned one, and sends no byte of a batch before
@@ -14,6 +14,7 @@
 
 mod args;
 mod backoff;
+mod bundle;
 mod credentials;
 mod enroll;
 mod error;
@@ -31,6 +32,7 @@ use clap::Parser;
 use headgate_service::stop::Stop;
 use headgate_service::{config, exit, lockdown, log};
 
+pub use bundle::{Exported, export};
 pub use enroll::{Request, request};
 pub use error::{CredentialFault, Error};
 pub use run::run;
@@ -51,6 +53,14 @@ fn dispatch(args: &args::Args) -> Result<(), Error> {
             let stop =
                 Stop::install().map_err(|source| Error::System { what: "watching signals", source })?;
             run(&config, &stop)
+        }
+        args::Command::Export(args) => {
+            let config = config::load(&args.common.config)?;
+            let exported = export(&config, &args.directory, args.limit_mib)?;
+            let text = if args.json { exported.to_json() } else { exported.to_text() };
+            // The bundle is made; a closed standard output changes nothing.
+            let _ = writeln!(std::io::stdout().lock(), "{text}");
+            Ok(())
         }
         args::Command::Request(common) => {
             let made = request(&config::load(&common.config)?)?;

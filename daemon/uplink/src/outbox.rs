@@ -58,7 +58,10 @@ impl Outbox {
     pub async fn ask(&mut self, message: &FromUplink) -> Result<ToUplink, OutboxError> {
         let wait = match message {
             FromUplink::Next { wait_ms } => Duration::from_millis((*wait_ms).into()),
-            FromUplink::Receipt(_) | FromUplink::State { .. } => Duration::ZERO,
+            FromUplink::Receipt(_)
+            | FromUplink::State { .. }
+            | FromUplink::Carry { .. }
+            | FromUplink::Carried { .. } => Duration::ZERO,
         };
         let exchange = async {
             self.stream.send(Bytes::from(message.encode())).await?;

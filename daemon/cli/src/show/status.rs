@@ -67,6 +67,8 @@ fn problems(answer: &Value) -> Result<(), CliError> {
     }
     if answer["receiver_configured"] == false {
         problems.push("no receiver is configured, so nothing leaves: [uplink] in headgate.toml".to_owned());
+    } else if answer["link_configured"] == false {
+        line("           by carried media: headgate bundle list")?;
     } else if answer["uplink"].is_null() {
         problems.push("the uplink is not connected: systemctl status headgate-uplink".to_owned());
     } else if answer["uplink"]["connected"] != true && answer["uplink"]["problem"] == "" {

@@ -4,7 +4,7 @@ use std::fs::{self, DirBuilder};
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 
-use headgate_service::credential::{AUTHORITY, RECEIPT_KEY, UPLINK_CERTIFICATE, UPLINK_REQUEST};
+use headgate_service::credential::{AUTHORITY, RECEIPT_KEY, SEAL_KEY, UPLINK_CERTIFICATE, UPLINK_REQUEST};
 use tempfile::TempDir;
 
 use super::Wish;
@@ -134,7 +134,7 @@ impl Site {
         let (request, certificate) = (credentials.join(UPLINK_REQUEST), credentials.join(UPLINK_CERTIFICATE));
         let arguments = ["sign", &receiver.display().to_string(), &request.display().to_string(), "-o"];
         programs.run("headgate-receiver", &arguments, Some(&certificate))?;
-        for name in [AUTHORITY, RECEIPT_KEY] {
+        for name in [AUTHORITY, RECEIPT_KEY, SEAL_KEY] {
             let (from, to) = (receiver.join(name), credentials.join(name));
             fs::copy(&from, &to).map_err(|source| CliError::File { file: from, source })?;
         }

@@ -1,4 +1,8 @@
 //! A receiver for one test, made with the commands an operator uses, and a client that can misbehave.
+// Each test program uses a part of this.
+#![allow(dead_code, unused_imports)]
+
+pub mod medium;
 
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
@@ -9,6 +13,7 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use ed25519_dalek::pkcs8::DecodePublicKey;
+use ed25519_dalek::pkcs8::spki::der::Document;
 use ed25519_dalek::{Signature, VerifyingKey};
 use rcgen::{CertificateParams, DistinguishedName, DnType, KeyPair};
 use rustls::pki_types::pem::PemObject;
@@ -18,8 +23,13 @@ use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned};
 use headgate_receiver::{Config, Error, Filter, Validity};
 use headgate_record::batch::{Batch, BatchId, digest};
 use headgate_record::receipt::Receipt;
+use headgate_record::sealed::{INFO, KeyId, Sealed, associated_data, public_key};
 use headgate_record::{Class, Field, Kind, Record};
 use headgate_service::stop::Stop;
+use hpke::aead::AesGcm256;
+use hpke::kdf::HkdfSha256;
+use hpke::kem::X25519HkdfSha256;
+use hpke::{Deserializable, OpModeS, Serializable};
 
 pub const APPLIANCE: &str = "site-1";
 
@@ -51,6 +61,16 @@ impl Cloud {
 
     /// The TLS of an appliance whose request this organisation signed.
     pub fn enroll(&self, name: &str, validity: Validity) -> ClientConfig {
+        let (certificate, key) = self.certified(name, validity);
+        self.trusting().with_client_auth_cert(vec![certificate], key).unwrap()
+    }
+
+    /// The certificate of an appliance, and its key.
+    pub fn certified(
+        &self,
+        name: &str,
+        validity: Validity,
+    ) -> (CertificateDer<'static>, PrivateKeyDer<'static>) {
         let key = KeyPair::generate().unwrap();
         let mut params = CertificateParams::default();
         params.distinguished_name = DistinguishedName::new();
@@ -64,8 +84,7 @@ impl Cloud {
             name
         );
         let certificate = CertificateDer::from_pem_file(&output).unwrap();
-        let key = PrivateKeyDer::from_pem_slice(key.serialize_pem().as_bytes()).unwrap();
-        self.trusting().with_client_auth_cert(vec![certificate], key).unwrap()
+        (certificate, PrivateKeyDer::from_pem_slice(key.serialize_pem().as_bytes()).unwrap())
     }
 
     /// The TLS of someone who trusts this organisation and has no certificate.
@@ -100,6 +119,11 @@ impl Cloud {
         receipt.statement.stored_ms
     }
 
+    /// A batch as its appliance seals it.
+    pub fn seal(&self, batch: &Batch) -> Vec<u8> {
+        seal_to(&self.path("seal.pub"), batch.id.clone(), &batch.encode().unwrap())
+    }
+
     pub fn records(&self, filter: &Filter) -> Vec<serde_json::Value> {
         let mut out = Vec::new();
         headgate_receiver::records(&self.config(), filter, true, &mut out).unwrap();
@@ -116,6 +140,22 @@ impl Cloud {
     pub fn sequences(&self) -> Vec<u64> {
         self.batches().iter().map(|b| b["sequence"].as_u64().unwrap()).collect()
     }
+}
+
+/// What is sealed to the public key in `file` and said to be `id`.
+pub fn seal_to(file: &Path, id: BatchId, content: &[u8]) -> Vec<u8> {
+    let (_, der) = Document::from_pem(&std::fs::read_to_string(file).unwrap()).unwrap();
+    let public = public_key(der.as_bytes()).unwrap();
+    let key = KeyId::of(&public);
+    let (encapsulated, ciphertext) = hpke::single_shot_seal::<AesGcm256, HkdfSha256, X25519HkdfSha256>(
+        &OpModeS::Base,
+        &Deserializable::from_bytes(&public).unwrap(),
+        INFO,
+        content,
+        &associated_data(key, &id),
+    )
+    .unwrap();
+    Sealed { key, id, encapsulated: encapsulated.to_bytes().into(), ciphertext }.encode()
 }
 
 pub fn config(directory: &Path) -> Config {
@@ -205,8 +245,8 @@ impl Client {
         self.response()
     }
 
-    pub fn post(&mut self, batch: &Batch) -> (u16, Vec<u8>) {
-        self.exchange("POST /v1/batches", &batch.encode().unwrap()).unwrap()
+    pub fn post(&mut self, cloud: &Cloud, batch: &Batch) -> (u16, Vec<u8>) {
+        self.exchange("POST /v1/batches", &cloud.seal(batch)).unwrap()
     }
 
     /// Whether the peer has ended the connection.
@@ -224,6 +264,8 @@ pub fn batch(sequence: u64) -> Batch {
     Batch {
         id: BatchId { appliance: APPLIANCE.into(), epoch: u64::MAX - 7, sequence },
         rules: [1; 32],
+        regions: Vec::new(),
+        profile: "pseudonymous".into(),
         records: vec![device, other],
         withheld: vec![headgate_record::batch::Withheld {
             kind: Kind::Device,
@@ -238,4 +280,23 @@ pub fn batch(sequence: u64) -> Batch {
             records: 2,
         }],
     }
+}
+
+/// A batch of some thousand octets whose body expands to far more than one may have.
+pub fn zstd_bomb() -> Vec<u8> {
+    let good = batch(1).encode().unwrap();
+    let body = zstd::bulk::compress(&vec![0; 1 << 26], 19).unwrap();
+    // The body is the last part, tag 15; of a message the last of a part counts.
+    let length: Vec<u8> = leb128(body.len());
+    [good.as_slice(), &[15 << 3 | 2], &length, &body].concat()
+}
+
+fn leb128(mut number: usize) -> Vec<u8> {
+    let mut octets = Vec::new();
+    while number >= 0x80 {
+        octets.push(u8::try_from(number & 0x7f).unwrap() | 0x80);
+        number >>= 7;
+    }
+    octets.push(u8::try_from(number).unwrap());
+    octets
 }

@@ -4,6 +4,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::subject::{Action, Who};
 
+/// Most receipts of one [`ControlRequest::BundleReceipts`]: each has at most 1,024 octets.
+pub const MAX_RECEIPTS: usize = 24;
+
 /// What the administrator's command asks. The answer is `{"ok": ...}` or `{"error": "..."}`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "ask", rename_all = "kebab-case", deny_unknown_fields)]
@@ -68,6 +71,20 @@ pub enum ControlRequest {
         /// How many records of the segment behind it are known.
         taken: u32,
     },
+    /// The media that batches are on.
+    Bundles,
+    /// A medium is lost: its batches go on the next one. Only for who may change.
+    BundleLost {
+        /// The medium, 16 hexadecimal digits.
+        medium: String,
+    },
+    /// Receipts that came back on a medium, at most [`MAX_RECEIPTS`]. Only for who may change.
+    BundleReceipts {
+        /// Each in hexadecimal.
+        receipts: Vec<String>,
+        /// Only verifies them.
+        verify_only: bool,
+    },
     /// About one person.
     Subject {
         /// Whom.
@@ -91,6 +108,8 @@ impl ControlRequest {
             ControlRequest::RotateKeys { .. }
             | ControlRequest::BufferPurge { count_only: false, .. }
             | ControlRequest::BufferCompact
+            | ControlRequest::BundleLost { .. }
+            | ControlRequest::BundleReceipts { .. }
             | ControlRequest::BufferExport { .. } => true,
             _ => false,
         }

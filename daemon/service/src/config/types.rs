@@ -126,6 +126,15 @@ text_type!(
     "an appliance identifier: 1 to 64 of a-z 0-9 - ."
 );
 text_type!(
+    /// A region in which data may be stored.
+    Region,
+    |t| !t.is_empty()
+        && t.len() <= 16
+        && t.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-'),
+    "^[a-z0-9-]{1,16}$",
+    "a region: 1 to 16 of a-z 0-9 -"
+);
+text_type!(
     /// A host and a port, `host:port`; an IPv6 address stands in brackets.
     Endpoint,
     |t| t.rsplit_once(':').is_some_and(|(host, port)| {
@@ -136,6 +145,40 @@ text_type!(
     r"^(\[[0-9A-Fa-f:.]+\]|[^:]+):[0-9]+$",
     "a receiver: write it as host:port"
 );
+
+/// Regions, at most 16.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Regions(Vec<Region>);
+
+impl Regions {
+    /// Their names.
+    #[must_use]
+    pub fn names(&self) -> Vec<String> {
+        self.0.iter().map(|region| region.as_str().to_owned()).collect()
+    }
+}
+
+impl<'de> Deserialize<'de> for Regions {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let regions = Vec::deserialize(deserializer)?;
+        if regions.len() > MAX_REGIONS {
+            return Err(de::Error::custom(format!("at most {MAX_REGIONS} regions can be named")));
+        }
+        Ok(Regions(regions))
+    }
+}
+
+impl Described for Regions {
+    fn shape() -> Shape {
+        Vec::<Region>::shape()
+    }
+
+    fn written(&self) -> Option<toml::Value> {
+        self.0.written()
+    }
+}
+
+const MAX_REGIONS: usize = 16;
 
 impl Default for ApplianceId {
     fn default() -> Self {

@@ -55,6 +55,7 @@ impl Site {
         MasterKey::create(&site.path("credentials")).unwrap();
         let pem = site.receiver.verifying_key().to_public_key_pem(LineEnding::LF).unwrap();
         std::fs::write(site.path("credentials").join(credential::RECEIPT_KEY), pem).unwrap();
+        std::fs::write(site.path("credentials").join(credential::SEAL_KEY), SEAL_KEY).unwrap();
         site
     }
 
@@ -156,6 +157,9 @@ impl Said {
         Err("the outbox is never empty".into())
     }
 }
+
+/// Some public key: what is proved of batches is proved before they are sealed.
+const SEAL_KEY: &str = "-----BEGIN PUBLIC KEY-----\nMCowBQYDK2VuAyEACQAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=\n-----END PUBLIC KEY-----\n";
 
 /// What the receiver answers to a batch.
 pub(super) fn receipt(batch: &[u8]) -> Vec<u8> {

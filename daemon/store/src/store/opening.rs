@@ -4,7 +4,6 @@ use std::fs::{File, OpenOptions};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
-use ed25519_dalek::VerifyingKey;
 use headgate_rules::Rules;
 use headgate_service::credential;
 use headgate_service::exit::{self, Exit};
@@ -17,9 +16,10 @@ use crate::database::{self, Database, add, aside, begin, get, get_number, last_i
 use crate::keys::Keys;
 use crate::ledger::{self, Event};
 use crate::master::MasterKey;
+use crate::recipient::Recipient;
 use crate::release::{self, Cursor};
 use crate::subject::erase;
-use crate::{Error, OpenError, checksum, error, evict, kept, outbox, segment};
+use crate::{Error, OpenError, checksum, error, evict, kept, segment};
 
 impl Store {
     /// Opens the store that the settings name, and makes its database where there is none.
@@ -34,8 +34,8 @@ impl Store {
     fn begin(settings: Settings, now_ms: u64) -> Result<Store, OpenError> {
         let lock = lock(&settings.lock())?;
         let rules = read_rules(&settings.rules)?;
-        let receipt_key = settings.has_receiver.then(|| outbox::receipt_key(&settings)).transpose()?;
-        let assemble = || Store::assemble(settings.clone(), rules.clone(), receipt_key, now_ms);
+        let recipient = settings.has_receiver.then(|| Recipient::read(&settings)).transpose()?;
+        let assemble = || Store::assemble(settings.clone(), rules.clone(), recipient.clone(), now_ms);
         let mut assembled = assemble();
         if let Err(OpenError::Database(Error::Database(error))) = &assembled
             && error::is_damage(error)
@@ -48,7 +48,7 @@ impl Store {
         }
         let mut store = match assembled {
             Err(OpenError::Database(error)) if error.code() == exit::DATA => {
-                Store::aside(settings, rules, receipt_key, &error, now_ms)?
+                Store::aside(settings, rules, recipient, &error, now_ms)?
             }
             assembled => assembled?,
         };
@@ -60,19 +60,19 @@ impl Store {
     pub(super) fn aside(
         settings: Settings,
         rules: Rules,
-        receipt_key: Option<VerifyingKey>,
+        recipient: Option<Recipient>,
         failed: &Error,
         now_ms: u64,
     ) -> Result<Store, OpenError> {
         aside::set_aside(&settings, now_ms)?;
         log::error!(event = "database_set_aside"; "the database cannot be used, lies aside, and another begins: {}", exit::chain(failed));
-        Store::assemble(settings, rules, receipt_key, now_ms)
+        Store::assemble(settings, rules, recipient, now_ms)
     }
 
     fn assemble(
         settings: Settings,
         rules: Rules,
-        receipt_key: Option<VerifyingKey>,
+        recipient: Option<Recipient>,
         now_ms: u64,
     ) -> Result<Store, OpenError> {
         let master = MasterKey::read(&settings.credentials)?;
@@ -94,7 +94,7 @@ impl Store {
             settings,
             rules,
             rules_refused,
-            receipt_key,
+            recipient,
             checkpoint_due,
             converting: true,
             ballast,

@@ -111,7 +111,7 @@ impl Store {
         gone.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
         drop(gone);
         let (settings, rules) = (self.settings.clone(), self.rules.clone());
-        let mut store = Store::aside(settings, rules, self.receipt_key, failed, now_ms)?;
+        let mut store = Store::aside(settings, rules, self.recipient.clone(), failed, now_ms)?;
         store._lock = self._lock.take();
         store.rules_refused = self.rules_refused.take();
         store.anew_ms = Some(now_ms);

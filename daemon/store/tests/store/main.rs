@@ -3,6 +3,7 @@
 
 mod acknowledgements;
 mod bounds;
+mod bundles;
 mod credentials;
 mod damage;
 mod memory;

@@ -7,14 +7,24 @@ use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
 use ed25519_dalek::pkcs8::EncodePublicKey;
+use ed25519_dalek::pkcs8::spki::der::Document;
 use ed25519_dalek::pkcs8::spki::der::pem::LineEnding;
 use ed25519_dalek::{Signer, SigningKey};
 use headgate_record::batch::{Batch, digest};
 use headgate_record::local::{self, ControlRequest, FromSensor, FromUplink, ToSensor, ToUplink};
 use headgate_record::receipt::{Forgotten, Receipt, Statement};
+use headgate_record::sealed::{INFO, PUBLIC_KEY_DER, Sealed, associated_data};
 use headgate_record::{Field, Kind, Mac, Record, Value};
 use headgate_service::{credential, frame};
+use hpke::aead::AesGcm256;
+use hpke::kdf::HkdfSha256;
+use hpke::kem::X25519HkdfSha256;
+use hpke::{Deserializable, Kem, OpModeR, Serializable};
 
+type PrivateKey = <X25519HkdfSha256 as Kem>::PrivateKey;
+
+/// Of whose octets the receiver's sealing key is made.
+pub const SEAL_SECRET: u8 = 44;
 /// Tells this binary to be the store.
 pub const ARGUMENTS: &str = "HEADGATE_STORE_TEST_ARGUMENTS";
 pub const PATIENCE: Duration = Duration::from_secs(60);
@@ -45,6 +55,7 @@ impl Site {
         assert!(status.success(), "{text}");
         let pem = site.receipt_key.verifying_key().to_public_key_pem(LineEnding::LF).unwrap();
         std::fs::write(site.path("credentials").join(credential::RECEIPT_KEY), pem).unwrap();
+        std::fs::write(site.path("credentials").join(credential::SEAL_KEY), seal_key(SEAL_SECRET)).unwrap();
         site
     }
 
@@ -239,6 +250,27 @@ impl Drop for Running<'_> {
     }
 }
 
+/// The receiver's public key of this secret, as it is pinned.
+pub fn seal_key(secret: u8) -> String {
+    let public = X25519HkdfSha256::sk_to_pk(&PrivateKey::from_bytes(&[secret; 32]).unwrap());
+    let der = [PUBLIC_KEY_DER.as_slice(), &public.to_bytes()].concat();
+    Document::try_from(der).unwrap().to_pem("PUBLIC KEY", LineEnding::LF).unwrap()
+}
+
+/// What was sealed to the public key of this secret.
+pub fn open(sealed: &[u8], secret: u8) -> Vec<u8> {
+    let Sealed { key, id, encapsulated, ciphertext } = Sealed::decode(sealed).unwrap();
+    hpke::single_shot_open::<AesGcm256, HkdfSha256, X25519HkdfSha256>(
+        &OpModeR::Base,
+        &PrivateKey::from_bytes(&[secret; 32]).unwrap(),
+        &Deserializable::from_bytes(&encapsulated).unwrap(),
+        INFO,
+        &ciphertext,
+        &associated_data(key, &id),
+    )
+    .unwrap()
+}
+
 fn connect(path: &Path) -> UnixStream {
     let start = Instant::now();
     loop {
@@ -284,10 +316,10 @@ fn committed(stream: &mut UnixStream) -> Option<u64> {
 pub struct Uplink(UnixStream);
 
 impl Uplink {
-    /// The oldest batch; `Err` when the store is gone.
+    /// The oldest batch, opened as its receiver does; `Err` when the store is gone.
     pub fn next(&mut self, wait_ms: u32) -> Result<Option<Vec<u8>>, ()> {
         match self.say(&FromUplink::Next { wait_ms })? {
-            ToUplink::Batch(bytes) => Ok(Some(bytes)),
+            ToUplink::Batch(bytes) => Ok(Some(open(&bytes, SEAL_SECRET))),
             ToUplink::Empty => Ok(None),
             other => panic!("{other:?}"),
         }

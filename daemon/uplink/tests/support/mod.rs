@@ -1,4 +1,6 @@
 //! A site for one test: an authority, credentials, a store on a real socket, a receiver on real TLS.
+// Each test program uses a part of this.
+#![allow(dead_code, unused_imports)]
 
 mod receiver;
 mod store;
@@ -13,7 +15,9 @@ use rcgen::{
 };
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 
-use headgate_record::batch::{Batch, BatchId};
+use headgate_record::batch::BatchId;
+use headgate_record::bundle::{MANIFEST, Manifest, Signed};
+use headgate_record::sealed::{KeyId, Sealed};
 use headgate_service::config::Headgate;
 use headgate_service::stop::Stop;
 use headgate_uplink::Error;
@@ -162,17 +166,22 @@ impl Drop for Uplink {
     }
 }
 
-pub fn batch(sequence: u64) -> Batch {
+/// A batch as the store seals it: the uplink can open none.
+pub fn batch(sequence: u64) -> Sealed {
     let id = BatchId { appliance: APPLIANCE.into(), epoch: 7, sequence };
-    Batch {
-        id,
-        rules: [1; 32],
-        records: Vec::new(),
-        withheld: Vec::new(),
-        lost: Vec::new(),
-        forget: Vec::new(),
-        replaces: Vec::new(),
-    }
+    Sealed { key: KeyId([9; 8]), id, encapsulated: [2; 32], ciphertext: vec![3; 100] }
+}
+
+/// The manifest of a bundle.
+pub fn manifest(directory: &Path) -> Manifest {
+    let signed = Signed::decode(&std::fs::read(directory.join(MANIFEST)).unwrap()).unwrap();
+    assert_eq!((signed.certificates.len(), signed.scheme), (1, 0x0403));
+    Manifest::decode(&signed.manifest).unwrap()
+}
+
+/// A batch of some MiB.
+pub fn large(sequence: u64) -> Sealed {
+    Sealed { ciphertext: vec![3; 3 << 20], ..batch(sequence) }
 }
 
 /// Waits until something has come about; fails the test when it does not.

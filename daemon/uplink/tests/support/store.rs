@@ -9,9 +9,11 @@ use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use headgate_record::batch::{Batch, digest};
+use headgate_record::batch::digest;
+use headgate_record::bundle::MediumId;
 use headgate_record::local::{FromUplink, MAX_MESSAGE_BYTES, ToUplink};
 use headgate_record::receipt::Receipt;
+use headgate_record::sealed::Sealed;
 use headgate_service::frame;
 
 /// Hands out batches until it is dropped.
@@ -24,7 +26,9 @@ pub struct Store {
 struct Shared {
     stop: AtomicBool,
     refuse: AtomicBool,
-    outbox: Mutex<VecDeque<(Batch, Vec<u8>)>>,
+    outbox: Mutex<VecDeque<(Sealed, Vec<u8>)>>,
+    /// Media that were written, and up to which batch.
+    carried: Mutex<Vec<(MediumId, u64)>>,
     receipted: Mutex<Vec<u64>>,
     states: Mutex<Vec<(bool, String, u64)>>,
 }
@@ -47,8 +51,13 @@ impl Store {
         Store { shared, thread: Some(thread) }
     }
 
-    pub fn push(&self, batch: &Batch) {
-        self.shared.outbox.lock().unwrap().push_back((batch.clone(), batch.encode().unwrap()));
+    pub fn push(&self, batch: &Sealed) {
+        self.shared.outbox.lock().unwrap().push_back((batch.clone(), batch.encode()));
+    }
+
+    /// Media that were written, and up to which batch.
+    pub fn carried(&self) -> Vec<(MediumId, u64)> {
+        self.shared.carried.lock().unwrap().clone()
     }
 
     /// From now on no receipt is accepted, or again.
@@ -101,6 +110,18 @@ impl Shared {
             FromUplink::Next { wait_ms } => self.next(Duration::from_millis(wait_ms.into())),
             FromUplink::State { connected, problem, retry_ms } => {
                 self.states.lock().unwrap().push((connected, problem, retry_ms));
+                ToUplink::Accepted
+            }
+            FromUplink::Carry { after, .. } => {
+                let outbox = self.outbox.lock().unwrap();
+                let next = outbox.iter().find(|(batch, _)| batch.id.sequence > after);
+                next.map_or(ToUplink::Empty, |(_, bytes)| ToUplink::Batch(bytes.clone()))
+            }
+            FromUplink::Carried { .. } if self.refuse.load(Ordering::Acquire) => {
+                ToUplink::Refused { reason: "no batch was put on this medium".into() }
+            }
+            FromUplink::Carried { medium, through } => {
+                self.carried.lock().unwrap().push((medium, through));
                 ToUplink::Accepted
             }
             FromUplink::Receipt(_) if self.refuse.load(Ordering::Acquire) => {

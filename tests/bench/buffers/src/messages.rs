@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use headgate_record::batch::{Batch, BatchId};
 use headgate_record::codec;
 use headgate_record::local::FromSensor;
+use headgate_record::sealed::{KeyId, Sealed};
 use serde_json::{Value, json};
 
 use crate::office::Office;
@@ -39,21 +40,27 @@ pub fn handovers(count: usize, commit: usize) -> impl Iterator<Item = FromSensor
     })
 }
 
-/// Octets of `count` records in batches of 1,000, and of the same as sets and as lines of JSON, packed alike.
+/// Octets of `count` records in batches of 1,000, of the same sealed, and as sets and as lines of JSON, packed alike.
 pub fn batches(count: usize) -> Value {
-    let (mut octets, mut lines, mut sets, mut records_in_all) = (0, 0, 0, 0);
+    let (mut octets, mut sealed, mut lines, mut sets, mut records_in_all) = (0, 0, 0, 0, 0);
     for (sequence, message) in (1..).zip(handovers(count, 1_000)) {
         let FromSensor::Records { records, .. } = message else { unreachable!() };
         let json: String = records.iter().map(|record| format!("{}\n", record.to_json())).collect();
         lines += zstd::bulk::compress(json.as_bytes(), 3).unwrap().len();
         sets += zstd::bulk::compress(&codec::encode(&records).unwrap(), 3).unwrap().len();
         records_in_all += records.len();
-        let id = BatchId { appliance: "office".into(), epoch: 1, sequence };
-        let (withheld, lost, forget, replaces) = Default::default();
-        let batch = Batch { id, rules: [7; 32], records, withheld, lost, forget, replaces };
-        octets += batch.encode().unwrap().len();
+        // An epoch is drawn from 63 bits.
+        let id = BatchId { appliance: "office".into(), epoch: u64::MAX >> 1, sequence };
+        let (withheld, lost, forget, replaces, regions) = Default::default();
+        let profile = "pseudonymous".into();
+        let batch = Batch { id, rules: [7; 32], regions, profile, records, withheld, lost, forget, replaces };
+        let encoded = batch.encode().unwrap();
+        octets += encoded.len();
+        // What is encrypted is as long as before, and has a tag.
+        let ciphertext = vec![0; encoded.len() + 16];
+        sealed += Sealed { key: KeyId([7; 8]), id: batch.id, encapsulated: [7; 32], ciphertext }.encode().len();
     }
-    json!({ "records": records_in_all, "octets": octets, "sets": sets, "json": lines })
+    json!({ "records": records_in_all, "octets": octets, "sealed": sealed, "sets": sets, "json": lines })
 }
 
 /// The records, one at a time.

@@ -1,0 +1,197 @@
+//! What the uplink and the store say to each other.
+
+use prost::Message;
+
+use super::VERSION;
+use crate::Error;
+use crate::bundle::MediumId;
+
+/// What the uplink says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum FromUplink {
+    /// Give me the oldest batch without a receipt; wait up to so long when there is none.
+    Next {
+        /// Longest wait, in milliseconds.
+        wait_ms: u32,
+    },
+    /// The receiver answered with this receipt ([`crate::receipt::Receipt::encode`]).
+    Receipt(Vec<u8>),
+    /// Give me the oldest batch behind this one for a medium: one that is on no other, and on this one if it was begun. The
+    /// store notes that it is on this one.
+    Carry {
+        /// The medium.
+        medium: MediumId,
+        /// Sequence of the last batch that is known, or 0.
+        after: u64,
+    },
+    /// The medium is written: until it is lost, its batches go on no other.
+    Carried {
+        /// The medium.
+        medium: MediumId,
+        /// Sequence of its last batch. What was given out for it behind that found no room.
+        through: u64,
+    },
+    /// How the link is, for the administrator. Text holds no address, name or record.
+    State {
+        /// Whether the last attempt succeeded.
+        connected: bool,
+        /// The last failure, or empty.
+        problem: String,
+        /// Milliseconds until the next attempt, or 0.
+        retry_ms: u64,
+    },
+}
+
+/// What the store answers to the uplink: one message for each of [`FromUplink`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ToUplink {
+    /// A batch to send ([`crate::sealed::Sealed::encode`]).
+    Batch(Vec<u8>),
+    /// Nothing is waiting.
+    Empty,
+    /// The receipt is verified and its batch deleted, or the state or the medium is noted.
+    Accepted,
+    /// The receipt or the medium is not accepted; nothing was changed.
+    Refused {
+        /// Why.
+        reason: String,
+    },
+}
+
+impl FromUplink {
+    /// The message's bytes.
+    #[must_use]
+    pub fn encode(&self) -> Vec<u8> {
+        let body = match self {
+            FromUplink::Next { wait_ms } => UplinkBody::Next(Next { version: VERSION, wait_ms: *wait_ms }),
+            FromUplink::Receipt(receipt) => UplinkBody::Receipt(receipt.clone()),
+            FromUplink::State { connected, problem, retry_ms } => UplinkBody::State(State {
+                connected: *connected,
+                problem: problem.clone(),
+                retry_ms: *retry_ms,
+            }),
+            FromUplink::Carry { medium, after } => {
+                UplinkBody::Carry(Carry { medium: medium.0.to_vec(), after: *after })
+            }
+            FromUplink::Carried { medium, through } => {
+                UplinkBody::Carried(Carry { medium: medium.0.to_vec(), after: *through })
+            }
+        };
+        UplinkMessage { body: Some(body) }.encode_to_vec()
+    }
+
+    /// Reads a message from the peer.
+    ///
+    /// # Errors
+    /// When the message is unusable.
+    pub fn decode(bytes: &[u8]) -> Result<Self, Error> {
+        let message = UplinkMessage::decode(bytes).map_err(|_| Error::Encoding("uplink message"))?;
+        Ok(match message.body.ok_or(Error::Missing { message: "uplink message", part: "body" })? {
+            UplinkBody::Next(next) if next.version != VERSION => {
+                return Err(Error::Version { message: "next", found: next.version, expected: VERSION });
+            }
+            UplinkBody::Next(next) => FromUplink::Next { wait_ms: next.wait_ms },
+            UplinkBody::Receipt(receipt) => FromUplink::Receipt(receipt),
+            UplinkBody::State(State { connected, problem, retry_ms }) => {
+                FromUplink::State { connected, problem, retry_ms }
+            }
+            UplinkBody::Carry(Carry { medium, after }) => {
+                FromUplink::Carry { medium: medium_of(&medium)?, after }
+            }
+            UplinkBody::Carried(Carry { medium, after }) => {
+                FromUplink::Carried { medium: medium_of(&medium)?, through: after }
+            }
+        })
+    }
+}
+
+fn medium_of(octets: &[u8]) -> Result<MediumId, Error> {
+    octets.try_into().map(MediumId).map_err(|_| Error::Encoding("medium"))
+}
+
+impl ToUplink {
+    /// The message's bytes.
+    #[must_use]
+    pub fn encode(&self) -> Vec<u8> {
+        let body = match self {
+            ToUplink::Batch(batch) => AnswerBody::Batch(batch.clone()),
+            ToUplink::Empty => AnswerBody::Empty(true),
+            ToUplink::Accepted => AnswerBody::Accepted(true),
+            ToUplink::Refused { reason } => AnswerBody::Refused(reason.clone()),
+        };
+        UplinkAnswer { body: Some(body) }.encode_to_vec()
+    }
+
+    /// Reads a message from the peer.
+    ///
+    /// # Errors
+    /// When the message is unusable.
+    pub fn decode(bytes: &[u8]) -> Result<Self, Error> {
+        let message = UplinkAnswer::decode(bytes).map_err(|_| Error::Encoding("uplink answer"))?;
+        Ok(match message.body.ok_or(Error::Missing { message: "uplink answer", part: "body" })? {
+            AnswerBody::Batch(batch) => ToUplink::Batch(batch),
+            AnswerBody::Empty(_) => ToUplink::Empty,
+            AnswerBody::Accepted(_) => ToUplink::Accepted,
+            AnswerBody::Refused(reason) => ToUplink::Refused { reason },
+        })
+    }
+}
+
+#[derive(Clone, PartialEq, Message)]
+struct UplinkMessage {
+    #[prost(oneof = "UplinkBody", tags = "1, 2, 3, 4, 5")]
+    body: Option<UplinkBody>,
+}
+#[derive(Clone, PartialEq, prost::Oneof)]
+enum UplinkBody {
+    #[prost(message, tag = "1")]
+    Next(Next),
+    #[prost(bytes = "vec", tag = "2")]
+    Receipt(Vec<u8>),
+    #[prost(message, tag = "3")]
+    State(State),
+    #[prost(message, tag = "4")]
+    Carry(Carry),
+    #[prost(message, tag = "5")]
+    Carried(Carry),
+}
+#[derive(Clone, PartialEq, Message)]
+struct Carry {
+    #[prost(bytes = "vec", tag = "1")]
+    medium: Vec<u8>,
+    /// A sequence: the last that is known, or that is on the medium.
+    #[prost(uint64, tag = "2")]
+    after: u64,
+}
+#[derive(Clone, PartialEq, Message)]
+struct Next {
+    #[prost(uint32, tag = "1")]
+    version: u32,
+    #[prost(uint32, tag = "2")]
+    wait_ms: u32,
+}
+#[derive(Clone, PartialEq, Message)]
+struct State {
+    #[prost(bool, tag = "1")]
+    connected: bool,
+    #[prost(string, tag = "2")]
+    problem: String,
+    #[prost(uint64, tag = "3")]
+    retry_ms: u64,
+}
+#[derive(Clone, PartialEq, Message)]
+struct UplinkAnswer {
+    #[prost(oneof = "AnswerBody", tags = "1, 2, 3, 4")]
+    body: Option<AnswerBody>,
+}
+#[derive(Clone, PartialEq, prost::Oneof)]
+enum AnswerBody {
+    #[prost(bytes = "vec", tag = "1")]
+    Batch(Vec<u8>),
+    #[prost(bool, tag = "2")]
+    Empty(bool),
+    #[prost(bool, tag = "3")]
+    Accepted(bool),
+    #[prost(string, tag = "4")]
+    Refused(String),
+}

@@ -1,0 +1,101 @@
+//! What leaves the store, sealed to the receiver: to the uplink, and onto media.
+
+use headgate_record::bundle::MediumId;
+use serde_json::{Value, json};
+
+use super::{Store, commit};
+use crate::database::begin;
+use crate::medium::{self, Refusal as MediumRefusal};
+use crate::outbox::{self, Refusal};
+use crate::recipient::Recipient;
+use crate::{Error, Error::Unusable};
+
+impl Store {
+    /// The oldest batch that waits for a receipt, sealed to the receiver.
+    pub(crate) fn hand_out(&mut self, now_ms: u64) -> Result<Option<Vec<u8>>, Error> {
+        let Some(recipient) = self.recipient.clone() else { return Ok(None) };
+        self.next_batch(now_ms)?.map(|batch| recipient.seal(&batch)).transpose()
+    }
+
+    /// The next batch for a medium, sealed to the receiver.
+    pub(crate) fn carry(
+        &mut self,
+        medium: MediumId,
+        after: u64,
+        now_ms: u64,
+    ) -> Result<Result<Option<Vec<u8>>, MediumRefusal>, Error> {
+        let Some(recipient) = self.recipient.clone() else { return Ok(Err(MediumRefusal::Nothing)) };
+        let transaction = begin(&mut self.database.connection)?;
+        let batch = match medium::next(&transaction, &self.keys, medium, after, now_ms)? {
+            Ok(batch) => batch.map(|batch| recipient.seal(&batch)).transpose()?,
+            Err(refusal) => return Ok(Err(refusal)),
+        };
+        commit(transaction, &self.keys)?;
+        Ok(Ok(batch))
+    }
+
+    /// A medium is written, with batches up to `through`.
+    pub(crate) fn carried(
+        &mut self,
+        medium: MediumId,
+        through: u64,
+        now_ms: u64,
+    ) -> Result<Result<(), MediumRefusal>, Error> {
+        let transaction = begin(&mut self.database.connection)?;
+        let done = medium::finish(&transaction, medium, through, now_ms)?;
+        commit(transaction, &self.keys)?;
+        Ok(done)
+    }
+
+    /// A medium is given up.
+    pub(crate) fn medium_lost(&mut self, medium: &str, now_ms: u64) -> Result<Value, Error> {
+        let medium = medium.parse().map_err(|_| Unusable("a medium has 16 hexadecimal digits"))?;
+        let transaction = begin(&mut self.database.connection)?;
+        let batches = medium::lose(&transaction, medium, now_ms)?;
+        commit(transaction, &self.keys)?;
+        let batches =
+            batches.ok_or(Unusable("no such medium is under way; `headgate bundle list` names them"))?;
+        Ok(json!({ "medium": medium.to_string(), "batches": batches }))
+    }
+
+    /// Receipts that came back on a medium: all are verified before one of them is followed. A receipt of a batch that has
+    /// its receipt, that was written anew since, or that is of an earlier database is no error, and changes nothing.
+    ///
+    /// # Errors
+    /// [`Error::Receipt`] with the place of one that is not the receiver's or not this appliance's; then nothing is changed.
+    pub(crate) fn receipts(
+        &mut self,
+        receipts: &[String],
+        verify_only: bool,
+        now_ms: u64,
+    ) -> Result<Value, Error> {
+        let receipts = receipts.iter().map(hex::decode).collect::<Result<Vec<_>, _>>();
+        let receipts = receipts.map_err(|_| Unusable("receipts are handed over in hexadecimal"))?;
+        let Store { settings, keys, recipient, .. } = self;
+        let (key, epoch) = (recipient.as_ref().map(|recipient| &recipient.receipts), self.database.epoch);
+        let transaction = begin(&mut self.database.connection)?;
+        let [mut accepted, mut before, mut changed, mut earlier] = [0_u32; 4];
+        for (at, receipt) in receipts.iter().enumerate() {
+            let verdict = if verify_only {
+                outbox::judge(&transaction, keys, settings, epoch, key, receipt)?.map(drop)
+            } else {
+                outbox::accept(&transaction, keys, settings, epoch, key, receipt, now_ms)?.map(drop)
+            };
+            let count = match verdict {
+                Ok(()) => &mut accepted,
+                Err(Refusal::Sequence) => &mut before,
+                Err(Refusal::Digest) => &mut changed,
+                Err(Refusal::Epoch) => &mut earlier,
+                Err(refusal) => return Err(Error::Receipt { at, why: refusal.to_string() }),
+            };
+            *count = count.saturating_add(1);
+        }
+        commit(transaction, keys)?;
+        Ok(json!({ "accepted": accepted, "before": before, "changed": changed, "earlier": earlier }))
+    }
+
+    /// For whom batches are made.
+    pub(crate) fn recipient(&self) -> Option<&Recipient> {
+        self.recipient.as_ref()
+    }
+}
