@@ -279,6 +279,7 @@ mod tests {
         for message in [
             FromUplink::Next { wait_ms: 5 },
             FromUplink::Receipt(vec![1, 2]),
+            FromUplink::Taken { epoch: 1, sequence: 2, digest: [3; 32], rejected: 4 },
             FromUplink::Carry { medium: MediumId([7; 8]), after: 4 },
             FromUplink::Carried { medium: MediumId([7; 8]), through: 4 },
             FromUplink::State { connected: false, problem: "refused".into(), retry_ms: 7 },

@@ -15,7 +15,7 @@ pub use read::{
     ConfigError, MAX_DROP_INS, MAX_FILE_BYTES, MAX_LIST_BYTES, load, parse, read_file, read_list,
     read_with_drop_ins,
 };
-pub use types::{ApplianceId, Bounded, Endpoint, InterfaceName, Region, Regions};
+pub use types::{ApplianceId, Bounded, Collector, Endpoint, InterfaceName, Region, Regions};
 
 /// Where the file lies on an installed appliance.
 pub const DEFAULT_PATH: &str = "/etc/headgate/headgate.toml";
@@ -133,6 +133,8 @@ described! {
     Uplink {
         /// The receiver, host:port, or nothing: then all stays on the appliance.
         receiver: Option<Endpoint> = None;
+        /// The site's own OpenTelemetry collector in place of a receiver, https://host:port: OTLP/HTTP with protobuf.
+        collector: Option<Collector> = None;
         /// Whether batches are made for carried media too, with a receiver or without: headgate bundle export.
         bundles: bool = false;
         /// Regions in which batches may be stored, such as eu, at most 16; nothing: the site does not say.
@@ -197,6 +199,28 @@ mod tests {
         let many = format!("[uplink]\nregions = {:?}\n", vec!["eu"; 17]);
         assert!(load_text(&many).unwrap_err().contains("at most 16"));
         assert_eq!(load_text("[uplink]\nregions = [\"eu\"]\n").unwrap().uplink.regions.names(), ["eu"]);
+    }
+
+    #[test]
+    fn a_collector_elsewhere_has_tls_and_is_the_only_way_out() {
+        let load = |uplink: &str| load_text(&format!("[uplink]\n{uplink}\n"));
+        let collector = |text: &str| load(text).unwrap().uplink.collector.unwrap();
+        let tls = collector("collector = \"https://otel.example:4318\"");
+        assert!(tls.is_tls() && tls.endpoint().unwrap().host() == "otel.example");
+        for local in ["http://127.0.0.1:4318", "http://[::1]:4318", "http://localhost:4318"] {
+            assert!(!collector(&format!("collector = {local:?}")).is_tls());
+        }
+        for refused in
+            ["http://otel.example:4318", "otel.example:4318", "https://otel.example", "https://a:1/v1"]
+        {
+            let error = load(&format!("collector = {refused:?}")).unwrap_err();
+            assert!(
+                error.starts_with("/headgate.toml:2:13: ") && error.contains("https://host:port"),
+                "{error}"
+            );
+        }
+        let both = load("collector = \"https://a:1\"\nreceiver = \"b:2\"").unwrap_err();
+        assert!(both.contains("collector goes together with neither receiver nor bundles"), "{both}");
     }
 
     #[test]

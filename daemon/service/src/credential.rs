@@ -19,6 +19,11 @@ pub const UPLINK_KEY: &str = "uplink.key";
 /// The signing request for that certificate, PEM.
 pub const UPLINK_REQUEST: &str = "uplink.csr";
 
+/// The certificate authority that the site's own collector's certificate must come from, PEM.
+pub const COLLECTOR_AUTHORITY: &str = "collector.crt";
+/// Headers that the collector wants, such as a token: `Name: value`, one on a line.
+pub const COLLECTOR_HEADERS: &str = "collector.headers";
+
 /// The file of credential `name`: in `$CREDENTIALS_DIRECTORY` (systemd.exec(5)) when the service
 /// manager put it there, otherwise in `directory`. Whether the file exists is for its reader to say.
 #[must_use]

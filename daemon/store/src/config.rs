@@ -20,8 +20,10 @@ pub struct Settings {
     pub batch_delay: Duration,
     /// How long records of each class are kept, milliseconds, in the order of `Class::ALL`.
     pub retention_ms: [u64; 3],
-    /// Whether batches are made: a receiver is named, or there are to be bundles.
+    /// Whether batches are made: a receiver or a collector is named, or there are to be bundles.
     pub has_receiver: bool,
+    /// Whether they go to the site's own collector, and not to a receiver.
+    pub has_collector: bool,
     /// Whether a receiver is named.
     pub has_link: bool,
     /// Regions in which what leaves may be stored.
@@ -49,7 +51,10 @@ impl Settings {
             batch_delay: headgate.store.batch_delay.seconds(),
             retention_ms: [headgate.retention.flows, headgate.retention.devices, headgate.retention.counters]
                 .map(|days| u64::from(days.get()) * DAY_MS),
-            has_receiver: headgate.uplink.receiver.is_some() || headgate.uplink.bundles,
+            has_receiver: headgate.uplink.receiver.is_some()
+                || headgate.uplink.bundles
+                || headgate.uplink.collector.is_some(),
+            has_collector: headgate.uplink.collector.is_some(),
             has_link: headgate.uplink.receiver.is_some(),
             regions: headgate.uplink.regions.names(),
             sockets: headgate.sockets.directory,

@@ -14,6 +14,7 @@ use headgate_service::stop::Stop;
 use serde_json::{Value, json};
 
 use crate::keys::Rotation;
+use crate::outbox::Taken;
 use crate::prepare::Prepared;
 use crate::secret::scrub_all;
 use crate::status::{Peers, UplinkState, status};
@@ -38,6 +39,8 @@ pub(crate) enum Request {
     Carried { medium: MediumId, through: u64, reply: SyncSender<Option<String>> },
     /// The uplink has a receipt; the reply is why it is not accepted, if it is not.
     Receipt { bytes: Vec<u8>, reply: SyncSender<Option<String>> },
+    /// The uplink says that the site's own collector has taken a batch; the reply is why it is not believed, if it is not.
+    Taken { taken: Taken, reply: SyncSender<Option<String>> },
     /// The uplink says how it is.
     State { connected: bool, problem: String, retry_ms: u64 },
     /// The uplink's connection has ended: what it said of itself holds no more.
@@ -174,6 +177,13 @@ impl Keeper {
                         self.problems.warn("a receipt is refused", refusal);
                     }
                     let _ = reply.try_send(refusal);
+                }
+            }
+            Request::Taken { taken, reply } => {
+                let verdict = self.store.taken(&taken, now_ms());
+                self.recover(&verdict);
+                if let Some(verdict) = self.problems.note("receipt", verdict) {
+                    let _ = reply.try_send(verdict.err().map(|refusal| refusal.to_string()));
                 }
             }
             Request::State { connected, problem, retry_ms } => {

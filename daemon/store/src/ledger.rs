@@ -21,6 +21,8 @@ pub(crate) enum Event {
     Released { sequence: u64, records: u64, bytes: u64, digest: [u8; 32] },
     /// A batch was deleted against the receiver's receipt.
     Receipted { sequence: u64, receipt: Vec<u8> },
+    /// A batch was deleted because the site's own collector took it, and of it so much not.
+    Taken { sequence: u64, digest: [u8; 32], rejected: u64 },
     /// Room was made: segments, the records among them that had not been released, and batches.
     Evicted { segments: u64, records_lost: u64, batches: u64 },
     /// What was older than its period was deleted: segments, the records among them that had not been released.
@@ -211,6 +213,7 @@ impl Event {
             Event::Created { .. } => "created",
             Event::Released { .. } => "released",
             Event::Receipted { .. } => "receipted",
+            Event::Taken { .. } => "taken",
             Event::Evicted { .. } => "evicted",
             Event::Expired { .. } => "expired",
             Event::Rules { .. } => "rules",
@@ -242,6 +245,9 @@ impl Event {
             }),
             Event::Receipted { sequence, receipt } => {
                 json!({ "sequence": sequence, "receipt": hex::encode(receipt) })
+            }
+            Event::Taken { sequence, digest, rejected } => {
+                json!({ "sequence": sequence, "digest": hex::encode(digest), "rejected": rejected })
             }
             Event::Evicted { segments, records_lost, batches } => {
                 json!({ "segments": segments, "records_lost": records_lost, "batches": batches })

@@ -94,10 +94,61 @@ pub(crate) fn accept(
     if let Some(asked) = asked {
         erase::forgotten(db, sequence, asked)?;
     }
-    delete(db, sequence)?;
-    set(db, meta::RECEIPTED, sql(sequence.max(get_number(db, meta::RECEIPTED)?)))?;
+    done(db, sequence)?;
     ledger::append(db, &Event::Receipted { sequence, receipt: bytes.to_vec() }, now_ms)?;
     Ok(Ok(sequence))
+}
+
+/// What the uplink says that a collector took.
+pub(crate) struct Taken {
+    /// Epoch of the batch.
+    pub(crate) epoch: u64,
+    /// Its sequence.
+    pub(crate) sequence: u64,
+    /// Its digest.
+    pub(crate) digest: [u8; 32],
+    /// How much of it the collector rejected.
+    pub(crate) rejected: u64,
+}
+
+/// Deletes a batch that the site's own collector has taken, in the caller's transaction. Nobody signs that: it is believed
+/// where a collector is configured, and only there.
+///
+/// # Errors
+/// As [`accept`].
+pub(crate) fn taken(
+    db: &Connection,
+    keys: &Keys,
+    settings: &Settings,
+    epoch: u64,
+    taken: &Taken,
+    now_ms: u64,
+) -> Result<Result<u64, Refusal>, Error> {
+    let Taken { sequence, rejected, .. } = *taken;
+    if !settings.has_collector {
+        return Ok(Err(Refusal::NoKey));
+    }
+    if taken.epoch != epoch {
+        return Ok(Err(Refusal::Epoch));
+    }
+    let Some(waiting) = find(db, sequence)? else { return Ok(Err(Refusal::Sequence)) };
+    if taken.digest != waiting.digest {
+        return Ok(Err(Refusal::Digest));
+    }
+    match asked_to_forget(db, keys, &waiting) {
+        Ok(asked) => erase::forgotten(db, sequence, asked)?,
+        Err(error) if error::is_damaged(&error) => {}
+        Err(error) => return Err(error),
+    }
+    done(db, sequence)?;
+    ledger::append(db, &Event::Taken { sequence, digest: taken.digest, rejected }, now_ms)?;
+    Ok(Ok(sequence))
+}
+
+/// A batch has arrived.
+fn done(db: &Connection, sequence: u64) -> Result<(), Error> {
+    delete(db, sequence)?;
+    set(db, meta::RECEIPTED, sql(sequence.max(get_number(db, meta::RECEIPTED)?)))
 }
 
 /// Verifies a receipt. Gives the sequence of its batch, and of one that can still be read how many values it asks to forget.

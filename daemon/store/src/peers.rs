@@ -14,6 +14,7 @@ use headgate_service::frame;
 use serde_json::{Value, json};
 
 use crate::keeper::{HandOver, Request};
+use crate::outbox::Taken;
 use crate::prepare::Prepared;
 use crate::secret::scrub_all;
 
@@ -99,6 +100,11 @@ fn serve_uplink(mut stream: UnixStream, requests: &SyncSender<Request>) -> bool 
             }
             FromUplink::Carried { medium, through } => {
                 ask(requests, |reply| Request::Carried { medium, through, reply })
+                    .map(|refusal| refusal.map_or(ToUplink::Accepted, |reason| ToUplink::Refused { reason }))
+            }
+            FromUplink::Taken { epoch, sequence, digest, rejected } => {
+                let taken = Taken { epoch, sequence, digest, rejected };
+                ask(requests, |reply| Request::Taken { taken, reply })
                     .map(|refusal| refusal.map_or(ToUplink::Accepted, |reason| ToUplink::Refused { reason }))
             }
             FromUplink::State { connected, problem, retry_ms } => {

@@ -9,6 +9,7 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use hyper::header::{HeaderMap, HeaderName, HeaderValue};
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::{ClientConfig, RootCertStore};
@@ -16,7 +17,9 @@ use x509_parser::prelude::{ASN1Time, FromDer, X509Certificate};
 use zeroize::Zeroizing;
 
 use headgate_service::config::{ApplianceId, Headgate};
-use headgate_service::credential::{self, AUTHORITY, UPLINK_CERTIFICATE, UPLINK_KEY};
+use headgate_service::credential::{
+    self, AUTHORITY, COLLECTOR_AUTHORITY, COLLECTOR_HEADERS, UPLINK_CERTIFICATE, UPLINK_KEY,
+};
 
 use crate::Error;
 use crate::error::CredentialFault;
@@ -105,6 +108,70 @@ impl Identity {
     pub fn check(&self) -> Result<(), Problem> {
         check(&self.not_before, &self.not_after)
     }
+}
+
+/// What the site's own collector is recognised by, and what it knows the appliance by. No `Debug`: it may hold a token.
+pub struct CollectorCredentials {
+    tls: Option<Arc<ClientConfig>>,
+    headers: HeaderMap,
+}
+
+impl CollectorCredentials {
+    /// Reads the authority, where there is to be TLS, and the headers, where there are any.
+    ///
+    /// # Errors
+    /// [`Error::Credential`] with the file and what to do.
+    pub fn load(directory: &Path, is_tls: bool) -> Result<CollectorCredentials, Error> {
+        let tls = if is_tls { Some(collector_tls(directory)?) } else { None };
+        let file = credential::path(directory, COLLECTOR_HEADERS);
+        let headers = if file.exists() { headers(&file)? } else { HeaderMap::new() };
+        Ok(CollectorCredentials { tls, headers })
+    }
+
+    /// How to open a connection; `None` for one to this machine without TLS.
+    pub fn tls(&self) -> Option<Arc<ClientConfig>> {
+        self.tls.clone()
+    }
+
+    /// What goes with each request.
+    pub fn headers(&self) -> &HeaderMap {
+        &self.headers
+    }
+}
+
+fn collector_tls(directory: &Path) -> Result<Arc<ClientConfig>, Error> {
+    let file = credential::path(directory, COLLECTOR_AUTHORITY);
+    let fault = || Error::Credential { file: file.clone(), fault: CredentialFault::Content("certificate") };
+    let mut roots = RootCertStore::empty();
+    for root in certificates(&file)? {
+        roots.add(root).map_err(|_| fault())?;
+    }
+    let tls = ClientConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
+        .with_protocol_versions(&[&rustls::version::TLS13])
+        .map_err(|_| fault())?;
+    let mut tls = tls.with_root_certificates(roots).with_no_client_auth();
+    tls.alpn_protocols = vec![b"http/1.1".to_vec()];
+    Ok(Arc::new(tls))
+}
+
+fn headers(file: &Path) -> Result<HeaderMap, Error> {
+    let fault = || Error::Credential {
+        file: file.to_path_buf(),
+        fault: CredentialFault::Content("list of headers, `Name: value` on each line"),
+    };
+    let content = read(file)?;
+    let text = std::str::from_utf8(&content).map_err(|_| fault())?;
+    let mut headers = HeaderMap::new();
+    for line in text.lines().map(str::trim).filter(|line| !line.is_empty()) {
+        let (name, value) = line.split_once(':').ok_or_else(fault)?;
+        let name = HeaderName::from_bytes(name.trim().as_bytes()).map_err(|_| fault())?;
+        let mut value = HeaderValue::from_str(value.trim()).map_err(|_| fault())?;
+        value.set_sensitive(true);
+        if headers.len() >= MAX_HEADERS || headers.insert(name, value).is_some() {
+            return Err(fault());
+        }
+    }
+    Ok(headers)
 }
 
 fn check(not_before: &ASN1Time, not_after: &ASN1Time) -> Result<(), Problem> {
@@ -218,5 +285,7 @@ fn stamps(directory: &Path) -> Stamps {
 const MAX_FILE_BYTES: u64 = 64 << 10;
 /// One more than that is read, to see that there is more; `read_to_end` wants some room beyond.
 const MAX_FILE_CAPACITY: usize = (64 << 10) + 64;
+/// Most headers of a collector.
+const MAX_HEADERS: usize = 16;
 /// Most certificates in one file.
 const MAX_CERTIFICATES: usize = 16;

@@ -15,10 +15,13 @@
 mod args;
 mod backoff;
 mod bundle;
+mod collector;
 mod credentials;
 mod enroll;
 mod error;
+mod http;
 mod link;
+mod otlp;
 mod outbox;
 mod pace;
 mod problem;

@@ -1,24 +1,20 @@
 //! The way to the receiver: HTTP/1.1 on mutual TLS 1.3, one connection that is kept.
 
-use std::io;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
-use hyper::client::conn::http1::{self, SendRequest};
+use http_body_util::Full;
 use hyper::header::{CONTENT_TYPE, HOST, HeaderValue};
-use hyper::{Method, Request, StatusCode, Uri};
-use hyper_util::rt::TokioIo;
+use hyper::{Method, Request, Uri};
 use rustls::pki_types::ServerName;
-use tokio::net::{TcpStream, lookup_host};
 use tokio::time::timeout;
-use tokio_rustls::TlsConnector;
 
 use headgate_record::receipt::{MAX_RECEIPT_BYTES, Receipt};
 use headgate_service::config::Endpoint;
 
 use crate::Error;
 use crate::credentials::Credentials;
+use crate::http::{self, Connection};
 use crate::problem::Problem;
 
 /// A link to one receiver. No `Debug`: it holds a key.
@@ -27,7 +23,7 @@ pub struct Link {
     name: ServerName<'static>,
     credentials: Credentials,
     timeout: Duration,
-    kept: Option<SendRequest<Full<Bytes>>>,
+    kept: Option<Connection>,
 }
 
 impl Link {
@@ -66,60 +62,14 @@ impl Link {
                 outcome => return outcome,
             }
         }
-        let fresh = self.kept.insert(connect(&self.endpoint, &self.name, &self.credentials).await?);
+        let tls = (self.name.clone(), self.credentials.tls());
+        let fresh = self.kept.insert(http::connect(&self.endpoint, Some(tls)).await?);
         post(fresh, &self.endpoint, batch).await
     }
 }
 
-async fn connect(
-    endpoint: &Endpoint,
-    name: &ServerName<'static>,
-    credentials: &Credentials,
-) -> Result<SendRequest<Full<Bytes>>, Problem> {
-    let addresses = lookup_host(endpoint.as_str()).await.map_err(|_| Problem::Unresolved)?;
-    let mut last = Problem::Unresolved;
-    let mut connected = None;
-    for address in addresses.take(MAX_ADDRESSES) {
-        match TcpStream::connect(address).await {
-            Ok(stream) => {
-                connected = Some(stream);
-                break;
-            }
-            Err(error) => last = Problem::from_io(&error),
-        }
-    }
-    let stream = connected.ok_or(last)?;
-    stream.set_nodelay(true).map_err(|e| Problem::from_io(&e))?;
-    let stream = TlsConnector::from(credentials.tls()).connect(name.clone(), stream).await;
-    let stream = TokioIo::new(stream.map_err(|e| Problem::from_io(&e))?);
-    let (sender, connection) = http1::handshake(stream).await.map_err(|e| Problem::from_http(&e))?;
-    // It ends when the sender is dropped or the peer closes.
-    tokio::spawn(async move {
-        if let Err(error) = connection.await {
-            log::debug!("connection ended: {error}");
-        }
-    });
-    Ok(sender)
-}
-
-async fn post(
-    sender: &mut SendRequest<Full<Bytes>>,
-    endpoint: &Endpoint,
-    batch: Bytes,
-) -> Result<Vec<u8>, Problem> {
-    sender.ready().await.map_err(|e| Problem::from_http(&e))?;
-    let response = sender.send_request(request(endpoint, batch)).await;
-    let response = response.map_err(|e| Problem::from_http(&e))?;
-    if response.status() != StatusCode::OK {
-        return Err(Problem::Status(response.status().as_u16()));
-    }
-    let body = Limited::new(response.into_body(), MAX_RECEIPT_BYTES).collect().await;
-    let body = body.map_err(|error| match error.downcast_ref::<hyper::Error>() {
-        Some(http) => Problem::from_http(http),
-        None if error.is::<LengthLimitError>() => Problem::Answer,
-        None => Problem::Network(io::ErrorKind::Other),
-    })?;
-    let body = body.to_bytes();
+async fn post(sender: &mut Connection, endpoint: &Endpoint, batch: Bytes) -> Result<Vec<u8>, Problem> {
+    let body = http::exchange(sender, request(endpoint, batch), MAX_RECEIPT_BYTES).await?;
     // Whether it is genuine is for the store to say.
     Receipt::decode(&body).map_err(|_| Problem::Answer)?;
     Ok(body.into())
@@ -139,8 +89,6 @@ fn request(endpoint: &Endpoint, batch: Bytes) -> Request<Full<Bytes>> {
 
 const PATH: &str = "/v1/batches";
 const BATCH_TYPE: &str = "application/vnd.headgate.batch";
-/// Most addresses of the receiver that are tried.
-const MAX_ADDRESSES: usize = 8;
 
 #[cfg(test)]
 mod tests {

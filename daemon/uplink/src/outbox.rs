@@ -59,6 +59,7 @@ impl Outbox {
         let wait = match message {
             FromUplink::Next { wait_ms } => Duration::from_millis((*wait_ms).into()),
             FromUplink::Receipt(_)
+            | FromUplink::Taken { .. }
             | FromUplink::State { .. }
             | FromUplink::Carry { .. }
             | FromUplink::Carried { .. } => Duration::ZERO,

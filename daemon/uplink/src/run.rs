@@ -11,6 +11,7 @@ use headgate_service::stop::Stop;
 
 use crate::Error;
 use crate::backoff::Backoff;
+use crate::collector::Collector;
 use crate::credentials::Credentials;
 use crate::link::Link;
 use crate::outbox::{Outbox, OutboxError};
@@ -27,9 +28,9 @@ pub fn run(config: &Headgate, stop: &Stop) -> Result<(), Error> {
     let link = match &uplink.receiver {
         Some(receiver) => {
             let credentials = Credentials::load(config)?;
-            Some(Link::new(receiver.clone(), credentials, uplink.timeout.seconds())?)
+            Some(Way::Receiver(Link::new(receiver.clone(), credentials, uplink.timeout.seconds())?))
         }
-        None => None,
+        None => Collector::new(config)?.map(Way::Collector),
     };
     let mut speaker = Speaker {
         socket: config.sockets.directory.join(OUTBOX_SOCKET),
@@ -54,7 +55,7 @@ pub fn run(config: &Headgate, stop: &Stop) -> Result<(), Error> {
 
 struct Speaker {
     socket: PathBuf,
-    link: Option<Link>,
+    link: Option<Way>,
     pace: Pace,
     link_retry: Backoff,
     store_retry: Backoff,
@@ -62,6 +63,12 @@ struct Speaker {
     state: Option<Result<(), Problem>>,
     /// Why the store cannot be asked, as last logged.
     absence: String,
+}
+
+/// Where batches go.
+enum Way {
+    Receiver(Link),
+    Collector(Collector),
 }
 
 /// Why a connection to the store is given up.
@@ -127,14 +134,20 @@ impl Speaker {
         }
     }
 
-    /// Posts one batch and hands its receipt to the store.
+    /// Posts one batch and tells the store of its receipt, or that the collector took it.
     async fn carry(&mut self, outbox: &mut Outbox, batch: Vec<u8>) -> Result<Result<(), Problem>, End> {
-        let Some(link) = &mut self.link else { return Err(OutboxError::Unexpected.into()) };
-        let receipt = match self.pace.during(link.send(batch.into())).await? {
-            Ok(receipt) => receipt,
+        let sent = match &mut self.link {
+            Some(Way::Receiver(link)) => {
+                self.pace.during(link.send(batch.into())).await?.map(FromUplink::Receipt)
+            }
+            Some(Way::Collector(collector)) => self.pace.during(collector.send(&batch)).await?,
+            None => return Err(OutboxError::Unexpected.into()),
+        };
+        let arrived = match sent {
+            Ok(arrived) => arrived,
             Err(problem) => return Ok(Err(problem)),
         };
-        match self.ask(outbox, &FromUplink::Receipt(receipt)).await? {
+        match self.ask(outbox, &arrived).await? {
             ToUplink::Accepted => Ok(Ok(())),
             ToUplink::Refused { reason } => Ok(Err(Problem::Receipt(reason))),
             ToUplink::Batch(_) | ToUplink::Empty => Err(OutboxError::Unexpected.into()),

@@ -31,6 +31,17 @@ pub enum FromUplink {
         /// Sequence of its last batch. What was given out for it behind that found no room.
         through: u64,
     },
+    /// The site's own collector has taken a batch, which was handed out as it is: a collector signs no receipt.
+    Taken {
+        /// Epoch of the batch.
+        epoch: u64,
+        /// Its sequence.
+        sequence: u64,
+        /// Its digest.
+        digest: [u8; 32],
+        /// How many log records and data points the collector said that it rejects; they are not sent again.
+        rejected: u64,
+    },
     /// How the link is, for the administrator. Text holds no address, name or record.
     State {
         /// Whether the last attempt succeeded.
@@ -45,11 +56,12 @@ pub enum FromUplink {
 /// What the store answers to the uplink: one message for each of [`FromUplink`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ToUplink {
-    /// A batch to send ([`crate::sealed::Sealed::encode`]).
+    /// A batch to send: sealed ([`crate::sealed::Sealed::encode`]), or for the site's own collector as it is
+    /// ([`crate::batch::Batch::encode`]).
     Batch(Vec<u8>),
     /// Nothing is waiting.
     Empty,
-    /// The receipt is verified and its batch deleted, or the state or the medium is noted.
+    /// The receipt is verified, or the collector believed, and the batch deleted; or the state or the medium is noted.
     Accepted,
     /// The receipt or the medium is not accepted; nothing was changed.
     Refused {
@@ -69,6 +81,12 @@ impl FromUplink {
                 connected: *connected,
                 problem: problem.clone(),
                 retry_ms: *retry_ms,
+            }),
+            FromUplink::Taken { epoch, sequence, digest, rejected } => UplinkBody::Taken(Taken {
+                epoch: *epoch,
+                sequence: *sequence,
+                digest: digest.to_vec(),
+                rejected: *rejected,
             }),
             FromUplink::Carry { medium, after } => {
                 UplinkBody::Carry(Carry { medium: medium.0.to_vec(), after: *after })
@@ -94,6 +112,10 @@ impl FromUplink {
             UplinkBody::Receipt(receipt) => FromUplink::Receipt(receipt),
             UplinkBody::State(State { connected, problem, retry_ms }) => {
                 FromUplink::State { connected, problem, retry_ms }
+            }
+            UplinkBody::Taken(Taken { epoch, sequence, digest, rejected }) => {
+                let digest = digest.try_into().map_err(|_| Error::Encoding("digest"))?;
+                FromUplink::Taken { epoch, sequence, digest, rejected }
             }
             UplinkBody::Carry(Carry { medium, after }) => {
                 FromUplink::Carry { medium: medium_of(&medium)?, after }
@@ -139,7 +161,7 @@ impl ToUplink {
 
 #[derive(Clone, PartialEq, Message)]
 struct UplinkMessage {
-    #[prost(oneof = "UplinkBody", tags = "1, 2, 3, 4, 5")]
+    #[prost(oneof = "UplinkBody", tags = "1, 2, 3, 4, 5, 6")]
     body: Option<UplinkBody>,
 }
 #[derive(Clone, PartialEq, prost::Oneof)]
@@ -154,6 +176,19 @@ enum UplinkBody {
     Carry(Carry),
     #[prost(message, tag = "5")]
     Carried(Carry),
+    #[prost(message, tag = "6")]
+    Taken(Taken),
+}
+#[derive(Clone, PartialEq, Message)]
+struct Taken {
+    #[prost(uint64, tag = "1")]
+    epoch: u64,
+    #[prost(uint64, tag = "2")]
+    sequence: u64,
+    #[prost(bytes = "vec", tag = "3")]
+    digest: Vec<u8>,
+    #[prost(uint64, tag = "4")]
+    rejected: u64,
 }
 #[derive(Clone, PartialEq, Message)]
 struct Carry {

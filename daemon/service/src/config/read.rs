@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use serde::de::DeserializeOwned;
 
-use super::Headgate;
+use super::{Headgate, Uplink};
 
 /// Largest configuration file that is read, in octets.
 pub const MAX_FILE_BYTES: u64 = 1 << 20;
@@ -45,6 +45,14 @@ pub enum ConfigError {
         /// What is wrong and what is allowed.
         what: String,
     },
+    /// Two keys cannot be set together.
+    #[error("{file}: {what}", file = .file.display())]
+    Conflict {
+        /// The file; the keys may stand in its drop-ins.
+        file: PathBuf,
+        /// Which, and what to do.
+        what: &'static str,
+    },
 }
 
 impl crate::exit::Exit for ConfigError {
@@ -65,7 +73,12 @@ pub fn load(path: &Path) -> Result<Headgate, ConfigError> {
         parse::<Headgate>(&file, &text)?;
         merge(&mut merged, parse(&file, &text)?);
     }
-    merged.try_into().map_err(|e: toml::de::Error| content_error(path, "", &e))
+    let headgate: Headgate = merged.try_into().map_err(|e: toml::de::Error| content_error(path, "", &e))?;
+    let Uplink { collector, receiver, bundles, .. } = &headgate.uplink;
+    if collector.is_some() && (receiver.is_some() || *bundles) {
+        return Err(ConfigError::Conflict { file: path.to_path_buf(), what: ONE_WAY });
+    }
+    Ok(headgate)
 }
 
 /// The text of `path` and of its drop-ins, in the order in which they apply.
@@ -157,3 +170,6 @@ fn content_error(file: &Path, text: &str, error: &toml::de::Error) -> ConfigErro
     let column = before.rsplit('\n').next().unwrap_or_default().chars().count() + 1;
     ConfigError::Content { file: file.to_path_buf(), line, column, what: error.message().replace('\n', " ") }
 }
+/// Each batch leaves once, and whoever took it is asked to forget.
+const ONE_WAY: &str =
+    "[uplink] collector goes together with neither receiver nor bundles: take one of them away";

@@ -146,6 +146,32 @@ text_type!(
     "a receiver: write it as host:port"
 );
 
+text_type!(
+    /// A collector, `https://host:port`. `http` is for one on this machine: elsewhere others could read along.
+    Collector,
+    |t| match t.split_once("://") {
+        Some(("https", rest)) => rest.parse::<Endpoint>().is_ok(),
+        Some(("http", rest)) => rest.parse::<Endpoint>().is_ok_and(|endpoint| endpoint.is_loopback()),
+        _ => false,
+    },
+    r"^(https|http)://(\[[0-9A-Fa-f:.]+\]|[^:/]+):[0-9]+$",
+    "a collector: write it as https://host:port; http:// only to this machine"
+);
+
+impl Collector {
+    /// Host and port.
+    #[must_use]
+    pub fn endpoint(&self) -> Option<Endpoint> {
+        self.0.split_once("://").and_then(|(_, rest)| rest.parse().ok())
+    }
+
+    /// Whether it is spoken to over TLS.
+    #[must_use]
+    pub fn is_tls(&self) -> bool {
+        self.0.starts_with("https:")
+    }
+}
+
 /// Regions, at most 16.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Regions(Vec<Region>);
@@ -192,5 +218,10 @@ impl Endpoint {
     pub fn host(&self) -> &str {
         let host = self.0.rsplit_once(':').map_or(self.0.as_str(), |(host, _)| host);
         host.trim_start_matches('[').trim_end_matches(']')
+    }
+
+    fn is_loopback(&self) -> bool {
+        let host = self.host();
+        host == "localhost" || host.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback())
     }
 }

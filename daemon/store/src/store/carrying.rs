@@ -6,15 +6,27 @@ use serde_json::{Value, json};
 use super::{Store, commit};
 use crate::database::begin;
 use crate::medium::{self, Refusal as MediumRefusal};
-use crate::outbox::{self, Refusal};
+use crate::outbox::{self, Refusal, Taken};
 use crate::recipient::Recipient;
 use crate::{Error, Error::Unusable};
 
 impl Store {
-    /// The oldest batch that waits for a receipt, sealed to the receiver.
+    /// The oldest batch that waits for a receipt, sealed to the receiver; or as it is, for the site's own collector.
     pub(crate) fn hand_out(&mut self, now_ms: u64) -> Result<Option<Vec<u8>>, Error> {
+        if self.settings.has_collector {
+            return self.next_batch(now_ms);
+        }
         let Some(recipient) = self.recipient.clone() else { return Ok(None) };
         self.next_batch(now_ms)?.map(|batch| recipient.seal(&batch)).transpose()
+    }
+
+    /// Deletes a batch that the site's own collector has taken, or says why not.
+    pub(crate) fn taken(&mut self, taken: &Taken, now_ms: u64) -> Result<Result<u64, Refusal>, Error> {
+        let transaction = begin(&mut self.database.connection)?;
+        let verdict =
+            outbox::taken(&transaction, &self.keys, &self.settings, self.database.epoch, taken, now_ms)?;
+        commit(transaction, &self.keys)?;
+        Ok(verdict)
     }
 
     /// The next batch for a medium, sealed to the receiver.

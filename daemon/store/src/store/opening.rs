@@ -34,7 +34,8 @@ impl Store {
     fn begin(settings: Settings, now_ms: u64) -> Result<Store, OpenError> {
         let lock = lock(&settings.lock())?;
         let rules = read_rules(&settings.rules)?;
-        let recipient = settings.has_receiver.then(|| Recipient::read(&settings)).transpose()?;
+        let is_sealed = settings.has_receiver && !settings.has_collector;
+        let recipient = is_sealed.then(|| Recipient::read(&settings)).transpose()?;
         let assemble = || Store::assemble(settings.clone(), rules.clone(), recipient.clone(), now_ms);
         let mut assembled = assemble();
         if let Err(OpenError::Database(Error::Database(error))) = &assembled

@@ -117,6 +117,7 @@ impl Shared {
                 let next = outbox.iter().find(|(batch, _)| batch.id.sequence > after);
                 next.map_or(ToUplink::Empty, |(_, bytes)| ToUplink::Batch(bytes.clone()))
             }
+            FromUplink::Taken { .. } => ToUplink::Refused { reason: "there is no collector".into() },
             FromUplink::Carried { .. } if self.refuse.load(Ordering::Acquire) => {
                 ToUplink::Refused { reason: "no batch was put on this medium".into() }
             }

@@ -1,0 +1,126 @@
+//! The way to the site's own collector: OTLP/HTTP, protobuf, gzip.
+
+use std::io::Write;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use bytes::Bytes;
+use flate2::Compression;
+use flate2::write::GzEncoder;
+use headgate_record::batch::{Batch, digest};
+use headgate_record::local::FromUplink;
+use headgate_service::config::{Endpoint, Headgate};
+use http_body_util::Full;
+use hyper::header::{CONTENT_ENCODING, CONTENT_TYPE, HOST, HeaderMap, HeaderValue};
+use hyper::{Method, Request, Uri};
+use rustls::pki_types::ServerName;
+use tokio::time::timeout;
+
+use crate::Error;
+use crate::credentials::CollectorCredentials;
+use crate::http::{self, Connection};
+use crate::otlp::{self, Requests};
+use crate::problem::Problem;
+
+/// A link to one collector. No `Debug`: it holds what the collector knows it by.
+pub struct Collector {
+    endpoint: Endpoint,
+    name: ServerName<'static>,
+    credentials: CollectorCredentials,
+    timeout: Duration,
+    kept: Option<Connection>,
+    /// The batch of which logs have been taken, and what was rejected of them: they are not sent twice.
+    logged: Option<([u8; 32], u64)>,
+}
+
+impl Collector {
+    /// A link that opens its connection with the first batch; `None` where no collector is configured.
+    ///
+    /// # Errors
+    /// [`Error::Host`], [`Error::Credential`].
+    pub fn new(config: &Headgate) -> Result<Option<Collector>, Error> {
+        let Some(collector) = &config.uplink.collector else { return Ok(None) };
+        let endpoint = collector.endpoint().ok_or(Error::Host)?;
+        let name = ServerName::try_from(endpoint.host().to_owned()).map_err(|_| Error::Host)?;
+        HeaderValue::from_str(endpoint.as_str()).map_err(|_| Error::Host)?;
+        let credentials = CollectorCredentials::load(&config.credentials.directory, collector.is_tls())?;
+        let timeout = config.uplink.timeout.seconds();
+        Ok(Some(Collector { endpoint, name, credentials, timeout, kept: None, logged: None }))
+    }
+
+    /// Sends a batch, and gives what to tell the store when the collector has said yes to all of it. It ends within twice the
+    /// timeout. A batch of which no answer came may have arrived: it is sent again, and each log record says by
+    /// `log.record.uid` which it is.
+    ///
+    /// # Errors
+    /// The class of the failure.
+    pub async fn send(&mut self, encoded: &[u8]) -> Result<FromUplink, Problem> {
+        let batch = Batch::decode(encoded).map_err(|_| Problem::Batch)?;
+        let digest = digest(encoded);
+        let requests = Requests::of(&batch, now_ns());
+        let mut rejected = match self.logged {
+            Some((logged, rejected)) if logged == digest => rejected,
+            _ => self.post(otlp::LOGS, requests.logs).await?,
+        };
+        self.logged = Some((digest, rejected));
+        rejected = rejected.saturating_add(self.post(otlp::METRICS, requests.metrics).await?);
+        if rejected > 0 {
+            log::warn!(event = "collector_rejected"; "the collector took a batch, and of it rejected {rejected}");
+        }
+        Ok(FromUplink::Taken { epoch: batch.id.epoch, sequence: batch.id.sequence, digest, rejected })
+    }
+
+    /// Posts a request, where there is one; gives how much of it was rejected.
+    async fn post(&mut self, path: &'static str, body: Option<Vec<u8>>) -> Result<u64, Problem> {
+        let Some(body) = body else { return Ok(0) };
+        let body = Bytes::from(pack(&body).ok_or(Problem::Batch)?);
+        let outcome = timeout(self.timeout, self.exchange(path, body)).await.unwrap_or(Err(Problem::Timeout));
+        let rejected = outcome.inspect_err(|_| self.kept = None)?;
+        if !rejected.reason.is_empty() {
+            log::debug!("the collector has advice");
+        }
+        Ok(rejected.count)
+    }
+
+    async fn exchange(&mut self, path: &'static str, body: Bytes) -> Result<otlp::Rejected, Problem> {
+        let request = |body| request(&self.endpoint, self.credentials.headers(), path, body);
+        let mut answer = Err(Problem::Lost);
+        if let Some(kept) = self.kept.as_mut().filter(|kept| !kept.is_closed()) {
+            answer = http::exchange(kept, request(body.clone()), MAX_ANSWER).await;
+        }
+        // The collector may have closed it while it was idle.
+        if answer.as_ref().is_err_and(Problem::is_lost_connection) {
+            let tls = self.credentials.tls().map(|tls| (self.name.clone(), tls));
+            let fresh = self.kept.insert(http::connect(&self.endpoint, tls).await?);
+            answer = http::exchange(fresh, request(body), MAX_ANSWER).await;
+        }
+        otlp::answer(&answer?).map_err(|_| Problem::Answer)
+    }
+}
+
+fn request(endpoint: &Endpoint, more: &HeaderMap, path: &'static str, body: Bytes) -> Request<Full<Bytes>> {
+    let mut request = Request::new(Full::new(body));
+    *request.method_mut() = Method::POST;
+    *request.uri_mut() = Uri::from_static(path);
+    let headers = request.headers_mut();
+    headers.extend(more.clone());
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/x-protobuf"));
+    headers.insert(CONTENT_ENCODING, HeaderValue::from_static("gzip"));
+    if let Ok(host) = HeaderValue::from_str(endpoint.as_str()) {
+        headers.insert(HOST, host);
+    }
+    request
+}
+
+fn pack(body: &[u8]) -> Option<Vec<u8>> {
+    let mut packer = GzEncoder::new(Vec::new(), Compression::default());
+    packer.write_all(body).ok()?;
+    packer.finish().ok()
+}
+
+fn now_ns() -> u64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    u64::try_from(since.as_nanos()).unwrap_or(u64::MAX)
+}
+
+/// Longest answer of a collector that is read, octets.
+const MAX_ANSWER: usize = 64 << 10;
