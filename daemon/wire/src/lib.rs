@@ -19,6 +19,7 @@
 
 mod addresses;
 pub mod arp;
+pub mod avs;
 pub mod bpdu;
 pub mod capwap;
 pub mod cdp;
@@ -62,6 +63,7 @@ mod plain;
 pub mod ppi;
 pub mod ppp;
 pub mod pppoe;
+pub mod prism;
 pub mod radiotap;
 pub mod radius;
 mod registry;
