@@ -85,7 +85,7 @@ pub const DIFFERENCES: &[Difference] = &[
     absent("arp.dst.proto_ipv4", ("arp-oobr.pcap", OTHER_HARDWARE), OTHER_SPACE),
     difference("arp.src.proto_ipv4", ("arp-made.pcap", &[3]), &[], &["2.3.4.5"], OTHER_SPACE),
     difference("arp.dst.proto_ipv4", ("arp-made.pcap", &[3]), &[], &["7.8.9.10"], OTHER_SPACE),
-    difference("eap.desired_type", ("made.pcap", &[64]), &["25", "21"], &["25"], SEVERAL),
+    difference("eap.desired_type", ("made.pcap", &[66]), &["25", "21"], &["25"], SEVERAL),
     difference("ip.len", ("ipv4_tcp_http_xml_tso.pcap", &[1]), &["0"], &["2016"], GUESS),
     difference("ip.opt.type", ("pgm_group_addr_asan.pcap", &[1]), &["89"], &[], OPTION),
     difference("ip.opt.type", ("pgm_opts_asan_2.pcap", &[1]), &["89"], &[], OPTION),

@@ -29,6 +29,8 @@ pub fn captures(directory: &Path) -> Vec<PathBuf> {
         ("made-ppi.pcap", 192, ppi),
         ("made-wlan.pcap", 105, wireless::frames()),
         ("made-radiotap.pcap", 127, vec![rare::radiotap()]),
+        ("made-prism.pcap", 119, wireless::prism()),
+        ("made-avs.pcap", 163, wireless::avs()),
         ("made-raw-12.pcap", 12, vec![inner()]),
         ("made-raw-14.pcap", 14, vec![inner()]),
         ("made-loop.pcap", 108, vec![join(&[&[0, 0, 0, 2], &inner()])]),

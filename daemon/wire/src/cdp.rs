@@ -27,6 +27,8 @@ pub use values::{
 pub const HEADER_LEN: usize = 4;
 /// Octets of a TLV's header: type and length.
 pub const TLV_HEADER_LEN: usize = 4;
+/// The versions that there are.
+pub const VERSIONS: [u8; 2] = [1, 2];
 /// SNAP organisation.
 pub const OUI: [u8; 3] = [0x00, 0x00, 0x0c];
 /// SNAP protocol of that organisation.
@@ -47,7 +49,7 @@ pub const MAX_OPAQUE: usize = 32;
 /// What a neighbour says about itself.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Message<'a> {
-    /// Version: 1 or 2.
+    /// Version: one of [`VERSIONS`]; another one is named as malformed, and read all the same.
     pub version: u8,
     /// For how many seconds the message holds.
     pub ttl: u8,
@@ -278,9 +280,13 @@ registry! {
 /// # Errors
 /// [`Malformed`] when the header is not whole. Any later fault is in [`Message::malformed`].
 pub fn parse(mut cursor: Cursor<'_>) -> Result<Message<'_>, Malformed> {
+    let start = cursor;
     let checksum_valid = (!cursor.is_cut()).then(|| checksum::is_valid(cursor.rest()));
     let &[version, ttl, c0, c1] = cursor.array::<HEADER_LEN>()?;
     let mut message = Message::new(version, ttl, u16::from_be_bytes([c0, c1]), checksum_valid);
+    if !VERSIONS.contains(&version) {
+        message.malformed.note::<()>(Err(start.malformed(Kind::Version)));
+    }
     for tlv in Tlvs::new(cursor) {
         if let Some(tlv) = message.malformed.note(tlv) {
             let result = message.read(tlv.kind.into(), tlv.value);

@@ -17,7 +17,7 @@ use nom::{
 use serde::Serialize;
 
 use crate::fields::{Parsed, array, finish, set};
-use crate::{Faults, Kind, Malformed, Octets, Text, cursor::Cursor, ethernet, registry::registry};
+use crate::{Faults, Kind, Malformed, Octets, Text, checksum, cursor::Cursor, ethernet, registry::registry};
 
 /// Octets of the header.
 pub const HEADER_LEN: usize = 16;
@@ -25,6 +25,8 @@ pub const HEADER_LEN: usize = 16;
 pub const TLV_HEADER_LEN: usize = 4;
 /// What every TLV begins with.
 pub const TLV_MARKER: u8 = 0x99;
+/// The one version that there is.
+pub const VERSION: u8 = 1;
 /// SNAP organisation.
 pub const OUI: [u8; 3] = [0x00, 0xe0, 0x2b];
 /// SNAP protocol of that organisation.
@@ -41,12 +43,14 @@ pub const MAX_OPAQUE: usize = 16;
 /// What a neighbour says about itself.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Message<'a> {
-    /// Version.
+    /// Version: [`VERSION`]; another one is named as malformed, and read all the same.
     pub version: u8,
     /// Octets of the message, with its header.
     pub length: u16,
-    /// The checksum; it is not verified.
+    /// The checksum.
     pub checksum: u16,
+    /// Whether the checksum is right (RFC 1071, over the message); `None` where not the whole message is there.
+    pub checksum_valid: Option<bool>,
     /// Number of the message.
     pub sequence: u16,
     /// What identifies the machine: 0 a MAC address.
@@ -151,6 +155,7 @@ pub fn parse(mut cursor: Cursor<'_>) -> Result<Message<'_>, Malformed> {
         version,
         length,
         checksum: u16::from_be_bytes([c0, c1]),
+        checksum_valid: checksum_of(start, length.into()),
         sequence: u16::from_be_bytes([s0, s1]),
         machine_id_type: u16::from_be_bytes([t0, t1]),
         machine_id: ethernet::Address(machine_id),
@@ -163,6 +168,9 @@ pub fn parse(mut cursor: Cursor<'_>) -> Result<Message<'_>, Malformed> {
         malformed: Faults::default(),
         omitted: 0,
     };
+    if version != VERSION {
+        message.malformed.note::<()>(Err(start.malformed(Kind::Version)));
+    }
     let limited = usize::from(length)
         .checked_sub(HEADER_LEN)
         .ok_or_else(|| start.malformed(Kind::Length))
@@ -171,6 +179,10 @@ pub fn parse(mut cursor: Cursor<'_>) -> Result<Message<'_>, Malformed> {
     let tlvs = message.read_tlvs(cursor);
     message.malformed.note(tlvs);
     Ok(message)
+}
+
+fn checksum_of(mut message: Cursor<'_>, length: usize) -> Option<bool> {
+    message.limit(length).ok().filter(|()| !message.is_cut()).map(|()| checksum::is_valid(message.rest()))
 }
 
 impl<'a> Message<'a> {
@@ -292,6 +304,32 @@ mod tests {
         assert!(m.vlans[0].has_ip);
         assert_eq!(m.vlans[0].name.to_string(), "Default");
         assert_eq!((m.unknown, m.opaque[0]), (1, Opaque { tlv: TlvType::Esrp, octets: 9 }));
+    }
+
+    #[test]
+    fn the_checksum_covers_the_message_and_no_padding() {
+        let mut bytes = message(&[tlv(1, b"sw"), end()]);
+        assert_eq!(read(&bytes).checksum_valid, Some(false));
+        bytes[4..6].copy_from_slice(&[0; 2]);
+        let sum = bytes.chunks(2).map(|word| u32::from(word[0]) << 8 | u32::from(*word.get(1).unwrap_or(&0)));
+        let sum: u32 = sum.sum();
+        let folded = u16::try_from((sum & 0xffff) + (sum >> 16)).unwrap();
+        bytes[4..6].copy_from_slice(&(!folded).to_be_bytes());
+        let whole = bytes.len();
+        bytes.extend([0xff; 9]);
+        assert_eq!(read(&bytes).checksum_valid, Some(true));
+        let wire = u32::try_from(bytes.len()).unwrap();
+        let cut = |end| parse(Cursor::new(&bytes[..end], wire, Layer::Edp)).unwrap().checksum_valid;
+        assert_eq!((cut(whole), cut(whole - 1)), (Some(true), None));
+        bytes[2..4].copy_from_slice(&[1, 0]);
+        assert_eq!(read(&bytes).checksum_valid, None);
+    }
+
+    #[test]
+    fn another_version_is_named_and_read_all_the_same() {
+        let mut bytes = message(&[tlv(1, b"sw"), end()]);
+        bytes[0] = 0;
+        assert_eq!((faults(&bytes), read(&bytes).ended), (vec![(0, Kind::Version)], true));
     }
 
     #[test]

@@ -25,6 +25,8 @@ pub enum Layer {
     Ah,
     /// ARP (RFC 826).
     Arp,
+    /// AVS capture header.
+    Avs,
     /// Spanning tree BPDUs (IEEE 802.1Q-2018, 14).
     Bpdu,
     /// CAPWAP data (RFC 5415, 4).
@@ -89,6 +91,8 @@ pub enum Layer {
     Ppp,
     /// PPP over Ethernet (RFC 2516).
     Pppoe,
+    /// Prism header.
+    Prism,
     /// Radiotap header.
     Radiotap,
     /// RADIUS (RFC 2865, RFC 2866).
@@ -116,6 +120,7 @@ impl Layer {
         match self {
             Layer::Ah => "ah",
             Layer::Arp => "arp",
+            Layer::Avs => "avs",
             Layer::Bpdu => "bpdu",
             Layer::Capwap => "capwap",
             Layer::Cdp => "cdp",
@@ -148,6 +153,7 @@ impl Layer {
             Layer::Ppi => "ppi",
             Layer::Ppp => "ppp",
             Layer::Pppoe => "pppoe",
+            Layer::Prism => "prism",
             Layer::Radiotap => "radiotap",
             Layer::Radius => "radius",
             Layer::Sctp => "sctp",

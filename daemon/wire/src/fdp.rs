@@ -15,6 +15,8 @@ use crate::{Faults, Kind, Malformed, Octets, Text, cursor::Cursor, ethernet, reg
 
 pub use crate::cdp::{HEADER_LEN, MAX_ADDRESSES, MAX_TLVS, TLV_HEADER_LEN};
 
+/// The one version that there is.
+pub const VERSION: u8 = 1;
 /// SNAP organisation.
 pub const OUI: [u8; 3] = [0x00, 0xe0, 0x52];
 /// SNAP protocol of that organisation.
@@ -29,7 +31,7 @@ pub const MAX_OPAQUE: usize = 16;
 /// What a neighbour says about itself.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Message<'a> {
-    /// Version.
+    /// Version: [`VERSION`]; another one is named as malformed, and read all the same.
     pub version: u8,
     /// For how many seconds the message holds.
     pub ttl: u8,
@@ -120,6 +122,7 @@ registry! {
 /// # Errors
 /// [`Malformed`] when the header is not whole. Any later fault is in [`Message::malformed`].
 pub fn parse(mut cursor: Cursor<'_>) -> Result<Message<'_>, Malformed> {
+    let start = cursor;
     let &[version, ttl, c0, c1] = cursor.array::<HEADER_LEN>()?;
     let mut message = Message {
         version,
@@ -138,6 +141,9 @@ pub fn parse(mut cursor: Cursor<'_>) -> Result<Message<'_>, Malformed> {
         malformed: Faults::default(),
         omitted: 0,
     };
+    if version != VERSION {
+        message.malformed.note::<()>(Err(start.malformed(Kind::Version)));
+    }
     for tlv in Tlvs::new(cursor) {
         if let Some(tlv) = message.malformed.note(tlv) {
             let result = message.read(tlv.kind.into(), tlv.value);
@@ -236,6 +242,15 @@ mod tests {
         assert_eq!(m.vlan_map.unwrap().vids().collect::<Vec<_>>(), [1, 2, 16, 17]);
         assert_eq!(m.tag, Some(Tag { native_vlan: 5, ethertype: 0x8100, rest: Octets(&[0xaa]) }));
         assert_eq!(m.opaque[..], [Opaque { tlv: TlvType::Unknown(7), octets: 1 }]);
+    }
+
+    #[test]
+    fn another_version_is_named_and_read_all_the_same() {
+        let mut bytes = message(&[tlv(1, b"sw1")]);
+        bytes[0] = 2;
+        let m = read(&bytes);
+        assert_eq!(m.malformed.first().map_err(|f| (f.offset, f.kind)), Err((0, Kind::Version)));
+        assert_eq!(m.device_id, Some(Text(b"sw1")));
     }
 
     #[test]

@@ -10,7 +10,7 @@
 //!
 //! **What it never does.** It takes `&[u8]` and nothing else: no input or output, no clock, no
 //! logging, no policy, no `unsafe`. It does not read payload: above TCP and UDP only the protocols that have a
-//! module here. It verifies no checksum but CDP's, since network cards compute the others after a capture. A plain
+//! module here. It verifies no checksum but those of CDP and EDP, since network cards compute the others after a capture. A plain
 //! IP packet costs no allocation; messages are boxed. Every loop and list is bounded by a named constant.
 //!
 //! **Who uses it.** `rules` and `sensor`. It imports none of our crates.
@@ -19,9 +19,11 @@
 
 mod addresses;
 pub mod arp;
+pub mod avs;
 pub mod bpdu;
 pub mod capwap;
 pub mod cdp;
+mod checksum;
 mod cursor;
 pub mod dhcpv4;
 pub mod dhcpv6;
@@ -61,6 +63,7 @@ mod plain;
 pub mod ppi;
 pub mod ppp;
 pub mod pppoe;
+pub mod prism;
 pub mod radiotap;
 pub mod radius;
 mod registry;

@@ -8,6 +8,8 @@ use serde::{Serialize, Serializer};
 /// A link type that is read here.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Link {
+    /// AVS header, then an IEEE 802.11 frame (163). As with Prism, the first octets say which of both it is.
+    Avs,
     /// IEEE 802.3 Ethernet (1).
     Ethernet,
     /// IEEE 802.11 MAC header (105).
@@ -26,6 +28,8 @@ pub enum Link {
     Null,
     /// Per-Packet Information header, then a frame of the type that it names (192).
     Ppi,
+    /// Prism header, then an IEEE 802.11 frame (119); drivers wrote AVS headers under this number, too.
+    Prism,
     /// Radiotap header, then an IEEE 802.11 frame (127).
     Radiotap,
     /// An IPv4 or IPv6 packet without a link header (101; 12 and 14 in captures that hold the number
@@ -44,7 +48,9 @@ impl Link {
             105 => Link::Ieee80211,
             108 => Link::Loop,
             113 => Link::LinuxCooked,
+            119 => Link::Prism,
             127 => Link::Radiotap,
+            163 => Link::Avs,
             192 => Link::Ppi,
             228 => Link::Ipv4,
             229 => Link::Ipv6,
@@ -57,6 +63,7 @@ impl Link {
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
+            Link::Avs => "avs",
             Link::Ethernet => "ethernet",
             Link::Ieee80211 => "ieee80211",
             Link::Ipv4 => "ipv4",
@@ -66,6 +73,7 @@ impl Link {
             Link::Loop => "loop",
             Link::Null => "null",
             Link::Ppi => "ppi",
+            Link::Prism => "prism",
             Link::Radiotap => "radiotap",
             Link::RawIp => "raw-ip",
         }

@@ -3,9 +3,9 @@
 use std::net::IpAddr;
 
 use crate::{
-    Link, Malformed, arp, bpdu, cdp, dhcpv4, dhcpv6, discovery, eapol, edp, ethernet, fdp, icmp, icmpv6,
+    Link, Malformed, arp, avs, bpdu, cdp, dhcpv4, dhcpv6, discovery, eapol, edp, ethernet, fdp, icmp, icmpv6,
     ieee80211, igmp, ipsec, ipv4, ipv6, isl, linux_cooked, llc, lldp, mdns, mld, mpls, ndp, null, ppi, ppp,
-    pppoe, radiotap, radius, sctp, sonmp, tcp, udp, vlan,
+    pppoe, prism, radiotap, radius, sctp, sonmp, tcp, udp, vlan,
 };
 
 mod ip;
@@ -67,8 +67,21 @@ pub struct Wireless {
     pub ppi: Option<ppi::Header>,
     /// A radiotap header.
     pub radiotap: Option<radiotap::Header>,
+    /// A Prism header.
+    pub prism: Option<prism::Header>,
+    /// An AVS header.
+    pub avs: Option<avs::Header>,
     /// The MAC header.
     pub header: Option<ieee80211::Header>,
+}
+
+impl Wireless {
+    /// Whether any of the headers could be read.
+    #[must_use]
+    pub fn is_read(&self) -> bool {
+        let is_behind = self.ppi.is_some() || self.radiotap.is_some();
+        is_behind || self.prism.is_some() || self.avs.is_some() || self.header.is_some()
+    }
 }
 
 /// Headers beside those of the network layer.

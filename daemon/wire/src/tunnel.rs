@@ -15,6 +15,8 @@ pub enum Inner {
     Ipv6,
     /// An IEEE 802.11 frame.
     Ieee80211,
+    /// An IEEE 802.11 frame behind a Prism or AVS header.
+    Monitored,
     /// A PPP frame.
     Ppp,
     /// Nothing that is read here.

@@ -126,10 +126,14 @@ impl Header {
     /// What follows the header.
     #[must_use]
     pub fn inner(&self) -> Inner {
-        match (self.malformed, self.kind, self.encapsulated) {
-            (None, PacketType::Received | PacketType::Transmit, Encapsulated::Ethernet) => Inner::Ethernet,
-            (None, PacketType::Received | PacketType::Transmit, Encapsulated::Ieee80211) => Inner::Ieee80211,
-            _ => Inner::Unknown,
+        if self.malformed.is_some() || !matches!(self.kind, PacketType::Received | PacketType::Transmit) {
+            return Inner::Unknown;
+        }
+        match self.encapsulated {
+            Encapsulated::Ethernet => Inner::Ethernet,
+            Encapsulated::Ieee80211 => Inner::Ieee80211,
+            Encapsulated::Prism | Encapsulated::Avs => Inner::Monitored,
+            Encapsulated::Unknown(_) => Inner::Unknown,
         }
     }
 
@@ -242,7 +246,10 @@ mod tests {
         let inner = |kind, encapsulated| read(&[1, kind, 0, encapsulated, 1]).0.inner();
         assert_eq!([inner(1, 1), inner(1, 18)], [Inner::Ethernet, Inner::Ieee80211]);
         assert_eq!([inner(2, 1), inner(3, 1), inner(9, 1)], [Inner::Unknown; 3]);
-        assert_eq!([inner(0, 119), inner(0, 127), inner(0, 2)], [Inner::Unknown; 3]);
+        assert_eq!(
+            [inner(0, 119), inner(1, 127), inner(0, 2)],
+            [Inner::Monitored, Inner::Monitored, Inner::Unknown]
+        );
     }
 
     #[test]

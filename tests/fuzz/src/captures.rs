@@ -9,10 +9,11 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use std::ops::ControlFlow;
 use std::os::fd::AsRawFd;
 use std::os::unix::fs::FileExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::LazyLock;
 
 use headgate_capture::{Error, FileError, FileSummary};
+use headgate_record::Record;
 use headgate_rules::Rules;
 use headgate_sensor::Engine;
 use headgate_service::config::Headgate;
@@ -35,14 +36,10 @@ pub fn capture(octets: &[u8]) {
 
 /// The property of a capture file that the sensor watches like a wire.
 pub fn replay(octets: &[u8]) {
-    static RULES: LazyLock<Rules> = LazyLock::new(|| {
-        let shipped = ("rules.toml".to_owned(), include_str!("../../../config/rules.toml").to_owned());
-        Rules::parse(&[shipped]).expect("the shipped rules")
-    });
-    let mut engine = Engine::new(RULES.clone(), &Headgate::default());
+    let mut engine = engine();
     let show = |records: Vec<_>| {
         for record in &records {
-            let record: &headgate_record::Record = record;
+            let record: &Record = record;
             assert!(record.to_json().is_object());
         }
     };
@@ -63,6 +60,27 @@ pub fn replay(octets: &[u8]) {
     if let Ok(summary) = read {
         assert_eq!(frames, summary.frames, "a frame of the file is not accounted for");
     }
+}
+
+/// The records that the sensor makes of a capture file, as far as it can be read.
+pub(super) fn records(file: &Path) -> Vec<Record> {
+    let (mut engine, mut records) = (engine(), Vec::new());
+    let _ = headgate_sensor::replay(&mut engine, file, &mut |some| {
+        records.extend(some);
+        ControlFlow::Continue(())
+    });
+    engine.finish();
+    engine.account([0; 3]);
+    records.extend(engine.take());
+    records
+}
+
+fn engine() -> Engine {
+    static RULES: LazyLock<Rules> = LazyLock::new(|| {
+        let shipped = ("rules.toml".to_owned(), include_str!("../../../config/rules.toml").to_owned());
+        Rules::parse(&[shipped]).expect("the shipped rules")
+    });
+    Engine::new(RULES.clone(), &Headgate::default())
 }
 
 /// What stands for each frame of a file, and what the reading came to where the file could be opened.

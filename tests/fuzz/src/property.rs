@@ -203,7 +203,7 @@ const MAX_TRIES: u32 = 5;
 /// Most octets of an input that are read.
 const MAX_FRAME: usize = 1 << 16;
 /// The links by the low half of the first octet; above them, Ethernet with a tag beside the frame.
-pub(super) const LINKS: [Link; 11] = [
+pub(super) const LINKS: [Link; 13] = [
     Link::Ethernet,
     Link::Ieee80211,
     Link::Ipv4,
@@ -215,6 +215,8 @@ pub(super) const LINKS: [Link; 11] = [
     Link::Ppi,
     Link::Radiotap,
     Link::RawIp,
+    Link::Prism,
+    Link::Avs,
 ];
 /// How many octets the wire had beyond those captured, by the high half of the first octet.
 pub(super) const EXCESS: [u32; 16] = [0, 0, 0, 0, 0, 0, 0, 0, 1, 2, 4, 16, 64, 1_500, 65_535, u32::MAX];

@@ -1,9 +1,9 @@
 //! The readers, each as a target. A new one is a line here.
 
 use headgate_wire::{
-    Cursor, Layer, Link, arp, bpdu, capwap, cdp, dhcpv4, dhcpv6, eap, eapol, edp, erspan, ethernet, fdp,
+    Cursor, Layer, Link, arp, avs, bpdu, capwap, cdp, dhcpv4, dhcpv6, eap, eapol, edp, erspan, ethernet, fdp,
     geneve, gre, icmp, icmpv6, ieee80211, igmp, ipsec, linux_cooked, llc, lldp, mdns, mld, mpls, ndp, null,
-    ppi, ppp, pppoe, radiotap, radius, sctp, sonmp, tcp, tzsp, udp, vlan, vxlan,
+    ppi, ppp, pppoe, prism, radiotap, radius, sctp, sonmp, tcp, tzsp, udp, vlan, vxlan,
 };
 
 use super::property::{packet, put};
@@ -25,6 +25,7 @@ macro_rules! protocols {
 protocols! {
     Ah |c, _| ipsec::parse_authentication(&mut c);
     Arp |c, _| arp::parse(&mut c);
+    Avs |c, _| avs::parse(&mut c);
     Bpdu |c, variant| if variant & 1 == 0 { bpdu::parse(c) } else { bpdu::parse_pvst(c) };
     Capwap |c, variant| capwap::parse(&mut c, match variant & 3 {
         0 => capwap::Channel::ToController,
@@ -73,6 +74,7 @@ protocols! {
         0 => (pppoe::parse_discovery(c).map(Some), None),
         _ => (Ok(None), Some(pppoe::parse_session(&mut c))),
     };
+    Prism |c, _| prism::parse(&mut c);
     Radiotap |c, _| radiotap::parse(&mut c);
     Radius |c, _| radius::parse(c);
     Sctp |c, _| sctp::parse(&mut c).map(|header| (header, header.check(c)));

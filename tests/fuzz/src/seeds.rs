@@ -6,22 +6,27 @@ use std::io;
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
+use headgate_record::{Kind, Record};
 use headgate_wire::{Layer, Link, Malformed};
 
 use super::property::{EXCESS, LINKS};
-use super::{CAPTURE, FRAME, PROTOCOLS, REPLAY, targets};
+use super::{CAPTURE, FRAME, PROTOCOLS, REPLAY, captures, records, targets};
 
 /// Writes a folder of seeds for each target, from all captures below the folders.
-pub fn make(into: &Path, captures: &[PathBuf]) -> io::Result<()> {
+pub fn make(into: &Path, folders: &[PathBuf]) -> io::Result<()> {
     for target in targets() {
         fs::create_dir_all(into.join(target))?;
     }
-    for path in captures.iter().flat_map(|folder| files(folder)) {
+    for (target, octets) in records::messages() {
+        put(into, target, &[&octets])?;
+    }
+    for path in folders.iter().flat_map(|folder| files(folder)) {
         let Ok(octets) = fs::read(&path) else { continue };
         if octets.len() <= MAX_FILE {
             put(into, CAPTURE, &[&octets])?;
             put(into, REPLAY, &[&octets])?;
         }
+        record_seeds(into, &captures::records(&path))?;
         let mut result = Ok(());
         let Ok(mut file) = headgate_capture::File::open(&path) else { continue };
         // A file that is damaged gives what comes before the damage.
@@ -54,6 +59,23 @@ fn frame_seeds(into: &Path, link: Link, octets: &[u8], wire_len: u32) -> io::Res
                 _ => 0,
             };
             put(into, layer.name(), &[&[excess | variant], octets.get(start..).unwrap_or_default()])?;
+        }
+    }
+    Ok(())
+}
+
+/// A few records of each kind, singly and together.
+fn record_seeds(into: &Path, made: &[Record]) -> io::Result<()> {
+    for kind in Kind::ALL {
+        let mut some = made.iter().filter(|record| record.kind() == kind).take(MAX_RECORDS);
+        some.try_for_each(|record| put(into, records::VIEW, &[&records::alone(record)]))?;
+    }
+    // From everywhere in the file, so that each set holds several kinds.
+    let step = made.len().div_ceil(MAX_RECORDS).max(1);
+    for start in 0..step.min(MAX_RECORDS) {
+        let some: Vec<Record> = made.iter().skip(start).step_by(step).cloned().collect();
+        for (target, octets) in records::together_as(&some) {
+            put(into, target, &[&octets])?;
         }
     }
     Ok(())
@@ -101,5 +123,7 @@ fn files(folder: &Path) -> Vec<PathBuf> {
 
 /// Longest frame of a seed: long ones are mostly payload, which is not read.
 const MAX_SEED: usize = 1_536;
+/// Most records of a kind, of a set, and sets, from each file.
+const MAX_RECORDS: usize = 6;
 /// Largest capture file that is a seed.
 const MAX_FILE: usize = 16 << 10;

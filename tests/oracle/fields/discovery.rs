@@ -55,6 +55,7 @@ const EDP: &[Check] = &[
     number("edp.version", "version"),
     number("edp.length", "length"),
     number("edp.checksum", "checksum"),
+    number("edp.checksum.status", "checksum_valid"),
     number("edp.seqno", "sequence"),
     number("edp.midtype", "machine_id_type"),
     octets("edp.midmac", "machine_id"),

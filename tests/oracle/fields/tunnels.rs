@@ -16,6 +16,8 @@ pub const LAYERS: &[Layer] = &[
     part("pppoe|ppp", &["ppp"], &[number("ppp.protocol", "protocol.code")]),
     layer("ppi", &["ppi"], PPI),
     layer("radiotap", &["radiotap"], RADIOTAP),
+    layer("prism", &["prism"], PRISM),
+    layer("avs", &["wlancap"], AVS),
     layer("ieee80211", &["wlan"], IEEE80211),
 ];
 
@@ -124,6 +126,41 @@ const PPI: &[Check] = &[
     number("ppi.80211-common.fhss.pattern", "common.hop_pattern"),
     number("ppi.80211-common.dbm.antsignal", "common.antenna_signal"),
     number("ppi.80211-common.dbm.antnoise", "common.antenna_noise"),
+];
+
+/// Of an item that the driver did not give, tshark shows none either.
+const PRISM: &[Check] = &[
+    number("prism.msgcode", "message_code"),
+    number("prism.msglen", "length"),
+    number("prism.did.hosttime", "host_time"),
+    number("prism.did.mactime", "mac_time"),
+    number("prism.did.channel", "channel"),
+    number("prism.did.rssi", "rssi"),
+    number("prism.did.sq", "signal_quality"),
+    number("prism.did.signal", "signal"),
+    number("prism.did.noise", "noise"),
+    number("prism.did.rate", "rate"),
+    number("prism.did.istx", "transmitted"),
+    number("prism.did.frmlen", "frame_length"),
+];
+
+const AVS: &[Check] = &[
+    number("wlancap.version", "version"),
+    number("wlancap.length", "length"),
+    number("wlancap.mactime", "mac_time"),
+    number("wlancap.hosttime", "host_time"),
+    number("wlancap.phytype", "phy_type.code"),
+    number("wlancap.channel|wlancap.channel_frequency", "frequency"),
+    number("wlancap.antenna", "antenna"),
+    number("wlancap.priority", "priority"),
+    number("wlancap.ssi_type", "signal_type.code"),
+    number("wlancap.dbm_antsignal|wlancap.normrssi_antsignal|wlancap.rawrssi_antsignal", "signal"),
+    number("wlancap.dbm_antnoise|wlancap.normrssi_antnoise|wlancap.rawrssi_antnoise", "noise"),
+    number("wlancap.preamble", "preamble"),
+    number("wlancap.encoding", "encoding.code"),
+    number("wlancap.sequence", "receiver.sequence"),
+    number("wlancap.drops", "receiver.drops"),
+    octets("wlancap.receiver_addr", "receiver.address"),
 ];
 
 /// Each further word of what is present is one more antenna.

@@ -7,6 +7,13 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::{Index, select};
 
+#[path = "monitored.rs"]
+// Another test may have it by the other one, too.
+#[allow(clippy::duplicate_mod)]
+mod monitored;
+
+use monitored::{avs, prism};
+
 /// Octets of which each is often one of some that mean something.
 fn octets(often: &'static [u8], count: std::ops::Range<usize>) -> impl Strategy<Value = Vec<u8>> {
     vec(prop_oneof![select(often), any::<u8>()], count)
@@ -64,11 +71,21 @@ fn any_udp_tunnel(level: u8) -> BoxedStrategy<([u8; 2], Vec<u8>)> {
             .prop_map(|(kind, value)| [&[kind, value.len() as u8][..], &value].concat()),
         1 => any::<[u8; 2]>().prop_map(Vec::from),
     ];
-    let tzsp =
-        (octets(&[1], 1..2), select(&[0u8, 0, 1, 4]), select(&[[0u8, 1], [0, 18], [0, 18]]), vec(tag, 0..13))
-            .prop_map(|(version, kind, what, tags)| {
-                [&version[..], &[kind], &what, &tags.concat(), &[1]].concat()
-            });
+    let prism = select(&[[0x44u8, 0, 0, 0], [0, 0, 0, 0x41], [0x45, 0, 0, 0]]).prop_map(prism);
+    let avs = (select(&[1u8, 2, 3]), select(&[8u8, 63, 64, 79, 80, 96]))
+        .prop_map(|(version, length)| avs(version, length));
+    let radio = prop_oneof![prism, avs];
+    let tzsp = (
+        octets(&[1], 1..2),
+        select(&[0u8, 0, 1, 4]),
+        select(&[1u8, 18, 18, 119, 127]),
+        vec(tag, 0..13),
+        radio,
+    )
+        .prop_map(|(version, kind, what, tags, radio)| {
+            let radio = if what < 119 { &[] } else { &radio[..] };
+            [&version[..], &[kind, 0, what], &tags.concat(), &[1], radio].concat()
+        });
     let capwap =
         (octets(&[0], 1..2), select(&[0x10u8, 0x10, 0x20, 0xf8, 0x08]), select(&[2u8, 3, 3, 0x43, 5]))
             .prop_flat_map(|(first, length, kind)| {

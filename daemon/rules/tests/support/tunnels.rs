@@ -6,6 +6,13 @@ use headgate_rules::filter::Tunnel;
 use proptest::prelude::*;
 use proptest::sample::select;
 
+#[path = "monitored.rs"]
+// Another test may have it by the other one, too.
+#[allow(clippy::duplicate_mod)]
+mod monitored;
+
+use monitored::{avs, prism};
+
 pub const SECRET: &[u8] = b"SECRET-PAYLOAD-SECRET-PAYLOAD";
 
 /// A frame to build: what stands in each header.
@@ -238,10 +245,20 @@ fn radio(name: &'static str, is_in_capwap: bool, radio: Radio) -> Tunnelled {
     Tunnelled { name, kind, above: (17, Some(port)), header, within: Within::Radio(radio) }
 }
 
+/// A frame of IEEE 802.11 within TZSP, behind a Prism or AVS header.
+fn behind(name: &'static str, header: &[u8], frame: Radio) -> Tunnelled {
+    let kind = if header.starts_with(&[0x80]) { 127 } else { 119 };
+    let tzsp = [&[1, 0, 0, kind, 10, 1, 0xd0, 1][..], header].concat();
+    Tunnelled { header: tzsp, ..radio(name, false, frame) }
+}
+
 /// Those in which no packet is to be read.
 pub fn closed() -> Vec<Tunnelled> {
     let amsdu = |control| Radio { qos: [0x85, 0], ..Radio::closed(control) };
-    let mut closed = Vec::new();
+    let mut closed = vec![
+        behind("prism, encrypted", &prism([0x44, 0, 0, 0]), Radio::closed([0x88, 0x41])),
+        behind("avs, encrypted", &avs(2, 80), Radio::closed([0x88, 0x41])),
+    ];
     for is_in_capwap in [false, true] {
         closed.extend([
             radio("encrypted", is_in_capwap, Radio::closed([0x88, 0x41])),
@@ -364,6 +381,10 @@ pub fn tunnels(inner: &Shape) -> Vec<Tunnelled> {
         radio("tzsp, of an access point", false, Radio { snap: 0xf8, ..Radio::open([0x88, 0x02]) }),
         radio("tzsp, of no access point", false, Radio::open([0x88, 0x80])),
         radio("tzsp, with four addresses", false, Radio::open([0x88, 0x83])),
+        behind("tzsp, prism", &prism([0x44, 0, 0, 0]), Radio::open([0x08, 0x01])),
+        behind("tzsp, prism the other way round", &prism([0, 0, 0, 0x41]), Radio::open([0x88, 0x02])),
+        behind("tzsp, avs", &avs(1, 64), Radio::open([0x08, 0x01])),
+        behind("tzsp, avs of version 2, longer", &avs(2, 96), Radio::open([0x88, 0x02])),
         radio("capwap, 802.11", true, Radio::open([0x08, 0x01])),
         radio("capwap, 802.11 with QoS", true, Radio::open([0x88, 0x82])),
         radio("capwap, 802.11 swapped", true, Radio { is_swapped: true, ..Radio::open([0x88, 0x01]) }),

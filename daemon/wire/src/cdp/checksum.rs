@@ -6,21 +6,13 @@
 /// number, less one where it is negative, as the protocol's first implementation did.
 pub(super) fn is_valid(message: &[u8]) -> bool {
     let (words, last) = message.as_chunks();
-    let whole = words.iter().map(|word| u64::from(u16::from_be_bytes(*word)));
-    let last = last.iter().map(|octet| u64::from(signed(*octet)));
-    let mut sum = whole.chain(last).fold(0u64, u64::saturating_add);
-    for _ in 0..FOLDS {
-        sum = (sum & 0xffff).saturating_add(sum >> 16);
-    }
-    sum == 0xffff
+    let whole = words.iter().map(|word| u16::from_be_bytes(*word));
+    crate::checksum::is_all_ones(whole.chain(last.iter().map(|octet| signed(*octet))))
 }
 
 fn signed(octet: u8) -> u16 {
     if octet < 0x80 { u16::from(octet) } else { 0xff00 | u16::from(octet).saturating_sub(1) }
 }
-
-/// Enough to bring a 64-bit sum into 16 bits.
-const FOLDS: usize = 5;
 
 #[cfg(test)]
 mod tests {

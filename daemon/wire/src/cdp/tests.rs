@@ -42,6 +42,16 @@ fn a_message_is_read_whole() {
 }
 
 #[test]
+fn another_version_is_named_and_read_all_the_same() {
+    for version in [0, 3, 0xff] {
+        let mut bytes = message(&[tlv(1, b"sw")]);
+        bytes[0] = version;
+        assert_eq!(faults(&bytes), [(0, Kind::Version)]);
+        assert!(read(&bytes).device_id.is_some());
+    }
+}
+
+#[test]
 fn every_tlv_is_read() {
     let bytes = message(&[
         tlv(3, b"Gi0/1"),

@@ -177,6 +177,10 @@ impl<'a> Extension<'a> {
                     enabled: flags & 0x04 != 0,
                     vid: vid(id)?,
                 };
+                // Each is of another VLAN (D.2.2, D.2.3): the first counts.
+                if self.port_protocol_vlans.iter().any(|known| known.vid == vlan.vid) {
+                    return Err(Kind::Duplicate);
+                }
                 return Ok(push(&mut self.port_protocol_vlans, vlan));
             }
             Subtype::VlanName => {
@@ -184,7 +188,11 @@ impl<'a> Extension<'a> {
                 if name.len() > MAX_VLAN_NAME_LEN {
                     return Err(Kind::Length);
                 }
-                return Ok(push(&mut self.vlan_names, VlanName { vid: vid(id)?, name: Text(name) }));
+                let vlan = VlanName { vid: vid(id)?, name: Text(name) };
+                if self.vlan_names.iter().any(|known| known.vid == vlan.vid) {
+                    return Err(Kind::Duplicate);
+                }
+                return Ok(push(&mut self.vlan_names, vlan));
             }
             Subtype::ProtocolIdentity => {
                 let protocol = finish(length_data(be_u8).parse(value))?;
@@ -319,6 +327,16 @@ mod tests {
     fn the_first_of_two_port_vlans_counts() {
         let (extension, fault) = read(&[(1, &[0, 1]), (1, &[0, 2])]);
         assert_eq!((extension.port_vlan, fault), (Some(1), Some(Kind::Duplicate)));
+    }
+
+    #[test]
+    fn the_first_of_two_names_of_a_vlan_counts() {
+        let (extension, fault) =
+            read(&[(3, &[0, 30, 1, b'a']), (3, &[0, 31, 1, b'a']), (3, &[0, 30, 1, b'b'])]);
+        assert_eq!((extension.vlan_names.len(), fault), (2, Some(Kind::Duplicate)));
+        assert_eq!(extension.vlan_names[0].name, Text(b"a"));
+        let (extension, fault) = read(&[(2, &[6, 0, 20]), (2, &[2, 0, 20])]);
+        assert_eq!((extension.port_protocol_vlans.len(), fault), (1, Some(Kind::Duplicate)));
     }
 
     #[test]

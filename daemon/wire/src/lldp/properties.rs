@@ -1,5 +1,7 @@
 //! What is written is read, and no octets do harm.
 
+use std::collections::BTreeMap;
+
 use proptest::collection::vec;
 use proptest::prelude::*;
 
@@ -79,6 +81,10 @@ proptest! {
         priorities in vec((0u8..8, 0u8..8, any::<u16>()), 0..=dot1::MAX_APPLICATION_PRIORITIES),
         channels in vec((0u16..4096, 0u16..4096), 0..=dot1::MAX_CHANNELS),
     ) {
+        // Each VLAN once.
+        let names: Vec<_> = names.into_iter().collect::<BTreeMap<_, _>>().into_iter().collect();
+        let by_vid: BTreeMap<_, _> = port_protocol.into_iter().map(|vlan| (vlan.2, vlan)).collect();
+        let port_protocol: Vec<_> = by_vid.into_values().collect();
         let dot1 = |subtype, value: &[u8]| organisation(dot1::OUI, subtype, value);
         let mut tlvs = vec![
             dot1(1, &port_vlan.to_be_bytes()), dot1(5, &digest.to_be_bytes()), dot1(6, &management.to_be_bytes()),

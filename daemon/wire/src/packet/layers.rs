@@ -93,6 +93,8 @@ impl<Q: SerializeSeq> Layers<Q> {
             Framing::Wireless(frame) => {
                 self.maybe(Layer::Ppi, frame.ppi.as_ref())?;
                 self.maybe(Layer::Radiotap, frame.radiotap.as_ref())?;
+                self.maybe(Layer::Prism, frame.prism.as_ref())?;
+                self.maybe(Layer::Avs, frame.avs.as_ref())?;
                 self.maybe(Layer::Ieee80211, frame.header.as_ref())
             }
             Framing::None => Ok(()),

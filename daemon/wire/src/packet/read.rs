@@ -2,8 +2,8 @@
 
 use super::{Encapsulation, Framing, Network, Packet, Wireless};
 use crate::{
-    Cursor, Faults, Layer, Link, Malformed, arp, bpdu, cdp, eapol, edp, ethernet, fdp, ieee80211, isl,
-    linux_cooked, llc, lldp, mpls, null, ppi, ppp, pppoe, radiotap, sonmp, vlan,
+    Cursor, Faults, Layer, Link, Malformed, arp, avs, bpdu, cdp, eapol, edp, ethernet, fdp, ieee80211, isl,
+    linux_cooked, llc, lldp, mpls, null, ppi, ppp, pppoe, prism, radiotap, sonmp, vlan,
 };
 
 use ieee80211::Form;
@@ -85,6 +85,7 @@ impl<'a> Packet<'a> {
             Link::Ipv6 => self.read_ethertype(cursor, ethernet::IPV6),
             Link::Ieee80211 => self.read_ieee80211(cursor, Wireless::default(), Form::default()),
             Link::Radiotap => self.read_radiotap(cursor),
+            Link::Prism | Link::Avs => self.read_monitored(cursor),
             Link::Ppi => {
                 cursor = cursor.enter(Layer::Ppi);
                 let header = ppi::parse(&mut cursor)?;
@@ -135,6 +136,22 @@ impl<'a> Packet<'a> {
         }
         self.framing = Framing::Wireless(Box::new(wireless));
         Ok(())
+    }
+
+    /// A Prism or AVS header, which their first octets tell apart, and the frame behind it.
+    pub(super) fn read_monitored(&mut self, cursor: Cursor<'a>) -> Outcome {
+        let mut wireless = Wireless::default();
+        let mut cursor = cursor.enter(Layer::Prism);
+        let mut ahead = cursor;
+        if avs::least_length(ahead.u32()?).is_some() {
+            cursor = cursor.enter(Layer::Avs);
+            wireless.avs = Some(avs::parse(&mut cursor)?);
+        } else {
+            let header = prism::parse(&mut cursor)?;
+            self.note(header.malformed.map_or(Ok(()), Err));
+            wireless.prism = Some(header);
+        }
+        self.read_ieee80211(cursor, wireless, Form::default())
     }
 
     pub(super) fn read_ieee80211(

@@ -18,6 +18,7 @@ use super::*;
 use crate::{Kind, Layer, ethernet::Address};
 
 mod gre;
+mod monitored;
 mod types;
 
 const CLIENT: [u8; 6] = [0x02, 0, 0, 0, 0, 1];

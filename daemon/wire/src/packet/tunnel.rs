@@ -164,6 +164,7 @@ impl<'a> Packet<'a> {
                 let form = ieee80211::Form { may_be_swapped, ..ieee80211::Form::default() };
                 packet.read_ieee80211(cursor, Wireless::default(), form)
             }
+            Inner::Monitored => packet.read_monitored(cursor),
             Inner::Ppp => packet.read_ppp(cursor),
             Inner::Unknown => Ok(()),
         };
@@ -171,7 +172,7 @@ impl<'a> Packet<'a> {
         let fault = packet.malformed;
         let has_header = match &packet.framing {
             Framing::None => packet.encapsulation.as_ref().is_some_and(|e| e.ppp.is_some()),
-            Framing::Wireless(frame) => frame.header.is_some(),
+            Framing::Wireless(frame) => frame.is_read(),
             _ => true,
         };
         let is_read = packet.is_understood() || has_header;

@@ -3,7 +3,7 @@
 //! A datagram is recognised by its port and then by what it says, reserved bits among it: where they are not zero,
 //! nothing behind UDP is kept. Of a packet that is a fragment nothing is kept either, as nothing is read there.
 
-use headgate_wire::{capwap, geneve, tzsp, vxlan};
+use headgate_wire::{avs, capwap, geneve, prism, tzsp, vxlan};
 
 use super::{Compiler, END, ETHERTYPE, FRAGMENT, LAYER_4, MORE_FRAGMENTS, START};
 use crate::control::{
@@ -178,8 +178,8 @@ impl Compiler<'_> {
         a.when(op::JEQ_K, ETHERTYPE_IPV6.into(), self.bare_ipv6).jump(self.frame);
     }
 
-    /// TZSP, of frames that were received or are to be transmitted. Where the end of the tagged fields is not found,
-    /// none of them is kept.
+    /// TZSP, of frames that were received or are to be transmitted. Where the end of the tagged fields is not found, or
+    /// a header of Prism or AVS behind them is none that is read, none of it is kept.
     fn tzsp(&self, a: &mut Assembler, at: &Labels, unread: Unread) {
         if !self.depth.tunnels.contains(Tunnel::Tzsp) {
             return;
@@ -188,7 +188,10 @@ impl Compiler<'_> {
         a.place(at.tzsp);
         whole(a, UDP + 4, unread.udp);
         a.op(op::LD_W_IND, UDP).op(op::AND_K, TZSP_MASK).op(op::ST, START);
-        a.when(op::JEQ_K, TZSP, known).unless(op::JEQ_K, TZSP_IEEE80211, unread.udp).place(known);
+        for kind in [TZSP, TZSP_IEEE80211, TZSP_PRISM] {
+            a.when(op::JEQ_K, kind, known);
+        }
+        a.unless(op::JEQ_K, TZSP_AVS, unread.udp).place(known);
         behind(a, UDP + 4);
         for _ in 0..=MAX_TZSP_TAGS {
             let [field, step] = [a.label(), a.label()];
@@ -198,9 +201,11 @@ impl Compiler<'_> {
             a.place(field).op(op::AND_K, 0xff).op(op::ADD_K, 2);
             a.place(step).op(op::ADD_X, 0).op(op::TAX, 0);
         }
+        a.jump(cut).place(end);
+        behind(a, 1).op(op::LD_MEM, START).when(op::JEQ_K, TZSP, self.frame);
+        a.when(op::JEQ_K, TZSP_IEEE80211, at.ieee80211);
+        monitored(a, at.ieee80211, cut);
         a.place(cut).op(op::LDX_MEM, LAYER_4).keep_x(UDP + 4);
-        a.place(end);
-        behind(a, 1).op(op::LD_MEM, START).when(op::JEQ_K, TZSP, self.frame).jump(at.ieee80211);
     }
 
     /// CAPWAP data (RFC 5415, 4.3) with frames of IEEE 802.3 and IEEE 802.11, from the length on that its header says.
@@ -223,6 +228,32 @@ impl Compiler<'_> {
         a.op(op::AND_K, CAPWAP_BINDING);
         a.when(op::JEQ_K, CAPWAP_IEEE80211, at.ieee80211_in_capwap).jump(unread.udp_and_8);
     }
+}
+
+/// A Prism or AVS header, and behind it a frame.
+fn monitored(a: &mut Assembler, frame: Label, cut: Label) {
+    let [prism, length] = [a.label(), a.label()];
+    let versions = [a.label(), a.label()];
+    a.need(8, cut).op(op::LD_W_IND, 0);
+    for (magic, version) in avs::MAGIC.into_iter().zip(versions) {
+        a.when(op::JEQ_K, magic, version);
+    }
+    for code in prism::MESSAGE_CODES {
+        a.when(op::JEQ_K, code, prism).when(op::JEQ_K, code.swap_bytes(), prism);
+    }
+    a.jump(cut);
+    for (least, version) in avs::HEADER_LEN.into_iter().zip(versions) {
+        a.place(version).op(op::LD_W_IND, 4).when(op::JGE_K, octets(least), length).jump(cut);
+    }
+    a.place(length).when(op::JGT_K, octets(avs::MAX_LEN), cut).op(op::ADD_X, 0).op(op::TAX, 0);
+    a.op(op::LD_W_LEN, 0).when(op::JGE_X, 0, frame).jump(cut);
+    a.place(prism).need(octets(prism::HEADER_LEN), cut);
+    behind(a, octets(prism::HEADER_LEN)).jump(frame);
+}
+
+/// A length of a header, which is short.
+fn octets(length: usize) -> u32 {
+    u32::try_from(length).unwrap_or(u32::MAX)
 }
 
 /// A header of eight octets, of which the last is reserved; A is its first four.
@@ -259,6 +290,9 @@ const GENEVE_OTHER: u32 = 0xc0bf_0000;
 /// Version 1, of type 0 or 1, Ethernet; and IEEE 802.11.
 const TZSP: u32 = 0x0100_0001;
 const TZSP_IEEE80211: u32 = 0x0100_0012;
+/// IEEE 802.11 behind a Prism header, and behind one of AVS; what stands there says which.
+const TZSP_PRISM: u32 = 0x0100_0077;
+const TZSP_AVS: u32 = 0x0100_007f;
 const TZSP_MASK: u32 = 0xfffe_ffff;
 /// The type and length of tagged fields, from these on: the end, and those that have a length.
 const TZSP_END: u32 = 0x0100;

@@ -1,6 +1,6 @@
 //! Tunnels, looked into to one level. Most frames are none: nothing here is on their way.
 
-use headgate_wire::{capwap, geneve, tzsp, vxlan};
+use headgate_wire::{avs, capwap, geneve, prism, tzsp, vxlan};
 
 use super::{Candidates, Decision, Keep};
 use crate::control::{
@@ -240,14 +240,20 @@ fn geneve(payload: &[u8]) -> Header {
 }
 
 fn tzsp(payload: &[u8]) -> Header {
-    let inner = match payload.first_chunk::<4>() {
-        Some([1, 0 | 1, 0, 1]) => Inner::Ethernet,
-        Some([1, 0 | 1, 0, 0x12]) => Inner::Ieee80211 { is_in_capwap: false },
+    let (inner, is_monitored) = match payload.first_chunk::<4>() {
+        Some([1, 0 | 1, 0, 1]) => (Inner::Ethernet, false),
+        Some([1, 0 | 1, 0, kind @ (0x12 | 0x77 | 0x7f)]) => {
+            (Inner::Ieee80211 { is_in_capwap: false }, *kind != 0x12)
+        }
         _ => return UNREAD,
     };
     let mut header = 4;
     for _ in 0..=MAX_TZSP_TAGS {
         header += match payload.get(header..) {
+            Some([1, behind @ ..]) if is_monitored => {
+                let Some(radio) = monitored(behind) else { break };
+                return (header + 1 + radio, Some(inner));
+            }
             Some([1, _, ..]) => return (header + 1, Some(inner)),
             Some([0, _, ..]) => 1,
             Some([_, length, ..]) => 2 + usize::from(*length),
@@ -255,6 +261,21 @@ fn tzsp(payload: &[u8]) -> Header {
         };
     }
     (4, None)
+}
+
+/// Octets of a Prism or AVS header; `None` where it is none, or not whole.
+fn monitored(octets: &[u8]) -> Option<usize> {
+    let code = octets.first_chunk()?;
+    let code = u32::from_be_bytes(*code);
+    let length = if let Some(least) = avs::least_length(code) {
+        let [_, _, _, _, l0, l1, l2, l3] = octets.first_chunk::<8>()?;
+        let length = usize::try_from(u32::from_be_bytes([*l0, *l1, *l2, *l3])).ok()?;
+        (least..=avs::MAX_LEN).contains(&length).then_some(length)?
+    } else {
+        let is_prism = [code, code.swap_bytes()].iter().any(|code| prism::MESSAGE_CODES.contains(code));
+        is_prism.then_some(prism::HEADER_LEN)?
+    };
+    (length <= octets.len()).then_some(length)
 }
 
 fn capwap(payload: &[u8]) -> Header {

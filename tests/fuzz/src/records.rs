@@ -1,0 +1,270 @@
+//! What holds for readers of records, and of the messages that carry them.
+//!
+//! - They end, without panic, and within the time of all readers.
+//! - What was read can be written, and is read again as the same.
+//! - A record that was read is one that could have been built field by field, and can be shown.
+//! - What passes over records agrees with what reads them.
+
+use headgate_record::batch::{Batch, BatchId, Lost, Withheld};
+use headgate_record::columns::{self, Rows};
+use headgate_record::local::{
+    ControlRequest, FromSensor, FromUplink, Handover, LinkState, ToSensor, ToUplink,
+};
+use headgate_record::receipt::{Forgotten, Receipt, Statement};
+use headgate_record::subject::{Action, Who};
+use headgate_record::{Class, Error, Field, Kind, Record, RecordView, Stated, codec};
+
+use super::property::in_time;
+
+/// The property of octets.
+type Property = fn(&[u8]);
+
+/// The readers, each as a target. A new one is a line here.
+pub const RECORDS: &[(&str, Property)] =
+    &[(BATCH, batch), (COLUMNS, in_columns), (LOCAL, local), (RECEIPT, receipt), (SET, set), (VIEW, view)];
+
+/// Released batches.
+pub(super) const BATCH: &str = "record-batch";
+/// Records in columns.
+pub(super) const COLUMNS: &str = "record-columns";
+/// Messages between the processes of an appliance; the first octet says which.
+pub(super) const LOCAL: &str = "record-local";
+/// Receipts.
+pub(super) const RECEIPT: &str = "record-receipt";
+/// Records one behind the other.
+pub(super) const SET: &str = "record-set";
+/// One record.
+pub(super) const VIEW: &str = "record-view";
+
+fn batch(octets: &[u8]) {
+    // Its body is compressed: how many octets are read is not known before.
+    let Ok(batch) = Batch::decode(octets) else { return };
+    let again = batch.encode().and_then(|octets| Batch::decode(&octets));
+    assert_eq!(again.as_ref(), Ok(&batch));
+    batch.records.iter().for_each(is_whole);
+}
+
+fn in_columns(octets: &[u8]) {
+    in_time(octets.len(), || drop(columns::decode(octets)));
+    let read = columns::decode(octets);
+    let passed = Rows::new(octets).and_then(|mut rows| {
+        let mut passed = 0;
+        while rows.pass()? {
+            passed += 1;
+        }
+        Ok(passed)
+    });
+    assert_eq!(read.as_ref().map(Vec::len), passed.as_ref().copied());
+    let Ok(records) = read else { return };
+    let again = columns::encode(&records).and_then(|octets| columns::decode(&octets));
+    assert_eq!(again.as_ref(), Ok(&records));
+    records.iter().for_each(is_whole);
+    if let Some(first) = records.first() {
+        together(octets, &records, first).expect("what was read is read again");
+    }
+}
+
+/// Of records that are read together with another one of their kind, what that says holds, and all else is theirs.
+fn together(octets: &[u8], records: &[Record], other: &Record) -> Result<(), Error> {
+    let mut rows = Rows::new(octets)?;
+    for record in records {
+        let read = rows.read(&[other])?.expect("as many as before");
+        let is_of_its_kind = record.kind() == other.kind();
+        for field in Field::ALL {
+            let expected = other.get(*field).filter(|_| is_of_its_kind).or(record.get(*field));
+            assert_eq!(read.get(*field), expected);
+        }
+        is_whole(&read);
+    }
+    assert_eq!(rows.read(&[other])?, None);
+    Ok(())
+}
+
+fn local(octets: &[u8]) {
+    let Some((which, octets)) = octets.split_first() else { return };
+    match which & 7 {
+        0 => from_sensor(octets),
+        1 => same(octets, ToSensor::decode, ToSensor::encode),
+        2 => same(octets, FromUplink::decode, FromUplink::encode),
+        3 => same(octets, ToUplink::decode, ToUplink::encode),
+        _ => same(
+            octets,
+            |octets| serde_json::from_slice::<ControlRequest>(octets),
+            |request| serde_json::to_vec(request).expect("a request is JSON"),
+        ),
+    }
+}
+
+fn from_sensor(octets: &[u8]) {
+    in_time(octets.len(), || drop(FromSensor::decode(octets)));
+    let Ok(handover) = FromSensor::decode(octets) else { return };
+    let said = match handover {
+        Handover::Hello { session } => FromSensor::Hello { session },
+        Handover::Interfaces(interfaces) => FromSensor::Interfaces(interfaces),
+        Handover::Records { first, records } => {
+            records.iter().for_each(|record| view(record));
+            let records = records.into_iter().filter_map(|record| RecordView::of(record).ok());
+            FromSensor::Records { first, records: records.map(|view| view.to_record()).collect() }
+        }
+    };
+    let octets = said.encode();
+    let again = match FromSensor::decode(&octets).expect("what was read can be written") {
+        Handover::Hello { session } => FromSensor::Hello { session },
+        Handover::Interfaces(interfaces) => FromSensor::Interfaces(interfaces),
+        Handover::Records { first, records } => {
+            let records = records.into_iter().map(|record| RecordView::of(record).map(|v| v.to_record()));
+            FromSensor::Records { first, records: records.collect::<Result<_, _>>().expect("records") }
+        }
+    };
+    assert_eq!(again, said);
+}
+
+fn receipt(octets: &[u8]) {
+    same(octets, Receipt::decode, Receipt::encode);
+    if let Ok(receipt) = Receipt::decode(octets) {
+        assert!(!receipt.statement.signed_bytes().is_empty());
+    }
+}
+
+fn set(octets: &[u8]) {
+    in_time(octets.len(), || drop(codec::decode(octets)));
+    let Ok(records) = codec::decode(octets) else { return };
+    let again = codec::encode(&records).and_then(|octets| codec::decode(&octets));
+    assert_eq!(again.as_ref(), Ok(&records));
+    records.iter().for_each(is_whole);
+}
+
+fn view(octets: &[u8]) {
+    in_time(octets.len(), || drop(RecordView::of(octets)));
+    let Ok(view) = RecordView::of(octets) else { return };
+    let record = view.to_record();
+    is_whole(&record);
+    assert_eq!(view.fields().len(), record.fields().count());
+    assert_eq!(Stated::kind(&view), record.kind());
+    for field in Field::ALL {
+        let value = view.get(*field).map(|value| value.to_value().expect("a checked value"));
+        assert_eq!(value.as_ref(), record.get(*field));
+        assert_eq!(Stated::mac(&view, *field), Stated::mac(&record, *field));
+        assert_eq!(Stated::is_true(&view, *field), Stated::is_true(&record, *field));
+        assert_eq!(Stated::number(&view, *field), Stated::number(&record, *field));
+        assert_eq!(Stated::text(&view, *field), Stated::text(&record, *field));
+    }
+}
+
+/// Whether a record is what [`Record::set`] makes of its fields, can be written, and can be shown.
+fn is_whole(record: &Record) {
+    let mut built = Record::new(record.kind());
+    for (field, value) in record.fields() {
+        built.set(field, value.clone()).expect("a field that was read can be set");
+    }
+    assert_eq!(&built, record);
+    let mut octets = Vec::new();
+    codec::put_record(record, &mut octets);
+    assert_eq!(RecordView::of(&octets).map(|view| view.to_record()).as_ref(), Ok(record));
+    let mut text = String::new();
+    record.write_json(&mut text);
+    let shown: serde_json::Value = serde_json::from_str(&text).expect("a record is shown as JSON");
+    assert_eq!(shown, record.to_json());
+}
+
+/// Whether what is read can be written, and is then read as the same.
+fn same<T: PartialEq + std::fmt::Debug, E>(
+    octets: &[u8],
+    read: fn(&[u8]) -> Result<T, E>,
+    write: fn(&T) -> Vec<u8>,
+) {
+    in_time(octets.len(), || drop(read(octets)));
+    let Ok(once) = read(octets) else { return };
+    assert_eq!(read(&write(&once)).ok().as_ref(), Some(&once));
+}
+
+/// The octets of one record, as they are written.
+pub(super) fn alone(record: &Record) -> Vec<u8> {
+    let mut octets = Vec::new();
+    codec::put_record(record, &mut octets);
+    octets
+}
+
+/// A target's name, and octets for it as they are written.
+type Seed = (&'static str, Vec<u8>);
+
+/// Records in every form in which they travel or rest.
+pub(super) fn together_as(records: &[Record]) -> Vec<Seed> {
+    let batch = Batch {
+        id: id(),
+        rules: [7; 32],
+        records: records.to_vec(),
+        withheld: vec![Withheld { kind: Kind::Lease, reason: "rule".to_owned(), records: 3 }],
+        lost: vec![Lost { class: Class::Bulk, reason: "full".to_owned(), records: 4 }],
+        forget: vec!["host".to_owned()],
+        replaces: vec![[1; 32]],
+    };
+    let handover = FromSensor::Records { first: 300, records: records.to_vec() };
+    vec![
+        (BATCH, batch.encode().unwrap_or_default()),
+        (COLUMNS, columns::encode(records).unwrap_or_default()),
+        (SET, codec::encode(records).unwrap_or_default()),
+        (LOCAL, message(0, handover.encode())),
+    ]
+}
+
+/// The messages that hold no record.
+pub(super) fn messages() -> Vec<Seed> {
+    let from_sensor = [
+        FromSensor::Hello { session: [9; 16] },
+        FromSensor::Interfaces(vec![
+            ("eth0".to_owned(), LinkState::Up),
+            ("eth1".to_owned(), LinkState::Gone),
+        ]),
+    ];
+    let from_uplink = [
+        FromUplink::Next { wait_ms: 5_000 },
+        FromUplink::Receipt(vec![1, 2, 3]),
+        FromUplink::State { connected: false, problem: "refused".to_owned(), retry_ms: 500 },
+    ];
+    let to_uplink = [
+        ToUplink::Batch(vec![4, 5, 6]),
+        ToUplink::Empty,
+        ToUplink::Accepted,
+        ToUplink::Refused { reason: "signature".to_owned() },
+    ];
+    let requests = [
+        ControlRequest::Status,
+        ControlRequest::Records { kind: "flow".to_owned(), limit: 10 },
+        ControlRequest::BufferPurge { class: Some("bulk".to_owned()), before_ms: 1, count_only: true },
+        ControlRequest::BufferExport { kind: None, after: 1, taken: 2 },
+        ControlRequest::Subject { who: Who::Name("host".to_owned()), action: Action::Find },
+        ControlRequest::Subject {
+            who: Who::Address { address: "192.0.2.1".to_owned(), at_ms: Some(5) },
+            action: Action::Export { after: 0, limit: 10 },
+        },
+        ControlRequest::RotateKeys { which: "data".to_owned() },
+    ];
+    let receipts = [None, Some(Forgotten { values: 1, records: 2 })].map(|forgotten| Receipt {
+        statement: Statement {
+            id: id(),
+            digest: [2; 32],
+            records: 8,
+            stored_ms: 1_700_000_000_000,
+            forgotten,
+        },
+        signature: [3; 64],
+    });
+    let mut seeds: Vec<Seed> = vec![(LOCAL, message(1, ToSensor::Committed { through: 300 }.encode()))];
+    seeds.extend(from_sensor.iter().map(|said| (LOCAL, message(0, said.encode()))));
+    seeds.extend(from_uplink.iter().map(|said| (LOCAL, message(2, said.encode()))));
+    seeds.extend(to_uplink.iter().map(|said| (LOCAL, message(3, said.encode()))));
+    seeds.extend(
+        requests.iter().map(|asked| (LOCAL, message(4, serde_json::to_vec(asked).unwrap_or_default()))),
+    );
+    seeds.extend(receipts.iter().map(|receipt| (RECEIPT, receipt.encode())));
+    seeds
+}
+
+fn message(which: u8, octets: Vec<u8>) -> Vec<u8> {
+    [vec![which], octets].concat()
+}
+
+fn id() -> BatchId {
+    BatchId { appliance: "site-1".to_owned(), epoch: 1, sequence: 2 }
+}
