@@ -113,11 +113,13 @@ fn what_is_carried_arrives_whole_and_its_receipts_empty_the_buffer() {
 #[test]
 fn a_medium_and_the_link_overlap_and_a_lost_one_is_carried_again() {
     let site = Site::new();
-    site.configure("[store]\nbatch_records = 5\n");
+    // More batches than the command hands over receipts at a time.
+    site.configure("[store]\nbatch_records = 1\n");
     let _store = seen(&site);
     let [first, second, third] = ["first", "second", "third"].map(|name| site.path(name));
     said(&export(&site, &first));
     let carried = waiting(&site);
+    assert!(carried > 48, "{carried}");
     {
         let _receiver = site.start_receiver();
         let _uplink = site.start_uplink();

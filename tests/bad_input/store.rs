@@ -204,7 +204,7 @@ fn a_directory_that_cannot_be_used_is_named() {
 }
 
 /// Largest file, in octets, of the store that runs out of room.
-const ROOM: &str = "--fsize=600000";
+const ROOM: &str = "--fsize=400000";
 
 #[test]
 fn a_store_without_room_on_the_disk_acknowledges_nothing_that_it_cannot_keep() {

@@ -264,7 +264,7 @@ pub(crate) enum BundleCommand {
     /// Give a medium up (root only): its batches go on the next one
     Lost {
         /// The medium, as `list` names it
-        #[arg(value_name = "MEDIUM")]
+        #[arg(value_name = "MEDIUM", value_parser = medium)]
         medium: headgate_record::bundle::MediumId,
     },
     /// Take the receipts that came back (root only): exactly the batches that they name leave the buffer
@@ -291,6 +291,11 @@ fn time(text: &str) -> Result<u64, String> {
     let time = time::OffsetDateTime::parse(text, &time::format_description::well_known::Rfc3339);
     let time = time.map_err(|_| "not a time such as 2026-01-31T00:00:00Z".to_owned())?;
     u64::try_from(time.unix_timestamp_nanos() / 1_000_000).map_err(|_| "before 1970".to_owned())
+}
+
+fn medium(text: &str) -> Result<headgate_record::bundle::MediumId, String> {
+    text.parse()
+        .map_err(|_| "a medium has 16 hexadecimal digits, as `headgate bundle list` prints them".to_owned())
 }
 
 fn kind(name: &str) -> Result<headgate_record::Kind, String> {

@@ -113,6 +113,7 @@ impl Desk {
             .map_err(|error| if error.is::<LengthLimitError>() { Refusal::TooLarge } else { Refusal::Cut })?;
         let bytes = body.to_bytes();
         let sealed = Sealed::decode(&bytes).map_err(Refusal::Envelope)?;
+        drop(bytes);
         // What it says it is, before it is worth opening; that it is so, it says opened.
         if sealed.id.appliance != appliance {
             return Err(Refusal::Appliance);

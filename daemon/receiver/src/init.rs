@@ -17,11 +17,12 @@ use crate::{Error, files, sealing};
 pub const TEMPLATE: &str = include_str!("../../../config/receiver.toml");
 
 /// Makes an organisation in `directory`: its authority, a server certificate for `names`, the
-/// receipt key and the sealing key with their public halves, and `receiver.toml`. All is on disk when it returns.
+/// receipt key and the sealing key with their public halves, and `receiver.toml`. All is on disk when it returns; gives
+/// the name of the sealing key.
 ///
 /// # Errors
 /// [`Error::Exists`] when one of the files is there; then nothing is made.
-pub fn init(directory: &Path, names: &[String], listen: SocketAddr) -> Result<(), Error> {
+pub fn init(directory: &Path, names: &[String], listen: SocketAddr) -> Result<KeyId, Error> {
     let (authority, own) = Authority::create(Validity::days(AUTHORITY_DAYS))?;
     let server = authority.server(names, Validity::days(SERVER_DAYS))?;
     let signer = Signer::generate()?;
@@ -53,7 +54,8 @@ pub fn init(directory: &Path, names: &[String], listen: SocketAddr) -> Result<()
     for (name, mode, content) in files {
         files::create(&directory.join(name), mode, content)?;
     }
-    files::sync_directory(directory)
+    files::sync_directory(directory)?;
+    Ok(seal.id)
 }
 
 /// Makes another sealing key: the private key in the new file `file`, the public one beside it as `.pub`. Gives its name.

@@ -69,9 +69,9 @@ fn dispatch(command: Command) -> Result<bool, Error> {
     lockdown::privileges().map_err(|source| Error::System { what: "giving up privileges", source })?;
     match command {
         Command::Init(args) => {
-            init(&args.directory, &args.names, args.listen)?;
+            let id = init(&args.directory, &args.names, args.listen)?;
             say(&format!(
-                "made in {}\nNext: `headgate-receiver run --config {}`; give appliances authority.crt, receipt.pub and seal.pub.",
+                "made in {}; sealing key {id}\nNext: `headgate-receiver run --config {}`; give appliances authority.crt, receipt.pub and seal.pub.",
                 args.directory.display(),
                 args.directory.join("receiver.toml").display(),
             ))?;

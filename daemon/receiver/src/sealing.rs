@@ -55,7 +55,7 @@ impl Keys {
     pub fn load<'a>(files: impl IntoIterator<Item = &'a Path>) -> Result<Keys, Error> {
         let keys = files.into_iter().take(MAX_KEYS).map(|file| {
             let pem = files::read(file)?;
-            let key = std::str::from_utf8(&pem).ok().and_then(private_key);
+            let key = std::str::from_utf8(&pem).ok().and_then(|pem| private_key(pem.trim()));
             let key =
                 key.ok_or(Error::Credential { file: file.to_path_buf(), what: "X25519 private key" })?;
             Ok((KeyId::of(&X25519HkdfSha256::sk_to_pk(&key).to_bytes().into()), key))

@@ -36,7 +36,17 @@ impl Met {
         assert_eq!(message.unknown_fields().count(), 0, "{name} has a field that the file does not declare");
         for (field, value) in message.fields() {
             self.0.insert((name.clone(), field.name().to_owned()));
+            // Of a wire type these are all that is used, so that a number, yes or no, text and octets are told apart.
+            let is_used = matches!(
+                field.kind(),
+                Form::Bool | Form::Uint32 | Form::Uint64 | Form::String | Form::Bytes | Form::Message(_)
+            );
+            assert!(is_used, "{name}.{} is declared as {:?}", field.name(), field.kind());
             match value {
+                // No octets of the samples are text; words are of every type.
+                Said::Bytes(octets) => {
+                    assert!(std::str::from_utf8(octets).is_err(), "{name}.{} is text", field.name());
+                }
                 Said::Message(inner) => self.look(inner),
                 Said::List(items) if matches!(field.kind(), Form::Message(_)) => {
                     items.iter().for_each(|item| self.look(item.as_message().unwrap()));
@@ -61,8 +71,8 @@ fn records() -> Vec<Record> {
         ValueType::Number => Value::Number(7),
         ValueType::Time => Value::Time(1_700_000_000_000_000_000),
         ValueType::Text => Value::Text("text".into()),
-        ValueType::Bytes => Value::Bytes(vec![1, 2]),
-        ValueType::Mac => Value::Mac(Mac([0, 1, 2, 3, 4, 5])),
+        ValueType::Bytes => Value::Bytes(vec![0xff, 2]),
+        ValueType::Mac => Value::Mac(Mac([0, 1, 2, 3, 4, 0xff])),
         ValueType::Address => Value::Address(address),
         ValueType::Texts => Value::List(vec![Value::Text("one".into()), Value::Text("two".into())]),
         ValueType::Numbers => Value::List(vec![Value::Number(3)]),
@@ -77,7 +87,7 @@ fn records() -> Vec<Record> {
     });
     // And the two forms that gates make of values.
     let mut minimised = Record::new(Kind::Device);
-    minimised.set(Field::DeviceMac, Value::Pseudonym([3; 16])).unwrap();
+    minimised.set(Field::DeviceMac, Value::Pseudonym([0xff; 16])).unwrap();
     minimised.set(Field::DeviceAddresses, Value::List(vec![Value::Prefix(address, 48)])).unwrap();
     full.into_iter().chain([minimised]).collect()
 }
@@ -88,14 +98,14 @@ fn the_published_file_is_what_the_programs_write() {
     let id = BatchId { appliance: "site-1".into(), epoch: 7, sequence: 3 };
     let batch = Batch {
         id: id.clone(),
-        rules: [9; 32],
+        rules: [0xff; 32],
         regions: vec!["eu".into()],
         profile: "pseudonymous".into(),
         records: records(),
         withheld: vec![Withheld { kind: Kind::Device, reason: "randomised-mac".into(), records: 3 }],
         lost: vec![Lost { class: Class::Account, reason: "buffer-full".into(), records: 2 }],
         forget: vec!["3f2a".into()],
-        replaces: vec![[7; 32]],
+        replaces: vec![[0xff; 32]],
     };
     let said = met.read(&pool, "Batch", &batch.encode().unwrap());
     let body = said.get_field_by_name("body").unwrap();
@@ -103,14 +113,14 @@ fn the_published_file_is_what_the_programs_write() {
     met.read(&pool, "Columns", &columns);
     met.read(&pool, "RecordSet", &codec::encode(&records()).unwrap());
 
-    let key = KeyId([1; 8]);
-    let sealed = Sealed { key, id: id.clone(), encapsulated: [2; 32], ciphertext: vec![3; 40] };
+    let key = KeyId([0xff; 8]);
+    let sealed = Sealed { key, id: id.clone(), encapsulated: [0xff; 32], ciphertext: vec![0xff; 40] };
     met.read(&pool, "SealedBatch", &sealed.encode());
     let forgotten = Some(Forgotten { values: 3, records: 12 });
-    let statement = Statement { id, digest: [1; 32], records: 5, stored_ms: 9, forgotten };
-    let receipt = Receipt { statement, signature: [2; 64] }.encode();
+    let statement = Statement { id, digest: [0xff; 32], records: 5, stored_ms: 9, forgotten };
+    let receipt = Receipt { statement, signature: [0xff; 64] }.encode();
     met.read(&pool, "Receipt", &receipt);
-    let medium = MediumId([4; 8]);
+    let medium = MediumId([0xff; 8]);
     let manifest = Manifest {
         medium,
         appliance: "site-1".into(),
@@ -118,11 +128,12 @@ fn the_published_file_is_what_the_programs_write() {
         key,
         regions: vec!["eu".into()],
         made_ms: 5,
-        batches: vec![Carried { sequence: 3, octets: 100, digest: [7; 32] }],
+        batches: vec![Carried { sequence: 3, octets: 100, digest: [0xff; 32] }],
     }
     .encode();
     met.read(&pool, "Manifest", &manifest);
-    let signed = Signed { manifest, certificates: vec![vec![1]], scheme: 0x0403, signature: vec![2; 70] };
+    let signed =
+        Signed { manifest, certificates: vec![vec![0xff]], scheme: 0x0403, signature: vec![0xff; 70] };
     met.read(&pool, "SignedManifest", &signed.encode());
     met.read(&pool, "Receipts", &Receipts { medium, receipts: vec![receipt] }.encode());
 

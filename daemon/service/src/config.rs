@@ -195,7 +195,7 @@ mod tests {
     #[test]
     fn a_region_in_capitals_is_refused_with_its_place() {
         let error = load_text("[uplink]\nregions = [\"EU\"]\n").unwrap_err();
-        assert!(error.starts_with("/headgate.toml:2:12: "), "{error}");
+        assert!(error.starts_with("/headgate.toml:2:11: "), "{error}");
         let many = format!("[uplink]\nregions = {:?}\n", vec!["eu"; 17]);
         assert!(load_text(&many).unwrap_err().contains("at most 16"));
         assert_eq!(load_text("[uplink]\nregions = [\"eu\"]\n").unwrap().uplink.regions.names(), ["eu"]);

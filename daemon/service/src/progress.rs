@@ -35,8 +35,8 @@ impl Progress {
             self.next = Some(now + STEP);
             self.is_shown = true;
             let text = match self.done.saturating_mul(100).checked_div(self.all) {
-                Some(percent) => format!("\r{percent:>3} % of {:.1} MiB {}", mib(self.all), self.what),
-                None => format!("\r{:.1} MiB {}", mib(self.done), self.what),
+                Some(percent) => format!("\r{percent:>3} % of {} {}", size(self.all), self.what),
+                None => format!("\r{} {}", size(self.done), self.what),
             };
             // Who cannot be told goes without.
             let _ = io::stderr().lock().write_all(text.as_bytes());
@@ -57,13 +57,30 @@ impl Drop for Progress {
     }
 }
 
-/// Octets in MiB.
+/// Octets as people say them: KiB, and from 10 MiB on MiB, rounded up.
 #[must_use]
-pub fn mib(octets: u64) -> f64 {
-    // Exact up to 2^53, for people in any case.
-    octets as f64 / f64::from(1 << 20)
+pub fn size(octets: u64) -> String {
+    match octets {
+        0..=MUCH => format!("{} KiB", octets.div_ceil(1 << 10)),
+        _ => format!("{} MiB", octets.div_ceil(1 << 20)),
+    }
 }
+
+const MUCH: u64 = 10 << 20;
 
 /// Work that is done before this is silent.
 const FIRST: Duration = Duration::from_millis(500);
 const STEP: Duration = Duration::from_millis(200);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sizes_are_rounded_up() {
+        assert_eq!(
+            [0, 1, 4_096, 10 << 20, (10 << 20) + 1].map(size),
+            ["0 KiB", "1 KiB", "4 KiB", "10240 KiB", "11 MiB"]
+        );
+    }
+}

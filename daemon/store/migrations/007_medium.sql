@@ -5,13 +5,19 @@ CREATE TABLE medium (
   written  INTEGER NOT NULL,
   batches  INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
--- The last medium that this batch, as it is now, was put on.
-ALTER TABLE outbox ADD COLUMN medium BLOB;
-CREATE INDEX outbox_medium ON outbox (medium) WHERE medium IS NOT NULL;
--- A medium goes with the last of its batches.
-CREATE TRIGGER outbox_left_medium AFTER DELETE ON outbox WHEN OLD.medium IS NOT NULL BEGIN
-  DELETE FROM medium WHERE id = OLD.medium AND NOT EXISTS (SELECT 1 FROM outbox WHERE medium = OLD.medium);
+-- The last medium that a batch in the outbox, as it is now, was put on. Apart from it, so that nobody reads past its content.
+CREATE TABLE carried (
+  sequence INTEGER PRIMARY KEY,
+  medium   BLOB NOT NULL
+) STRICT;
+CREATE INDEX carried_medium ON carried (medium);
+CREATE TRIGGER outbox_carried AFTER DELETE ON outbox BEGIN
+  DELETE FROM carried WHERE sequence = OLD.sequence;
 END;
-CREATE TRIGGER outbox_changed_medium AFTER UPDATE OF medium ON outbox WHEN OLD.medium IS NOT NULL AND OLD.medium IS NOT NEW.medium BEGIN
-  DELETE FROM medium WHERE id = OLD.medium AND NOT EXISTS (SELECT 1 FROM outbox WHERE medium = OLD.medium);
+-- A medium goes with the last of its batches.
+CREATE TRIGGER carried_removed AFTER DELETE ON carried BEGIN
+  DELETE FROM medium WHERE id = OLD.medium AND NOT EXISTS (SELECT 1 FROM carried WHERE medium = OLD.medium);
+END;
+CREATE TRIGGER carried_changed AFTER UPDATE OF medium ON carried WHEN OLD.medium <> NEW.medium BEGIN
+  DELETE FROM medium WHERE id = OLD.medium AND NOT EXISTS (SELECT 1 FROM carried WHERE medium = OLD.medium);
 END;

@@ -59,8 +59,10 @@ pub(crate) fn next(
         if known.is_none() && !begin(db, medium, now_ms)? {
             return Ok(Err(Refusal::Many));
         }
-        db.prepare_cached("UPDATE outbox SET medium = ?2 WHERE sequence = ?1")?
-            .execute(params![sql(waiting.sequence), medium.0])?;
+        db.prepare_cached(
+            "INSERT INTO carried (sequence, medium) VALUES (?1, ?2) ON CONFLICT (sequence) DO UPDATE SET medium = ?2",
+        )?
+        .execute(params![sql(waiting.sequence), medium.0])?;
         return Ok(Ok(Some(batch)));
     }
 }
@@ -80,12 +82,9 @@ pub(crate) fn finish(
         Some(true) => return Ok(Err(Refusal::Written)),
         None => return Ok(Err(Refusal::Unknown)),
     }
-    db.execute(
-        "UPDATE outbox SET medium = NULL WHERE medium = ?1 AND sequence > ?2",
-        params![medium.0, sql(through)],
-    )?;
+    db.execute("DELETE FROM carried WHERE medium = ?1 AND sequence > ?2", params![medium.0, sql(through)])?;
     let sums = "SELECT COUNT(*), COALESCE(SUM(bulk + state + account), 0), COALESCE(MIN(sequence), 0), COALESCE(MAX(sequence), 0)
-                  FROM outbox WHERE medium = ?1";
+                  FROM carried JOIN outbox USING (sequence) WHERE medium = ?1";
     let [batches, records, first, last] = db.query_row(sums, [medium.0], |r| {
         Ok([number(r.get(0)?), number(r.get(1)?), number(r.get(2)?), number(r.get(3)?)])
     })?;
@@ -96,7 +95,7 @@ pub(crate) fn finish(
 
 /// Gives a medium up as lost. Gives how many of its batches go on another; `None` where there is no such medium.
 pub(crate) fn lose(db: &Connection, medium: MediumId, now_ms: u64) -> Result<Option<usize>, Error> {
-    let batches = db.execute("UPDATE outbox SET medium = NULL WHERE medium = ?1", [medium.0])?;
+    let batches = db.execute("DELETE FROM carried WHERE medium = ?1", [medium.0])?;
     let known = db.execute("DELETE FROM medium WHERE id = ?1", [medium.0])? > 0;
     if batches == 0 && !known {
         return Ok(None);
@@ -112,9 +111,9 @@ pub(crate) fn lose(db: &Connection, medium: MediumId, now_ms: u64) -> Result<Opt
 /// The media under way, the oldest first, and how many batches that wait are on none.
 pub(crate) fn list(db: &Connection, now_ms: u64) -> Result<Value, Error> {
     let mut statement = db.prepare_cached(
-        "SELECT medium.id, begun_ms, written, batches, COUNT(sequence), MIN(sequence), MAX(sequence),
+        "SELECT medium.id, begun_ms, written, batches, COUNT(outbox.sequence), MIN(outbox.sequence), MAX(outbox.sequence),
                 COALESCE(SUM(bulk + state + account), 0)
-           FROM medium LEFT JOIN outbox ON outbox.medium = medium.id GROUP BY medium.id ORDER BY begun_ms LIMIT ?1",
+           FROM medium LEFT JOIN carried ON carried.medium = medium.id LEFT JOIN outbox USING (sequence) GROUP BY medium.id ORDER BY begun_ms LIMIT ?1",
     )?;
     let rows = statement.query_map([MAX_MEDIA], |r| {
         let id: Vec<u8> = column(r, 0);
@@ -126,8 +125,8 @@ pub(crate) fn list(db: &Connection, now_ms: u64) -> Result<Value, Error> {
         }))
     })?;
     let media: Vec<Value> = rows.collect::<Result<_, _>>()?;
-    let loose = "SELECT COUNT(*) FROM outbox
-                   WHERE medium IS NULL OR medium NOT IN (SELECT id FROM medium WHERE written = 1)";
+    let loose = "SELECT (SELECT COUNT(*) FROM outbox)
+                   - (SELECT COUNT(*) FROM carried JOIN medium ON medium.id = carried.medium WHERE written = 1)";
     let loose = number(db.query_row(loose, [], |r| r.get(0))?);
     Ok(json!({ "media": media, "on_no_medium": loose }))
 }

@@ -196,8 +196,10 @@ pub(crate) fn judge(
 /// The oldest batch behind a sequence that a medium may take: none that another medium carries.
 pub(crate) fn next_for(db: &Connection, medium: MediumId, after: u64) -> Result<Option<Waiting>, Error> {
     let mut statement = db.prepare_cached(&format!(
-        "{SELECT} WHERE sequence > ?1 AND (medium IS NULL OR medium = ?2
-           OR medium NOT IN (SELECT id FROM medium WHERE written = 1)) ORDER BY sequence LIMIT 1"
+        "{SELECT} WHERE sequence > ?1 AND NOT EXISTS (
+           SELECT 1 FROM carried JOIN medium ON medium.id = carried.medium
+             WHERE carried.sequence = outbox.sequence AND written = 1 AND medium.id <> ?2)
+         ORDER BY sequence LIMIT 1"
     ))?;
     Ok(statement.query_row(params![sql(after), medium.0], from_row).optional()?)
 }
@@ -268,11 +270,11 @@ pub(crate) fn leave_out(
     let (epoch, _) = key.columns();
     let [bulk, state, account] = classes.map(|(_, count)| sql(count));
     db.execute(
-        // What a medium carries of it is what it was.
-        "UPDATE outbox SET epoch = ?2, bulk = ?3, state = ?4, account = ?5, digest = ?6, sealed = ?7, medium = NULL
-           WHERE sequence = ?1",
+        "UPDATE outbox SET epoch = ?2, bulk = ?3, state = ?4, account = ?5, digest = ?6, sealed = ?7 WHERE sequence = ?1",
         params![sql(sequence), epoch, bulk, state, account, digest, sealed],
     )?;
+    // What a medium carries of it is what it was.
+    db.execute("DELETE FROM carried WHERE sequence = ?1", [sql(sequence)])?;
     let bytes = u64::try_from(encoded.len()).unwrap_or(u64::MAX);
     ledger::append(db, &Event::Rewritten { sequence, records, bytes, digest }, now_ms)?;
     Ok(true)

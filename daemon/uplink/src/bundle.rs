@@ -19,7 +19,7 @@ use headgate_record::bundle::{
 use headgate_record::local::{FromUplink, OUTBOX_SOCKET, ToUplink};
 use headgate_record::sealed::Sealed;
 use headgate_service::config::Headgate;
-use headgate_service::progress::{Progress, mib};
+use headgate_service::progress::{Progress, size};
 
 use crate::Error;
 use crate::credentials::Identity;
@@ -53,9 +53,9 @@ impl Exported {
         let directory = directory.display();
         let more = if *more { "\nMore waits that found no room: export it to another medium." } else { "" };
         format!(
-            "{directory}: medium {medium}, {batches} batches, {first} to {last}, {:.1} MiB{more}\n\
+            "{directory}: medium {medium}, {batches} batches, {first} to {last}, {}{more}\n\
              Next: carry it to the receiver; there: headgate-receiver import {directory}; bring `receipts` back.",
-            mib(*octets)
+            size(*octets)
         )
     }
 

@@ -41,6 +41,9 @@ pub(crate) fn status(answer: &Value, as_json: bool) -> Result<(), CliError> {
         "sent       batch {} of {} receipted; {} wait",
         outbox["last_receipted"], outbox["last_sequence"], outbox["batches"],
     ))?;
+    if let Some(key) = answer["sealed_to"].as_str() {
+        line(&format!("           sealed to the receiver's key {key}"))?;
+    }
     for (title, key, of) in [("withheld", "withheld", "kind"), ("lost", "lost", "class")] {
         for row in answer[key].as_array().into_iter().flatten() {
             line(&format!(

@@ -208,10 +208,10 @@ impl Facts {
     fn write_left(&self, page: &mut String) -> std::fmt::Result {
         let records: u64 = self.left.values().map(|f| f.records).sum();
         let fields: u64 = self.left.values().map(|f| f.names.values().sum::<u64>()).sum();
-        writeln!(page, "LEFT THE SITE, OVER MUTUAL TLS 1.3")?;
+        writeln!(page, "LEFT THE SITE, SEALED TO THE RECEIVER'S KEY, OVER MUTUAL TLS 1.3")?;
         writeln!(
             page,
-            "  {records:>8} records with {fields} fields, {} bytes in {} batches",
+            "  {records:>8} records with {fields} fields, {} bytes in {} batches before they are sealed",
             self.octets, self.batches
         )?;
         for kind in Kind::ALL {
