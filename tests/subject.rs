@@ -131,7 +131,10 @@ fn a_person_of_whom_nothing_is_kept_any_more_is_forgotten_by_the_receiver() {
 
     let sent = site.received();
     let (code, done) = by_mac("erase", &["--yes"]);
-    assert!(code == Some(0) && done.contains("Nobody is kept") && done.contains("the receiver to forget"), "{done}");
+    assert!(
+        code == Some(0) && done.contains("Nobody is kept") && done.contains("the receiver to forget"),
+        "{done}"
+    );
     site.wait_until_receipted();
     wait_for("the receiver to forget", || site.received().len() < sent.len());
     let forgotten: u64 = site.batches().iter().filter_map(|b| b["forgotten"]["records"].as_u64()).sum();
