@@ -38,8 +38,9 @@
 //!    not acknowledged.
 //! 8. *Damage is local.* A segment or batch that does not open is set aside as it is and counted; all
 //!    else goes on. Segments that vanish are noticed, because ids are never given twice and deletions
-//!    are counted. A database that cannot be opened at all, or turns out damaged in use, lies aside, and
-//!    another begins. Counts and cursors carry checksums (`checksum.rs`).
+//!    are counted. What segments refer to, and by what persons are found, is
+//!    written again from what is whole (`identity/mend.rs`), and so are indexes. A database that cannot be opened at all, or turns out
+//!    damaged in use, lies aside as a whole (`database/aside.rs`), and another begins. Counts and cursors carry checksums (`checksum.rs`).
 //! 9. *A full disk is a full buffer.* With no octet free the least valuable gives way within a ballast (`ballast.rs`), what
 //!    was not acknowledged is said again, and persons are erased.
 //! 10. *Refusal changes nothing.* A wrong key, a newer schema, unusable rules or a bad receipt leave the
