@@ -15,6 +15,7 @@ use prost::Message;
 use crate::{Error, Record};
 
 pub use control::ControlRequest;
+pub use records::encode_records;
 
 mod control;
 mod records;
@@ -470,6 +471,7 @@ mod tests {
             let declared = SensorMessage { body: Some(body) }.encode_to_vec();
             let message = FromSensor::Records { first: 7, records: vec![record.clone(); count] }.encode();
             assert_eq!(message, declared);
+            assert_eq!(encode_records(7, std::iter::repeat_n(octets.as_slice(), count)), declared);
             let Ok(Handover::Records { records, .. }) = FromSensor::decode(&message) else {
                 panic!("records")
             };

@@ -13,7 +13,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use headgate_record::local::{FromSensor, LinkState, MAX_HANDOVER, RECORDS_SOCKET, ToSensor};
+use headgate_record::local::{self, FromSensor, LinkState, MAX_HANDOVER, RECORDS_SOCKET, ToSensor};
 use headgate_record::{Class, Record, codec};
 use headgate_service::frame;
 
@@ -23,6 +23,8 @@ pub const MAX_QUEUE: usize = 65_536;
 pub const MAX_QUEUE_OCTETS: usize = 64 << 20;
 /// Most octets of one hand-over; with one more record it still fits a message.
 const MAX_SENT_OCTETS: usize = 4 << 20;
+/// Octets of most records.
+const USUAL_OCTETS: usize = 512;
 /// Largest answer of the store.
 const MAX_ANSWER: usize = 64;
 /// The store has failed when it says nothing for so long.
@@ -45,9 +47,9 @@ struct Shared {
 #[derive(Default)]
 struct Queue {
     /// Records by class, in the order of [`Class::ALL`].
-    waiting: [VecDeque<Waiting>; 3],
+    waiting: [VecDeque<Encoded>; 3],
     /// Records that have numbers and are not known to be committed; the first has number `first`.
-    sent: VecDeque<Waiting>,
+    sent: VecDeque<Encoded>,
     first: u64,
     /// Octets of all records here, and of those in `sent`.
     octets: usize,
@@ -60,10 +62,8 @@ struct Queue {
     interfaces_said: bool,
 }
 
-struct Waiting {
-    record: Record,
-    octets: usize,
-}
+/// A record as it is sent. It is encoded once, by whoever made it, and takes a fraction of the room.
+type Encoded = Box<[u8]>;
 
 impl Handover {
     /// Starts the thread. `sockets` is the socket directory.
@@ -79,21 +79,28 @@ impl Handover {
         Ok(Handover { shared, thread: Some(thread) })
     }
 
-    /// Adds a record without waiting. A full queue gives up a record of the lowest class, which may be
-    /// this one, and counts it.
-    pub fn push(&self, record: Record) {
-        self.shared.lock().push(record);
-        self.shared.changed.notify_all();
+    /// Adds records without waiting. A full queue gives up a record of the lowest class for each, which may be
+    /// the new one, and counts it.
+    pub fn push(&self, records: impl IntoIterator<Item = Record>) {
+        let encoded: Vec<_> = records.into_iter().map(|record| encoded(&record)).collect();
+        // Whoever waits is woken once for all, and not where there is nothing.
+        if !encoded.is_empty() {
+            let mut queue = self.shared.lock();
+            encoded.into_iter().for_each(|(class, record)| queue.push(class, record));
+            drop(queue);
+            self.shared.changed.notify_all();
+        }
     }
 
     /// Adds a record, waiting while the queue is full: for files, which can wait. Gives up when `stop`
     /// says so, and counts the record as dropped.
     pub fn push_waiting(&self, record: Record, stop: &dyn Fn() -> bool) {
+        let (class, record) = encoded(&record);
         let mut queue = self.shared.lock();
         while queue.is_full() && !stop() {
             queue = self.shared.wait(queue, Duration::from_millis(100));
         }
-        queue.push(record);
+        queue.push(class, record);
         drop(queue);
         self.shared.changed.notify_all();
     }
@@ -148,6 +155,11 @@ impl Shared {
         self.queue.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Waits for a change, and for nothing else.
+    fn wait_for_change<'a>(&self, queue: MutexGuard<'a, Queue>) -> MutexGuard<'a, Queue> {
+        self.changed.wait(queue).unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn wait<'a>(&self, queue: MutexGuard<'a, Queue>, limit: Duration) -> MutexGuard<'a, Queue> {
         self.changed.wait_timeout(queue, limit).unwrap_or_else(PoisonError::into_inner).0
     }
@@ -162,10 +174,7 @@ impl Queue {
         self.len() >= MAX_QUEUE || self.octets >= MAX_QUEUE_OCTETS
     }
 
-    fn push(&mut self, record: Record) {
-        let class = record.kind().class();
-        // A record that cannot be encoded has no size and is refused by the store, by its cause.
-        let octets = codec::encode(std::slice::from_ref(&record)).map_or(0, |bytes| bytes.len());
+    fn push(&mut self, class: Class, record: Encoded) {
         if self.is_full() {
             // The lowest class that has a waiting record gives up its oldest; what was sent stays.
             let lowest = Class::ALL.into_iter().zip(&mut self.waiting).zip(&mut self.dropped);
@@ -175,7 +184,7 @@ impl Queue {
                     && let Some(old) = waiting.pop_front()
                 {
                     *dropped += 1;
-                    self.octets = self.octets.saturating_sub(old.octets);
+                    self.octets = self.octets.saturating_sub(old.len());
                     given_up = true;
                     break;
                 }
@@ -187,8 +196,8 @@ impl Queue {
         }
         for (candidate, waiting) in Class::ALL.into_iter().zip(&mut self.waiting) {
             if candidate == class {
-                waiting.push_back(Waiting { record, octets });
-                self.octets += octets;
+                self.octets += record.len();
+                waiting.push_back(record);
                 return;
             }
         }
@@ -207,7 +216,7 @@ impl Queue {
                 && self.sent_octets < MAX_SENT_OCTETS
                 && let Some(next) = waiting.pop_front()
             {
-                self.sent_octets += next.octets;
+                self.sent_octets += next.len();
                 self.sent.push_back(next);
             }
         }
@@ -225,8 +234,8 @@ impl Queue {
         let progress = self.first <= through;
         while self.first <= through {
             if let Some(gone) = self.sent.pop_front() {
-                self.octets = self.octets.saturating_sub(gone.octets);
-                self.sent_octets = self.sent_octets.saturating_sub(gone.octets);
+                self.octets = self.octets.saturating_sub(gone.len());
+                self.sent_octets = self.sent_octets.saturating_sub(gone.len());
             }
             self.first += 1;
         }
@@ -304,7 +313,7 @@ impl Sender {
                     if queue.closing {
                         return Ok(());
                     }
-                    queue = self.shared.wait(queue, Duration::from_secs(1));
+                    queue = self.shared.wait_for_change(queue);
                     queue.number();
                 }
                 if !queue.interfaces_said {
@@ -314,10 +323,9 @@ impl Sender {
                     frame::write(&mut stream, &message)?;
                     continue;
                 }
-                let records = queue.sent.iter().map(|waiting| waiting.record.clone()).collect();
-                FromSensor::Records { first: queue.first, records }
+                local::encode_records(queue.first, queue.sent.iter().map(|record| &**record))
             };
-            frame::write(&mut stream, &message.encode())?;
+            frame::write(&mut stream, &message)?;
             self.answer(&mut stream)?;
         }
     }
@@ -347,6 +355,13 @@ impl Sender {
     }
 }
 
+/// A record as it is sent, with its class.
+fn encoded(record: &Record) -> (Class, Encoded) {
+    let mut octets = Vec::with_capacity(USUAL_OCTETS);
+    codec::put_record(record, &mut octets);
+    (record.kind().class(), octets.into_boxed_slice())
+}
+
 /// The name of a session.
 fn draw() -> io::Result<[u8; 16]> {
     let mut session = [0; 16];
@@ -366,20 +381,25 @@ mod tests {
         record
     }
 
+    fn push(queue: &mut Queue, record: &Record) {
+        let (class, record) = encoded(record);
+        queue.push(class, record);
+    }
+
     #[test]
     fn a_full_queue_gives_up_the_lowest_class_and_counts_it() {
         let mut queue = Queue { first: 1, ..Queue::default() };
         for n in 0..MAX_QUEUE as u64 {
-            queue.push(record(Kind::Flow, n));
+            push(&mut queue, &record(Kind::Flow, n));
         }
-        queue.push(record(Kind::Device, 1));
+        push(&mut queue, &record(Kind::Device, 1));
         assert_eq!((queue.dropped, queue.len()), ([1, 0, 0], MAX_QUEUE));
-        assert_eq!(queue.waiting[0].front().map(|w| &w.record), Some(&record(Kind::Flow, 1)));
+        assert_eq!(queue.waiting[0].front(), Some(&encoded(&record(Kind::Flow, 1)).1));
         let mut devices = Queue { first: 1, ..Queue::default() };
         for n in 0..MAX_QUEUE as u64 {
-            devices.push(record(Kind::Device, n));
+            push(&mut devices, &record(Kind::Device, n));
         }
-        devices.push(record(Kind::Flow, 1));
+        push(&mut devices, &record(Kind::Flow, 1));
         assert_eq!((devices.dropped, devices.waiting[0].len()), ([1, 0, 0], 0));
     }
 
@@ -387,11 +407,11 @@ mod tests {
     fn what_is_not_committed_is_said_again_under_the_same_number() {
         let mut queue = Queue { first: 1, ..Queue::default() };
         for n in 0..5 {
-            queue.push(record(Kind::Device, n));
+            push(&mut queue, &record(Kind::Device, n));
         }
         queue.number();
         assert_eq!(queue.committed(3), Some(Answer::Progress));
-        assert_eq!((queue.first, queue.sent.front().map(|w| &w.record)), (4, Some(&record(Kind::Device, 3))));
+        assert_eq!((queue.first, queue.sent.front()), (4, Some(&encoded(&record(Kind::Device, 3)).1)));
         assert_eq!(queue.committed(3), Some(Answer::Same));
         assert_eq!(queue.committed(6), None, "a number that was never given");
         assert_eq!(queue.committed(0), Some(Answer::Forgotten));
@@ -406,10 +426,9 @@ mod tests {
         let names: headgate_record::Value = (0..16).map(|n| format!("{n:0>500}")).collect();
         large.set(Field::NeighborVlanNames, names).unwrap();
         let mut queue = Queue { first: 1, ..Queue::default() };
-        (0..MAX_HANDOVER).for_each(|_| queue.push(large.clone()));
+        (0..MAX_HANDOVER).for_each(|_| push(&mut queue, &large));
         queue.number();
-        let records = queue.sent.iter().map(|w| w.record.clone()).collect();
-        let message = FromSensor::Records { first: 1, records }.encode();
+        let message = local::encode_records(1, queue.sent.iter().map(|record| &**record));
         assert!(
             queue.sent.len() < MAX_HANDOVER && message.len() <= headgate_record::local::MAX_MESSAGE_BYTES
         );

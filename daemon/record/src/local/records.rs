@@ -1,7 +1,7 @@
 //! The one large message, written and read in place: records behind the number of the first.
 
 use super::MAX_HANDOVER;
-use crate::codec::{put_nested, put_number, put_record};
+use crate::codec::{put_nested, put_number, put_octets, put_record};
 use crate::decode::{Part, Reader};
 use crate::{Error, Record};
 
@@ -14,6 +14,17 @@ pub(super) fn encode(first: u64, records: &[Record]) -> Vec<u8> {
     put_nested(&mut message, BODY, |body| {
         put_number(body, FIRST, first);
         records.iter().for_each(|record| put_nested(body, RECORD, |out| put_record(record, out)));
+    });
+    message
+}
+
+/// What [`super::FromSensor::Records`] says, of records whose octets are at hand ([`put_record`]).
+#[must_use]
+pub fn encode_records<'a>(first: u64, records: impl Iterator<Item = &'a [u8]>) -> Vec<u8> {
+    let mut message = Vec::new();
+    put_nested(&mut message, BODY, |body| {
+        put_number(body, FIRST, first);
+        records.for_each(|octets| put_octets(body, RECORD, octets));
     });
     message
 }
