@@ -120,8 +120,8 @@ fn wall_clock() -> u64 {
 /// How long the last records may wait for room in the queue.
 const LAST_RECORDS: Duration = Duration::from_secs(5);
 /// How often the kernel is asked what it lost, and the engine told the time: a thread that is alone waits no longer
-/// for frames.
-const STATISTICS_INTERVAL: Duration = Duration::from_secs(1);
+/// for frames. A little more than the second after which the engine reports, so that it is always over.
+const STATISTICS_INTERVAL: Duration = Duration::from_millis(1_010);
 
 #[cfg(test)]
 mod tests {
