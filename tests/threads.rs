@@ -114,7 +114,7 @@ fn an_interface_that_comes_back_is_watched_by_all_threads() {
 fn what_the_rings_cannot_take_is_counted() {
     in_namespaces("what_the_rings_cannot_take_is_counted", || {
         pair(0);
-        // A block is handed over after 64 ms, full or not: 64 of them for each thread last for any sender.
+        // A block is handed over after a quarter of a second, full or not: 64 of them for each thread last for any sender.
         for (ring_mib, sent, is_enough) in [(1, 60_000, false), (128, 20_000, true)] {
             let site = Site::watching(&["span0"]);
             site.configure(&format!("[capture]\nthreads = 2\nring_mib = {ring_mib}\n"));

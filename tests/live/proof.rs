@@ -9,13 +9,21 @@ use headgate_capture::Geometry;
 use rustix::process::{Pid, Signal, kill_process};
 use serde::Deserialize;
 use support::pcap;
-use support::process::Part;
+use support::process::{Part, open_captures};
+use support::wires::start_sensor;
 
 use super::*;
 
 #[test]
 fn a_payload_of_any_shape_comes_nowhere() {
     prove("proof::a_payload_of_any_shape_comes_nowhere", &Proof::default());
+}
+
+/// Each thread has a ring of its own, and what it takes of the same frames.
+#[test]
+fn a_payload_of_any_shape_comes_nowhere_with_several_threads() {
+    let proof = Proof { threads: 3, ..Proof::default() };
+    prove("proof::a_payload_of_any_shape_comes_nowhere_with_several_threads", &proof);
 }
 
 #[test]
@@ -99,6 +107,8 @@ struct Proof {
     none_as_unread: &'static [&'static str],
     /// Shapes of which they leave no more than headers, and which otherwise would be whole.
     headers_only: &'static [&'static str],
+    /// Threads of the sensor, where there are several.
+    threads: usize,
 }
 
 /// A frame of `shapes.py`.
@@ -139,7 +149,10 @@ fn prove(test: &str, proof: &Proof) {
     let receiver = site.start_receiver();
     let store = site.start_store();
     let uplink = site.start(UPLINK, "uplink", |uplink| uplink.args(["run", "--config"]).arg(&relayed));
-    let mut sensor = watch(site.directory.path(), &relayed);
+    let mut sensor = match proof.threads {
+        0 => watch(site.directory.path(), &relayed),
+        threads => watch_with_threads(&site, threads),
+    };
 
     let wire = tempfile::tempdir().unwrap();
     let mut planted = Planted::new(proof);
@@ -154,9 +167,10 @@ fn prove(test: &str, proof: &Proof) {
         Ok(image) => image,
         Err(error) => return println!("skipped: the sensor's memory may not be read here: {error}"),
     };
-    let (ring, others): (Vec<Part>, _) = image.into_iter().partition(|part| part.what.starts_with("socket:"));
-    let [ring] = &ring[..] else { panic!("one ring of one interface") };
-    planted.no_payload_is_in(&ring.octets);
+    let (rings, others): (Vec<Part>, _) =
+        image.into_iter().partition(|part| part.what.starts_with("socket:"));
+    assert_eq!(rings.len(), proof.threads.max(1), "a ring of one interface for each thread");
+    planted.no_payload_is_in(&rings);
     assert!(others.iter().any(|part| contains(&part.octets, "client-proof")), "the tables are searched");
     let mut places: Vec<(String, Vec<u8>)> =
         others.into_iter().map(|part| (part.what, part.octets)).collect();
@@ -287,8 +301,10 @@ impl Planted<'_> {
     }
 
     /// Of each frame no octet of its payload, and of each that may hold its secret the whole.
-    fn no_payload_is_in(&self, ring: &[u8]) {
-        let frames = frames_in(ring);
+    fn no_payload_is_in(&self, rings: &[Part]) {
+        let in_each: Vec<_> = rings.iter().map(|ring| frames_in(&ring.octets)).collect();
+        assert!(in_each.iter().all(|frames| !frames.is_empty()), "each has its share");
+        let frames = in_each.concat();
         for octets in [5, 6] {
             let kept = frames.iter().filter(|(kept, _)| kept.len() == octets).count();
             let ended = self.ended.iter().filter(|(_, by)| *by == octets).count();
@@ -322,7 +338,11 @@ impl Planted<'_> {
         }
         let expected: Vec<_> = self.shapes.iter().filter(|shape| self.may_enter(shape)).collect();
         assert!(expected.len() >= 5);
-        assert_eq!(self.found_in(ring), expected.iter().map(|shape| shape.name.as_str()).collect::<Vec<_>>());
+        let expected: Vec<_> = expected.iter().map(|shape| shape.name.as_str()).collect();
+        assert_eq!(
+            self.found_in(&rings.iter().map(|ring| &ring.octets[..]).collect::<Vec<_>>().concat()),
+            expected
+        );
     }
 
     fn may_enter(&self, shape: &Shape) -> bool {
@@ -365,6 +385,17 @@ impl Planted<'_> {
         }
         found.iter().map(|number| words[number].name.as_str()).collect()
     }
+}
+
+/// The opener, then the sensor with so many threads, which speaks to the relays.
+fn watch_with_threads(site: &Site, threads: usize) -> Running {
+    let capture = format!("[capture]\nthreads = {threads}\nring_mib = {threads}\n");
+    site.configure(&format!("{capture}[sockets]\ndirectory = {:?}\n", site.path("relay")));
+    let sockets = open_captures(&site.config(), &site.path("notify"), threads);
+    let sensor = start_sensor(site, sockets);
+    wait_for("the sensor to watch", || sensor.said().contains("watching"));
+    site.configure(&capture);
+    sensor
 }
 
 /// The octets of each frame in a ring, and whether a tag lies beside them (TPACKET_V3, linux/if_packet.h).

@@ -6,7 +6,7 @@ use std::num::NonZeroUsize;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::time::Duration;
 
-use crate::socket::RING_VERSION;
+use crate::socket::{BLOCK_TIMEOUT, RING_VERSION};
 use crate::{Error, Frame, Geometry, block, sys};
 
 /// A mapped TPACKET_V3 receive ring.
@@ -28,6 +28,9 @@ pub struct Statistics {
 }
 
 impl Ring {
+    /// A frame waits in the kernel no longer until its block is handed over.
+    pub const LONGEST_WAIT: Duration = BLOCK_TIMEOUT;
+
     /// Maps the ring that [`open`](crate::open) made in the descriptor.
     ///
     /// `geometry` must be the one that it was made with; [`Descriptor::parse`](crate::Descriptor::parse) gives it. The kernel
@@ -55,7 +58,7 @@ impl Ring {
     /// Waits for a block of frames, hands each to `f` in order, and gives the block back to the kernel.
     ///
     /// Handles at most one block; gives the number of its frames, or 0 when `timeout` passed or a signal
-    /// came. Frames wait at most some 64 ms in the kernel before their block is handed over.
+    /// came. Frames wait some [`Ring::LONGEST_WAIT`] at most in the kernel before their block is handed over.
     ///
     /// # Errors
     /// [`Error::InterfaceDown`] once each time that the interface goes down: go on polling.

@@ -2,6 +2,7 @@
 
 use std::ffi::CString;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd, RawFd};
+use std::time::Duration;
 use std::{fs, io};
 
 use crate::descriptor::checked_interface;
@@ -186,7 +187,7 @@ fn ring_request(geometry: Geometry) -> libc::tpacket_req3 {
         tp_block_nr: geometry.blocks,
         tp_frame_size: FRAME_SLOT,
         tp_frame_nr: geometry.block_bytes / FRAME_SLOT * geometry.blocks,
-        tp_retire_blk_tov: BLOCK_TIMEOUT_MS,
+        tp_retire_blk_tov: BLOCK_TIMEOUT.subsec_millis(),
         tp_sizeof_priv: 0,
         tp_feature_req_word: 0,
     }
@@ -215,8 +216,9 @@ const MAX_INSTRUCTIONS: usize = 4_096;
 pub(crate) const RING_VERSION: i32 = 2;
 /// The kernel wants a frame size that divides a block; version 3 packs frames tighter than that.
 const FRAME_SLOT: u32 = 2_048;
-/// Longest time a frame waits in a block that is not full.
-const BLOCK_TIMEOUT_MS: u32 = 64;
+/// Longest time a frame waits in a block that is not full. Whoever reads is woken no more often where few frames come, and
+/// the blocks of a ring last for so many times it.
+pub(crate) const BLOCK_TIMEOUT: Duration = Duration::from_millis(250);
 /// Bound to this, a socket receives nothing.
 const NO_PROTOCOL: u16 = 0;
 /// `ETH_P_ALL` in network order.

@@ -99,12 +99,16 @@ fn write_stations(text: &mut String, (rules, places): (&Rules, &Places), kind: K
         let by = places.stations(at);
         let field = Field::from_name(fate.field);
         let treatment = field.and_then(|field| group.treatment(field));
+        let is_group = treatment.unwrap_or(fate.release.treatment) == Treatment::Group;
         let what = match treatment.filter(|treatment| *treatment != fate.release.treatment) {
             _ if rules.collect().collects(kind) && !group.collects(kind) => {
                 format!("no {} record of them is kept ({by})", kind.name())
             }
             _ if rules.release().releases(kind) && !group.releases(kind) => {
                 format!("no {} record of them leaves ({by})", kind.name())
+            }
+            _ if is_group && let Some(size) = group.group_size() => {
+                format!("leaves where {size} stations have it ({by})")
             }
             Some(treatment) => away(&Fate { treatment, by, ..fate.release.clone() }),
             None => continue,

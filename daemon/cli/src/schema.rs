@@ -87,7 +87,7 @@ fn rules() -> Result<Value, CliError> {
     release.push((
         "group_size",
         described(
-            json!({ "type": "integer", "minimum": GROUP_SIZES.0, "maximum": GROUP_SIZES.1 }),
+            group_size(),
             "How many stations must be in a group before its name leaves, where a field is \"group\".",
             Some(defaults.release().group_size().into()),
         ),
@@ -154,6 +154,10 @@ fn rule() -> Value {
     schema
 }
 
+fn group_size() -> Value {
+    json!({ "type": "integer", "minimum": GROUP_SIZES.0, "maximum": GROUP_SIZES.1 })
+}
+
 /// One group of stations.
 fn stations() -> Value {
     let conditions = conditions().into_iter().filter(|(key, _)| STATION_KEYS.contains(key));
@@ -183,11 +187,20 @@ fn stations() -> Value {
                 None,
             ),
         ),
+        (
+            "group_size",
+            described(
+                group_size(),
+                "How many stations must be in a group before its name leaves with a record of these, where a field is \"group\"; no fewer than under [release].",
+                None,
+            ),
+        ),
     ];
     let mut schema = table(said.into_iter().chain(conditions));
     if let Some(object) = schema.as_object_mut() {
         object.insert("required".into(), json!(["name"]));
-        object.insert("anyOf".into(), json!([{ "required": ["kinds"] }, { "required": ["profile"] }]));
+        let one_of = ["kinds", "profile", "group_size"].map(|key| json!({ "required": [key] }));
+        object.insert("anyOf".into(), one_of.into_iter().collect());
     }
     schema
 }
@@ -394,6 +407,7 @@ mod tests {
             (File::Rules, "[[stations]]\nname = \"a\""),
             (File::Rules, "[[stations]]\nprofile = \"aggregates\""),
             (File::Rules, "[[stations]]\nname = \"a\"\nprofile = \"none\""),
+            (File::Rules, "[[stations]]\nname = \"a\"\ngroup_size = 1001"),
             (File::Rules, "[[stations]]\nname = \"a\"\nkinds = [\"counters\"]"),
             (File::Rules, "[[stations]]\nname = \"a\"\nkinds = [\"flow\"]\nprefixes = [\"10.0.0.0/8\"]"),
             (File::Rules, "[[stations]]\nname = \"a\"\nkinds = [\"flow\"]\nvlans = []"),
@@ -435,7 +449,7 @@ mod tests {
             ),
             (
                 File::Rules,
-                "[[stations]]\nname = \"a\"\nvlans = [20]\nkinds = []\n[[stations]]\nname = \"b\"\nprofile = \"aggregates\"",
+                "[[stations]]\nname = \"a\"\nvlans = [20]\nkinds = []\n[[stations]]\nname = \"b\"\nprofile = \"aggregates\"\n[[stations]]\nname = \"c\"\ngroup_size = 20",
             ),
             (File::Rules, "[release]\nrandomised_macs = true"),
             (File::Rules, "[release]\nprofile = \"identified\""),

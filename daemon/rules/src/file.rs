@@ -20,7 +20,7 @@ use crate::filter::{Keep, Left, Program, Scope, Tunnel, Tunnels, compile};
 use crate::fingerprint::Fingerprints;
 use crate::places::{ChoicePlaces, Gate, GatePlaces, Origin, Place, Places};
 use crate::profile::Profile;
-use crate::release::{DEFAULT_GROUP_SIZE, GROUP_SIZES, ReleaseGate};
+use crate::release::{DEFAULT_GROUP_SIZE, ReleaseGate};
 use crate::rule::{Rule, RuleList, RuleMatch, RuleSet};
 use crate::stations::StationGroups;
 use crate::treat::{PrefixLengths, Treatments};
@@ -272,12 +272,7 @@ impl<'a> Draft<'a> {
             return Err(source.error(said, "group_size belongs under [release]".into()));
         }
         if let Some(said) = &release.group_size {
-            let (least, most) = GROUP_SIZES;
-            let size = *said.get_ref();
-            if !(least..=most).contains(&size) {
-                return Err(source.error(said, format!("group_size is {least} to {most}")));
-            }
-            self.group_size = Some((size, source.place(said)));
+            self.group_size = Some(stations::group_size(source, said)?);
         }
         if let Some(said) = &collect.profile {
             return Err(source.error(said, "profile belongs under [release]".into()));
@@ -338,10 +333,11 @@ impl<'a> Draft<'a> {
         }
         let (randomised_macs, at_randomised_macs) = self.randomised_macs;
         let (group_size, at_group_size) = self.group_size.unzip();
+        let group_size = group_size.unwrap_or(DEFAULT_GROUP_SIZE);
         let kinds = self.collect.kinds.unwrap_or_else(|| Kind::ALL.to_vec());
         let (mut groups, mut at_groups) = (Vec::new(), Vec::new());
         for draft in self.stations {
-            let (group, place) = draft.finish((&kinds, &collected), (profile, &released))?;
+            let (group, place) = draft.finish((&kinds, &collected), (profile, &released, group_size))?;
             at_groups.push((group.name().to_owned(), place));
             groups.push(group);
         }
@@ -389,7 +385,7 @@ impl<'a> Draft<'a> {
                 treatments: released,
                 lengths,
                 randomised_macs,
-                group_size: group_size.unwrap_or(DEFAULT_GROUP_SIZE),
+                group_size,
                 stations,
             },
             fingerprints: Arc::new(Fingerprints::shipped()),

@@ -57,8 +57,8 @@ impl ReleaseGate {
         let keys = Some((pseudonyms, Purpose::Release));
         // Nothing is left here of a field that names a group.
         let mut released = build(record.clone(), self.treatments_of(record), self.lengths, keys);
-        let is_large =
-            |field, value: &Value| groups.members(field, value) >= usize::from(self.group_size.max(1));
+        let size = usize::from(self.group_size_of(record).max(1));
+        let is_large = |field, value: &Value| groups.members(field, value) >= size;
         for (field, value) in self.groups_of(record) {
             let value = match value {
                 Value::List(values) => {
@@ -86,6 +86,13 @@ impl ReleaseGate {
     #[must_use]
     pub fn group_size(&self) -> u16 {
         self.group_size
+    }
+
+    /// The same for what leaves with a record: a group of stations may ask for more.
+    #[must_use]
+    pub fn group_size_of(&self, record: &Record) -> u16 {
+        let own = self.stations.find(record).and_then(|(_, group)| group.group_size);
+        own.unwrap_or(0).max(self.group_size)
     }
 
     /// Why nothing of a record leaves, where that is so.

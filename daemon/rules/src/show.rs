@@ -120,6 +120,7 @@ impl Rules {
                     "profile",
                     group.release.as_ref().map(|released| format!("\"{}\"", released.profile.name())),
                 ),
+                ("group_size", group.group_size.map(|size| size.to_string())),
             ] {
                 if let Some(values) = values {
                     let _ = writeln!(text, "{key} = {values}");

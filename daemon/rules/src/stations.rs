@@ -22,6 +22,8 @@ pub struct StationGroup {
     pub(crate) kinds: Option<Vec<Kind>>,
     /// What leaves at most; `None` where the group leaves that to the gate.
     pub(crate) release: Option<Released>,
+    /// How many stations must have a name that leaves by their number; `None` where the group leaves that to the gate.
+    pub(crate) group_size: Option<u16>,
 }
 
 /// What leaves of a group: its profile, and what that and the release gate come to.
@@ -60,6 +62,13 @@ impl StationGroup {
     #[must_use]
     pub fn treatment(&self, field: Field) -> Option<Treatment> {
         self.release.as_ref().map(|released| released.treatments.of(field))
+    }
+
+    /// How many stations must have a name before it leaves with a record of the group, where the group says so
+    /// ([`Treatment::Group`]).
+    #[must_use]
+    pub fn group_size(&self) -> Option<u16> {
+        self.group_size
     }
 
     /// Whether a record is of a station of the group. What tells of no station is of none.

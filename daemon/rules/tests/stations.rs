@@ -5,7 +5,7 @@
 use std::net::IpAddr;
 
 use headgate_record::{Field, Kind, Mac, Record, Value, ValueType};
-use headgate_rules::{Profile, Pseudonymise, Purpose, Rules, STATIONS, Verdict};
+use headgate_rules::{Groups, Profile, Pseudonymise, Purpose, Rules, STATIONS, Verdict};
 use proptest::prelude::*;
 use proptest::sample::select;
 
@@ -125,10 +125,38 @@ fn a_flow_within_a_tunnel_is_of_the_interface_of_the_tunnel() {
     }
 }
 
+/// So many stations are in each group.
+struct Members(usize);
+
+impl Groups for Members {
+    fn members(&self, _: Field, _: &Value) -> usize {
+        self.0
+    }
+}
+
+#[test]
+fn of_stations_with_a_group_size_the_name_of_a_group_leaves_where_it_has_as_many() {
+    let rules = rules(
+        "[collect.authentication]\nassigned_vlan = \"keep\"\n[release.authentication]\nassigned_vlan = \"group\"\n\
+         [[stations]]\nname = \"ward\"\nvlans = [20]\ngroup_size = 20\n\
+         [[stations]]\nname = \"guests\"\nvlans = [30]\nprofile = \"pseudonymous\"\n",
+    );
+    for (vlan, size) in [(20, 20), (30, 5), (40, 5)] {
+        let record = record(Kind::Authentication, "eth0", vlan, STATION, false);
+        assert_eq!(rules.release().group_size_of(&record), size, "{vlan}");
+        for members in [4, 5, 19, 20] {
+            let verdict = rules.release().release_among(&record, &Keys, &Members(members.into()));
+            let Verdict::Release(left) = verdict else { panic!("it is withheld") };
+            let leaves = left.get(Field::AuthenticationAssignedVlan).is_some();
+            assert_eq!(leaves, members >= size && vlan != 30, "{vlan} {members}");
+        }
+    }
+}
+
 #[test]
 fn groups_are_shown_as_they_are_read_and_are_part_of_the_digest() {
     let text = "[[stations]]\nname = \"a\"\ninterfaces = [\"eth0\"]\nvlans = [20, \"30-40\"]\nmacs = [\"00:1b:21\", \"locally-administered\"]\nkinds = []\n\
-                [[stations]]\nname = \"b\"\nprofile = \"aggregates\"\n";
+                [[stations]]\nname = \"b\"\nprofile = \"aggregates\"\n[[stations]]\nname = \"c\"\ngroup_size = 20\n";
     let (without, with) = (rules(""), rules(text));
     let shown = rules(&with.show());
     assert_eq!(shown.collect().stations(), with.collect().stations());
@@ -160,6 +188,12 @@ fn what_is_wrong_is_said_with_its_place() {
             "[[stations]]\nname = \"a\"\nprofile = \"identified\"",
             "rules.toml:3:11: \"identified\" lets more leave than",
         ),
+        ("[[stations]]\nname = \"a\"\ngroup_size = 1", "rules.toml:3:14: group_size is 2 to 1000"),
+        (
+            "[[stations]]\nname = \"a\"\ngroup_size = 9\n[release]\ngroup_size = 10",
+            "rules.toml:3:14: 9 lets the names of smaller groups leave than group_size under [release], 10",
+        ),
+        ("[[stations]]\nname = \"a\"\ngroup_size = 4", "rules.toml:3:14: 4 lets the names of smaller"),
         ("[[stations]]\nname = \"a\"\nprofile = \"open\"", "rules.toml:3:11: \"open\" is no profile"),
         ("[[stations]]\nname = \"a\"\nvlans = []\nkinds = []", "rules.toml:3:9: a condition without a value"),
         (

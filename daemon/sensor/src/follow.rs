@@ -156,7 +156,8 @@ fn wait<'a>(reports: &'a UnixStream, sockets: impl Iterator<Item = BorrowedFd<'a
     let mut ends = vec![PollFd::new(reports, PollFlags::empty())];
     ends.extend(sockets.map(|socket| PollFd::from_borrowed_fd(socket, PollFlags::empty())));
     let moment = if ends.len() > 1 { QUIET } else { MOMENT };
-    let moment = Timespec { tv_sec: 0, tv_nsec: moment.subsec_nanos().into() };
+    let seconds = i64::try_from(moment.as_secs()).unwrap_or(0);
+    let moment = Timespec { tv_sec: seconds, tv_nsec: moment.subsec_nanos().into() };
     let _ = rustix::event::poll(&mut ends, Some(&moment));
     let is_disturbed = |end: &PollFd<'_>| end.revents().intersects(PollFlags::HUP | PollFlags::ERR);
     match ends.split_first() {
@@ -169,7 +170,7 @@ fn wait<'a>(reports: &'a UnixStream, sockets: impl Iterator<Item = BorrowedFd<'a
 /// An interface that is back is watched after so long.
 const MOMENT: Duration = Duration::from_millis(100);
 /// While all are up, they are looked at so often: a link that is lost disturbs no socket.
-const QUIET: Duration = Duration::from_millis(500);
+const QUIET: Duration = Duration::from_secs(1);
 /// Octets of a report: the number of a socket, and a [`LinkState::number`].
 const REPORT: usize = 2;
 const MAX_REPORTS: usize = 128;

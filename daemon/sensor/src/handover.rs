@@ -15,7 +15,7 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use headgate_record::local::{FromSensor, LinkState, MAX_HANDOVER, RECORDS_SOCKET, ToSensor};
-use headgate_record::{Class, Record, codec};
+use headgate_record::{Class, Kind, Record, codec};
 use headgate_service::frame;
 
 /// Most records that wait for the store.
@@ -26,6 +26,8 @@ pub const MAX_QUEUE_OCTETS: usize = 64 << 20;
 const MAX_SENT_OCTETS: usize = 4 << 20;
 /// Most hand-overs that wait for their answers.
 const IN_FLIGHT: usize = 2;
+/// Octets of most records.
+const USUAL_OCTETS: usize = 512;
 /// Largest answer of the store.
 const MAX_ANSWER: usize = 64;
 /// The store has failed when it says nothing for so long.
@@ -48,9 +50,9 @@ struct Shared {
 #[derive(Default)]
 struct Queue {
     /// Records by class, in the order of [`Class::ALL`].
-    waiting: [VecDeque<Waiting>; 3],
+    waiting: [VecDeque<Encoded>; 3],
     /// Records that have numbers and are not known to be committed; the first has number `first`.
-    sent: VecDeque<Waiting>,
+    sent: VecDeque<Encoded>,
     first: u64,
     /// How many of these each hand-over has that this connection has said and that has no answer yet.
     in_flight: VecDeque<usize>,
@@ -64,10 +66,8 @@ struct Queue {
     interfaces_said: bool,
 }
 
-struct Waiting {
-    record: Record,
-    octets: usize,
-}
+/// A record as it waits: its octets take a fraction of its room.
+type Encoded = Arc<[u8]>;
 
 impl Handover {
     /// Starts the thread. `sockets` is the socket directory.
@@ -83,21 +83,28 @@ impl Handover {
         Ok(Handover { shared, thread: Some(thread) })
     }
 
-    /// Adds a record without waiting. A full queue gives up a record of the lowest class, which may be
-    /// this one, and counts it.
-    pub fn push(&self, record: Record) {
-        self.shared.lock().push(record);
-        self.shared.changed.notify_all();
+    /// Adds records without waiting. A full queue gives up a record of the lowest class for each, which may be
+    /// the new one, and counts it.
+    pub fn push(&self, records: impl IntoIterator<Item = Record>) {
+        let encoded: Vec<_> = records.into_iter().map(|record| encoded(&record)).collect();
+        // Whoever waits is woken once for all, and not where there is nothing.
+        if !encoded.is_empty() {
+            let mut queue = self.shared.lock();
+            encoded.into_iter().for_each(|(class, record)| queue.push(class, record));
+            drop(queue);
+            self.shared.changed.notify_all();
+        }
     }
 
     /// Adds a record, waiting while the queue is full: for files, which can wait. Gives up when `stop`
     /// says so, and counts the record as dropped.
     pub fn push_waiting(&self, record: Record, stop: &dyn Fn() -> bool) {
+        let (class, record) = encoded(&record);
         let mut queue = self.shared.lock();
         while queue.is_full() && !stop() {
             queue = self.shared.wait(queue, Duration::from_millis(100));
         }
-        queue.push(record);
+        queue.push(class, record);
         drop(queue);
         self.shared.changed.notify_all();
     }
@@ -152,6 +159,11 @@ impl Shared {
         self.queue.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Waits for a change, and for nothing else.
+    fn wait_for_change<'a>(&self, queue: MutexGuard<'a, Queue>) -> MutexGuard<'a, Queue> {
+        self.changed.wait(queue).unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn wait<'a>(&self, queue: MutexGuard<'a, Queue>, limit: Duration) -> MutexGuard<'a, Queue> {
         self.changed.wait_timeout(queue, limit).unwrap_or_else(PoisonError::into_inner).0
     }
@@ -166,10 +178,7 @@ impl Queue {
         self.len() >= MAX_QUEUE || self.octets >= MAX_QUEUE_OCTETS
     }
 
-    fn push(&mut self, record: Record) {
-        let class = record.kind().class();
-        // A record that cannot be encoded has no size and is refused by the store, by its cause.
-        let octets = codec::encode(std::slice::from_ref(&record)).map_or(0, |bytes| bytes.len());
+    fn push(&mut self, class: Class, record: Encoded) {
         if self.is_full() {
             // The lowest class that has a waiting record gives up its oldest; what was sent stays.
             let lowest = Class::ALL.into_iter().zip(&mut self.waiting).zip(&mut self.dropped);
@@ -179,7 +188,7 @@ impl Queue {
                     && let Some(old) = waiting.pop_front()
                 {
                     *dropped += 1;
-                    self.octets = self.octets.saturating_sub(old.octets);
+                    self.octets = self.octets.saturating_sub(old.len());
                     given_up = true;
                     break;
                 }
@@ -191,8 +200,8 @@ impl Queue {
         }
         for (candidate, waiting) in Class::ALL.into_iter().zip(&mut self.waiting) {
             if candidate == class {
-                waiting.push_back(Waiting { record, octets });
-                self.octets += octets;
+                self.octets += record.len();
+                waiting.push_back(record);
                 return;
             }
         }
@@ -206,7 +215,7 @@ impl Queue {
 
     /// The next hand-over, if there is one to be said now: number of its first record, and its records. Waiting records get their
     /// numbers by this, the most valuable class first. Behind another only one follows that is full.
-    fn next(&mut self) -> Option<(u64, Vec<Record>)> {
+    fn next(&mut self) -> Option<(u64, Vec<Encoded>)> {
         if self.in_flight.len() >= IN_FLIGHT {
             return None;
         }
@@ -225,13 +234,13 @@ impl Queue {
                 }
             };
             count += 1;
-            octets += next.octets;
+            octets += next.len();
         }
         if count == 0 || !self.in_flight.is_empty() && !is_full(count, octets) {
             return None;
         }
         self.in_flight.push_back(count);
-        let records = self.sent.iter().skip(said).take(count).map(|waiting| waiting.record.clone()).collect();
+        let records = self.sent.iter().skip(said).take(count).map(Arc::clone).collect();
         Some((self.first + u64::try_from(said).unwrap_or(u64::MAX), records))
     }
 
@@ -247,12 +256,15 @@ impl Queue {
         let progress = self.first <= through;
         while self.first <= through {
             if let Some(gone) = self.sent.pop_front() {
-                self.octets = self.octets.saturating_sub(gone.octets);
+                self.octets = self.octets.saturating_sub(gone.len());
             }
             self.first += 1;
-            if let Some(left) = self.in_flight.front_mut() {
+            let answered = self.in_flight.front_mut().is_some_and(|left| {
                 *left = left.saturating_sub(1);
-                self.in_flight.pop_front_if(|left| *left == 0);
+                *left == 0
+            });
+            if answered {
+                self.in_flight.pop_front();
             }
         }
         Some(if progress { Answer::Progress } else { Answer::Same })
@@ -329,13 +341,14 @@ impl Sender {
                     queue.interfaces_said = true;
                     Some(FromSensor::Interfaces(queue.interfaces.clone()))
                 } else if let Some((first, records)) = queue.next() {
-                    Some(FromSensor::Records { first, records })
+                    drop(queue);
+                    Some(message(first, &records))
                 } else if !queue.in_flight.is_empty() {
                     None
                 } else if queue.closing {
                     return Ok(());
                 } else {
-                    drop(self.shared.wait(queue, Duration::from_secs(1)));
+                    drop(self.shared.wait_for_change(queue));
                     continue;
                 }
             };
@@ -371,6 +384,20 @@ impl Sender {
     }
 }
 
+/// A record as it waits, with its class.
+fn encoded(record: &Record) -> (Class, Encoded) {
+    let mut octets = Vec::with_capacity(USUAL_OCTETS);
+    codec::put_record(record, &mut octets);
+    (record.kind().class(), octets.into())
+}
+
+/// The message of these records.
+fn message(first: u64, records: &[Encoded]) -> FromSensor {
+    // What was a record is one; were it not so, one of nothing has its number, and no other record takes that.
+    let record = |octets: &Encoded| codec::decode_one(octets).unwrap_or(Record::new(Kind::Counters));
+    FromSensor::Records { first, records: records.iter().map(record).collect() }
+}
+
 /// The name of a session.
 fn draw() -> io::Result<[u8; 16]> {
     let mut session = [0; 16];
@@ -381,7 +408,7 @@ fn draw() -> io::Result<[u8; 16]> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use headgate_record::{Field, Kind};
+    use headgate_record::Field;
 
     fn record(kind: Kind, n: u64) -> Record {
         let mut record = Record::new(kind);
@@ -390,20 +417,25 @@ mod tests {
         record
     }
 
+    fn push(queue: &mut Queue, record: &Record) {
+        let (class, record) = encoded(record);
+        queue.push(class, record);
+    }
+
     #[test]
     fn a_full_queue_gives_up_the_lowest_class_and_counts_it() {
         let mut queue = Queue { first: 1, ..Queue::default() };
         for n in 0..MAX_QUEUE as u64 {
-            queue.push(record(Kind::Flow, n));
+            push(&mut queue, &record(Kind::Flow, n));
         }
-        queue.push(record(Kind::Device, 1));
+        push(&mut queue, &record(Kind::Device, 1));
         assert_eq!((queue.dropped, queue.len()), ([1, 0, 0], MAX_QUEUE));
-        assert_eq!(queue.waiting[0].front().map(|w| &w.record), Some(&record(Kind::Flow, 1)));
+        assert_eq!(queue.waiting[0].front(), Some(&encoded(&record(Kind::Flow, 1)).1));
         let mut devices = Queue { first: 1, ..Queue::default() };
         for n in 0..MAX_QUEUE as u64 {
-            devices.push(record(Kind::Device, n));
+            push(&mut devices, &record(Kind::Device, n));
         }
-        devices.push(record(Kind::Flow, 1));
+        push(&mut devices, &record(Kind::Flow, 1));
         assert_eq!((devices.dropped, devices.waiting[0].len()), ([1, 0, 0], 0));
     }
 
@@ -411,12 +443,12 @@ mod tests {
     fn what_is_not_committed_is_said_again_under_the_same_number() {
         let mut queue = Queue { first: 1, ..Queue::default() };
         for n in 0..5 {
-            queue.push(record(Kind::Device, n));
+            push(&mut queue, &record(Kind::Device, n));
         }
         let (first, records) = queue.next().unwrap();
         assert_eq!((first, records.len()), (1, 5));
         assert_eq!(queue.committed(3), Some(Answer::Progress));
-        assert_eq!((queue.first, queue.sent.front().map(|w| &w.record)), (4, Some(&record(Kind::Device, 3))));
+        assert_eq!((queue.first, queue.sent.front()), (4, Some(&encoded(&record(Kind::Device, 3)).1)));
         assert_eq!(queue.committed(3), Some(Answer::Same));
         assert_eq!(queue.committed(6), None, "a number that was never given");
         assert_eq!(queue.committed(0), Some(Answer::Forgotten));
@@ -429,7 +461,7 @@ mod tests {
         let mut queue = Queue { first: 1, ..Queue::default() };
         let count = u64::try_from(MAX_HANDOVER).unwrap();
         for n in 0..3 * count + 5 {
-            queue.push(record(Kind::Device, n));
+            push(&mut queue, &record(Kind::Device, n));
         }
         for hand_over in 0..2 {
             let (first, records) = queue.next().unwrap();
@@ -455,10 +487,10 @@ mod tests {
         let names: headgate_record::Value = (0..16).map(|n| format!("{n:0>500}")).collect();
         large.set(Field::NeighborVlanNames, names).unwrap();
         let mut queue = Queue { first: 1, ..Queue::default() };
-        (0..MAX_HANDOVER).for_each(|_| queue.push(large.clone()));
+        (0..MAX_HANDOVER).for_each(|_| push(&mut queue, &large));
         let (first, records) = queue.next().unwrap();
         let count = records.len();
-        let message = FromSensor::Records { first, records }.encode();
+        let message = message(first, &records).encode();
         assert!(count < MAX_HANDOVER && message.len() <= headgate_record::local::MAX_MESSAGE_BYTES);
     }
 }

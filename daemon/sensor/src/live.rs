@@ -34,10 +34,11 @@ pub(crate) fn run(
 ) -> Result<(), SensorError> {
     let handover = common.handover;
     let end = common.end();
-    let tick = if others.is_empty() { TICK } else { TICK_OF_SEVERAL };
+    let longest = if others.is_empty() { STATISTICS_INTERVAL } else { TICK_OF_SEVERAL };
     let mut follower = Some(follower);
     let mut watchdog = Watchdog::new();
     let mut next_statistics = Instant::now();
+    let mut said = String::new();
     // Whether there is more to hear of than frames.
     let mut is_news = true;
     let result = loop {
@@ -67,16 +68,19 @@ pub(crate) fn run(
             if let Err(error) = reader.count_lost() {
                 break Err(error.into());
             }
-            notify::status(&format!(
-                "watching {}, store {}",
-                watched.summary(),
-                if handover.is_connected() { "connected" } else { "away: records wait" }
-            ));
+            let store = if handover.is_connected() { "connected" } else { "away: records wait" };
+            let status = format!("watching {}, store {store}", watched.summary());
+            // Whoever hears it is woken.
+            if said != status {
+                notify::status(&status);
+                said = status;
+            }
         }
         if frames == 0 {
             reader.engine.tick(wall_clock());
             hand_over(&mut reader.engine, handover);
-            is_news = reader.wait(follower.as_ref().map(AsFd::as_fd), tick);
+            let limit = next_statistics.saturating_duration_since(Instant::now()).min(longest);
+            is_news = reader.wait(follower.as_ref().map(AsFd::as_fd), limit);
         } else {
             hand_over(&mut reader.engine, handover);
         }
@@ -105,9 +109,7 @@ fn hand_over(engine: &mut Engine, handover: &Handover) {
     if engine.account_is_due() {
         engine.account(handover.take_dropped());
     }
-    for record in engine.take() {
-        handover.push(record);
-    }
+    handover.push(engine.take());
 }
 
 fn wall_clock() -> u64 {
@@ -117,9 +119,9 @@ fn wall_clock() -> u64 {
 
 /// How long the last records may wait for room in the queue.
 const LAST_RECORDS: Duration = Duration::from_secs(5);
-/// How long a thread that is alone waits for frames.
-const TICK: Duration = Duration::from_millis(500);
-const STATISTICS_INTERVAL: Duration = Duration::from_secs(1);
+/// How often the kernel is asked what it lost, and the engine told the time: a thread that is alone waits no longer
+/// for frames. A little more than the second after which the engine reports, so that it is always over.
+const STATISTICS_INTERVAL: Duration = Duration::from_millis(1_010);
 
 #[cfg(test)]
 mod tests {
@@ -139,7 +141,7 @@ mod tests {
     fn the_last_records_wait_for_room_in_the_queue() {
         let sockets = tempfile::tempdir().unwrap();
         let handover = Handover::start(sockets.path()).unwrap();
-        (0..MAX_QUEUE).for_each(|_| handover.push(Record::new(Kind::Flow)));
+        handover.push((0..MAX_QUEUE).map(|_| Record::new(Kind::Flow)));
         let mut engine = Engine::new(Rules::parse(&[]).unwrap(), &Headgate::default());
         let interface = engine.interface("span0");
         for n in 0..=255 {

@@ -149,7 +149,7 @@ impl Site {
         }
         for record in self.engine.take() {
             self.remember(&record);
-            self.handover.push(record);
+            self.handover.push([record]);
             self.pushed += 1;
         }
     }

@@ -48,7 +48,7 @@ fn the_last_records_wait_no_longer_than_they_may_and_are_counted() {
 /// A queue without room, and without a store.
 fn full(sockets: &Path) -> Handover {
     let handover = Handover::start(sockets).unwrap();
-    (0..MAX_QUEUE).for_each(|n| handover.push(flow(n)));
+    handover.push((0..MAX_QUEUE).map(flow));
     assert_eq!(handover.take_dropped(), [0; 3]);
     handover
 }

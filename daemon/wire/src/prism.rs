@@ -185,7 +185,8 @@ mod tests {
 
     #[test]
     fn items_are_read_in_either_order_of_octets_and_by_either_kind_of_identifier() {
-        let orders: [(bool, u32, fn(u32) -> u32); 3] = [
+        type Id = fn(u32) -> u32;
+        let orders: [(bool, u32, Id); 3] = [
             (true, 0x44, |n| n << 16 | 0x44),
             (false, 0x44, |n| n << 12 | 0x44),
             (true, 0x41, |n| n << 12 | 0x41),

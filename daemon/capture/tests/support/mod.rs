@@ -112,7 +112,7 @@ pub(crate) fn send(interface: &str, frames: &[Vec<u8>]) {
 pub(crate) fn receive(ring: &mut Ring, count: usize) -> Vec<Seen> {
     let mut seen = Vec::new();
     while seen.len() < count {
-        let patience = if count == usize::MAX { Duration::from_millis(200) } else { PATIENCE };
+        let patience = if count == usize::MAX { 2 * Ring::LONGEST_WAIT } else { PATIENCE };
         let before = seen.len();
         let handled = ring.poll(patience, |frame| seen.push(Seen::from(frame))).unwrap();
         assert_eq!(seen.len() - before, handled);
@@ -126,5 +126,5 @@ pub(crate) fn receive(ring: &mut Ring, count: usize) -> Vec<Seen> {
 
 /// Polls when no frame is expected.
 pub(crate) fn quiet(ring: &mut Ring) -> Result<usize, Error> {
-    ring.poll(Duration::from_millis(100), |_| panic!("a frame"))
+    ring.poll(2 * Ring::LONGEST_WAIT, |_| panic!("a frame"))
 }

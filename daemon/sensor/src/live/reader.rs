@@ -63,7 +63,7 @@ impl Reader {
     pub(super) fn drain(&mut self) {
         let Reader { engine, rings } = self;
         for (interface, ring) in rings {
-            let deadline = Instant::now() + LAST_BLOCK;
+            let deadline = Instant::now() + 2 * Ring::LONGEST_WAIT;
             for _ in 0..ring.geometry().blocks {
                 let left = deadline.saturating_duration_since(Instant::now());
                 match ring.poll(left, |frame| engine.frame(*interface, &frame)) {
@@ -87,7 +87,8 @@ impl Reader {
             .map(|(_, ring)| PollFd::from_borrowed_fd(ring.as_fd(), PollFlags::IN | PollFlags::ERR))
             .collect();
         descriptors.extend(other.map(|other| PollFd::from_borrowed_fd(other, PollFlags::IN)));
-        let limit = Timespec { tv_sec: 0, tv_nsec: limit.subsec_nanos().into() };
+        let seconds = i64::try_from(limit.as_secs()).unwrap_or(0);
+        let limit = Timespec { tv_sec: seconds, tv_nsec: limit.subsec_nanos().into() };
         // Whatever ends the wait, the next round finds out.
         let _ = rustix::event::poll(&mut descriptors, Some(&limit));
         let (rings, other) = descriptors.split_at(self.rings.len());
@@ -95,6 +96,3 @@ impl Reader {
         rings.iter().any(is_error) || other.iter().any(|other| !other.revents().is_empty())
     }
 }
-
-/// Longer than a frame waits in the kernel until its block is handed over ([`Ring::poll`]).
-const LAST_BLOCK: Duration = Duration::from_millis(100);

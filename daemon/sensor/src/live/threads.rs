@@ -158,7 +158,7 @@ fn read_on(mut reader: Reader, tell: &dyn Fn(Tally) -> bool, common: &Common<'_>
         if frames == 0 {
             reader.engine.tick(wall_clock());
         }
-        reader.engine.take().into_iter().for_each(|record| common.handover.push(record));
+        common.handover.push(reader.engine.take());
         if frames == 0 {
             is_news = reader.wait(None, TICK_OF_SEVERAL);
         }
