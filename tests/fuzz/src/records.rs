@@ -6,13 +6,13 @@
 //! - What passes over records agrees with what reads them.
 
 use headgate_record::batch::{Batch, BatchId, Lost, Withheld};
-use headgate_record::columns::{self, Rows};
+use headgate_record::columns::{self, Rows, Sheet};
 use headgate_record::local::{
-    ControlRequest, FromSensor, FromUplink, Handover, LinkState, ToSensor, ToUplink,
+    ControlRequest, FromSensor, FromUplink, Handover, LinkState, MAX_HANDOVER, ToSensor, ToUplink,
 };
 use headgate_record::receipt::{Forgotten, Receipt, Statement};
 use headgate_record::subject::{Action, Who};
-use headgate_record::{Class, Error, Field, Kind, Record, RecordView, Stated, codec};
+use headgate_record::{Class, Error, Field, Kind, Record, codec};
 
 use super::property::in_time;
 
@@ -21,7 +21,7 @@ type Property = fn(&[u8]);
 
 /// The readers, each as a target. A new one is a line here.
 pub const RECORDS: &[(&str, Property)] =
-    &[(BATCH, batch), (COLUMNS, in_columns), (LOCAL, local), (RECEIPT, receipt), (SET, set), (VIEW, view)];
+    &[(BATCH, batch), (COLUMNS, in_columns), (LOCAL, local), (RECEIPT, receipt), (SET, set), (ONE, one)];
 
 /// Released batches.
 pub(super) const BATCH: &str = "record-batch";
@@ -34,7 +34,7 @@ pub(super) const RECEIPT: &str = "record-receipt";
 /// Records one behind the other.
 pub(super) const SET: &str = "record-set";
 /// One record.
-pub(super) const VIEW: &str = "record-view";
+pub(super) const ONE: &str = "record-one";
 
 fn batch(octets: &[u8]) {
     // Its body is compressed: how many octets are read is not known before.
@@ -55,6 +55,8 @@ fn in_columns(octets: &[u8]) {
         Ok(passed)
     });
     assert_eq!(read.as_ref().map(Vec::len), passed.as_ref().copied());
+    in_time(octets.len(), || drop(Sheet::read(octets)));
+    assert_eq!(sheet(octets).ok(), read.as_ref().ok().cloned());
     let Ok(records) = read else { return };
     let again = columns::encode(&records).and_then(|octets| columns::decode(&octets));
     assert_eq!(again.as_ref(), Ok(&records));
@@ -62,6 +64,23 @@ fn in_columns(octets: &[u8]) {
     if let Some(first) = records.first() {
         together(octets, &records, first).expect("what was read is read again");
     }
+}
+
+/// The records of a sheet, made of its cells.
+fn sheet(octets: &[u8]) -> Result<Vec<Record>, Error> {
+    let (sheet, mut records) = (Sheet::read(octets)?, Vec::new());
+    sheet.each(
+        |_| true,
+        |kind, cells| {
+            let mut octets = Vec::new();
+            codec::put_views(kind, cells.iter().map(|cell| (cell.field, cell.value)), &mut octets);
+            records.push(codec::decode_one(&octets).expect("cells of a sheet are a record"));
+        },
+    )?;
+    let mut again = Vec::new();
+    sheet.encode(|_| true, &mut again);
+    assert_eq!(columns::decode(&again).as_ref(), Ok(&records));
+    Ok(records)
 }
 
 /// Of records that are read together with another one of their kind, what that says holds, and all else is theirs.
@@ -101,22 +120,30 @@ fn from_sensor(octets: &[u8]) {
     let said = match handover {
         Handover::Hello { session } => FromSensor::Hello { session },
         Handover::Interfaces(interfaces) => FromSensor::Interfaces(interfaces),
-        Handover::Records { first, records } => {
-            records.iter().for_each(|record| view(record));
-            let records = records.into_iter().filter_map(|record| RecordView::of(record).ok());
-            FromSensor::Records { first, records: records.map(|view| view.to_record()).collect() }
+        Handover::Records { first, sets } => {
+            sets.iter().for_each(|set| in_columns(set.columns));
+            let records: Vec<Record> = sets.iter().filter_map(|set| set.decode().ok()).flatten().collect();
+            // The sensor says so many at once.
+            FromSensor::Records { first, records: records.into_iter().take(MAX_HANDOVER).collect() }
         }
     };
     let octets = said.encode();
-    let again = match FromSensor::decode(&octets).expect("what was read can be written") {
-        Handover::Hello { session } => FromSensor::Hello { session },
-        Handover::Interfaces(interfaces) => FromSensor::Interfaces(interfaces),
-        Handover::Records { first, records } => {
-            let records = records.into_iter().map(|record| RecordView::of(record).map(|v| v.to_record()));
-            FromSensor::Records { first, records: records.collect::<Result<_, _>>().expect("records") }
+    match (FromSensor::decode(&octets).expect("what was read can be written"), said) {
+        (Handover::Hello { session }, said) => assert_eq!(FromSensor::Hello { session }, said),
+        (Handover::Interfaces(interfaces), said) => assert_eq!(FromSensor::Interfaces(interfaces), said),
+        // By class and station, each of them in order.
+        (Handover::Records { first, sets }, FromSensor::Records { first: said, records }) => {
+            assert_eq!(first, said);
+            let again: Vec<Record> = sets.iter().flat_map(|set| set.decode().expect("records")).collect();
+            let lines = |records: &[Record]| {
+                let mut lines: Vec<String> = records.iter().map(|record| format!("{record:?}")).collect();
+                lines.sort();
+                lines
+            };
+            assert_eq!(lines(&again), lines(&records));
         }
-    };
-    assert_eq!(again, said);
+        (again, _) => panic!("{again:?}"),
+    }
 }
 
 fn receipt(octets: &[u8]) {
@@ -134,20 +161,10 @@ fn set(octets: &[u8]) {
     records.iter().for_each(is_whole);
 }
 
-fn view(octets: &[u8]) {
-    in_time(octets.len(), || drop(RecordView::of(octets)));
-    let Ok(view) = RecordView::of(octets) else { return };
-    let record = view.to_record();
-    is_whole(&record);
-    assert_eq!(view.fields().len(), record.fields().count());
-    assert_eq!(Stated::kind(&view), record.kind());
-    for field in Field::ALL {
-        let value = view.get(*field).map(|value| value.to_value().expect("a checked value"));
-        assert_eq!(value.as_ref(), record.get(*field));
-        assert_eq!(Stated::mac(&view, *field), Stated::mac(&record, *field));
-        assert_eq!(Stated::is_true(&view, *field), Stated::is_true(&record, *field));
-        assert_eq!(Stated::number(&view, *field), Stated::number(&record, *field));
-        assert_eq!(Stated::text(&view, *field), Stated::text(&record, *field));
+fn one(octets: &[u8]) {
+    in_time(octets.len(), || drop(codec::decode_one(octets)));
+    if let Ok(record) = codec::decode_one(octets) {
+        is_whole(&record);
     }
 }
 
@@ -160,7 +177,7 @@ fn is_whole(record: &Record) {
     assert_eq!(&built, record);
     let mut octets = Vec::new();
     codec::put_record(record, &mut octets);
-    assert_eq!(RecordView::of(&octets).map(|view| view.to_record()).as_ref(), Ok(record));
+    assert_eq!(codec::decode_one(&octets).as_ref(), Ok(record));
     let mut text = String::new();
     record.write_json(&mut text);
     let shown: serde_json::Value = serde_json::from_str(&text).expect("a record is shown as JSON");
@@ -193,6 +210,8 @@ pub(super) fn together_as(records: &[Record]) -> Vec<Seed> {
     let batch = Batch {
         id: id(),
         rules: [7; 32],
+        regions: vec!["eu".to_owned()],
+        profile: "pseudonymous".to_owned(),
         records: records.to_vec(),
         withheld: vec![Withheld { kind: Kind::Lease, reason: "rule".to_owned(), records: 3 }],
         lost: vec![Lost { class: Class::Bulk, reason: "full".to_owned(), records: 4 }],

@@ -68,7 +68,7 @@ fn frame_seeds(into: &Path, link: Link, octets: &[u8], wire_len: u32) -> io::Res
 fn record_seeds(into: &Path, made: &[Record]) -> io::Result<()> {
     for kind in Kind::ALL {
         let mut some = made.iter().filter(|record| record.kind() == kind).take(MAX_RECORDS);
-        some.try_for_each(|record| put(into, records::VIEW, &[&records::alone(record)]))?;
+        some.try_for_each(|record| put(into, records::ONE, &[&records::alone(record)]))?;
     }
     // From everywhere in the file, so that each set holds several kinds.
     let step = made.len().div_ceil(MAX_RECORDS).max(1);
