@@ -155,12 +155,20 @@ pub fn summary(records: &[Value]) -> BTreeMap<String, BTreeMap<&'static str, Val
                 {
                     (before + now).into()
                 }
+                // Whether an address is a station's own shows at the clock's next tick (RFC 4862, 5.4): which of two is first is chance.
+                Field::DeviceAddresses => sorted(value),
                 _ => value.clone(),
             };
             subject.insert(field.short_name(), together);
         }
     }
     subjects
+}
+
+fn sorted(list: &Value) -> Value {
+    let mut items = list.as_array().cloned().unwrap_or_default();
+    items.sort_by_key(Value::to_string);
+    items.into()
 }
 
 fn depends_on_the_observer(field: Field) -> bool {

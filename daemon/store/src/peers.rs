@@ -187,5 +187,5 @@ const LONGEST_WAIT: Duration = Duration::from_secs(30);
 const MAX_CONTROL_BYTES: usize = 64 << 10;
 /// Longest text of the uplink's that is kept, characters.
 const MAX_PROBLEM: usize = 256;
-/// Hand-overs of one connection that may wait for their answers; what comes behind them is not read.
-const IN_FLIGHT: usize = 4;
+/// Hand-overs of one connection that wait behind the one whose answer is awaited, and behind which one more is read.
+const IN_FLIGHT: usize = 1;

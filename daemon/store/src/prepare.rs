@@ -31,7 +31,7 @@ pub(crate) struct Prepared {
 pub(crate) struct Set {
     /// How many.
     pub(crate) records: u64,
-    /// Their columns, as they came.
+    /// Their columns, as they came; nothing where they are none.
     pub(crate) columns: Vec<u8>,
     /// What was made of them, or why they are none.
     pub(crate) content: Result<Content, &'static str>,
@@ -88,7 +88,8 @@ impl Set {
             Err(error) => Err(reason(&error)),
         };
         let records = u64::try_from(set.records).unwrap_or(u64::MAX);
-        Ok(Set { records, columns: set.columns.to_vec(), content })
+        let columns = if content.is_ok() { set.columns.to_vec() } else { Vec::new() };
+        Ok(Set { records, columns, content })
     }
 }
 
@@ -97,6 +98,9 @@ impl Whole {
     fn of(sheet: &Sheet<'_>) -> Result<Option<Whole>, Error> {
         let kinds: Vec<Kind> = sheet.kinds().collect();
         let Some(class) = kinds.first().map(|kind| kind.class()) else { return Ok(None) };
+        if sheet.records() == 0 {
+            return Ok(None);
+        }
         let counts_members = |kind: &Kind| Field::GROUPS.iter().any(|field| field.kind() == *kind);
         if kinds.iter().any(|kind| kind.class() != class || counts_members(kind)) {
             return Ok(None);

@@ -21,6 +21,15 @@ use crate::http::{self, Connection};
 use crate::otlp::{self, Requests};
 use crate::problem::Problem;
 
+/// How far a batch has come.
+#[derive(Clone, Copy)]
+struct Taken {
+    digest: [u8; 32],
+    rejected: u64,
+    /// Not only its logs, but its metrics too.
+    is_whole: bool,
+}
+
 /// A link to one collector. No `Debug`: it holds what the collector knows it by.
 pub struct Collector {
     endpoint: Endpoint,
@@ -28,8 +37,8 @@ pub struct Collector {
     credentials: CollectorCredentials,
     timeout: Duration,
     kept: Option<Connection>,
-    /// The batch of which logs have been taken, and what was rejected of them: they are not sent twice.
-    logged: Option<([u8; 32], u64)>,
+    /// The batch of which something has been taken, and how much of that was rejected: it is not sent twice.
+    taken: Option<Taken>,
 }
 
 impl Collector {
@@ -44,7 +53,7 @@ impl Collector {
         HeaderValue::from_str(endpoint.as_str()).map_err(|_| Error::Host)?;
         let credentials = CollectorCredentials::load(&config.credentials.directory, collector.is_tls())?;
         let timeout = config.uplink.timeout.seconds();
-        Ok(Some(Collector { endpoint, name, credentials, timeout, kept: None, logged: None }))
+        Ok(Some(Collector { endpoint, name, credentials, timeout, kept: None, taken: None }))
     }
 
     /// Sends a batch, and gives what to tell the store when the collector has said yes to all of it. It ends within twice the
@@ -56,16 +65,24 @@ impl Collector {
     pub async fn send(&mut self, encoded: &[u8]) -> Result<FromUplink, Problem> {
         let batch = Batch::decode(encoded).map_err(|_| Problem::Batch)?;
         let digest = digest(encoded);
-        let requests = Requests::of(&batch, now_ns());
-        let mut rejected = match self.logged {
-            Some((logged, rejected)) if logged == digest => rejected,
-            _ => self.post(otlp::LOGS, requests.logs).await?,
+        let before = self.taken.filter(|taken| taken.digest == digest);
+        let rejected = match before {
+            Some(Taken { rejected, is_whole: true, .. }) => rejected,
+            before => {
+                let requests = Requests::of(&batch, now_ns());
+                let logs = match before {
+                    Some(taken) => taken.rejected,
+                    None => self.post(otlp::LOGS, requests.logs).await?,
+                };
+                self.taken = Some(Taken { digest, rejected: logs, is_whole: false });
+                let rejected = logs.saturating_add(self.post(otlp::METRICS, requests.metrics).await?);
+                self.taken = Some(Taken { digest, rejected, is_whole: true });
+                if rejected > 0 {
+                    log::warn!(event = "collector_rejected"; "the collector took a batch, and of it rejected {rejected}");
+                }
+                rejected
+            }
         };
-        self.logged = Some((digest, rejected));
-        rejected = rejected.saturating_add(self.post(otlp::METRICS, requests.metrics).await?);
-        if rejected > 0 {
-            log::warn!(event = "collector_rejected"; "the collector took a batch, and of it rejected {rejected}");
-        }
         Ok(FromUplink::Taken { epoch: batch.id.epoch, sequence: batch.id.sequence, digest, rejected })
     }
 

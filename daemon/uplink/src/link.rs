@@ -10,6 +10,7 @@ use rustls::pki_types::ServerName;
 use tokio::time::timeout;
 
 use headgate_record::receipt::{MAX_RECEIPT_BYTES, Receipt};
+use headgate_record::sealed::Sealed;
 use headgate_service::config::Endpoint;
 
 use crate::Error;
@@ -37,12 +38,14 @@ impl Link {
         Ok(Link { endpoint, name, credentials, timeout, kept: None })
     }
 
-    /// Posts an encoded batch, and gives the receipt, encoded. It ends within the link's timeout.
+    /// Posts a sealed batch, and gives the receipt, encoded. It ends within the link's timeout.
     ///
     /// # Errors
     /// The class of the failure; the batch may have arrived all the same. The next call begins with
     /// a new connection.
     pub async fn send(&mut self, batch: Bytes) -> Result<Vec<u8>, Problem> {
+        // The store may still go by the configuration of before, which named a collector: what is not sealed does not leave.
+        Sealed::decode(&batch).map_err(|_| Problem::Batch)?;
         if self.credentials.refresh() {
             self.kept = None;
         }

@@ -53,8 +53,8 @@ pub enum Problem {
     /// The answer does not follow HTTP, is too long or is no receipt.
     #[error("receiver's answer is not a receipt")]
     Answer,
-    /// What the store handed out is no batch: the processes are of different packages.
-    #[error("what the store hands out is no batch")]
+    /// What the store handed out is not what goes this way: it goes by another configuration.
+    #[error("the store hands out batches for another way; systemctl restart headgate")]
     Batch,
     /// The store did not accept the receipt.
     #[error("receipt not accepted: {0}")]

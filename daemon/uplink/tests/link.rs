@@ -84,6 +84,18 @@ fn an_answer_without_a_receipt_is_named_and_the_batch_stays() {
     until("all receipts", || store.receipted() == sequences(1, 2));
 }
 
+/// A store that still went by a configuration with a collector once had its batches posted to the receiver as they were.
+#[test]
+fn what_is_not_sealed_is_not_sent_to_a_receiver() {
+    let site = Site::new();
+    let receiver = good_receiver(&site, 0);
+    let store = site.store(0);
+    store.push_as_it_is(&support::batch(1), b"a batch that anybody can read".to_vec());
+    let _uplink = run(&site, receiver.port);
+    until("the refusal", || store.has_state("the store hands out batches for another way"));
+    assert!(receiver.arrived().is_empty() && store.receipted().is_empty());
+}
+
 #[test]
 fn a_receipt_that_the_store_refuses_is_reported_and_waited_for() {
     let site = Site::new();

@@ -1,7 +1,9 @@
 //! Records as logs.
 
-use headgate_record::batch::Batch;
-use headgate_record::{Field, Kind, Record, Value};
+use std::collections::HashMap;
+
+use headgate_record::batch::{Batch, digest};
+use headgate_record::{Field, Kind, Record, Value, codec};
 use prost::Message;
 
 use super::message::{ExportLogsServiceRequest, LogRecord, ResourceLogs, ScopeLogs};
@@ -9,9 +11,17 @@ use super::{SERVICE, any, attributes, resource, scope, text};
 
 /// The request for all records but counters, and for what is to be forgotten.
 pub(super) fn request(batch: &Batch, now_ns: u64) -> Option<Vec<u8>> {
-    let records = batch.records.iter().enumerate().filter(|(_, record)| record.kind() != Kind::Counters);
-    let mut log_records: Vec<LogRecord> =
-        records.map(|(at, record)| log(batch, at, record, now_ns)).collect();
+    let records = batch.records.iter().filter(|record| record.kind() != Kind::Counters);
+    let mut equal = HashMap::new();
+    let mut log_records: Vec<LogRecord> = records
+        .map(|record| {
+            let content = content(record);
+            let before: &mut u32 = equal.entry(content).or_default();
+            let uid = uid(batch, &format!("{:016x}-{before}", u64::from_be_bytes(content)));
+            *before += 1;
+            log(record, uid, now_ns)
+        })
+        .collect();
     log_records.extend((!batch.forget.is_empty()).then(|| forget(batch, now_ns)));
     if log_records.is_empty() {
         return None;
@@ -21,9 +31,9 @@ pub(super) fn request(batch: &Batch, now_ns: u64) -> Option<Vec<u8>> {
     Some(ExportLogsServiceRequest { resource_logs }.encode_to_vec())
 }
 
-fn log(batch: &Batch, at: usize, record: &Record, now_ns: u64) -> LogRecord {
+fn log(record: &Record, uid: super::KeyValue, now_ns: u64) -> LogRecord {
     let mut attributes: Vec<_> = attributes(record).collect();
-    attributes.push(text(UID, &format!("{:016x}-{}-{at}", batch.id.epoch, batch.id.sequence)));
+    attributes.push(uid);
     event(record.kind().name(), happened(record).unwrap_or(0), now_ns, attributes)
 }
 
@@ -31,8 +41,21 @@ fn log(batch: &Batch, at: usize, record: &Record, now_ns: u64) -> LogRecord {
 fn forget(batch: &Batch, now_ns: u64) -> LogRecord {
     let values = Value::List(batch.forget.iter().map(|value| Value::from(value.as_str())).collect());
     let attribute = super::KeyValue { key: "headgate.forget.values".into(), value: Some(any(&values)) };
-    let uid = text(UID, &format!("{:016x}-{}-forget", batch.id.epoch, batch.id.sequence));
-    event("forget", now_ns, now_ns, vec![attribute, uid])
+    event("forget", now_ns, now_ns, vec![attribute, uid(batch, "forget")])
+}
+
+/// Which log record of all that this appliance sends: where a batch is written anew without somebody who was erased, the
+/// others are still the same ones.
+fn uid(batch: &Batch, of: &str) -> super::KeyValue {
+    text(UID, &format!("{:016x}-{}-{of}", batch.id.epoch, batch.id.sequence))
+}
+
+/// A short digest of what a record says.
+fn content(record: &Record) -> [u8; 8] {
+    let mut octets = Vec::new();
+    codec::put_record(record, &mut octets);
+    let [a, b, c, d, e, f, g, h, ..] = digest(&octets);
+    [a, b, c, d, e, f, g, h]
 }
 
 fn event(name: &str, time_ns: u64, now_ns: u64, attributes: Vec<super::KeyValue>) -> LogRecord {

@@ -50,6 +50,19 @@ fn a_number_without_a_place_in_a_signed_one_stays_what_it_is() {
     assert_eq!((logs[0].event_name.as_str(), logs[0].time_unix_nano), ("headgate.flow", NOW_NS));
 }
 
+/// The place in the batch once was part of it, and changed when somebody before it was erased.
+#[test]
+fn a_record_keeps_its_identifier_when_another_is_left_out_and_equal_ones_have_their_own() {
+    let uids = |records| -> Vec<String> {
+        let uid = |log: &LogRecord| log.attributes.iter().find(|a| a.key == "log.record.uid").cloned();
+        logs(&batch(records)).iter().map(|log| format!("{:?}", uid(log).unwrap())).collect()
+    };
+    let all = uids(vec![flow(1, "dns"), flow(2, "dns"), flow(3, "dns"), flow(3, "dns")]);
+    let left = uids(vec![flow(1, "dns"), flow(3, "dns"), flow(3, "dns")]);
+    assert_eq!(left, [all[0].clone(), all[2].clone(), all[3].clone()]);
+    assert_ne!(all[2], all[3]);
+}
+
 /// Two points of one time and the same attributes would be taken for doubles.
 #[test]
 fn flows_of_one_kind_are_one_point() {

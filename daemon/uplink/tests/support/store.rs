@@ -51,6 +51,11 @@ impl Store {
         Store { shared, thread: Some(thread) }
     }
 
+    /// Hands out octets that are not sealed, as for a collector.
+    pub fn push_as_it_is(&self, id: &Sealed, octets: Vec<u8>) {
+        self.shared.outbox.lock().unwrap().push_back((id.clone(), octets));
+    }
+
     pub fn push(&self, batch: &Sealed) {
         self.shared.outbox.lock().unwrap().push_back((batch.clone(), batch.encode()));
     }
