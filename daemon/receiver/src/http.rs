@@ -112,6 +112,7 @@ impl Desk {
             .await
             .map_err(|error| if error.is::<LengthLimitError>() { Refusal::TooLarge } else { Refusal::Cut })?;
         let bytes = body.to_bytes();
+        self.accounts.count_octets(bytes.len());
         let sealed = Sealed::decode(&bytes).map_err(Refusal::Envelope)?;
         drop(bytes);
         // What it says it is, before it is worth opening; that it is so, it says opened.
@@ -125,7 +126,8 @@ impl Desk {
     }
 }
 
-fn answer(status: StatusCode, content_type: &'static str, body: Bytes) -> Response<Full<Bytes>> {
+/// A response.
+pub fn answer(status: StatusCode, content_type: &'static str, body: Bytes) -> Response<Full<Bytes>> {
     let mut response = Response::new(Full::new(body));
     *response.status_mut() = status;
     response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
