@@ -19,7 +19,7 @@ use tokio_rustls::TlsAcceptor;
 use headgate_service::notify::{self, Watchdog};
 use headgate_service::stop::Stop;
 
-use crate::accounts::Outcome;
+use crate::accounts::{Accounts, Outcome};
 use crate::http::Desk;
 use crate::receipt::Signer;
 use crate::sealing::Keys;
@@ -45,12 +45,13 @@ pub fn serve(config: &Config, stop: &Stop, ready: impl FnOnce(Listening)) -> Res
     let tls = tls::server(config)?;
     let signer = Signer::load(&config.receipt_key)?;
     let keys = Keys::load(config.seal_keys.iter().map(PathBuf::as_path))?;
-    let (writer, thread) = Writer::start(&config.database, config.retention_days)?;
+    let accounts = Arc::<Accounts>::default();
+    let (writer, thread) = Writer::start(&config.database, config.retention_days, Arc::clone(&accounts))?;
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
         .map_err(|source| Error::System { what: "starting the runtime", source })?;
-    let served = runtime.block_on(listen(config, tls, (signer, keys), writer, stop, ready));
+    let served = runtime.block_on(listen(config, tls, (signer, keys), (writer, accounts), stop, ready));
     // The last users of the writer go with the runtime; what they had handed over is still stored.
     drop(runtime);
     let _ = thread.join();
@@ -61,12 +62,13 @@ async fn listen(
     config: &Config,
     tls: Arc<ServerConfig>,
     (signer, keys): (Signer, Keys),
-    writer: Writer,
+    (writer, accounts): (Writer, Arc<Accounts>),
     stop: &Stop,
     ready: impl FnOnce(Listening),
 ) -> Result<(), Error> {
     let (listener, batches) = bind(config.listen).await?;
-    let desk = Arc::new(Desk::new(writer.clone(), signer, keys, config.region.clone(), config.timeout));
+    let desk =
+        Arc::new(Desk::new(writer.clone(), signer, keys, config.region.clone(), config.timeout, accounts));
     let mut status = None;
     if let Some(address) = config.status {
         let (listener, address) = bind(address).await?;

@@ -12,6 +12,7 @@ use tokio::sync::oneshot;
 use headgate_record::batch::Batch;
 
 use crate::Error;
+use crate::accounts::{Accounts, Outcome};
 use crate::database::{Database, Stored};
 use crate::sweep::Sweep;
 
@@ -70,11 +71,11 @@ struct Job {
 
 impl Writer {
     /// Opens the database and starts the thread, which ends when the last `Writer` is gone. What is older than `days` is deleted
-    /// between batches.
+    /// between batches. What became of a batch is counted in `accounts`, whether its client is still there or not.
     ///
     /// # Errors
     /// When the database cannot be used, or the system refuses a thread.
-    pub fn start(file: &Path, days: u32) -> Result<(Writer, JoinHandle<()>), Error> {
+    pub fn start(file: &Path, days: u32, accounts: Arc<Accounts>) -> Result<(Writer, JoinHandle<()>), Error> {
         let database = Database::open(file)?;
         let sweep = Sweep::new(days);
         let (jobs, waiting) = sync_channel(MAX_WAITING);
@@ -86,7 +87,7 @@ impl Writer {
         let own = Arc::clone(&pulse);
         let thread = std::thread::Builder::new()
             .name("database".into())
-            .spawn(move || write(database, sweep, &waiting, &own))
+            .spawn(move || write(database, sweep, &waiting, &own, &accounts))
             .map_err(|source| Error::System { what: "starting a thread", source })?;
         Ok((Writer { jobs, pulse }, thread))
     }
@@ -107,7 +108,7 @@ impl Writer {
     }
 }
 
-fn write(mut database: Database, mut sweep: Sweep, jobs: &Receiver<Job>, pulse: &Pulse) {
+fn write(mut database: Database, mut sweep: Sweep, jobs: &Receiver<Job>, pulse: &Pulse, accounts: &Accounts) {
     let mut fault = String::new();
     loop {
         pulse.beat();
@@ -118,6 +119,12 @@ fn write(mut database: Database, mut sweep: Sweep, jobs: &Receiver<Job>, pulse: 
             Err(RecvTimeoutError::Disconnected) => return,
         };
         let stored = database.store(&job.batch, &job.digest);
+        match stored {
+            Ok(Stored::New { .. }) => accounts.count(Outcome::Stored),
+            Ok(Stored::Again { .. } | Stored::Superseded(_)) => accounts.count(Outcome::Repeated),
+            Ok(Stored::Conflict) => accounts.count(Outcome::Conflict),
+            Err(_) => {}
+        }
         let now = stored.as_ref().map_or_else(ToString::to_string, |_| String::new());
         if now != fault {
             if now.is_empty() {

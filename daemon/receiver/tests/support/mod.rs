@@ -3,6 +3,7 @@
 #![allow(dead_code, unused_imports)]
 
 pub mod medium;
+pub mod proxy;
 pub mod status;
 
 use std::io::{Read, Write};
@@ -213,8 +214,13 @@ pub struct Client(StreamOwned<ClientConnection, TcpStream>);
 
 impl Client {
     pub fn connect(address: SocketAddr, tls: &ClientConfig) -> Client {
+        Client::patient(address, tls, Duration::from_secs(30))
+    }
+
+    /// One that waits so long for what it reads.
+    pub fn patient(address: SocketAddr, tls: &ClientConfig, patience: Duration) -> Client {
         let stream = TcpStream::connect(address).unwrap();
-        stream.set_read_timeout(Some(Duration::from_secs(30))).unwrap();
+        stream.set_read_timeout(Some(patience)).unwrap();
         let name = address.ip().into();
         Client(StreamOwned::new(ClientConnection::new(Arc::new(tls.clone()), name).unwrap(), stream))
     }
