@@ -27,6 +27,7 @@ pub enum Outcome {
 #[derive(Debug, Default)]
 pub struct Accounts {
     counters: [AtomicU64; Outcome::ALL.len()],
+    octets: AtomicU64,
 }
 
 impl Accounts {
@@ -37,6 +38,21 @@ impl Accounts {
                 counter.fetch_add(1, Ordering::Relaxed);
             }
         }
+    }
+
+    /// A body of so many octets arrived whole.
+    pub fn count_octets(&self, octets: usize) {
+        self.octets.fetch_add(u64::try_from(octets).unwrap_or(u64::MAX), Ordering::Relaxed);
+    }
+
+    /// Octets of the bodies that arrived whole.
+    pub fn octets(&self) -> u64 {
+        self.octets.load(Ordering::Relaxed)
+    }
+
+    /// How many ended so.
+    pub fn of(&self, outcome: Outcome) -> u64 {
+        self.rows().filter(|(of, _)| *of == outcome).map(|(_, n)| n).sum()
     }
 
     /// How many were refused so far.

@@ -22,7 +22,7 @@ use headgate_service::progress::Progress;
 use crate::database::{self, Database, Stored};
 use crate::receipt::{Signer, statement};
 use crate::sealing::{Closed, Keys};
-use crate::{Config, Error};
+use crate::{Config, Error, sweep};
 use folder::Folder;
 
 /// Why a bundle is refused. Nothing of it was stored but where that is said.
@@ -210,6 +210,10 @@ pub fn import(config: &Config, directory: &Path, receipts: Option<&Path>) -> Res
     }
     progress.end();
     output.write(&Receipts { medium: manifest.medium, receipts: signed }.encode())?;
+    database.count_import(imported.new).map_err(failed)?;
+    // Where everything is carried nobody else does it.
+    let before_ms = sweep::before_ms(config.retention_days);
+    while database.expire(before_ms).map_err(failed)?.more {}
     Ok(imported)
 }
 

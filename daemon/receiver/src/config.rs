@@ -38,6 +38,10 @@ pub struct Config {
     pub region: Option<String>,
     /// Database.
     pub database: PathBuf,
+    /// Address for who asks how the receiver is; nobody may without.
+    pub status: Option<SocketAddr>,
+    /// Days that records are kept, counted from when they were stored.
+    pub retention_days: u32,
 }
 
 impl Config {
@@ -52,7 +56,7 @@ impl Config {
 }
 
 fn resolve(file: File, directory: &Path) -> Config {
-    let File { server, clients, receipts, sealing, database } = file;
+    let File { server, clients, receipts, sealing, database, retention, status } = file;
     let path = |name: Option<PathBuf>, default: &str| directory.join(name.unwrap_or_else(|| default.into()));
     Config {
         listen: server.listen.unwrap_or_else(|| SocketAddr::from((Ipv4Addr::LOCALHOST, DEFAULT_PORT))),
@@ -69,6 +73,8 @@ fn resolve(file: File, directory: &Path) -> Config {
         },
         region: server.region.map(|region| region.as_str().to_owned()),
         database: path(database.file, "receiver.db"),
+        status: status.listen,
+        retention_days: retention.days.map_or(DEFAULT_DAYS, Bounded::get),
     }
 }
 
@@ -80,6 +86,8 @@ struct File {
     receipts: Receipts,
     sealing: Sealing,
     database: Database,
+    retention: Retention,
+    status: Status,
 }
 
 #[derive(Default, Deserialize)]
@@ -132,6 +140,40 @@ struct Database {
     file: Option<PathBuf>,
 }
 
+#[derive(Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+struct Retention {
+    days: Option<Bounded<1, 3_650>>,
+}
+
+/// An address off this machine is one only where that is said.
+#[derive(Default, Deserialize)]
+#[serde(default, try_from = "StatusKeys")]
+struct Status {
+    listen: Option<SocketAddr>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+struct StatusKeys {
+    listen: Option<SocketAddr>,
+    beyond_loopback: bool,
+}
+
+impl TryFrom<StatusKeys> for Status {
+    type Error = String;
+
+    fn try_from(keys: StatusKeys) -> Result<Status, String> {
+        match keys.listen {
+            Some(address) if !address.ip().is_loopback() && !keys.beyond_loopback => Err(format!(
+                "[status] listen: {address} is no loopback address, and anybody who reaches it may ask; \
+                 if that is meant, say beyond_loopback = true"
+            )),
+            listen => Ok(Status { listen }),
+        }
+    }
+}
+
 /// Certificate of the organisation's authority.
 pub const AUTHORITY_CERTIFICATE: &str = "authority.crt";
 /// Certificate of the server.
@@ -143,6 +185,7 @@ pub const RECEIPT_KEY: &str = "receipt.key";
 /// Key that batches are sealed to.
 pub const SEAL_KEY: &str = "seal.key";
 const DEFAULT_PORT: u16 = 8443;
+const DEFAULT_DAYS: u32 = 60;
 const DEFAULT_CONNECTIONS: usize = 4_096;
 const DEFAULT_TIMEOUT: Duration = Duration::from_secs(30);
 const DEFAULT_IDLE_TIMEOUT: Duration = Duration::from_secs(300);
@@ -169,8 +212,8 @@ mod tests {
     fn the_shipped_file_has_every_key() {
         let table: toml::Table = toml::from_str(crate::init::TEMPLATE).unwrap();
         let keys: usize = table.values().map(|section| section.as_table().unwrap().len()).sum();
-        // And `region`, which has no default.
-        assert_eq!(keys, 10);
+        // And `region` and `[status] listen`, which have no default.
+        assert_eq!(keys, 12);
     }
 
     #[test]
@@ -191,6 +234,34 @@ mod tests {
             let error = load_text(&format!("[sealing]\nkeys = {keys:?}\n")).unwrap_err();
             assert!(error.starts_with("/receiver.toml:2:8: name 1 to 8"), "{error}");
         }
+    }
+
+    #[test]
+    fn a_status_address_off_this_machine_is_refused_unless_that_is_meant() {
+        let status = |text: &str| load_text(&format!("[status]\n{text}\n")).map(|config| config.status);
+        assert_eq!(status(""), Ok(None));
+        for local in ["127.0.0.1:9464", "[::1]:9464"] {
+            assert_eq!(status(&format!("listen = \"{local}\"")), Ok(Some(local.parse().unwrap())));
+        }
+        for far in ["0.0.0.0:9464", "[::]:9464", "192.0.2.1:9464"] {
+            let listen = format!("listen = \"{far}\"");
+            let error = status(&listen).unwrap_err();
+            assert!(
+                error.starts_with("/receiver.toml:1:1: [status] listen: ") && error.contains(far),
+                "{error}"
+            );
+            let meant = format!("{listen}\nbeyond_loopback = true");
+            assert_eq!(status(&meant), Ok(Some(far.parse().unwrap())));
+        }
+    }
+
+    #[test]
+    fn days_that_are_none_are_refused_with_their_place() {
+        for days in ["0", "3651", "-1", "\"60\""] {
+            let error = load_text(&format!("[retention]\ndays = {days}\n")).unwrap_err();
+            assert!(error.starts_with("/receiver.toml:2:8: "), "{error}");
+        }
+        assert_eq!(load_text("").unwrap().retention_days, 60);
     }
 
     #[test]

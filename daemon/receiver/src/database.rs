@@ -2,6 +2,9 @@
 //!
 //! Write-ahead log with `synchronous=FULL`: what [`Database::store`] has returned survives a power cut.
 
+mod figures;
+mod retention;
+
 use std::fs::OpenOptions;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
@@ -15,9 +18,14 @@ use headgate_record::batch::Batch;
 use crate::late::{self, Late};
 use crate::{Error, files, forget};
 
+pub use figures::Figures;
+pub use retention::Expired;
+
 /// The one that writes.
 pub struct Database {
     connection: Connection,
+    /// Whether something that expired may still be in the log.
+    unpurged: bool,
 }
 
 /// What became of a batch. All of them are on disk.
@@ -106,7 +114,7 @@ impl Database {
         }
         check_version(&connection, file)?;
         files::sync_directory(file.parent().unwrap_or(Path::new("")))?;
-        Ok(Database { connection })
+        Ok(Database { connection, unpurged: false })
     }
 
     /// Stores `batch`, whose encoding has `digest`, unless it is there already, and deletes what it asks to forget, in one
@@ -121,6 +129,9 @@ impl Database {
         let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
         let mut forgotten = 0;
         let verdict = verdict(&transaction, batch, digest)?;
+        // What takes the place of another content is as old as that, and where its records have expired they stay away.
+        let age = retention::age(&transaction, id)?;
+        let is_expired = age.is_some_and(|(_, is_expired)| is_expired);
         match &verdict {
             Verdict::New => {}
             Verdict::Again(Held { stored_ms, forgotten, .. }) => {
@@ -136,14 +147,7 @@ impl Database {
         let late = Late::of(&transaction, batch)?;
         forgotten += forget::forget(&transaction, &id.appliance, &batch.forget)?;
         let stored_ms = now_ms();
-        let withheld = batch
-            .withheld
-            .iter()
-            .map(|w| json!({"kind": w.kind.name(), "reason": w.reason, "records": w.records}));
-        let lost = batch
-            .lost
-            .iter()
-            .map(|l| json!({"class": l.class.name(), "reason": l.reason, "records": l.records}));
+        let (withheld, lost) = if is_expired { ("[]".into(), "[]".into()) } else { accounts(batch) };
         transaction.prepare_cached(INSERT_BATCH)?.execute(params![
             id.appliance,
             epoch,
@@ -152,15 +156,18 @@ impl Database {
             batch.rules,
             i64::try_from(batch.records.len()).unwrap_or(i64::MAX),
             stored_ms.cast_signed(),
-            withheld.collect::<serde_json::Value>().to_string(),
-            lost.collect::<serde_json::Value>().to_string(),
+            withheld,
+            lost,
             i64::try_from(batch.forget.len()).unwrap_or(i64::MAX),
             forgotten.cast_signed(),
             json!(batch.regions).to_string(),
             batch.profile,
+            age.map_or(stored_ms.cast_signed(), |(since_ms, _)| since_ms),
+            if is_expired { retention::GONE } else { 0 },
         ])?;
+        figures::count(&transaction, id, matches!(verdict, Verdict::New), stored_ms)?;
         let mut left_out = 0;
-        {
+        if !is_expired {
             let mut insert = transaction.prepare_cached(INSERT_RECORD)?;
             for (position, record) in (0i64..).zip(&batch.records) {
                 if late.names(record) {
@@ -222,11 +229,28 @@ fn verdict(connection: &Connection, batch: &Batch, digest: &[u8; 32]) -> rusqlit
         None => Verdict::New,
         Some(held) if held.digest == *digest => Verdict::Again(held),
         Some(held) if late::is_replaced(connection, batch, digest)? => Verdict::Superseded(held),
-        Some(held) if batch.replaces.contains(&held.digest) && forget::leaves_out(connection, batch)? => {
+        Some(held) if batch.replaces.contains(&held.digest) && may_replace(connection, batch)? => {
             Verdict::Replaces(held)
         }
         Some(_) => Verdict::Conflict,
     })
+}
+
+/// What a batch says was withheld, and what was lost.
+fn accounts(batch: &Batch) -> (String, String) {
+    let withheld = batch
+        .withheld
+        .iter()
+        .map(|w| json!({"kind": w.kind.name(), "reason": w.reason, "records": w.records}));
+    let lost =
+        batch.lost.iter().map(|l| json!({"class": l.class.name(), "reason": l.reason, "records": l.records}));
+    (withheld.collect::<serde_json::Value>().to_string(), lost.collect::<serde_json::Value>().to_string())
+}
+
+/// Whether a batch brings nothing that was not there. What has expired cannot be compared, and is not stored again.
+fn may_replace(connection: &Connection, batch: &Batch) -> rusqlite::Result<bool> {
+    let age = retention::age(connection, &batch.id)?;
+    Ok(age.is_some_and(|(_, is_expired)| is_expired) || forget::leaves_out(connection, batch)?)
 }
 
 /// Opens the file to read only, beside whoever writes.
@@ -254,23 +278,26 @@ fn version(connection: &Connection) -> rusqlite::Result<i64> {
     connection.pragma_query_value(None, "user_version", |row| row.get(0))
 }
 
-fn now_ms() -> u64 {
+/// Milliseconds since 1970, by this machine's clock.
+pub fn now_ms() -> u64 {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
 }
 
-const VERSION: i64 = 3;
+const VERSION: i64 = 5;
 /// In order; the version of a database is the number of its last migration.
-const MIGRATIONS: [&str; 3] = [
+const MIGRATIONS: [&str; 5] = [
     include_str!("../migrations/001_batches.sql"),
     include_str!("../migrations/002_forget.sql"),
     include_str!("../migrations/003_order.sql"),
+    include_str!("../migrations/004_retention.sql"),
+    include_str!("../migrations/005_figures.sql"),
 ];
 const BUSY: Duration = Duration::from_secs(5);
 const FIND: &str = "SELECT digest, received_ms, forgotten_records, records, forgotten_values FROM batch WHERE appliance = ?1 AND epoch = ?2 AND sequence = ?3";
 const INSERT_BATCH: &str = "INSERT INTO batch (appliance, epoch, sequence, digest, rules, records, \
-     received_ms, withheld, lost, forgotten_values, forgotten_records, regions, profile) \
-     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)";
+     received_ms, withheld, lost, forgotten_values, forgotten_records, regions, profile, since_ms, expired) \
+     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15)";
 const INSERT_RECORD: &str = "INSERT INTO record (appliance, epoch, sequence, position, kind, json) \
      VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
 

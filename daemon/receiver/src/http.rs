@@ -16,7 +16,6 @@ use headgate_record::batch::{Batch, may_be_stored};
 use headgate_record::sealed::{MAX_SEALED_BYTES, Sealed};
 
 use crate::accounts::{Accounts, Outcome};
-use crate::database::Stored;
 use crate::receipt::{Signer, statement};
 use crate::sealing::{Closed, Keys};
 use crate::writer::{Unstored, Writer};
@@ -30,7 +29,7 @@ pub struct Desk {
     timeout: Duration,
     bodies: Semaphore,
     /// How requests ended.
-    pub accounts: Accounts,
+    pub accounts: Arc<Accounts>,
 }
 
 impl Desk {
@@ -41,8 +40,9 @@ impl Desk {
         keys: Keys,
         region: Option<String>,
         timeout: Duration,
+        accounts: Arc<Accounts>,
     ) -> Desk {
-        let (keys, bodies, accounts) = (Arc::new(keys), Semaphore::new(MAX_BODIES), Accounts::default());
+        let (keys, bodies) = (Arc::new(keys), Semaphore::new(MAX_BODIES));
         Desk { writer, signer, keys, region, timeout, bodies, accounts }
     }
 
@@ -54,12 +54,11 @@ impl Desk {
         request: Request<Incoming>,
     ) -> Result<Response<Full<Bytes>>, Infallible> {
         Ok(match self.accept(appliance, request).await {
-            Ok((outcome, receipt)) => {
-                self.accounts.count(outcome);
-                answer(StatusCode::OK, RECEIPT_TYPE, receipt.into())
-            }
+            Ok(receipt) => answer(StatusCode::OK, RECEIPT_TYPE, receipt.into()),
             Err(refusal) => {
-                self.accounts.count(refusal.outcome());
+                if let Some(outcome) = refusal.outcome() {
+                    self.accounts.count(outcome);
+                }
                 let text = Bytes::from(format!("{refusal}\n"));
                 let mut response = answer(refusal.status(), "text/plain; charset=utf-8", text);
                 if matches!(refusal, Refusal::Method) {
@@ -70,11 +69,7 @@ impl Desk {
         })
     }
 
-    async fn accept(
-        &self,
-        appliance: Option<&str>,
-        request: Request<Incoming>,
-    ) -> Result<(Outcome, Vec<u8>), Refusal> {
+    async fn accept(&self, appliance: Option<&str>, request: Request<Incoming>) -> Result<Vec<u8>, Refusal> {
         if request.uri().path() != PATH {
             return Err(Refusal::Path);
         }
@@ -90,9 +85,7 @@ impl Desk {
         let batch = Arc::new(batch);
         let stored = self.writer.store(Arc::clone(&batch), digest).await?;
         let statement = statement(&batch, digest, stored).ok_or(Refusal::Conflict)?;
-        let is_new = matches!(stored, Stored::New { .. });
-        let outcome = if is_new { Outcome::Stored } else { Outcome::Repeated };
-        Ok((outcome, self.signer.sign(statement)))
+        Ok(self.signer.sign(statement))
     }
 
     /// The batch that an appliance sealed into a request, and its digest.
@@ -112,6 +105,7 @@ impl Desk {
             .await
             .map_err(|error| if error.is::<LengthLimitError>() { Refusal::TooLarge } else { Refusal::Cut })?;
         let bytes = body.to_bytes();
+        self.accounts.count_octets(bytes.len());
         let sealed = Sealed::decode(&bytes).map_err(Refusal::Envelope)?;
         drop(bytes);
         // What it says it is, before it is worth opening; that it is so, it says opened.
@@ -125,7 +119,8 @@ impl Desk {
     }
 }
 
-fn answer(status: StatusCode, content_type: &'static str, body: Bytes) -> Response<Full<Bytes>> {
+/// A response.
+pub fn answer(status: StatusCode, content_type: &'static str, body: Bytes) -> Response<Full<Bytes>> {
     let mut response = Response::new(Full::new(body));
     *response.status_mut() = status;
     response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
@@ -182,14 +177,15 @@ impl Refusal {
         }
     }
 
-    fn outcome(&self) -> Outcome {
-        match self {
+    /// What to count; nothing where [`Writer`] does.
+    fn outcome(&self) -> Option<Outcome> {
+        Some(match self {
             Refusal::Identity | Refusal::Appliance => Outcome::Foreign,
-            Refusal::Conflict => Outcome::Conflict,
+            Refusal::Conflict => return None,
             Refusal::Region => Outcome::Region,
             Refusal::Unstored(_) => Outcome::Unstored,
             _ => Outcome::Malformed,
-        }
+        })
     }
 }
 

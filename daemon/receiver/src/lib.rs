@@ -25,14 +25,16 @@ mod http;
 mod init;
 mod late;
 mod list;
+mod metrics;
 mod receipt;
 mod sealing;
 mod server;
+mod status;
+mod sweep;
 mod tls;
 mod writer;
 
 use std::io::{self, Write};
-use std::net::SocketAddr;
 use std::path::Path;
 use std::process::ExitCode;
 
@@ -50,7 +52,7 @@ pub use error::Error;
 pub use init::{Signed, init, seal_key, sign};
 pub use list::{Filter, batches, records};
 pub use sealing::{Closed, Keys};
-pub use server::serve;
+pub use server::{Listening, serve};
 
 /// Runs the command line of `headgate-receiver`.
 #[must_use]
@@ -114,10 +116,14 @@ fn dispatch(command: Command) -> Result<bool, Error> {
 }
 
 /// For whoever started the process and must know the port.
-fn announce(address: SocketAddr) {
+fn announce(listening: Listening) {
+    let mut text = format!("listening on {}\n", listening.batches);
+    if let Some(status) = listening.status {
+        text.push_str(&format!("status on http://{status}/metrics and /healthz\n"));
+    }
     let mut out = io::stdout().lock();
     // A closed standard output is no reason not to serve.
-    let _ = writeln!(out, "listening on {address}").and_then(|()| out.flush());
+    let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
 }
 
 fn say(text: &str) -> Result<(), Error> {

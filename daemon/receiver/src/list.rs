@@ -85,15 +85,16 @@ pub fn batches(config: &Config, json: bool, out: &mut dyn Write) -> Result<u64, 
                 json!({"appliance": appliance, "epoch": epoch, "sequence": sequence, "records": records,
                 "received": received.to_json(), "digest": hex::encode(digest), "rules": hex::encode(rules),
                 "regions": account(11)?, "profile": row.get::<_, String>(12)?, "withheld": account(7)?, "lost": account(8)?,
-                "forgotten": {"values": row.get::<_, i64>(9)?, "records": row.get::<_, i64>(10)?},
+                "expired": row.get::<_, bool>(13)?, "forgotten": {"values": row.get::<_, i64>(9)?, "records": row.get::<_, i64>(10)?},
                 "missing_before": gap.map(|(from, to)| json!({"from": from, "to": to}))})
                 .to_string()
             } else {
                 let missing =
                     gap.map(|(from, to)| format!("{appliance:<20} {epoch:016x}  missing: {from} to {to}\n"));
                 format!(
-                    "{}{appliance:<20} {epoch:016x} {sequence:>10} {records:>8}  {received}",
-                    missing.unwrap_or_default()
+                    "{}{appliance:<20} {epoch:016x} {sequence:>10} {records:>8}  {received}{}",
+                    missing.unwrap_or_default(),
+                    if row.get(13)? { "  expired" } else { "" },
                 )
             })
         },
@@ -139,4 +140,4 @@ const RECORDS: &str = "SELECT appliance, epoch, sequence, position, kind, json F
      WHERE (?1 IS NULL OR appliance = ?1) AND (?2 IS NULL OR kind = ?2) \
      ORDER BY appliance, epoch, sequence, position";
 const BATCHES: &str = "SELECT appliance, epoch, sequence, digest, rules, records, received_ms, withheld, lost, \
-     forgotten_values, forgotten_records, regions, profile FROM batch ORDER BY appliance, epoch, sequence";
+     forgotten_values, forgotten_records, regions, profile, expired > 0 FROM batch ORDER BY appliance, epoch, sequence";

@@ -19,28 +19,39 @@ use tokio_rustls::TlsAcceptor;
 use headgate_service::notify::{self, Watchdog};
 use headgate_service::stop::Stop;
 
-use crate::accounts::Outcome;
+use crate::accounts::{Accounts, Outcome};
 use crate::http::Desk;
 use crate::receipt::Signer;
 use crate::sealing::Keys;
+use crate::status::Status;
 use crate::writer::Writer;
 use crate::{Config, Error, tls};
 
+/// Where a receiver listens.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Listening {
+    /// For batches.
+    pub batches: SocketAddr,
+    /// For who asks how it is, if anybody may.
+    pub status: Option<SocketAddr>,
+}
+
 /// Receives until `stop` is requested; then requests in flight are finished, for at most
-/// five seconds. `ready` is told the address when clients can connect.
+/// five seconds. `ready` is told the addresses when clients can connect.
 ///
 /// # Errors
 /// When a credential, the database or the address cannot be used.
-pub fn serve(config: &Config, stop: &Stop, ready: impl FnOnce(SocketAddr)) -> Result<(), Error> {
+pub fn serve(config: &Config, stop: &Stop, ready: impl FnOnce(Listening)) -> Result<(), Error> {
     let tls = tls::server(config)?;
     let signer = Signer::load(&config.receipt_key)?;
     let keys = Keys::load(config.seal_keys.iter().map(PathBuf::as_path))?;
-    let (writer, thread) = Writer::start(&config.database)?;
+    let accounts = Arc::<Accounts>::default();
+    let (writer, thread) = Writer::start(&config.database, config.retention_days, Arc::clone(&accounts))?;
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
         .map_err(|source| Error::System { what: "starting the runtime", source })?;
-    let served = runtime.block_on(listen(config, tls, (signer, keys), writer, stop, ready));
+    let served = runtime.block_on(listen(config, tls, (signer, keys), (writer, accounts), stop, ready));
     // The last users of the writer go with the runtime; what they had handed over is still stored.
     drop(runtime);
     let _ = thread.join();
@@ -51,16 +62,24 @@ async fn listen(
     config: &Config,
     tls: Arc<ServerConfig>,
     (signer, keys): (Signer, Keys),
-    writer: Writer,
+    (writer, accounts): (Writer, Arc<Accounts>),
     stop: &Stop,
-    ready: impl FnOnce(SocketAddr),
+    ready: impl FnOnce(Listening),
 ) -> Result<(), Error> {
-    let failed = |source| Error::Listen { address: config.listen, source };
-    let listener = TcpListener::bind(config.listen).await.map_err(failed)?;
-    ready(listener.local_addr().map_err(failed)?);
+    let (listener, batches) = bind(config.listen).await?;
+    let desk =
+        Arc::new(Desk::new(writer.clone(), signer, keys, config.region.clone(), config.timeout, accounts));
+    let mut status = None;
+    if let Some(address) = config.status {
+        let (listener, address) = bind(address).await?;
+        let told = Status::new(Arc::clone(&desk), Arc::clone(writer.pulse()), config.database.clone());
+        // It ends with the runtime.
+        tokio::spawn(told.serve(listener));
+        status = Some(address);
+    }
+    ready(Listening { batches, status });
     notify::ready("no batch yet");
 
-    let desk = Arc::new(Desk::new(writer.clone(), signer, keys, config.region.clone(), config.timeout));
     let (closing, closed) = watch::channel(false);
     let visit =
         Visit { acceptor: TlsAcceptor::from(tls), desk: Arc::clone(&desk), closed, times: config.into() };
@@ -93,7 +112,15 @@ async fn listen(
     Ok(())
 }
 
-async fn accept(
+async fn bind(address: SocketAddr) -> Result<(TcpListener, SocketAddr), Error> {
+    let failed = |source| Error::Listen { address, source };
+    let listener = TcpListener::bind(address).await.map_err(failed)?;
+    let bound = listener.local_addr().map_err(failed)?;
+    Ok((listener, bound))
+}
+
+/// The next connection, when there is a place for it.
+pub async fn accept(
     listener: &TcpListener,
     slots: &Arc<Semaphore>,
 ) -> std::io::Result<(TcpStream, OwnedSemaphorePermit)> {
@@ -184,7 +211,7 @@ impl Health {
 
     /// Both the loop that accepts and the thread that writes must move.
     fn check(&mut self, desk: &Desk, writer: &Writer) {
-        let beats = writer.beats();
+        let beats = writer.pulse().beats();
         if beats != self.beats {
             self.beats = beats;
             self.watchdog.progress();
@@ -203,7 +230,8 @@ impl Health {
 
 /// Longest time for requests in flight when stopping.
 const STOP_LIMIT: Duration = Duration::from_secs(5);
-const TICK: Duration = Duration::from_millis(250);
+/// How long to wait where nobody can be let in.
+pub const TICK: Duration = Duration::from_millis(250);
 /// How often the accounts are told.
 const REPORT: Duration = Duration::from_secs(60);
 /// Largest request head, and largest piece of a body that is read at once, in octets.

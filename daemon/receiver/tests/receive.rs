@@ -387,9 +387,9 @@ fn what_was_receipted_survives_a_kill() {
 #[test]
 fn child_that_serves_until_killed() {
     let Some(directory) = std::env::var_os(CHILD).map(std::path::PathBuf::from) else { return };
-    let announce = |address: std::net::SocketAddr| {
+    let announce = |listening: headgate_receiver::Listening| {
         let new = directory.join("address.new");
-        std::fs::write(&new, address.to_string()).unwrap();
+        std::fs::write(&new, listening.batches.to_string()).unwrap();
         std::fs::rename(new, directory.join("address")).unwrap();
     };
     headgate_receiver::serve(&config(&directory), &Stop::default(), announce).unwrap();

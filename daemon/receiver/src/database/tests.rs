@@ -1,3 +1,5 @@
+mod retention;
+
 use std::os::unix::fs::PermissionsExt;
 
 use headgate_record::batch::BatchId;

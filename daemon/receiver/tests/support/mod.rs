@@ -3,6 +3,8 @@
 #![allow(dead_code, unused_imports)]
 
 pub mod medium;
+pub mod proxy;
+pub mod status;
 
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
@@ -20,7 +22,7 @@ use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned};
 
-use headgate_receiver::{Config, Error, Filter, Validity};
+use headgate_receiver::{Config, Error, Filter, Listening, Validity};
 use headgate_record::batch::{Batch, BatchId, digest};
 use headgate_record::receipt::Receipt;
 use headgate_record::sealed::{INFO, KeyId, Sealed, associated_data, public_key};
@@ -171,6 +173,7 @@ fn lines(out: &[u8]) -> Vec<serde_json::Value> {
 /// A receiver that runs in a thread of its own.
 pub struct Server {
     pub address: SocketAddr,
+    pub status: Option<SocketAddr>,
     stop: Stop,
     thread: Option<JoinHandle<Result<(), Error>>>,
 }
@@ -179,11 +182,12 @@ impl Server {
     pub fn start(config: Config) -> Server {
         let stop = Stop::default();
         let watched = stop.clone();
-        let (ready, address) = channel();
+        let (ready, listening) = channel();
         let thread = std::thread::spawn(move || {
-            headgate_receiver::serve(&config, &watched, |address| ready.send(address).unwrap())
+            headgate_receiver::serve(&config, &watched, |listening| ready.send(listening).unwrap())
         });
-        Server { address: address.recv().unwrap(), stop, thread: Some(thread) }
+        let Listening { batches, status } = listening.recv().unwrap();
+        Server { address: batches, status, stop, thread: Some(thread) }
     }
 
     pub fn request_stop(&self) {
@@ -210,8 +214,13 @@ pub struct Client(StreamOwned<ClientConnection, TcpStream>);
 
 impl Client {
     pub fn connect(address: SocketAddr, tls: &ClientConfig) -> Client {
+        Client::patient(address, tls, Duration::from_secs(30))
+    }
+
+    /// One that waits so long for what it reads.
+    pub fn patient(address: SocketAddr, tls: &ClientConfig, patience: Duration) -> Client {
         let stream = TcpStream::connect(address).unwrap();
-        stream.set_read_timeout(Some(Duration::from_secs(30))).unwrap();
+        stream.set_read_timeout(Some(patience)).unwrap();
         let name = address.ip().into();
         Client(StreamOwned::new(ClientConnection::new(Arc::new(tls.clone()), name).unwrap(), stream))
     }

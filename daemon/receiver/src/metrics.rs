@@ -1,0 +1,142 @@
+//! What the receiver did and has, as OpenMetrics text (OpenMetrics 1.0.0). Of appliances there are names and counts; of what is in
+//! their batches nothing.
+
+use std::fmt::Write;
+
+use crate::accounts::{Accounts, Outcome};
+use crate::database::Figures;
+
+/// The text.
+#[must_use]
+pub fn text(accounts: &Accounts, figures: &Figures) -> String {
+    let mut text = Exposition(String::new());
+    text.family("build", "info", "", "The program that runs.");
+    text.sample("build_info", Some(("version", env!("CARGO_PKG_VERSION"))), 1);
+
+    text.family(
+        "batches",
+        "counter",
+        "",
+        "Batches that came over the network and got a receipt, since the start.",
+    );
+    for (outcome, label) in [(Outcome::Stored, "stored"), (Outcome::Repeated, "repeated")] {
+        text.sample("batches_total", Some(("outcome", label)), accounts.of(outcome));
+    }
+    text.family("refused", "counter", "", "Requests and connections that got no receipt, since the start.");
+    for (outcome, reason) in REFUSED {
+        text.sample("refused_total", Some(("reason", reason)), accounts.of(outcome));
+    }
+    text.family(
+        "received_bytes",
+        "counter",
+        "bytes",
+        "Bodies that arrived whole, as they were sealed, since the start.",
+    );
+    text.sample("received_bytes_total", None, accounts.octets());
+
+    text.family("media_imported", "counter", "", "Carried media that were imported, ever.");
+    text.sample("media_imported_total", None, figures.media);
+    text.family("batches_imported", "counter", "", "Batches that were stored from media, ever.");
+    text.sample("batches_imported_total", None, figures.imported);
+
+    text.family("appliances", "gauge", "", "Appliances of which there are batches.");
+    text.sample("appliances", None, figures.known);
+    text.family("appliance_batches", "counter", "", "Batches of an appliance that were stored, ever.");
+    for of in &figures.appliances {
+        text.sample("appliance_batches_total", Some(("appliance", &of.name)), of.batches);
+    }
+    text.family(
+        "appliance_missing_batches",
+        "gauge",
+        "",
+        "Numbers below the highest of each epoch under which nothing was stored.",
+    );
+    for of in &figures.appliances {
+        text.sample("appliance_missing_batches", Some(("appliance", &of.name)), of.missing);
+    }
+    text.family(
+        "appliance_quiet_seconds",
+        "gauge",
+        "seconds",
+        "Since a batch of an appliance was stored last.",
+    );
+    for of in &figures.appliances {
+        text.sample("appliance_quiet_seconds", Some(("appliance", &of.name)), seconds(of.quiet_ms));
+    }
+
+    text.family(
+        "oldest_records_seconds",
+        "gauge",
+        "seconds",
+        "Since the oldest records that are kept were stored.",
+    );
+    if let Some(age_ms) = figures.oldest_ms {
+        text.sample("oldest_records_seconds", None, seconds(age_ms));
+    }
+    text.family("database_bytes", "gauge", "bytes", "Size of the database file.");
+    text.sample("database_bytes", None, figures.octets);
+    text.0.push_str("# EOF\n");
+    text.0
+}
+
+struct Exposition(String);
+
+impl Exposition {
+    /// Begins a metric family. A unit is the end of its name.
+    fn family(&mut self, name: &str, kind: &str, unit: &str, help: &str) {
+        // Writing into a `String` does not fail.
+        let _ = writeln!(self.0, "# TYPE {PREFIX}{name} {kind}");
+        if !unit.is_empty() {
+            let _ = writeln!(self.0, "# UNIT {PREFIX}{name} {unit}");
+        }
+        let _ = writeln!(self.0, "# HELP {PREFIX}{name} {help}");
+    }
+
+    fn sample(&mut self, name: &str, label: Option<(&str, &str)>, value: impl std::fmt::Display) {
+        let _ = match label {
+            Some((key, of)) => writeln!(self.0, "{PREFIX}{name}{{{key}=\"{}\"}} {value}", escape(of)),
+            None => writeln!(self.0, "{PREFIX}{name} {value}"),
+        };
+    }
+}
+
+/// The text of a label: what would end it is escaped.
+fn escape(text: &str) -> String {
+    text.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n")
+}
+
+fn seconds(ms: u64) -> String {
+    format!("{}.{:03}", ms / 1_000, ms % 1_000)
+}
+
+const PREFIX: &str = "headgate_receiver_";
+const REFUSED: [(Outcome, &str); 6] = [
+    (Outcome::Handshake, "handshake"),
+    (Outcome::Malformed, "malformed"),
+    (Outcome::Foreign, "foreign"),
+    (Outcome::Region, "region"),
+    (Outcome::Conflict, "conflict"),
+    (Outcome::Unstored, "unstored"),
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_would_end_a_label_is_escaped() {
+        assert_eq!(escape("a\"b\\c\nd"), r#"a\"b\\c\nd"#);
+    }
+
+    #[test]
+    fn each_refusal_has_a_reason_of_its_own() {
+        let accounts = Accounts::default();
+        for (outcome, _) in REFUSED {
+            accounts.count(outcome);
+        }
+        assert_eq!(accounts.refused(), 6);
+        let text = text(&accounts, &Figures::default());
+        assert_eq!(text.matches("headgate_receiver_refused_total{reason=").count(), 6);
+        assert_eq!(text.lines().filter(|l| l.contains("refused_total{") && l.ends_with(" 1")).count(), 6);
+    }
+}
