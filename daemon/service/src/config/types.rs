@@ -158,6 +158,25 @@ text_type!(
     "a collector: write it as https://host:port; http:// only to this machine"
 );
 
+text_type!(
+    /// An HTTP proxy that opens tunnels, `http://host:port`.
+    Proxy,
+    |t| t.strip_prefix("http://").is_some_and(|rest| {
+        // Neither a user nor a path: a password has no place in this file.
+        !rest.contains(['@', '/', '?', '#']) && rest.parse::<Endpoint>().is_ok()
+    }),
+    r"^http://(\[[0-9A-Fa-f:.]+\]|[^:/@?#]+):[0-9]+$",
+    "a proxy: write it as http://host:port, without user and password"
+);
+
+impl Proxy {
+    /// Host and port.
+    #[must_use]
+    pub fn endpoint(&self) -> Option<Endpoint> {
+        self.0.strip_prefix("http://").and_then(|rest| rest.parse().ok())
+    }
+}
+
 impl Collector {
     /// Host and port.
     #[must_use]
