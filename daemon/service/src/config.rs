@@ -237,7 +237,7 @@ mod tests {
             "http://proxy.example",
             "http://proxy.example:3128/",
             "http://user@proxy.example:3128",
-            "http://user:word@proxy.example:3128",
+            "http://user:sesame@proxy.example:3128",
         ] {
             let error = load(refused).unwrap_err();
             assert!(

@@ -1,5 +1,6 @@
 //! Values of a configuration that cannot be wrong once they are read.
 
+use std::borrow::Cow;
 use std::time::Duration;
 
 use serde::{Deserialize, Deserializer, de};
@@ -83,7 +84,7 @@ macro_rules! text_type {
 
             fn from_str(text: &str) -> Result<Self, String> {
                 let check: fn(&str) -> bool = $check;
-                if check(text) { Ok($name(text.to_owned())) } else { Err(format!("{text:?} is not {}", $allowed)) }
+                if check(text) { Ok($name(text.to_owned())) } else { Err(format!("{:?} is not {}", shown(text), $allowed)) }
             }
         }
 
@@ -103,6 +104,11 @@ macro_rules! text_type {
             }
         }
     };
+}
+
+/// Text as it may be shown: what stands before an `@` may be a password.
+fn shown(text: &str) -> Cow<'_, str> {
+    text.rsplit_once('@').map_or(text.into(), |(_, rest)| format!("...@{rest}").into())
 }
 
 text_type!(
