@@ -42,7 +42,9 @@ impl Collector {
 
     /// What it got at a path, request for request.
     fn got(&self, path: &str) -> Vec<Value> {
-        let lines = fs::read_to_string(self.directory.join("got")).unwrap_or_default();
+        let text = fs::read_to_string(self.directory.join("got")).unwrap_or_default();
+        // The last line may still be being written.
+        let lines = text.rsplit_once('\n').map_or("", |(whole, _)| whole);
         let lines = lines.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
         lines.filter(|line| line["path"] == path).collect()
     }

@@ -23,7 +23,7 @@ pub fn server(config: &Config) -> Result<Arc<ServerConfig>, Error> {
     for root in certificates(&config.authority)? {
         roots.add(root).map_err(|_| unusable(&config.authority, "certificate"))?;
     }
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
     let clients = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), Arc::clone(&provider))
         .build()
         .map_err(|_| unusable(&config.authority, "certificate"))?;

@@ -8,6 +8,10 @@ use std::net::TcpStream;
 use std::process::{Command, Stdio};
 use std::time::{Duration, SystemTime};
 
+use rustls::NamedGroup;
+use rustls::crypto::CryptoProvider;
+use rustls::crypto::aws_lc_rs::{self, kx_group};
+
 use headgate_receiver::{Error, Filter, Validity};
 use headgate_record::Kind;
 use headgate_record::sealed::MAX_SEALED_BYTES;
@@ -127,6 +131,21 @@ fn whoever_has_no_valid_certificate_of_the_authority_gets_no_answer() {
     }
     assert!(cloud.batches().is_empty());
     assert_eq!(Client::connect(server.address, &cloud.appliance()).post(&cloud, &batch(1)).0, 200);
+}
+
+#[test]
+fn the_key_exchange_is_hybrid_where_the_client_can_and_x25519_where_it_cannot() {
+    let cloud = Cloud::new();
+    let server = cloud.start();
+    let classical = CryptoProvider { kx_groups: vec![kx_group::X25519], ..aws_lc_rs::default_provider() };
+    for (sequence, provider, group) in
+        [(1, aws_lc_rs::default_provider(), NamedGroup::X25519MLKEM768), (2, classical, NamedGroup::X25519)]
+    {
+        let mut client = Client::connect(server.address, &cloud.appliance_with(provider));
+        assert_eq!(client.post(&cloud, &batch(sequence)).0, 200);
+        assert_eq!(client.group(), group);
+    }
+    server.stop();
 }
 
 #[test]

@@ -15,7 +15,7 @@ pub use read::{
     ConfigError, MAX_DROP_INS, MAX_FILE_BYTES, MAX_LIST_BYTES, load, parse, read_file, read_list,
     read_with_drop_ins,
 };
-pub use types::{ApplianceId, Bounded, Collector, Endpoint, InterfaceName, Region, Regions};
+pub use types::{ApplianceId, Bounded, Collector, Endpoint, InterfaceName, Proxy, Region, Regions};
 
 /// Where the file lies on an installed appliance.
 pub const DEFAULT_PATH: &str = "/etc/headgate/headgate.toml";
@@ -135,6 +135,8 @@ described! {
         receiver: Option<Endpoint> = None;
         /// The site's own OpenTelemetry collector in place of a receiver, https://host:port: OTLP/HTTP with protobuf.
         collector: Option<Collector> = None;
+        /// An HTTP proxy on the way there, http://host:port: TLS runs through it, end to end.
+        proxy: Option<Proxy> = None;
         /// Whether batches are made for carried media too, with a receiver or without: headgate bundle export.
         bundles: bool = false;
         /// Regions in which batches may be stored, such as eu, at most 16; nothing: the site does not say.
@@ -221,6 +223,28 @@ mod tests {
         }
         let both = load("collector = \"https://a:1\"\nreceiver = \"b:2\"").unwrap_err();
         assert!(both.contains("collector goes together with neither receiver nor bundles"), "{both}");
+    }
+
+    #[test]
+    fn a_proxy_is_a_host_and_a_port_and_no_password() {
+        let load = |proxy: &str| load_text(&format!("[uplink]\nproxy = {proxy:?}\n"));
+        for (proxy, host) in [("http://proxy.example:3128", "proxy.example"), ("http://[::1]:8080", "::1")] {
+            assert_eq!(load(proxy).unwrap().uplink.proxy.unwrap().endpoint().unwrap().host(), host);
+        }
+        for refused in [
+            "https://proxy.example:3128",
+            "proxy.example:3128",
+            "http://proxy.example",
+            "http://proxy.example:3128/",
+            "http://user@proxy.example:3128",
+            "http://user:sesame@proxy.example:3128",
+        ] {
+            let error = load(refused).unwrap_err();
+            assert!(
+                error.starts_with("/headgate.toml:2:9: ") && error.contains("http://host:port"),
+                "{error}"
+            );
+        }
     }
 
     #[test]

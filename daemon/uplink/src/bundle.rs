@@ -178,7 +178,7 @@ fn sign(config: &Headgate, identity: &Identity, manifest: &Manifest) -> Result<S
         file: file.clone(),
         fault: CredentialFault::Content("private key to sign with"),
     };
-    let key = rustls::crypto::ring::sign::any_supported_type(&identity.key).map_err(|_| unusable())?;
+    let key = rustls::crypto::aws_lc_rs::sign::any_supported_type(&identity.key).map_err(|_| unusable())?;
     let offered = [
         SignatureScheme::ECDSA_NISTP256_SHA256,
         SignatureScheme::ECDSA_NISTP384_SHA384,

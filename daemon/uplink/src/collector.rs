@@ -8,16 +8,15 @@ use flate2::Compression;
 use flate2::write::GzEncoder;
 use headgate_record::batch::{Batch, digest};
 use headgate_record::local::FromUplink;
-use headgate_service::config::{Endpoint, Headgate};
+use headgate_service::config::Headgate;
 use http_body_util::Full;
 use hyper::header::{CONTENT_ENCODING, CONTENT_TYPE, HOST, HeaderMap, HeaderValue};
 use hyper::{Method, Request, Uri};
-use rustls::pki_types::ServerName;
 use tokio::time::timeout;
 
 use crate::Error;
 use crate::credentials::CollectorCredentials;
-use crate::http::{self, Connection};
+use crate::http::{self, Connection, Destination};
 use crate::otlp::{self, Requests};
 use crate::problem::Problem;
 
@@ -32,8 +31,7 @@ struct Taken {
 
 /// A link to one collector. No `Debug`: it holds what the collector knows it by.
 pub struct Collector {
-    endpoint: Endpoint,
-    name: ServerName<'static>,
+    destination: Destination,
     credentials: CollectorCredentials,
     timeout: Duration,
     kept: Option<Connection>,
@@ -48,12 +46,10 @@ impl Collector {
     /// [`Error::Host`], [`Error::Credential`].
     pub fn new(config: &Headgate) -> Result<Option<Collector>, Error> {
         let Some(collector) = &config.uplink.collector else { return Ok(None) };
-        let endpoint = collector.endpoint().ok_or(Error::Host)?;
-        let name = ServerName::try_from(endpoint.host().to_owned()).map_err(|_| Error::Host)?;
-        HeaderValue::from_str(endpoint.as_str()).map_err(|_| Error::Host)?;
+        let destination = Destination::new(collector.endpoint().ok_or(Error::Host)?, &config.uplink)?;
         let credentials = CollectorCredentials::load(&config.credentials.directory, collector.is_tls())?;
         let timeout = config.uplink.timeout.seconds();
-        Ok(Some(Collector { endpoint, name, credentials, timeout, kept: None, taken: None }))
+        Ok(Some(Collector { destination, credentials, timeout, kept: None, taken: None }))
     }
 
     /// Sends a batch, and gives what to tell the store when the collector has said yes to all of it. It ends within twice the
@@ -99,22 +95,21 @@ impl Collector {
     }
 
     async fn exchange(&mut self, path: &'static str, body: Bytes) -> Result<otlp::Rejected, Problem> {
-        let request = |body| request(&self.endpoint, self.credentials.headers(), path, body);
+        let request = |body| request(self.destination.host(), self.credentials.headers(), path, body);
         let mut answer = Err(Problem::Lost);
         if let Some(kept) = self.kept.as_mut().filter(|kept| !kept.is_closed()) {
             answer = http::exchange(kept, request(body.clone()), MAX_ANSWER).await;
         }
         // The collector may have closed it while it was idle.
         if answer.as_ref().is_err_and(Problem::is_lost_connection) {
-            let tls = self.credentials.tls().map(|tls| (self.name.clone(), tls));
-            let fresh = self.kept.insert(http::connect(&self.endpoint, tls).await?);
+            let fresh = self.kept.insert(self.destination.connect(self.credentials.tls()).await?);
             answer = http::exchange(fresh, request(body), MAX_ANSWER).await;
         }
         otlp::answer(&answer?).map_err(|_| Problem::Answer)
     }
 }
 
-fn request(endpoint: &Endpoint, more: &HeaderMap, path: &'static str, body: Bytes) -> Request<Full<Bytes>> {
+fn request(host: HeaderValue, more: &HeaderMap, path: &'static str, body: Bytes) -> Request<Full<Bytes>> {
     let mut request = Request::new(Full::new(body));
     *request.method_mut() = Method::POST;
     *request.uri_mut() = Uri::from_static(path);
@@ -122,9 +117,7 @@ fn request(endpoint: &Endpoint, more: &HeaderMap, path: &'static str, body: Byte
     headers.extend(more.clone());
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/x-protobuf"));
     headers.insert(CONTENT_ENCODING, HeaderValue::from_static("gzip"));
-    if let Ok(host) = HeaderValue::from_str(endpoint.as_str()) {
-        headers.insert(HOST, host);
-    }
+    headers.insert(HOST, host);
     request
 }
 

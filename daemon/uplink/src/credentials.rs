@@ -146,7 +146,7 @@ fn collector_tls(directory: &Path) -> Result<Arc<ClientConfig>, Error> {
     for root in certificates(&file)? {
         roots.add(root).map_err(|_| fault())?;
     }
-    let tls = ClientConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
+    let tls = ClientConfig::builder_with_provider(Arc::new(rustls::crypto::aws_lc_rs::default_provider()))
         .with_protocol_versions(&[&rustls::version::TLS13])
         .map_err(|_| fault())?;
     let mut tls = tls.with_root_certificates(roots).with_no_client_auth();
@@ -216,7 +216,7 @@ fn load(directory: &Path, appliance: &ApplianceId) -> Result<Loaded, Error> {
         roots.add(root).map_err(|_| fault(&authority, CredentialFault::Content("certificate")))?;
     }
     let Identity { chain, key: secret, not_before, not_after } = identity(directory, appliance)?;
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
     let mut tls = ClientConfig::builder_with_provider(provider)
         .with_protocol_versions(&[&rustls::version::TLS13])
         .map_err(|_| fault(&authority, CredentialFault::Content("certificate")))?

@@ -1,55 +1,101 @@
-//! HTTP/1.1 on a connection that is kept, over TLS or to this machine.
+//! HTTP/1.1 on a connection that is kept, over TLS, through a proxy where there is one, or to this machine.
 
 use std::io;
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
 use hyper::client::conn::http1::{self, SendRequest};
+use hyper::header::HeaderValue;
+use hyper::upgrade::Upgraded;
 use hyper::{Request, StatusCode};
 use hyper_util::rt::TokioIo;
 use rustls::ClientConfig;
 use rustls::pki_types::ServerName;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpStream, lookup_host};
+use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
+use tokio_rustls::client::TlsStream;
 
-use headgate_service::config::Endpoint;
+use headgate_service::config::{Endpoint, Proxy, Uplink};
 
-use crate::problem::Problem;
+use crate::problem::{Problem, ProxyFault};
+use crate::{Error, proxy};
 
 /// A connection.
 pub type Connection = SendRequest<Full<Bytes>>;
 
-/// Opens a connection; with `tls` no octet is sent before the other end has proved that it is of this name.
-///
-/// # Errors
-/// The class of the failure.
-pub async fn connect(
-    endpoint: &Endpoint,
-    tls: Option<(ServerName<'static>, Arc<ClientConfig>)>,
-) -> Result<Connection, Problem> {
+/// Where a connection goes: to this endpoint, which must prove that it is of its name.
+pub struct Destination {
+    endpoint: Endpoint,
+    name: ServerName<'static>,
+    host: HeaderValue,
+    proxy: Option<Endpoint>,
+    /// A proxy has so long to open a tunnel; the rest of the time is for the other end.
+    patience: Duration,
+}
+
+impl Destination {
+    /// As `endpoint` and `uplink` have it. The proxy carries TLS only: without, the other end is this machine.
+    ///
+    /// # Errors
+    /// [`Error::Host`].
+    pub fn new(endpoint: Endpoint, uplink: &Uplink) -> Result<Destination, Error> {
+        let name = ServerName::try_from(endpoint.host().to_owned()).map_err(|_| Error::Host)?;
+        let host = HeaderValue::from_str(endpoint.as_str()).map_err(|_| Error::Host)?;
+        let proxy = uplink.proxy.as_ref().and_then(Proxy::endpoint);
+        Ok(Destination { endpoint, name, host, proxy, patience: uplink.timeout.seconds() / 2 })
+    }
+
+    /// Host and port, as a header.
+    pub fn host(&self) -> HeaderValue {
+        self.host.clone()
+    }
+
+    /// Opens a connection; with `tls` no octet is sent before the other end has proved that it is of its name.
+    ///
+    /// # Errors
+    /// The class of the failure.
+    pub async fn connect(&self, tls: Option<Arc<ClientConfig>>) -> Result<Connection, Problem> {
+        let Some(config) = tls else { return handshake(reach(&self.endpoint).await?).await };
+        match &self.proxy {
+            Some(proxy) => handshake(self.secure(self.tunnel(proxy).await?, config).await?).await,
+            None => handshake(self.secure(reach(&self.endpoint).await?, config).await?).await,
+        }
+    }
+
+    async fn tunnel(&self, proxy: &Endpoint) -> Result<TokioIo<Upgraded>, Problem> {
+        let open = async {
+            let stream = reach(proxy).await.map_err(ProxyFault::from)?;
+            proxy::tunnel(stream, &self.endpoint).await
+        };
+        timeout(self.patience, open).await.unwrap_or(Err(ProxyFault::Timeout.into()))
+    }
+
+    async fn secure<S>(&self, stream: S, config: Arc<ClientConfig>) -> Result<TlsStream<S>, Problem>
+    where
+        S: AsyncRead + AsyncWrite + Unpin,
+    {
+        let stream = TlsConnector::from(config).connect(self.name.clone(), stream).await;
+        stream.map_err(|e| Problem::from_io(&e))
+    }
+}
+
+async fn reach(endpoint: &Endpoint) -> Result<TcpStream, Problem> {
     let addresses = lookup_host(endpoint.as_str()).await.map_err(|_| Problem::Unresolved)?;
     let mut last = Problem::Unresolved;
-    let mut connected = None;
     for address in addresses.take(MAX_ADDRESSES) {
         match TcpStream::connect(address).await {
             Ok(stream) => {
-                connected = Some(stream);
-                break;
+                stream.set_nodelay(true).map_err(|e| Problem::from_io(&e))?;
+                return Ok(stream);
             }
             Err(error) => last = Problem::from_io(&error),
         }
     }
-    let stream = connected.ok_or(last)?;
-    stream.set_nodelay(true).map_err(|e| Problem::from_io(&e))?;
-    match tls {
-        Some((name, config)) => {
-            let stream = TlsConnector::from(config).connect(name, stream).await;
-            handshake(stream.map_err(|e| Problem::from_io(&e))?).await
-        }
-        None => handshake(stream).await,
-    }
+    Err(last)
 }
 
 async fn handshake<S>(stream: S) -> Result<Connection, Problem>

@@ -25,6 +25,7 @@ mod otlp;
 mod outbox;
 mod pace;
 mod problem;
+mod proxy;
 mod run;
 
 use std::io::Write;

@@ -6,22 +6,20 @@ use bytes::Bytes;
 use http_body_util::Full;
 use hyper::header::{CONTENT_TYPE, HOST, HeaderValue};
 use hyper::{Method, Request, Uri};
-use rustls::pki_types::ServerName;
 use tokio::time::timeout;
 
 use headgate_record::receipt::{MAX_RECEIPT_BYTES, Receipt};
 use headgate_record::sealed::Sealed;
-use headgate_service::config::Endpoint;
+use headgate_service::config::{Endpoint, Uplink};
 
 use crate::Error;
 use crate::credentials::Credentials;
-use crate::http::{self, Connection};
+use crate::http::{self, Connection, Destination};
 use crate::problem::Problem;
 
 /// A link to one receiver. No `Debug`: it holds a key.
 pub struct Link {
-    endpoint: Endpoint,
-    name: ServerName<'static>,
+    destination: Destination,
     credentials: Credentials,
     timeout: Duration,
     kept: Option<Connection>,
@@ -32,10 +30,9 @@ impl Link {
     ///
     /// # Errors
     /// [`Error::Host`].
-    pub fn new(endpoint: Endpoint, credentials: Credentials, timeout: Duration) -> Result<Link, Error> {
-        let name = ServerName::try_from(endpoint.host().to_owned()).map_err(|_| Error::Host)?;
-        HeaderValue::from_str(endpoint.as_str()).map_err(|_| Error::Host)?;
-        Ok(Link { endpoint, name, credentials, timeout, kept: None })
+    pub fn new(receiver: Endpoint, credentials: Credentials, uplink: &Uplink) -> Result<Link, Error> {
+        let destination = Destination::new(receiver, uplink)?;
+        Ok(Link { destination, credentials, timeout: uplink.timeout.seconds(), kept: None })
     }
 
     /// Posts a sealed batch, and gives the receipt, encoded. It ends within the link's timeout.
@@ -59,34 +56,31 @@ impl Link {
     async fn exchange(&mut self, batch: Bytes) -> Result<Vec<u8>, Problem> {
         self.credentials.check()?;
         if let Some(kept) = self.kept.as_mut().filter(|kept| !kept.is_closed()) {
-            match post(kept, &self.endpoint, batch.clone()).await {
+            match post(kept, self.destination.host(), batch.clone()).await {
                 // The receiver closed it while it was idle. A batch may be sent twice: it is stored once.
                 Err(problem) if problem.is_lost_connection() => {}
                 outcome => return outcome,
             }
         }
-        let tls = (self.name.clone(), self.credentials.tls());
-        let fresh = self.kept.insert(http::connect(&self.endpoint, Some(tls)).await?);
-        post(fresh, &self.endpoint, batch).await
+        let fresh = self.kept.insert(self.destination.connect(Some(self.credentials.tls())).await?);
+        post(fresh, self.destination.host(), batch).await
     }
 }
 
-async fn post(sender: &mut Connection, endpoint: &Endpoint, batch: Bytes) -> Result<Vec<u8>, Problem> {
-    let body = http::exchange(sender, request(endpoint, batch), MAX_RECEIPT_BYTES).await?;
+async fn post(sender: &mut Connection, host: HeaderValue, batch: Bytes) -> Result<Vec<u8>, Problem> {
+    let body = http::exchange(sender, request(host, batch), MAX_RECEIPT_BYTES).await?;
     // Whether it is genuine is for the store to say.
     Receipt::decode(&body).map_err(|_| Problem::Answer)?;
     Ok(body.into())
 }
 
-fn request(endpoint: &Endpoint, batch: Bytes) -> Request<Full<Bytes>> {
+fn request(host: HeaderValue, batch: Bytes) -> Request<Full<Bytes>> {
     let mut request = Request::new(Full::new(batch));
     *request.method_mut() = Method::POST;
     *request.uri_mut() = Uri::from_static(PATH);
     let headers = request.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static(BATCH_TYPE));
-    if let Ok(host) = HeaderValue::from_str(endpoint.as_str()) {
-        headers.insert(HOST, host);
-    }
+    headers.insert(HOST, host);
     request
 }
 
@@ -99,7 +93,7 @@ mod tests {
 
     #[test]
     fn a_batch_is_posted_to_the_receivers_batches() {
-        let request = request(&"[2001:db8::1]:8443".parse().unwrap(), Bytes::from_static(b"x"));
+        let request = request(HeaderValue::from_static("[2001:db8::1]:8443"), Bytes::from_static(b"x"));
         assert_eq!((request.method(), request.uri().to_string().as_str()), (&Method::POST, "/v1/batches"));
         assert_eq!(request.headers()[HOST], "[2001:db8::1]:8443");
         assert_eq!(request.headers()[CONTENT_TYPE], "application/vnd.headgate.batch");

@@ -17,6 +17,9 @@ pub enum Problem {
     /// The receiver's name has no address.
     #[error("the receiver's name cannot be resolved")]
     Unresolved,
+    /// The proxy opened no tunnel.
+    #[error("{0}")]
+    Proxy(#[from] ProxyFault),
     /// No connection came about, or it broke.
     #[error("{0}")]
     Network(io::ErrorKind),
@@ -62,6 +65,63 @@ pub enum Problem {
     /// The store hands out no batch.
     #[error("no batch is handed out: {0}")]
     Withheld(String),
+}
+
+/// Why the proxy opened no tunnel, and what to do.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ProxyFault {
+    /// Its name has no address.
+    #[error("the proxy's name cannot be resolved; check uplink.proxy")]
+    Unresolved,
+    /// It cannot be connected to, or the connection broke.
+    #[error("no connection to the proxy: {0}; check uplink.proxy, and that the proxy runs")]
+    Network(io::ErrorKind),
+    /// It ended the connection without an answer.
+    #[error("the proxy ended the connection without an answer; check that it lets this appliance in")]
+    Lost,
+    /// It did not answer within half of `uplink.timeout`.
+    #[error("the proxy did not open a tunnel in time; check that it reaches the host that the uplink names")]
+    Timeout,
+    /// It wants to know who asks (RFC 9110, 15.5.8).
+    #[error("the proxy wants a login (407); let it open tunnels for this appliance without one")]
+    Login,
+    /// It answered with this HTTP status.
+    #[error(
+        "the proxy answered {0} to CONNECT; let it open tunnels to the host and port that the uplink names"
+    )]
+    Status(u16),
+    /// The answer does not follow HTTP.
+    #[error("what the proxy answers is not HTTP; uplink.proxy must name an HTTP proxy without TLS")]
+    Answer,
+}
+
+impl ProxyFault {
+    /// The class of a failure on the way to the proxy.
+    pub fn from_io(error: &io::Error) -> ProxyFault {
+        ProxyFault::from(Problem::from_io(error))
+    }
+
+    /// The class of a failure while the proxy is asked.
+    pub fn from_http(error: &hyper::Error) -> ProxyFault {
+        ProxyFault::from(Problem::from_http(error))
+    }
+
+    /// The class of an answer that opens no tunnel.
+    pub fn from_status(status: u16) -> ProxyFault {
+        if status == 407 { ProxyFault::Login } else { ProxyFault::Status(status) }
+    }
+}
+
+impl From<Problem> for ProxyFault {
+    fn from(problem: Problem) -> ProxyFault {
+        match problem {
+            Problem::Unresolved => ProxyFault::Unresolved,
+            Problem::Network(kind) => ProxyFault::Network(kind),
+            Problem::Timeout => ProxyFault::Timeout,
+            Problem::Answer => ProxyFault::Answer,
+            _ => ProxyFault::Lost,
+        }
+    }
 }
 
 impl Problem {

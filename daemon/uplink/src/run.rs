@@ -28,7 +28,7 @@ pub fn run(config: &Headgate, stop: &Stop) -> Result<(), Error> {
     let link = match &uplink.receiver {
         Some(receiver) => {
             let credentials = Credentials::load(config)?;
-            Some(Way::Receiver(Link::new(receiver.clone(), credentials, uplink.timeout.seconds())?))
+            Some(Way::Receiver(Link::new(receiver.clone(), credentials, uplink)?))
         }
         None => Collector::new(config)?.map(Way::Collector),
     };

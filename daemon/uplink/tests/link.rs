@@ -3,6 +3,9 @@
 #[cfg(test)]
 mod support;
 
+use rustls::NamedGroup;
+use rustls::crypto::CryptoProvider;
+use rustls::crypto::aws_lc_rs::{self, kx_group};
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
 
@@ -107,6 +110,23 @@ fn a_receipt_that_the_store_refuses_is_reported_and_waited_for() {
     assert!(store.receipted().is_empty());
     store.refuse(false);
     until("receipt", || store.receipted() == [1]);
+}
+
+#[test]
+fn the_key_exchange_is_hybrid_where_the_receiver_can_and_x25519_where_it_cannot() {
+    let site = Site::new();
+    let classical = CryptoProvider { kx_groups: vec![kx_group::X25519], ..aws_lc_rs::default_provider() };
+    for (provider, group) in
+        [(aws_lc_rs::default_provider(), NamedGroup::X25519MLKEM768), (classical, NamedGroup::X25519)]
+    {
+        let certificate = site.authority.server("127.0.0.1", false);
+        let receiver = Receiver::start_with(provider, 0, certificate, site.authority.der());
+        let store = site.store(1);
+        let uplink = run(&site, receiver.port);
+        until("receipt", || store.receipted() == [1]);
+        assert_eq!(receiver.groups(), [group]);
+        uplink.stop().unwrap();
+    }
 }
 
 #[test]

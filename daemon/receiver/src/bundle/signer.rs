@@ -58,7 +58,7 @@ fn appliance(anchors: &[rustls::pki_types::TrustAnchor<'_>], signed: &Signed) ->
 
 /// `SignatureScheme` of TLS (RFC 8446, 4.2.3): ecdsa_secp256r1_sha256, ecdsa_secp384r1_sha384, ed25519.
 const SCHEMES: [(u16, &dyn SignatureVerificationAlgorithm); 3] = [
-    (0x0403, webpki::ring::ECDSA_P256_SHA256),
-    (0x0503, webpki::ring::ECDSA_P384_SHA384),
-    (0x0807, webpki::ring::ED25519),
+    (0x0403, webpki::aws_lc_rs::ECDSA_P256_SHA256),
+    (0x0503, webpki::aws_lc_rs::ECDSA_P384_SHA384),
+    (0x0807, webpki::aws_lc_rs::ED25519),
 ];

@@ -63,7 +63,7 @@ impl Medium {
     /// Writes the manifest as it is now, signed by its appliance.
     pub fn sign(&self) {
         let (certificate, key) = &self.appliance;
-        let signer = rustls::crypto::ring::sign::any_supported_type(key).unwrap();
+        let signer = rustls::crypto::aws_lc_rs::sign::any_supported_type(key).unwrap();
         let signer = signer.choose_scheme(&[SignatureScheme::ECDSA_NISTP256_SHA256]).unwrap();
         let manifest = self.manifest.encode();
         let signature = signer.sign(&signed_bytes(&manifest)).unwrap();

@@ -18,9 +18,10 @@ use ed25519_dalek::pkcs8::DecodePublicKey;
 use ed25519_dalek::pkcs8::spki::der::Document;
 use ed25519_dalek::{Signature, VerifyingKey};
 use rcgen::{CertificateParams, DistinguishedName, DnType, KeyPair};
+use rustls::crypto::{CryptoProvider, aws_lc_rs};
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
-use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned};
+use rustls::{ClientConfig, ClientConnection, NamedGroup, RootCertStore, StreamOwned};
 
 use headgate_receiver::{Config, Error, Filter, Listening, Validity};
 use headgate_record::batch::{Batch, BatchId, digest};
@@ -64,7 +65,13 @@ impl Cloud {
     /// The TLS of an appliance whose request this organisation signed.
     pub fn enroll(&self, name: &str, validity: Validity) -> ClientConfig {
         let (certificate, key) = self.certified(name, validity);
-        self.trusting().with_client_auth_cert(vec![certificate], key).unwrap()
+        self.trusting(aws_lc_rs::default_provider()).with_client_auth_cert(vec![certificate], key).unwrap()
+    }
+
+    /// A good appliance with the key exchanges of `provider`.
+    pub fn appliance_with(&self, provider: CryptoProvider) -> ClientConfig {
+        let (certificate, key) = self.certified(APPLIANCE, Validity::days(9));
+        self.trusting(provider).with_client_auth_cert(vec![certificate], key).unwrap()
     }
 
     /// The certificate of an appliance, and its key.
@@ -91,13 +98,16 @@ impl Cloud {
 
     /// The TLS of someone who trusts this organisation and has no certificate.
     pub fn stranger(&self) -> ClientConfig {
-        self.trusting().with_no_client_auth()
+        self.trusting(aws_lc_rs::default_provider()).with_no_client_auth()
     }
 
-    fn trusting(&self) -> rustls::ConfigBuilder<ClientConfig, rustls::client::WantsClientCert> {
+    fn trusting(
+        &self,
+        provider: CryptoProvider,
+    ) -> rustls::ConfigBuilder<ClientConfig, rustls::client::WantsClientCert> {
         let mut roots = RootCertStore::empty();
         roots.add(CertificateDer::from_pem_file(self.path("authority.crt")).unwrap()).unwrap();
-        ClientConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
+        ClientConfig::builder_with_provider(Arc::new(provider))
             .with_protocol_versions(&[&rustls::version::TLS13])
             .unwrap()
             .with_root_certificates(roots)
@@ -256,6 +266,11 @@ impl Client {
 
     pub fn post(&mut self, cloud: &Cloud, batch: &Batch) -> (u16, Vec<u8>) {
         self.exchange("POST /v1/batches", &cloud.seal(batch)).unwrap()
+    }
+
+    /// The key exchange of the handshake, once there was an answer.
+    pub fn group(&self) -> NamedGroup {
+        self.0.conn.negotiated_key_exchange_group().unwrap().name()
     }
 
     /// Whether the peer has ended the connection.

@@ -1,5 +1,6 @@
 //! Values of a configuration that cannot be wrong once they are read.
 
+use std::borrow::Cow;
 use std::time::Duration;
 
 use serde::{Deserialize, Deserializer, de};
@@ -83,7 +84,7 @@ macro_rules! text_type {
 
             fn from_str(text: &str) -> Result<Self, String> {
                 let check: fn(&str) -> bool = $check;
-                if check(text) { Ok($name(text.to_owned())) } else { Err(format!("{text:?} is not {}", $allowed)) }
+                if check(text) { Ok($name(text.to_owned())) } else { Err(format!("{:?} is not {}", shown(text), $allowed)) }
             }
         }
 
@@ -103,6 +104,11 @@ macro_rules! text_type {
             }
         }
     };
+}
+
+/// Text as it may be shown: what stands before an `@` may be a password.
+fn shown(text: &str) -> Cow<'_, str> {
+    text.rsplit_once('@').map_or(text.into(), |(_, rest)| format!("...@{rest}").into())
 }
 
 text_type!(
@@ -157,6 +163,25 @@ text_type!(
     r"^(https|http)://(\[[0-9A-Fa-f:.]+\]|[^:/]+):[0-9]+$",
     "a collector: write it as https://host:port; http:// only to this machine"
 );
+
+text_type!(
+    /// An HTTP proxy that opens tunnels, `http://host:port`.
+    Proxy,
+    |t| t.strip_prefix("http://").is_some_and(|rest| {
+        // Neither a user nor a path: a password has no place in this file.
+        !rest.contains(['@', '/', '?', '#']) && rest.parse::<Endpoint>().is_ok()
+    }),
+    r"^http://(\[[0-9A-Fa-f:.]+\]|[^:/@?#]+):[0-9]+$",
+    "a proxy: write it as http://host:port, without user and password"
+);
+
+impl Proxy {
+    /// Host and port.
+    #[must_use]
+    pub fn endpoint(&self) -> Option<Endpoint> {
+        self.0.strip_prefix("http://").and_then(|rest| rest.parse().ok())
+    }
+}
 
 impl Collector {
     /// Host and port.

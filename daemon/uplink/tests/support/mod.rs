@@ -2,6 +2,8 @@
 // Each test program uses a part of this.
 #![allow(dead_code, unused_imports)]
 
+mod collector;
+mod proxy;
 mod receiver;
 mod store;
 
@@ -15,13 +17,16 @@ use rcgen::{
 };
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 
-use headgate_record::batch::BatchId;
+use headgate_record::batch::{Batch, BatchId};
 use headgate_record::bundle::{MANIFEST, Manifest, Signed};
 use headgate_record::sealed::{KeyId, Sealed};
+use headgate_record::{Field, Kind, Record};
 use headgate_service::config::Headgate;
 use headgate_service::stop::Stop;
 use headgate_uplink::Error;
 
+pub use collector::Collector;
+pub use proxy::{Manner, Proxy};
 pub use receiver::{Answer, Receiver};
 pub use store::Store;
 
@@ -119,14 +124,18 @@ impl Site {
     }
 
     pub fn config(&self, receiver: Option<&str>) -> Headgate {
-        let receiver = receiver.map(|r| format!("receiver = \"{r}\"\n")).unwrap_or_default();
+        self.config_with(&receiver.map(|r| format!("receiver = \"{r}\"\n")).unwrap_or_default())
+    }
+
+    /// With these lines in `[uplink]`.
+    pub fn config_with(&self, uplink: &str) -> Headgate {
         let run = self.path("run");
         let credentials = self.path("credentials");
         let file = self.path("headgate.toml");
         let text = format!(
             "[appliance]\nid = \"{APPLIANCE}\"\n[sockets]\ndirectory = {run:?}\n\
              [credentials]\ndirectory = {credentials:?}\n\
-             [uplink]\nretry_min = 1\nretry_max = 1\ntimeout = 2\n{receiver}"
+             [uplink]\nretry_min = 1\nretry_max = 1\ntimeout = 2\n{uplink}"
         );
         std::fs::write(&file, text).unwrap();
         headgate_service::config::load(&file).unwrap()
@@ -170,6 +179,23 @@ impl Drop for Uplink {
 pub fn batch(sequence: u64) -> Sealed {
     let id = BatchId { appliance: APPLIANCE.into(), epoch: 7, sequence };
     Sealed { key: KeyId([9; 8]), id, encapsulated: [2; 32], ciphertext: vec![3; 100] }
+}
+
+/// A batch that a collector can read.
+pub fn open_batch(sequence: u64) -> Batch {
+    let mut record = Record::new(Kind::Device);
+    record.set(Field::DeviceVendor, "Example").unwrap();
+    Batch {
+        id: BatchId { appliance: APPLIANCE.into(), epoch: 7, sequence },
+        rules: [1; 32],
+        regions: Vec::new(),
+        profile: "pseudonymous".into(),
+        records: vec![record],
+        withheld: Vec::new(),
+        forget: Vec::new(),
+        replaces: Vec::new(),
+        lost: Vec::new(),
+    }
 }
 
 /// The manifest of a bundle.

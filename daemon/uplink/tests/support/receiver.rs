@@ -11,9 +11,10 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper::{Request, Response};
 use hyper_util::rt::TokioIo;
+use rustls::crypto::{CryptoProvider, aws_lc_rs};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::server::WebPkiClientVerifier;
-use rustls::{RootCertStore, ServerConfig};
+use rustls::{NamedGroup, RootCertStore, ServerConfig};
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 use tokio_rustls::TlsAcceptor;
@@ -47,6 +48,8 @@ struct Shared {
     arrived: Mutex<Vec<u64>>,
     /// Clients by the certificate with which they completed a handshake.
     clients: Mutex<Vec<Vec<u8>>>,
+    /// The key exchanges of those handshakes.
+    groups: Mutex<Vec<NamedGroup>>,
     connections: Mutex<usize>,
 }
 
@@ -54,12 +57,22 @@ impl Receiver {
     /// Listens on `port` with this certificate and accepts clients of `authority`.
     pub fn start(
         port: u16,
+        certificate: (CertificateDer<'static>, PrivateKeyDer<'static>),
+        authority: CertificateDer<'static>,
+    ) -> Receiver {
+        Receiver::start_with(aws_lc_rs::default_provider(), port, certificate, authority)
+    }
+
+    /// As [`Receiver::start`], with the key exchanges of `provider`.
+    pub fn start_with(
+        provider: CryptoProvider,
+        port: u16,
         (certificate, key): (CertificateDer<'static>, PrivateKeyDer<'static>),
         authority: CertificateDer<'static>,
     ) -> Receiver {
         let mut roots = RootCertStore::empty();
         roots.add(authority).unwrap();
-        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let provider = Arc::new(provider);
         let verifier =
             WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider.clone()).build().unwrap();
         let tls = ServerConfig::builder_with_provider(provider)
@@ -72,6 +85,7 @@ impl Receiver {
             answer: Mutex::new(Answer::Receipt),
             arrived: Mutex::default(),
             clients: Mutex::default(),
+            groups: Mutex::default(),
             connections: Mutex::default(),
         });
         let (stop, stopped) = oneshot::channel();
@@ -106,6 +120,11 @@ impl Receiver {
         self.shared.clients.lock().unwrap().clone()
     }
 
+    /// The key exchanges of the completed handshakes.
+    pub fn groups(&self) -> Vec<NamedGroup> {
+        self.shared.groups.lock().unwrap().clone()
+    }
+
     /// How many TCP connections there were.
     pub fn connections(&self) -> usize {
         *self.shared.connections.lock().unwrap()
@@ -128,7 +147,9 @@ async fn serve(listener: TcpListener, acceptor: TlsAcceptor, shared: Arc<Shared>
         let (acceptor, shared) = (acceptor.clone(), Arc::clone(&shared));
         tokio::spawn(async move {
             let Ok(stream) = acceptor.accept(stream).await else { return };
-            let client = stream.get_ref().1.peer_certificates().unwrap()[0].to_vec();
+            let tls = stream.get_ref().1;
+            let client = tls.peer_certificates().unwrap()[0].to_vec();
+            shared.groups.lock().unwrap().push(tls.negotiated_key_exchange_group().unwrap().name());
             shared.clients.lock().unwrap().push(client);
             let service = service_fn(|request| respond(request, Arc::clone(&shared)));
             let _ = http1::Builder::new().serve_connection(TokioIo::new(stream), service).await;

@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use headgate_record::batch::digest;
+use headgate_record::batch::{Batch, digest};
 use headgate_record::bundle::MediumId;
 use headgate_record::local::{FromUplink, MAX_MESSAGE_BYTES, ToUplink};
 use headgate_record::receipt::Receipt;
@@ -30,6 +30,7 @@ struct Shared {
     /// Media that were written, and up to which batch.
     carried: Mutex<Vec<(MediumId, u64)>>,
     receipted: Mutex<Vec<u64>>,
+    taken: Mutex<Vec<u64>>,
     states: Mutex<Vec<(bool, String, u64)>>,
 }
 
@@ -58,6 +59,17 @@ impl Store {
 
     pub fn push(&self, batch: &Sealed) {
         self.shared.outbox.lock().unwrap().push_back((batch.clone(), batch.encode()));
+    }
+
+    /// A batch for a collector, which reads it.
+    pub fn push_open(&self, batch: &Batch) {
+        let stand_in = super::batch(batch.id.sequence);
+        self.shared.outbox.lock().unwrap().push_back((stand_in, batch.encode().unwrap()));
+    }
+
+    /// Sequences of the batches that a collector took.
+    pub fn taken(&self) -> Vec<u64> {
+        self.shared.taken.lock().unwrap().clone()
     }
 
     /// Media that were written, and up to which batch.
@@ -122,7 +134,12 @@ impl Shared {
                 let next = outbox.iter().find(|(batch, _)| batch.id.sequence > after);
                 next.map_or(ToUplink::Empty, |(_, bytes)| ToUplink::Batch(bytes.clone()))
             }
-            FromUplink::Taken { .. } => ToUplink::Refused { reason: "there is no collector".into() },
+            FromUplink::Taken { sequence, digest: taken, .. } => {
+                let (_, bytes) = self.outbox.lock().unwrap().pop_front().unwrap();
+                assert_eq!(taken, digest(&bytes));
+                self.taken.lock().unwrap().push(sequence);
+                ToUplink::Accepted
+            }
             FromUplink::Carried { .. } if self.refuse.load(Ordering::Acquire) => {
                 ToUplink::Refused { reason: "no batch was put on this medium".into() }
             }
