@@ -23,10 +23,11 @@
 //!    without gaps.
 //! 4. *Sealed in place.* Every record and batch is under AES-256-GCM with associated data that names
 //!    its table, database, key, row and class. Nothing in any file is plain but counts, times,
-//!    classes, digests, media and reasons. What is handed to the uplink is sealed to the receiver (`recipient.rs`).
+//!    classes, digests, media and reasons. What is handed to the uplink is sealed to the receiver (`recipient.rs`); what is for the
+//!    site's own collector is minimised, and as it is.
 //!    What identifies somebody stands in no segment, but in a row under a key of its own (`identity.rs`), found by keyed tags.
 //! 5. *Who deletes.* A batch leaves the outbox by a receipt that the pinned key signed for exactly
-//!    these bytes; by damage, into quarantine; or as the last resort to make room. A segment leaves to
+//!    these bytes, or, where the site's own collector is in the receiver's place, because that took them; by damage, into quarantine; or as the last resort to make room. A segment leaves to
 //!    make room, with its session, by damage, or when the administrator purges. Each is counted by class and reason, and
 //!    is in the ledger. Nothing else deletes but time (`retain.rs`), and root who has a person erased (`subject/erase.rs`).
 //! 6. *For the session only.* What is about a device with a randomised address is sealed under a key
