@@ -202,6 +202,8 @@ pub fn import(config: &Config, directory: &Path, receipts: Option<&Path>) -> Res
             Stored::Superseded(_) => imported.superseded += 1,
             // Another process stored another batch meanwhile.
             Stored::Conflict => {
+                // What this medium brought is receipted all the same: it will not come to that again.
+                output.write(&Receipts { medium: manifest.medium, receipts: signed }.encode())?;
                 return Err(folder.fault(&batch_file(carried.sequence), Fault::Midway(imported.new)));
             }
         }

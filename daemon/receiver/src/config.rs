@@ -32,7 +32,7 @@ pub struct Config {
     pub authority: PathBuf,
     /// Key that signs receipts.
     pub receipt_key: PathBuf,
-    /// Keys that batches are sealed to, at most [`MAX_KEYS`].
+    /// Keys that batches are sealed to, at most eight.
     pub seal_keys: Vec<PathBuf>,
     /// Region in which the receiver keeps what it has.
     pub region: Option<String>,

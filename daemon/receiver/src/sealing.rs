@@ -17,7 +17,7 @@ use crate::{Error, files};
 
 type PrivateKey = <X25519HkdfSha256 as Kem>::PrivateKey;
 
-/// Keys of an organisation, at most [`MAX_KEYS`]. They are cleared when they are dropped; no `Debug`, no `Clone`.
+/// Keys of an organisation, at most eight. They are cleared when they are dropped; no `Debug`, no `Clone`.
 pub struct Keys(Vec<(KeyId, PrivateKey)>);
 
 /// A sealing key that was made, PEM. No `Debug`: it holds a key.

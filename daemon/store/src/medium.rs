@@ -67,7 +67,8 @@ pub(crate) fn next(
     }
 }
 
-/// A medium is written to its end, with batches up to `through`.
+/// A medium is written to its end, with batches up to `through`. What is noted of it are those that still wait: others on it
+/// arrived by another way while it was written.
 ///
 /// # Errors
 /// As [`next`].
@@ -89,6 +90,10 @@ pub(crate) fn finish(
         Ok([number(r.get(0)?), number(r.get(1)?), number(r.get(2)?), number(r.get(3)?)])
     })?;
     db.execute("UPDATE medium SET written = 1, batches = ?2 WHERE id = ?1", params![medium.0, sql(batches)])?;
+    if batches == 0 {
+        // All of them arrived by another way meanwhile.
+        db.execute("DELETE FROM medium WHERE id = ?1", [medium.0])?;
+    }
     ledger::append(db, &Event::Carried { medium, batches, records, first, last }, now_ms)?;
     Ok(Ok(()))
 }

@@ -6,11 +6,13 @@
 //! - What passes over records agrees with what reads them.
 
 use headgate_record::batch::{Batch, BatchId, Lost, Withheld};
+use headgate_record::bundle::{Carried, Manifest, MediumId, Receipts, Signed};
 use headgate_record::columns::{self, Rows, Sheet};
 use headgate_record::local::{
     ControlRequest, FromSensor, FromUplink, Handover, LinkState, MAX_HANDOVER, ToSensor, ToUplink,
 };
 use headgate_record::receipt::{Forgotten, Receipt, Statement};
+use headgate_record::sealed::{KeyId, Sealed};
 use headgate_record::subject::{Action, Who};
 use headgate_record::{Class, Error, Field, Kind, Record, codec};
 
@@ -20,11 +22,20 @@ use super::property::in_time;
 type Property = fn(&[u8]);
 
 /// The readers, each as a target. A new one is a line here.
-pub const RECORDS: &[(&str, Property)] =
-    &[(BATCH, batch), (COLUMNS, in_columns), (LOCAL, local), (RECEIPT, receipt), (SET, set), (ONE, one)];
+pub const RECORDS: &[(&str, Property)] = &[
+    (BATCH, batch),
+    (CARRIED, carried),
+    (COLUMNS, in_columns),
+    (LOCAL, local),
+    (RECEIPT, receipt),
+    (SET, set),
+    (ONE, one),
+];
 
 /// Released batches.
 pub(super) const BATCH: &str = "record-batch";
+/// Sealed batches and what goes with them on a medium; the first octet says which.
+pub(super) const CARRIED: &str = "record-carried";
 /// Records in columns.
 pub(super) const COLUMNS: &str = "record-columns";
 /// Messages between the processes of an appliance; the first octet says which.
@@ -42,6 +53,16 @@ fn batch(octets: &[u8]) {
     let again = batch.encode().and_then(|octets| Batch::decode(&octets));
     assert_eq!(again.as_ref(), Ok(&batch));
     batch.records.iter().for_each(is_whole);
+}
+
+fn carried(octets: &[u8]) {
+    let Some((which, octets)) = octets.split_first() else { return };
+    match which & 3 {
+        0 => same(octets, Sealed::decode, Sealed::encode),
+        1 => same(octets, Manifest::decode, Manifest::encode),
+        2 => same(octets, Signed::decode, Signed::encode),
+        _ => same(octets, Receipts::decode, Receipts::encode),
+    }
 }
 
 fn in_columns(octets: &[u8]) {
@@ -269,7 +290,28 @@ pub(super) fn messages() -> Vec<Seed> {
         },
         signature: [3; 64],
     });
-    let mut seeds: Vec<Seed> = vec![(LOCAL, message(1, ToSensor::Committed { through: 300 }.encode()))];
+    let manifest = Manifest {
+        medium: MediumId([4; 8]),
+        appliance: id().appliance,
+        epoch: 1,
+        key: KeyId([5; 8]),
+        regions: vec!["eu".to_owned()],
+        made_ms: 1_700_000_000_000,
+        batches: vec![Carried { sequence: 2, octets: 300, digest: [6; 32] }],
+    };
+    let signed = Signed {
+        manifest: manifest.encode(),
+        certificates: vec![vec![7; 40]],
+        scheme: 0x0403,
+        signature: vec![8; 70],
+    };
+    let sealed = Sealed { key: KeyId([5; 8]), id: id(), encapsulated: [9; 32], ciphertext: vec![1; 100] };
+    let carried =
+        Receipts { medium: MediumId([4; 8]), receipts: receipts.iter().map(Receipt::encode).collect() };
+    let carried = [sealed.encode(), manifest.encode(), signed.encode(), carried.encode()];
+    let mut seeds: Vec<Seed> =
+        (0..).zip(carried).map(|(which, octets)| (CARRIED, message(which, octets))).collect();
+    seeds.push((LOCAL, message(1, ToSensor::Committed { through: 300 }.encode())));
     seeds.extend(from_sensor.iter().map(|said| (LOCAL, message(0, said.encode()))));
     seeds.extend(from_uplink.iter().map(|said| (LOCAL, message(2, said.encode()))));
     seeds.extend(to_uplink.iter().map(|said| (LOCAL, message(3, said.encode()))));

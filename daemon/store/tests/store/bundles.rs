@@ -150,6 +150,23 @@ fn what_found_no_room_goes_on_the_next_medium() {
     assert_eq!(fill(&mut uplink, 2, 9), [3, 4, 5]);
 }
 
+/// Such a medium was once no medium any more, and the export failed at its end.
+#[test]
+fn a_medium_whose_batches_all_arrive_by_wire_while_it_is_written_is_noted() {
+    let site = Site::new(BATCHES);
+    let running = five(&site);
+    let (mut uplink, mut wire) = (running.uplink(), running.uplink());
+    for after in [0, 1] {
+        let batch = carry(&mut uplink, 1, after).unwrap().encode().unwrap();
+        assert_eq!(wire.receipt(&site.receipt(&batch).encode()).unwrap(), ToUplink::Accepted);
+    }
+    assert_eq!(written(&mut uplink, 1), ToUplink::Accepted);
+    let list = running.ask(&ControlRequest::Bundles);
+    assert_eq!((list["media"].as_array().unwrap().len(), &list["on_no_medium"]), (0, &3.into()));
+    let ToUplink::Refused { reason } = written(&mut uplink, 2) else { panic!("nobody began it") };
+    assert!(reason.contains("no batch was put"), "{reason}");
+}
+
 fn receipts(receipts: &[&Receipt], verify_only: bool) -> ControlRequest {
     ControlRequest::BundleReceipts {
         receipts: receipts.iter().map(|r| hex::encode(r.encode())).collect(),
