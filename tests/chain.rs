@@ -9,11 +9,7 @@ use support::{Site, golden};
 #[test]
 fn what_leaves_is_what_the_rules_release_and_the_ledger_says_so() {
     let site = Site::new();
-    let _receiver = site.start_receiver();
-    let _store = site.start_store();
-    let _uplink = site.start_uplink();
-    assert!(site.start_replay(&[&golden("site.pcap")]).wait().success());
-    site.wait_until_receipted();
+    let _running = site.carry_a_capture();
 
     let received = site.received();
     let of =
@@ -87,11 +83,7 @@ profile = "pseudonymous"
 profile = "identified"
 "#;
     std::fs::write(site.path("rules.toml"), rules).unwrap();
-    let _receiver = site.start_receiver();
-    let _store = site.start_store();
-    let _uplink = site.start_uplink();
-    assert!(site.start_replay(&[&golden("site.pcap")]).wait().success());
-    site.wait_until_receipted();
+    let _running = site.carry_a_capture();
 
     let received = site.received();
     let records: Vec<_> = received.iter().map(|r| &r["record"]).collect();

@@ -11,11 +11,7 @@ const ANNA: [&str; 2] = ["--name", "laptop-anna"];
 #[test]
 fn a_person_is_exported_and_then_forgotten_on_both_ends() {
     let site = Site::new();
-    let _receiver = site.start_receiver();
-    let _store = site.start_store();
-    let _uplink = site.start_uplink();
-    assert!(site.start_replay(&[&golden("site.pcap")]).wait().success());
-    site.wait_until_receipted();
+    let _running = site.carry_a_capture();
 
     let found = site.ask(&["subject", "find", ANNA[0], ANNA[1]]).unwrap();
     let mac = found["subjects"][0]["macs"][0].as_str().unwrap().to_owned();
@@ -112,11 +108,7 @@ fn a_person_is_forgotten_in_a_batch_whose_receipt_was_lost() {
 #[test]
 fn a_person_of_whom_nothing_is_kept_any_more_is_forgotten_by_the_receiver() {
     let site = Site::new();
-    let _receiver = site.start_receiver();
-    let _store = site.start_store();
-    let _uplink = site.start_uplink();
-    assert!(site.start_replay(&[&golden("site.pcap")]).wait().success());
-    site.wait_until_receipted();
+    let _running = site.carry_a_capture();
     let found = site.ask(&["subject", "find", ANNA[0], ANNA[1]]).unwrap();
     let mac = found["subjects"][0]["macs"][0].as_str().unwrap().to_owned();
     assert!(site.headgate(&["buffer", "purge", "--all", "--yes"]).status.success());

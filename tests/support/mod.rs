@@ -123,6 +123,14 @@ impl Site {
         store
     }
 
+    /// Receiver, store and uplink, and what a capture of a site holds carried all the way.
+    pub fn carry_a_capture(&self) -> [Running; 3] {
+        let running = [self.start_receiver(), self.start_store(), self.start_uplink()];
+        assert!(self.start_replay(&[&golden("site.pcap")]).wait().success());
+        self.wait_until_receipted();
+        running
+    }
+
     /// As [`Site::start_store`], without waiting for it.
     pub fn launch_store(&self) -> Running {
         self.start(STORE, "store", |command| command.args(["run", "--config"]).arg(self.config()))

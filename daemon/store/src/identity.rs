@@ -48,7 +48,7 @@ impl Hasher for IdHasher {
     }
 
     fn write_u64(&mut self, id: u64) {
-        self.0 = id.wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        self.0 = id.wrapping_mul(MULTIPLIER);
     }
 
     fn finish(&self) -> u64 {
@@ -420,6 +420,8 @@ const MAX_KNOWN: usize = 16_384;
 const MAX_NAMES: usize = 2 << 20;
 /// Rows whose entries are kept open for reading.
 const MAX_OPENED: usize = 4_096;
+/// Odd, its bits well mixed: 2^64 divided by the golden ratio.
+pub(crate) const MULTIPLIER: u64 = 0x9e37_79b9_7f4a_7c15;
 /// Rows of one tag that a writer looks at.
 const MAX_CANDIDATES: u32 = 8;
 /// A station that sends from more addresses than this speaks for others.

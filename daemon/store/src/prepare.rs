@@ -12,7 +12,7 @@ use headgate_record::{
 use headgate_rules::Summary;
 
 use crate::block::{BLOCK_OCTETS, Kinds};
-use crate::identity::IdHasher;
+use crate::identity::{IdHasher, MULTIPLIER};
 use crate::{Error, pack};
 
 /// A hand-over.
@@ -262,6 +262,3 @@ fn reason(error: &RecordError) -> &'static str {
         _ => "encoding",
     }
 }
-
-/// Odd, its bits well mixed: 2^64 divided by the golden ratio.
-const MULTIPLIER: u64 = 0x9e37_79b9_7f4a_7c15;
