@@ -43,7 +43,7 @@ impl<'a> Facts<'a> {
                 true => rules.release().treatment(field),
                 false => Treatment::Drop,
             };
-            Field::of(kind).into_iter().map(move |field| Element {
+            Field::of(kind).map(move |field| Element {
                 field,
                 kept: rules.collect().treatment(field),
                 leaves: leaves(field),
@@ -127,7 +127,13 @@ impl<'a> Facts<'a> {
             self.settings.appliance.id.as_str(),
             self.digest(),
             listed(
-                &self.settings.capture.interfaces.iter().map(|name| format!("`{}`", name.as_str())).collect::<Vec<_>>()
+                &self
+                    .settings
+                    .capture
+                    .interfaces
+                    .iter()
+                    .map(|name| format!("`{}`", name.as_str()))
+                    .collect::<Vec<_>>()
             ),
             self.rules.collect().exclusions().opted_out(),
         );
