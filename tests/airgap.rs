@@ -4,11 +4,16 @@
 
 mod support;
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 use std::process::{Command, Output};
+use std::time::Instant;
 
 use serde_json::Value;
+use support::feeder::Feeder;
+use support::patience::wait_while_it_goes_on;
+use support::random::Random;
 use support::{RECEIVER, Site, golden, wait_for};
 
 /// A site of which so many records make a batch, with a capture read and nothing sent.
@@ -192,4 +197,42 @@ fn a_medium_is_for_its_organisation_alone() {
     assert_eq!(refused.status.code(), Some(65), "{text}");
     assert!(text.contains("not signed by an appliance of this organisation"), "{text}");
     assert!(!other.path("receiver/receiver.db").exists() && !medium.join("receipts").exists());
+}
+
+/// One medium with as many batches as `HEADGATE_TEST_MEDIUM` says, or some hundred.
+#[test]
+fn a_medium_of_many_small_batches_is_stored_once_and_its_receipts_empty_the_buffer() {
+    let given = std::env::var("HEADGATE_TEST_MEDIUM").ok().and_then(|batches| batches.parse().ok());
+    let wanted: usize = given.unwrap_or(600);
+    let site = Site::new();
+    site.configure("[store]\nbatch_records = 1\n[uplink]\nbundles = true\n");
+    let _store = site.start_store();
+    let feeder = Feeder::start(site.path("run"), Random::new(1));
+    wait_for("acknowledgements", || feeder.acknowledged() >= wanted);
+    let fed = feeder.finish();
+    let all = fed.acknowledged.len();
+    wait_while_it_goes_on(&site, |status| {
+        (status["waiting"] == 0, status["outbox"]["batches"].as_u64().unwrap())
+    });
+    let started = Instant::now();
+    let took = |what: &str| eprintln!("{what}: {:.1?} since the export began", started.elapsed());
+    let medium = site.path("medium");
+    let text = said(&export(&site, &medium));
+    assert!(text.contains(&format!("{all} batches, 1 to {all}")), "{text}");
+    took("exported");
+    assert!(said(&import(&site, &medium)).contains(&format!("{all} batches with")));
+    took("imported");
+    assert!(said(&import(&site, &medium)).contains(&format!("{all} batches were stored before")));
+    took("imported again");
+    assert!(said(&receipt(&site, &medium)).contains(&format!("{all} batches are at the receiver")));
+    took("receipts taken");
+    assert_eq!(waiting(&site), 0);
+    let received = site.received();
+    let numbers: BTreeSet<u64> = received.iter().map(|r| r["record"]["packets"].as_u64().unwrap()).collect();
+    assert_eq!((received.len(), &numbers), (all, &fed.acknowledged), "each once");
+    let sequences: Vec<usize> =
+        site.batches().iter().map(|b| usize::try_from(b["sequence"].as_u64().unwrap()).unwrap()).collect();
+    assert_eq!(sequences, (1..=all).collect::<Vec<_>>());
+    assert_eq!(site.ask(&["ledger"]).unwrap()["verified"], true);
+    eprintln!("{all} batches on one medium");
 }

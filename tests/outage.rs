@@ -2,6 +2,8 @@
 // A test fails by panicking; the seed of a failed run is printed.
 #![allow(clippy::panic, clippy::unwrap_used, clippy::expect_used, clippy::print_stderr)]
 
+#[path = "outage/faulty.rs"]
+mod faulty;
 mod support;
 
 use std::collections::{BTreeMap, BTreeSet};

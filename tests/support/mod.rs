@@ -12,8 +12,11 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 pub mod feeder;
+pub mod patience;
 pub mod pcap;
 pub mod process;
+#[path = "../../daemon/receiver/tests/support/proxy.rs"]
+pub mod proxy;
 pub mod random;
 pub mod relay;
 pub mod wire;
@@ -80,6 +83,11 @@ impl Site {
 
     pub fn receiver_config(&self) -> PathBuf {
         self.path("receiver/receiver.toml")
+    }
+
+    /// Where the receiver listens.
+    pub fn receiver_address(&self) -> std::net::SocketAddr {
+        (std::net::Ipv4Addr::LOCALHOST, self.port).into()
     }
 
     /// Writes headgate.toml; `more` is further TOML at its end.

@@ -58,6 +58,10 @@ pub(crate) struct Clock {
 impl Reading {
     /// Reads the clocks. `wall_ms` comes from whoever asks.
     pub(crate) fn now(wall_ms: u64) -> Reading {
+        #[cfg(test)]
+        if let Some(simulated) = simulated::reading(wall_ms) {
+            return simulated;
+        }
         let time = clock_gettime(ClockId::Boottime);
         let milliseconds = time.tv_sec.saturating_mul(1_000).saturating_add(time.tv_nsec / 1_000_000);
         let synchronised = Path::new(SYNCHRONISED).exists();
@@ -228,5 +232,7 @@ const NOTE_MS: u64 = 60_000;
 /// Latest rows of `clock` that stay whether a segment names them or not.
 const CLOCKS_KEPT: u64 = 16;
 
+#[cfg(test)]
+pub(crate) mod simulated;
 #[cfg(test)]
 mod tests;

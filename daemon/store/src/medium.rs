@@ -63,12 +63,15 @@ pub(crate) fn next(
             "INSERT INTO carried (sequence, medium) VALUES (?1, ?2) ON CONFLICT (sequence) DO UPDATE SET medium = ?2",
         )?
         .execute(params![sql(waiting.sequence), medium.0])?;
+        db.execute_batch(TALLY)?;
+        db.prepare_cached("INSERT OR REPLACE INTO tally (medium, sequence, records) VALUES (?1, ?2, ?3)")?
+            .execute(params![medium.0, sql(waiting.sequence), sql(waiting.records())])?;
         return Ok(Ok(Some(batch)));
     }
 }
 
-/// A medium is written to its end, with batches up to `through`. What is noted of it are those that still wait: others on it
-/// arrived by another way while it was written.
+/// A medium is written to its end, with batches up to `through`. All that are on it are noted, those too whose receipt came by
+/// another way while it was written; it is under way as long as one of them waits.
 ///
 /// # Errors
 /// As [`next`].
@@ -84,16 +87,20 @@ pub(crate) fn finish(
         None => return Ok(Err(Refusal::Unknown)),
     }
     db.execute("DELETE FROM carried WHERE medium = ?1 AND sequence > ?2", params![medium.0, sql(through)])?;
-    let sums = "SELECT COUNT(*), COALESCE(SUM(bulk + state + account), 0), COALESCE(MIN(sequence), 0), COALESCE(MAX(sequence), 0)
-                  FROM carried JOIN outbox USING (sequence) WHERE medium = ?1";
-    let [batches, records, first, last] = db.query_row(sums, [medium.0], |r| {
+    db.execute_batch(TALLY)?;
+    let sums = "SELECT COUNT(*), COALESCE(SUM(records), 0), COALESCE(MIN(sequence), 0), COALESCE(MAX(sequence), 0) FROM (
+                  SELECT sequence, records FROM tally WHERE medium = ?1 AND sequence <= ?2
+                  UNION SELECT sequence, bulk + state + account FROM carried JOIN outbox USING (sequence) WHERE medium = ?1)";
+    let [batches, records, first, last] = db.query_row(sums, params![medium.0, sql(through)], |r| {
         Ok([number(r.get(0)?), number(r.get(1)?), number(r.get(2)?), number(r.get(3)?)])
     })?;
+    db.execute("DELETE FROM tally WHERE medium = ?1", [medium.0])?;
     db.execute("UPDATE medium SET written = 1, batches = ?2 WHERE id = ?1", params![medium.0, sql(batches)])?;
-    if batches == 0 {
-        // All of them arrived by another way meanwhile.
-        db.execute("DELETE FROM medium WHERE id = ?1", [medium.0])?;
-    }
+    // Where all of them arrived by another way meanwhile.
+    db.execute(
+        "DELETE FROM medium WHERE id = ?1 AND NOT EXISTS (SELECT 1 FROM carried WHERE medium = ?1)",
+        [medium.0],
+    )?;
     ledger::append(db, &Event::Carried { medium, batches, records, first, last }, now_ms)?;
     Ok(Ok(()))
 }
@@ -150,6 +157,11 @@ fn begin(db: &Connection, medium: MediumId, now_ms: u64) -> Result<bool, Error> 
             return Ok(false);
         }
     }
+    db.execute_batch(TALLY)?;
+    db.execute(
+        "DELETE FROM tally WHERE medium NOT IN (SELECT id FROM medium WHERE written <> 1 ORDER BY begun_ms DESC LIMIT ?1)",
+        [TALLIED],
+    )?;
     db.execute(
         "INSERT INTO medium (id, begun_ms, written, batches) VALUES (?1, ?2, 0, 0)",
         params![medium.0, sql(now_ms)],
@@ -160,3 +172,9 @@ fn begin(db: &Connection, medium: MediumId, now_ms: u64) -> Result<bool, Error> 
 
 /// Most media under way.
 const MAX_MEDIA: u32 = 256;
+/// What was put on the media that are being written, in memory, since a batch that has its receipt is on no medium for the
+/// database. Should the store end, so does the export that asks it.
+const TALLY: &str = "CREATE TEMP TABLE IF NOT EXISTS tally (
+  medium BLOB NOT NULL, sequence INTEGER NOT NULL, records INTEGER NOT NULL, PRIMARY KEY (medium, sequence)) WITHOUT ROWID";
+/// Of how many earlier media that are being written that is remembered; of others what still waits is noted.
+const TALLIED: u32 = 3;

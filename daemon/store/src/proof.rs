@@ -14,6 +14,7 @@ mod disk;
 mod flips;
 mod full;
 mod model;
+mod outage;
 mod power;
 mod site;
 mod trace;

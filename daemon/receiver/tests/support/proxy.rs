@@ -1,4 +1,6 @@
-//! Between a client and the receiver: spoils one connection at one octet.
+//! Between a client and the receiver: spoils a connection at chosen octets.
+//!
+//! `tests/outage.rs` uses it too, between the real programs: nothing of this crate is named here.
 
 use std::io::{Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
@@ -17,6 +19,13 @@ pub enum Fault {
     Delay,
     /// The octet before comes twice.
     Duplicate,
+    /// Of what comes next the second half overtakes the first; of a single octet, what comes behind it, should anything.
+    Reorder,
+}
+
+impl Fault {
+    pub const EACH: [Fault; 5] =
+        [Fault::Cut, Fault::HalfClose, Fault::Delay, Fault::Duplicate, Fault::Reorder];
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,6 +33,9 @@ pub enum Way {
     ToReceiver,
     ToClient,
 }
+
+/// What is done to one way of a connection: faults, each when so many octets have gone, in this order.
+pub type Plan = Vec<(Fault, u64)>;
 
 /// A proxy of one connection.
 pub struct Proxy {
@@ -42,14 +54,11 @@ impl Proxy {
         let thread = std::thread::spawn(move || {
             let (client, _) = listener.accept().unwrap();
             let receiver = TcpStream::connect(receiver).unwrap();
-            for stream in [&client, &receiver] {
-                stream.set_nodelay(true).unwrap();
-            }
-            let spoil = |of| if of == way { Some((fault, at)) } else { None };
-            std::thread::scope(|scope| {
-                scope.spawn(|| pass(&client, &receiver, &counted[0], spoil(Way::ToReceiver)));
-                scope.spawn(|| pass(&receiver, &client, &counted[1], spoil(Way::ToClient)));
-            });
+            let plans = match way {
+                Way::ToReceiver => [vec![(fault, at)], Vec::new()],
+                Way::ToClient => [Vec::new(), vec![(fault, at)]],
+            };
+            join(&client, &receiver, &counted, plans, &|_| {});
         });
         Proxy { address, passed, thread }
     }
@@ -61,36 +70,87 @@ impl Proxy {
     }
 }
 
-/// Passes on what comes until one of the two has ended, or the fault ends it.
-fn pass(mut from: &TcpStream, mut to: &TcpStream, passed: &AtomicU64, spoil: Option<(Fault, u64)>) {
-    let mut spoil = spoil;
+/// Passes on both ways until both have ended, each as its plan has it; `done` hears of each fault that was done.
+pub fn join(
+    client: &TcpStream,
+    receiver: &TcpStream,
+    passed: &[AtomicU64; 2],
+    plans: [Plan; 2],
+    done: &(dyn Fn(Fault) + Sync),
+) {
+    for stream in [client, receiver] {
+        stream.set_nodelay(true).unwrap();
+    }
+    let [up, down] = plans;
+    std::thread::scope(|scope| {
+        scope.spawn(|| pass(client, receiver, &passed[0], up, done));
+        scope.spawn(|| pass(receiver, client, &passed[1], down, done));
+    });
+}
+
+/// Passes on what comes until one of the two has ended, or a fault ends it.
+fn pass(
+    mut from: &TcpStream,
+    mut to: &TcpStream,
+    passed: &AtomicU64,
+    plan: Plan,
+    done: &(dyn Fn(Fault) + Sync),
+) {
+    let mut plan = plan.into_iter().peekable();
     let (mut part, mut last) = ([0; 1 << 14], None);
     loop {
         let before = passed.load(Ordering::Acquire);
-        if let Some((fault, at)) = spoil
-            && before == at
-        {
-            spoil = None;
+        let fault = plan.next_if(|(_, at)| *at == before).map(|(fault, _)| fault);
+        if let Some(fault) = fault {
             match fault {
                 Fault::Cut => {
+                    done(fault);
                     let _ = from.shutdown(Shutdown::Both);
                     let _ = to.shutdown(Shutdown::Both);
                     break;
                 }
-                Fault::HalfClose => break,
+                Fault::HalfClose => {
+                    done(fault);
+                    break;
+                }
                 Fault::Delay => std::thread::sleep(Duration::from_millis(5)),
                 Fault::Duplicate => drop(to.write_all(last.as_slice())),
+                Fault::Reorder => {}
             }
         }
-        let most = spoil.map_or(u64::MAX, |(_, at)| at - before);
+        let most = plan.peek().map_or(u64::MAX, |(_, at)| at - before);
         let room = usize::try_from(most).unwrap_or(usize::MAX).min(part.len());
-        let Ok(length @ 1..) = from.read(&mut part[..room]) else { break };
+        let Ok(mut length @ 1..) = from.read(&mut part[..room]) else { break };
+        if fault == Some(Fault::Reorder) {
+            if length == 1 {
+                length += next_within(from, &mut part[1..room], TOGETHER);
+            }
+            part[..length].rotate_left(length / 2);
+        }
         if to.write_all(&part[..length]).is_err() {
             let _ = from.shutdown(Shutdown::Both);
             break;
+        }
+        if let Some(fault) = fault {
+            done(fault);
         }
         passed.fetch_add(u64::try_from(length).unwrap(), Ordering::AcqRel);
         last = Some(part[length - 1]);
     }
     let _ = to.shutdown(Shutdown::Write);
 }
+
+/// What comes within a time: nothing where the other end waits for an answer first.
+fn next_within(mut from: &TcpStream, part: &mut [u8], time: Duration) -> usize {
+    if part.is_empty() {
+        return 0;
+    }
+    from.set_read_timeout(Some(time)).unwrap();
+    // Whoever has ended is noticed at the next octet.
+    let length = from.read(part).unwrap_or(0);
+    from.set_read_timeout(None).unwrap();
+    length
+}
+
+/// How long a single octet waits for one to change places with.
+const TOGETHER: Duration = Duration::from_millis(20);

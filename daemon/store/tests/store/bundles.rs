@@ -263,3 +263,29 @@ fn who_writes_a_bundle_is_not_taken_for_the_uplink() {
     drop(link);
     running.until(|s| s["uplink"].is_null());
 }
+
+/// The ledger once left out what had its receipt by wire before the medium was written to its end.
+#[test]
+fn what_arrives_by_wire_while_a_medium_is_written_is_on_it_for_the_ledger() {
+    let site = Site::new(BATCHES);
+    let running = five(&site);
+    let mut uplink = running.uplink();
+    assert_eq!(fill(&mut uplink, 1, 9), [1, 2, 3, 4, 5]);
+    let first = uplink.next(0).unwrap().unwrap();
+    assert_eq!(uplink.receipt(&site.receipt(&first).encode()).unwrap(), ToUplink::Accepted);
+    // The fifth found no room on it.
+    let through = FromUplink::Carried { medium: MediumId([1; 8]), through: 4 };
+    assert_eq!(uplink.say(&through).unwrap(), ToUplink::Accepted);
+    let entries = running.ask(&ControlRequest::Ledger { limit: 100 });
+    let entries = entries["entries"].as_array().unwrap();
+    let noted = entries.iter().find(|entry| entry["event"] == "medium-written").unwrap();
+    let detail = &noted["detail"];
+    assert_eq!(
+        ["batches", "records", "first", "last"].map(|what| detail[what].as_u64()),
+        [Some(4), Some(8), Some(1), Some(4)],
+        "{noted}"
+    );
+    let list = running.ask(&ControlRequest::Bundles);
+    assert_eq!((&list["media"][0]["batches"], &list["media"][0]["waiting"]), (&4.into(), &3.into()));
+    assert_eq!(list["on_no_medium"], 1);
+}
