@@ -1,8 +1,8 @@
 //! How many octets leave for each device and working day, by release profile.
 //!
 //! An office of 500 devices (`tests/day/make`) is read, kept, released and put on a medium by the real programs; the batches there
-//! are what would go over the wire. `HEADGATE_TEST_MINUTES` is how long the office works, 6 by default; 480 are a day, and gave
-//! the figures of docs/specification.md.
+//! are what would go over the wire. `HEADGATE_TEST_MINUTES` is how long the office works, 6 by default; 60 gave the
+//! figures of docs/specification.md.
 // A test fails by panicking, and says what it measured.
 #![allow(clippy::panic, clippy::unwrap_used, clippy::expect_used, clippy::print_stdout)]
 
