@@ -18,6 +18,7 @@ pub mod codec;
 pub mod columns;
 mod decode;
 pub mod dictionary;
+pub mod enrolment;
 mod error;
 pub mod ledger;
 pub mod local;
