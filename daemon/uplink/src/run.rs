@@ -122,6 +122,9 @@ impl Speaker {
             }
         }
         loop {
+            if let Some(Way::Receiver(link)) = &mut self.link {
+                self.pace.during(link.keep_valid()).await?;
+            }
             match self.ask(outbox, &FromUplink::Next { wait_ms: POLL_MS }).await? {
                 ToUplink::Batch(batch) => match self.carry(outbox, batch).await? {
                     Ok(()) => self.succeeded(outbox).await?,

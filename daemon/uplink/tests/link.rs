@@ -237,7 +237,7 @@ fn unusable_credentials_end_it_with_the_file_and_what_to_do() {
         site.write(file, &good);
     };
     let (foreign, key) = site.authority.client("site-2", false, 1);
-    broken("credentials/uplink.key", None, "headgate-uplink request");
+    broken("credentials/uplink.key", None, "headgate enroll --token");
     broken("credentials/uplink.crt", None, "have the request signed");
     broken("credentials/authority.crt", None, "authority.crt");
     broken("credentials/uplink.key", Some("garbage"), "private key");

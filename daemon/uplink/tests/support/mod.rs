@@ -102,6 +102,7 @@ impl Site {
         std::fs::create_dir_all(site.path("credentials")).unwrap();
         std::fs::create_dir_all(site.path("run/speak")).unwrap();
         site.write("credentials/authority.crt", &site.authority.pem());
+        std::fs::write(site.path("credentials/uplink.secret"), [7; 40]).unwrap();
         site.install(site.authority.client(APPLIANCE, false, 1));
         site
     }
@@ -131,11 +132,12 @@ impl Site {
     pub fn config_with(&self, uplink: &str) -> Headgate {
         let run = self.path("run");
         let credentials = self.path("credentials");
+        let kept = self.path("kept");
         let file = self.path("headgate.toml");
         let text = format!(
             "[appliance]\nid = \"{APPLIANCE}\"\n[sockets]\ndirectory = {run:?}\n\
              [credentials]\ndirectory = {credentials:?}\n\
-             [uplink]\nretry_min = 1\nretry_max = 1\ntimeout = 2\n{uplink}"
+             [uplink]\ndirectory = {kept:?}\nretry_min = 1\nretry_max = 1\ntimeout = 2\n{uplink}"
         );
         std::fs::write(&file, text).unwrap();
         headgate_service::config::load(&file).unwrap()
