@@ -149,8 +149,16 @@ pub(crate) enum Command {
         #[arg(required = true, value_name = "FILE")]
         files: Vec<PathBuf>,
     },
-    /// Make this appliance's keys and its certificate request
-    Enroll,
+    /// Make this appliance's keys, and enroll it at a receiver: with a token, or by a request and an answer that are carried
+    #[command(args_conflicts_with_subcommands = true)]
+    Enroll {
+        /// File with the token of whoever runs the receiver; - is standard input
+        #[arg(long, value_name = "FILE")]
+        token: Option<PathBuf>,
+        /// Without a network
+        #[command(subcommand)]
+        command: Option<EnrollCommand>,
+    },
     /// Run the whole chain once in a throw-away site and say what happened
     Trial {
         /// Read this capture file instead of the one that comes with Headgate
@@ -242,6 +250,23 @@ pub(crate) enum BufferCommand {
         /// A new file; without one, standard output
         #[arg(value_name = "FILE")]
         file: Option<PathBuf>,
+    },
+}
+
+/// `enroll`
+#[derive(Debug, Subcommand)]
+pub(crate) enum EnrollCommand {
+    /// Write the request into a new file, to be carried to whoever runs the receiver
+    Request {
+        /// The file
+        #[arg(value_name = "REQUEST.csr")]
+        file: PathBuf,
+    },
+    /// Take the answer that came back
+    Accept {
+        /// What `headgate-receiver sign` wrote
+        #[arg(value_name = "ANSWER.pem")]
+        file: PathBuf,
     },
 }
 

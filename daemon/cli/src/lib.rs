@@ -103,7 +103,7 @@ fn run(args: Args) -> Result<(), CliError> {
         Command::Dictionary => dictionary::print(json),
         Command::Replay { files } => replay::replay(&config, &files, json),
         Command::Dissect { files } => dissect::dissect(&config, &files, json),
-        Command::Enroll => enroll::enroll(&config),
+        Command::Enroll { token, command } => enroll::run(&config, token.as_deref(), command.as_ref()),
         Command::Trial { pcap, interface, seconds, keep } => {
             trial::run(&trial::Wish { pcap, interface, seconds, keep, json })
         }

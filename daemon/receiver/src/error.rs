@@ -24,7 +24,7 @@ pub enum Error {
         source: io::Error,
     },
     /// A key or certificate that the receiver runs with cannot be used.
-    #[error("{file}: holds no usable {what}; `headgate-receiver init` makes one", file = .file.display())]
+    #[error("{file}: holds no usable {what}; `headgate-receiver init` makes one, and `headgate-receiver enrolment` what an organisation of before lacks", file = .file.display())]
     Credential {
         /// The file.
         file: PathBuf,
