@@ -227,19 +227,24 @@ fn a_receiver_in_another_region_gets_nothing() {
 fn a_certificate_is_renewed_without_a_pause_and_the_old_secret_is_worth_nothing() {
     let site = Site::new();
     site.configure("[store]\nbatch_records = 1\n");
-    // One of which less than a third is left.
-    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_secs();
-    let at = |seconds: u64| headgate_record::Value::Time(seconds * 1_000_000_000).to_string();
-    site.sign(&["--valid-from", &at(now - 90 * 3_600), "--valid-until", &at(now + 10 * 3_600)]);
-    let enrolled = fs::read(site.path("credentials/uplink.crt")).unwrap();
-    let secret = fs::read(site.path("credentials/uplink.secret")).unwrap();
     let _receiver = site.start_receiver();
     let _store = site.start_store();
     let mut uplink = site.start_uplink();
-    for _ in 0..3 {
-        assert!(site.start_replay(&[&golden("site.pcap")]).wait().success());
-    }
+    let mut replay = site.start_replay(&[&golden("site.pcap"), &golden("site.pcap"), &golden("site.pcap")]);
+    wait_for("batches to arrive", || !arrived(&site).is_empty());
+    assert!(!site.path("uplink/renewed").exists());
+    // One of which less than a third is left takes its place, and is renewed at once.
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_secs();
+    let at = |seconds: u64| headgate_record::Value::Time(seconds * 1_000_000_000).to_string();
+    site.sign(&["--valid-from", &at(now - 90 * 3_600), "--valid-until", &at(now + 10 * 3_600)]);
+    let before = arrived(&site).len();
+    let enrolled = fs::read(site.path("credentials/uplink.crt")).unwrap();
+    let secret = fs::read(site.path("credentials/uplink.secret")).unwrap();
+    assert!(replay.wait().success());
     site.wait_until_receipted();
+    let all = arrived(&site);
+    assert!(before < all.len(), "{before} of {} had arrived before", all.len());
+    assert_eq!(all, (1..=u64::try_from(all.len()).unwrap()).collect::<Vec<_>>());
     wait_for("the renewal", || site.path("uplink/renewed").exists());
     assert!(!site.path("uplink/renewed.untried").exists());
     // What was enrolled is as it was, and what was renewed is used after a restart.
@@ -255,6 +260,17 @@ fn a_certificate_is_renewed_without_a_pause_and_the_old_secret_is_worth_nothing(
     let _uplink = site.start_uplink();
     assert!(site.start_replay(&[&golden("site.pcap")]).wait().success());
     wait_for("the refusal", || site.status_text().contains("does not accept the appliance's secret"));
+}
+
+/// Sequences of the batches that were stored.
+fn arrived(site: &Site) -> Vec<u64> {
+    let mut command = Command::new(RECEIVER);
+    let output =
+        command.args(["batches", "--json", "--config"]).arg(site.receiver_config()).output().unwrap();
+    let lines = String::from_utf8(output.stdout).unwrap();
+    let batch =
+        |line: &str| serde_json::from_str::<serde_json::Value>(line).unwrap()["sequence"].as_u64().unwrap();
+    lines.lines().map(batch).collect()
 }
 
 #[test]

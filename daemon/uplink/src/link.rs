@@ -45,8 +45,7 @@ impl Link {
         Ok(Link { destination, credentials, timeout, kept: None, renewal: Renewal::new() })
     }
 
-    /// Posts a sealed batch, and gives the receipt, encoded. It ends within the link's timeout, and twice that where a renewed
-    /// certificate is tried before.
+    /// Posts a sealed batch, and gives the receipt, encoded. It ends within the link's timeout.
     ///
     /// # Errors
     /// The class of the failure; the batch may have arrived all the same. The next call begins with
@@ -57,7 +56,6 @@ impl Link {
         if self.credentials.refresh() {
             self.kept = None;
         }
-        self.settle().await;
         let receipt = self.ask(PATH, batch, MAX_RECEIPT_BYTES).await?;
         // Whether it is genuine is for the store to say.
         if Receipt::decode(&receipt).is_err() {
@@ -69,7 +67,13 @@ impl Link {
 
     /// Has the certificate renewed where it is time. A renewal that fails is logged, and tried again later; what is in use stays.
     pub async fn keep_valid(&mut self) {
-        if !self.credentials.loaded().is_due() || !self.renewal.may_try() {
+        if self.credentials.refresh() {
+            self.kept = None;
+        }
+        // What is not yet tried may be what the receiver counts by now: nothing takes its place before it is.
+        self.settle().await;
+        let is_settled = self.credentials.candidate().is_none();
+        if !is_settled || !self.credentials.loaded().is_due() || !self.renewal.may_try() {
             return;
         }
         let outcome = self.renew().await;
