@@ -9,6 +9,7 @@ use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
 use headgate_record::Kind;
+use headgate_record::request::{MAX_MINUTES, RequestId};
 use headgate_service::config::{ApplianceId, Endpoint, Region};
 
 use crate::authority::Validity;
@@ -37,6 +38,10 @@ pub enum Command {
     Token(Token),
     /// Revoke the secrets of an appliance: it delivers nothing more until it is enrolled again
     Revoke(Revoke),
+    /// Ask something of a site: its rules and its administrator decide
+    Ask(Ask),
+    /// Print what was asked, and whether it has arrived
+    Asked(Asked),
     /// Make another key for batches to be sealed to
     SealKey(SealKey),
     /// Take the batches of a carried medium, and leave the receipts to carry back
@@ -137,6 +142,77 @@ pub struct Revoke {
     /// Configuration file
     #[arg(long, value_name = "FILE", default_value = crate::config::DEFAULT_PATH)]
     pub config: PathBuf,
+}
+
+/// `ask`
+#[derive(Debug, clap::Args)]
+pub struct Ask {
+    /// The appliance
+    #[arg(value_parser = appliance_from)]
+    pub appliance: String,
+    /// What for
+    #[command(subcommand)]
+    pub what: What,
+}
+
+/// What may be asked for.
+#[derive(Debug, Subcommand)]
+pub enum What {
+    /// Headers of frames, for a time
+    Capture {
+        /// What every request has.
+        #[command(flatten)]
+        common: AskCommon,
+        /// For so many minutes
+        #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=i64::from(MAX_MINUTES)))]
+        minutes: u32,
+        /// Which frames: conditions of a rule, such as 'protocols = ["udp/5060"]'; all that the site's rules let without
+        #[arg(long = "match", value_name = "TOML", default_value = "")]
+        conditions: String,
+    },
+    /// A change of the site's rules
+    Rules {
+        /// What every request has.
+        #[command(flatten)]
+        common: AskCommon,
+        /// The rule file, at most 400 octets
+        #[arg(long, value_name = "FILE")]
+        file: PathBuf,
+    },
+    /// How the appliance is, in figures
+    Look {
+        /// What every request has.
+        #[command(flatten)]
+        common: AskCommon,
+    },
+}
+
+/// What every request has.
+#[derive(Debug, clap::Args)]
+pub struct AskCommon {
+    /// Why, for the administrator of the site
+    #[arg(long, value_name = "TEXT")]
+    pub why: String,
+    /// How long it may be allowed
+    #[arg(long, value_name = "N", default_value_t = 72, value_parser = clap::value_parser!(u32).range(1..=720))]
+    pub hours: u32,
+    /// Configuration file
+    #[arg(long, value_name = "FILE", default_value = crate::config::DEFAULT_PATH)]
+    pub config: PathBuf,
+}
+
+/// `asked`
+#[derive(Debug, clap::Args)]
+pub struct Asked {
+    /// Configuration file
+    #[arg(long, value_name = "FILE", default_value = crate::config::DEFAULT_PATH)]
+    pub config: PathBuf,
+    /// Take this request back, where it has not arrived
+    #[arg(long, value_name = "ID")]
+    pub withdraw: Option<RequestId>,
+    /// One JSON document a line
+    #[arg(long)]
+    pub json: bool,
 }
 
 /// `seal-key`

@@ -143,7 +143,15 @@ impl Desk {
         }
         let batch = Arc::new(batch);
         let stored = self.writer.store(Arc::clone(&batch), digest).await?;
-        let statement = statement(&batch, digest, stored).ok_or(Refusal::Conflict)?;
+        let mut statement = statement(&batch, digest, stored).ok_or(Refusal::Conflict)?;
+        let (trust, id) = (Arc::clone(&self.trust), statement.id.clone());
+        let request = tokio::task::spawn_blocking(move || trust.request_for(&id)).await;
+        match request {
+            Ok(Ok(request)) => statement.request = request,
+            // The batch is stored, and what is asked waits for another.
+            Ok(Err(error)) => log::error!(event = "trust_failed"; "the database of requests failed: {error}"),
+            Err(_) => {}
+        }
         Ok(self.signer.sign(statement).into())
     }
 

@@ -14,6 +14,7 @@
 
 mod accounts;
 mod args;
+mod ask;
 mod authority;
 mod bundle;
 mod config;
@@ -113,6 +114,19 @@ fn dispatch(command: Command) -> Result<bool, Error> {
             let token = token(&config, &args.appliance, address, args.hours)?;
             // A secret, on one line and nothing else: for a file, or a pipe.
             say(&token.to_text())?;
+        }
+        Command::Ask(args) => {
+            let id = ask::ask(&args.appliance, &args.what)?;
+            say(&format!(
+                "{id}: goes with the next receipt of {}; its administrator decides",
+                args.appliance
+            ))?;
+        }
+        Command::Asked(args) => {
+            if let Some(id) = args.withdraw {
+                return ask::withdraw(&Config::load(&args.config)?, id);
+            }
+            return list(&args.config, |config, out| ask::asked(config, args.json, out));
         }
         Command::Revoke(args) => {
             let config = Config::load(&args.config)?;

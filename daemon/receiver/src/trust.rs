@@ -3,6 +3,7 @@
 //! An SQLite file of its own beside the batches: commands of the operator write to it while the receiver runs. Of a token only a
 //! hash is kept, and of a secret nothing but its generation: secrets are made of the organisation's root when they are needed.
 
+mod requests;
 mod tokens;
 
 use std::fs::OpenOptions;
@@ -17,6 +18,7 @@ use headgate_record::enrolment::{Proof, Root, Session};
 
 use crate::{Config, Error, files, issue};
 
+pub use requests::Asked;
 pub use tokens::{Misuse, Offer, Use};
 
 /// The database, and the root of secrets. No `Debug`: it holds a key.
@@ -112,7 +114,7 @@ impl Trust {
     }
 
     fn raise(&self, appliance: &str, least: u64) -> rusqlite::Result<()> {
-        let least = i64::try_from(least).unwrap_or(i64::MAX);
+        let least = signed(least);
         self.lock()
             .execute(
                 "INSERT INTO secret (appliance, least) VALUES (?1, ?2)
@@ -172,6 +174,10 @@ fn connect(file: &Path) -> Result<Connection, Error> {
 fn now_ms() -> u64 {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
+}
+
+fn signed(number: u64) -> i64 {
+    i64::try_from(number).unwrap_or(i64::MAX)
 }
 
 const VERSION: i64 = 1;

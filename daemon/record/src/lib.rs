@@ -24,6 +24,7 @@ pub mod ledger;
 pub mod local;
 pub mod receipt;
 mod record;
+pub mod request;
 pub mod sealed;
 pub mod subject;
 mod value;

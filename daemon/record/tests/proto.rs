@@ -117,7 +117,8 @@ fn the_published_file_is_what_the_programs_write() {
     let sealed = Sealed { key, id: id.clone(), encapsulated: [0xff; 32], ciphertext: vec![0xff; 40] };
     met.read(&pool, "SealedBatch", &sealed.encode());
     let forgotten = Some(Forgotten { values: 3, records: 12 });
-    let statement = Statement { id, digest: [0xff; 32], records: 5, stored_ms: 9, forgotten };
+    let statement =
+        Statement { id, digest: [0xff; 32], records: 5, stored_ms: 9, forgotten, request: vec![0xee; 5] };
     let receipt = Receipt { statement, signature: [0xff; 64] }.encode();
     met.read(&pool, "Receipt", &receipt);
     let medium = MediumId([0xff; 8]);

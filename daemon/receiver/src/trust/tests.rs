@@ -108,3 +108,36 @@ fn a_database_of_a_later_version_is_left_alone() {
     Connection::open(&config.trust).unwrap().pragma_update(None, "user_version", 99).unwrap();
     assert!(matches!(Trust::open(&config), Err(Error::Version { found: 99, .. })));
 }
+
+fn request(trust: &Trust, id: u8) -> Vec<u8> {
+    use headgate_record::request::{Ask, Request, RequestId};
+    let (id, why) = (RequestId([id; 8]), "calls drop".to_owned());
+    let request =
+        Request { id, ask: Ask::Look, expires: u64::MAX / 1_000, why, minutes: 0, content: String::new() };
+    trust.ask("site-1", &request).unwrap();
+    request.encode()
+}
+
+#[test]
+fn a_request_goes_with_receipts_until_a_later_batch_comes() {
+    let Place { _directory, config } = place();
+    let trust = Trust::open(&config).unwrap();
+    let batch = |appliance: &str, sequence| headgate_record::batch::BatchId {
+        appliance: appliance.into(),
+        epoch: u64::MAX,
+        sequence,
+    };
+    assert!(trust.request_for(&batch("site-1", 4)).unwrap().is_empty());
+    let (first, second) = (request(&trust, 1), request(&trust, 2));
+    assert!(trust.request_for(&batch("site-2", 5)).unwrap().is_empty(), "another appliance");
+    assert_eq!(trust.request_for(&batch("site-1", 5)).unwrap(), first);
+    assert_eq!(trust.request_for(&batch("site-1", 5)).unwrap(), first, "its receipt was lost");
+    assert_eq!(trust.asked().unwrap().iter().filter(|asked| asked.has_arrived).count(), 0);
+    assert_eq!(trust.request_for(&batch("site-1", 6)).unwrap(), second);
+    assert_eq!(trust.asked().unwrap().iter().filter(|asked| asked.has_arrived).count(), 1);
+    assert!(trust.request_for(&batch("site-1", 7)).unwrap().is_empty());
+    assert!(!trust.withdraw(headgate_record::request::RequestId([2; 8])).unwrap(), "it has arrived");
+    request(&trust, 3);
+    assert!(trust.withdraw(headgate_record::request::RequestId([3; 8])).unwrap());
+    assert!(trust.request_for(&batch("site-1", 8)).unwrap().is_empty());
+}

@@ -6,7 +6,7 @@ use zeroize::Zeroizing;
 use headgate_record::batch::digest;
 use headgate_record::enrolment::{TOKEN_SECRET_OCTETS, Token, token_hash};
 
-use super::{Trust, now_ms};
+use super::{Trust, now_ms, signed};
 use crate::Error;
 
 /// What a new token is to say.
@@ -131,10 +131,6 @@ impl Trust {
     pub fn failure(&self, source: rusqlite::Error) -> Error {
         Error::Database { file: self.file.clone(), source }
     }
-}
-
-fn signed(number: u64) -> i64 {
-    i64::try_from(number).unwrap_or(i64::MAX)
 }
 
 /// Most tokens that are out at once.

@@ -228,8 +228,14 @@ async fn respond(
     let mut response = Response::new(Full::default());
     match answer {
         Answer::Receipt | Answer::ReceiptAndClose => {
-            let statement =
-                Statement { id: batch.id, digest: digest(&bytes), records: 0, stored_ms: 1, forgotten: None };
+            let statement = Statement {
+                id: batch.id,
+                digest: digest(&bytes),
+                records: 0,
+                stored_ms: 1,
+                forgotten: None,
+                request: Vec::new(),
+            };
             *response.body_mut() = Full::from(Receipt { statement, signature: [0; 64] }.encode());
             if matches!(answer, Answer::ReceiptAndClose) {
                 response.headers_mut().insert("connection", "close".parse().unwrap());
