@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Parser, Subcommand};
+use headgate_record::request::RequestId;
 use headgate_service::config::DEFAULT_PATH;
 
 use crate::schema::File;
@@ -149,6 +150,12 @@ pub(crate) enum Command {
         #[arg(required = true, value_name = "FILE")]
         files: Vec<PathBuf>,
     },
+    /// Show what whoever runs the receiver asks for; allow it, or refuse it
+    Requests {
+        /// What to do; shows them without
+        #[command(subcommand)]
+        command: Option<RequestsCommand>,
+    },
     /// Make this appliance's keys, and enroll it at a receiver: with a token, or by a request and an answer that are carried
     #[command(args_conflicts_with_subcommands = true)]
     Enroll {
@@ -250,6 +257,30 @@ pub(crate) enum BufferCommand {
         /// A new file; without one, standard output
         #[arg(value_name = "FILE")]
         file: Option<PathBuf>,
+    },
+}
+
+/// `requests`
+#[derive(Debug, Subcommand)]
+pub(crate) enum RequestsCommand {
+    /// Carry a request out, by this command: a capture of headers runs until its time is over or Ctrl-C, a proposal and figures are
+    /// written. Nothing leaves by itself
+    Allow {
+        /// Which
+        #[arg(value_name = "REQUEST")]
+        id: RequestId,
+        /// New file for what comes of it
+        #[arg(short, long, value_name = "FILE")]
+        output: PathBuf,
+        /// Interface of a capture, where the configuration names several
+        #[arg(long, value_name = "IFACE")]
+        interface: Option<String>,
+    },
+    /// Refuse a request
+    Refuse {
+        /// Which
+        #[arg(value_name = "REQUEST")]
+        id: RequestId,
     },
 }
 

@@ -25,6 +25,7 @@ mod ledger;
 mod output;
 mod programs;
 mod replay;
+mod requests;
 mod rules;
 mod schema;
 mod show;
@@ -103,6 +104,7 @@ fn run(args: Args) -> Result<(), CliError> {
         Command::Dictionary => dictionary::print(json),
         Command::Replay { files } => replay::replay(&config, &files, json),
         Command::Dissect { files } => dissect::dissect(&config, &files, json),
+        Command::Requests { command } => requests::run(&config, command.as_ref(), json),
         Command::Enroll { token, command } => enroll::run(&config, token.as_deref(), command.as_ref()),
         Command::Trial { pcap, interface, seconds, keep } => {
             trial::run(&trial::Wish { pcap, interface, seconds, keep, json })

@@ -6,8 +6,9 @@ use clap::ValueEnum;
 use headgate_record::{Field, Kind, Treatment};
 use headgate_rules::filter::Tunnel;
 use headgate_rules::{
-    Collect, GROUP_SIZES, Gate, MAX_COUNTING_RULES, MAX_EXCLUSIONS, MAX_OPT_OUT_LISTS, MAX_OPT_OUTS,
-    MAX_RULES, MAX_STATION_GROUPS, OPT_OUT_LIST_PATTERN, Profile, RULE_NAME_PATTERN, Rules, exclusion_keys,
+    Collect, GROUP_SIZES, Gate, MAX_CAPTURE_MINUTES, MAX_COUNTING_RULES, MAX_EXCLUSIONS, MAX_OPT_OUT_LISTS,
+    MAX_OPT_OUTS, MAX_RULES, MAX_STATION_GROUPS, OPT_OUT_LIST_PATTERN, Profile, RULE_NAME_PATTERN, Rules,
+    exclusion_keys,
 };
 use headgate_sensor::SensorError;
 use headgate_service::config::{Described, Headgate, Key, Shape};
@@ -121,9 +122,27 @@ fn rules() -> Result<Value, CliError> {
         ),
         ("collect", table(collect), "What of a record is kept in the encrypted buffer on this appliance."),
         ("release", table(release), "What of a kept record may leave; never wider than what is collected."),
+        (
+            "requests",
+            table(requests()),
+            "What whoever runs the receiver may ask for, so that the administrator is asked.",
+        ),
     ];
     let tables = tables.map(|(name, table, meaning)| (name, described(table, meaning, None)));
     Ok(document("rules.toml of Headgate: what may be collected on a site and leave it", table(tables)))
+}
+
+fn requests() -> [(&'static str, Value); 3] {
+    let minutes = json!({ "type": "integer", "minimum": 0, "maximum": MAX_CAPTURE_MINUTES });
+    let yes_or_no = |meaning: &str| described(json!({ "type": "boolean" }), meaning, Some(false.into()));
+    [
+        (
+            "capture_minutes",
+            described(minutes, "Longest capture of headers, minutes; 0 refuses.", Some(0.into())),
+        ),
+        ("rules", yes_or_no("Whether a change of the rules may be proposed.")),
+        ("look", yes_or_no("Whether figures of the appliance may be asked for.")),
+    ]
 }
 
 /// One rule.
@@ -395,6 +414,8 @@ mod tests {
             (File::Rules, "[exclude]\nprotocols = [\"http\"]"),
             (File::Rules, "[exclude]\ninterfaces = [\"a/b\"]"),
             (File::Rules, "[exclude]\nopt_out_lists = [\"../x\"]"),
+            (File::Rules, "[requests]\ncapture_minutes = 1441"),
+            (File::Rules, "[requests]\nshell = true"),
             (File::Rules, "[headers_only]\nvlans = [5000]"),
             (File::Rules, "[headers_only]\nopt_out_lists = [\"x\"]"),
             (File::Rules, "[[rule]]\nname = \"a\"\ncollect = \"all\""),
