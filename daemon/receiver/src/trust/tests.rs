@@ -99,6 +99,14 @@ fn where_no_secret_is_required_one_that_was_shown_once_is() {
     assert_eq!(trust.check("site-1", Some(&proof(&config, "site-1", 5)), Some(&SESSION)), Ok(()));
     assert_eq!(trust.check("site-1", None, Some(&SESSION)), Err(Unproved::Missing));
     assert_eq!(trust.check("site-2", None, Some(&SESSION)), Ok(()));
+    // Without a root nobody can be asked.
+    let shown = proof(&config, "site-3", 5);
+    config.secrets = config.secrets.with_file_name("none.key");
+    let trust = Trust::open(&config).unwrap();
+    assert_eq!(trust.check("site-3", Some(&shown), Some(&SESSION)), Ok(()));
+    assert_eq!(trust.check("site-1", None, Some(&SESSION)), Err(Unproved::Missing));
+    config.secrets_required = true;
+    assert!(matches!(Trust::open(&config), Err(Error::Read { .. })));
 }
 
 #[test]
