@@ -2,13 +2,14 @@
 //!
 //! Made from what reads the files: the dictionary, the sorts of exclusions, and the declaration of `headgate.toml`.
 
+mod requests;
+
 use clap::ValueEnum;
 use headgate_record::{Field, Kind, Treatment};
 use headgate_rules::filter::Tunnel;
 use headgate_rules::{
-    Collect, GROUP_SIZES, Gate, MAX_CAPTURE_MINUTES, MAX_COUNTING_RULES, MAX_EXCLUSIONS, MAX_OPT_OUT_LISTS,
-    MAX_OPT_OUTS, MAX_RULES, MAX_STATION_GROUPS, OPT_OUT_LIST_PATTERN, Profile, RULE_NAME_PATTERN, Rules,
-    exclusion_keys,
+    Collect, GROUP_SIZES, Gate, MAX_COUNTING_RULES, MAX_EXCLUSIONS, MAX_OPT_OUT_LISTS, MAX_OPT_OUTS,
+    MAX_RULES, MAX_STATION_GROUPS, OPT_OUT_LIST_PATTERN, Profile, RULE_NAME_PATTERN, Rules, exclusion_keys,
 };
 use headgate_sensor::SensorError;
 use headgate_service::config::{Described, Headgate, Key, Shape};
@@ -124,25 +125,12 @@ fn rules() -> Result<Value, CliError> {
         ("release", table(release), "What of a kept record may leave; never wider than what is collected."),
         (
             "requests",
-            table(requests()),
+            table(requests::keys()),
             "What whoever runs the receiver may ask for, so that the administrator is asked.",
         ),
     ];
     let tables = tables.map(|(name, table, meaning)| (name, described(table, meaning, None)));
     Ok(document("rules.toml of Headgate: what may be collected on a site and leave it", table(tables)))
-}
-
-fn requests() -> [(&'static str, Value); 3] {
-    let minutes = json!({ "type": "integer", "minimum": 0, "maximum": MAX_CAPTURE_MINUTES });
-    let yes_or_no = |meaning: &str| described(json!({ "type": "boolean" }), meaning, Some(false.into()));
-    [
-        (
-            "capture_minutes",
-            described(minutes, "Longest capture of headers, minutes; 0 refuses.", Some(0.into())),
-        ),
-        ("rules", yes_or_no("Whether a change of the rules may be proposed.")),
-        ("look", yes_or_no("Whether figures of the appliance may be asked for.")),
-    ]
 }
 
 /// One rule.
