@@ -3,6 +3,8 @@
 //! Nothing here carries anything out. A request that the rules do not let be made is refused as it comes; of another one the
 //! administrator says what becomes of it. Each step is in the ledger, without what is asked: that may name somebody.
 
+mod state;
+
 use headgate_record::batch::digest;
 use headgate_record::receipt::Receipt;
 use headgate_record::request::{Ask, Request, RequestId};
@@ -16,68 +18,7 @@ use crate::keys::Keys;
 use crate::ledger::{self, Event};
 use crate::seal::{KeyRef, Place};
 
-/// How far a request has come.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum State {
-    /// The administrator has not said anything.
-    Waiting,
-    /// The rules do not let it be asked.
-    RefusedByRules,
-    /// The administrator has refused it.
-    Refused,
-    /// The administrator has allowed it, and carries it out.
-    Allowed,
-    /// That is done.
-    Done,
-    /// That was given up.
-    GivenUp,
-    /// It is too late.
-    Expired,
-}
-
-impl State {
-    const ALL: [State; 7] = [
-        State::Waiting,
-        State::RefusedByRules,
-        State::Refused,
-        State::Allowed,
-        State::Done,
-        State::GivenUp,
-        State::Expired,
-    ];
-
-    fn name(self) -> &'static str {
-        match self {
-            State::Waiting => "waiting",
-            State::RefusedByRules => "refused-by-rules",
-            State::Refused => "refused",
-            State::Allowed => "allowed",
-            State::Done => "done",
-            State::GivenUp => "given-up",
-            State::Expired => "expired",
-        }
-    }
-
-    /// A state that nobody wrote is settled.
-    fn of(name: &str) -> State {
-        State::ALL.into_iter().find(|state| state.name() == name).unwrap_or(State::GivenUp)
-    }
-
-    fn is_settled(self) -> bool {
-        !matches!(self, State::Waiting | State::Allowed)
-    }
-
-    fn event(self) -> &'static str {
-        match self {
-            State::Waiting => "request-received",
-            State::RefusedByRules | State::Refused => "request-refused",
-            State::Allowed => "request-allowed",
-            State::Done => "request-done",
-            State::GivenUp => "request-given-up",
-            State::Expired => "request-expired",
-        }
-    }
-}
+use state::State;
 
 /// Keeps what a receipt that was accepted asks for, in the caller's transaction. Again said, it changes nothing.
 pub(crate) fn receive(
@@ -336,3 +277,6 @@ const MAX_REQUESTS: u32 = 64;
 const KEPT: u32 = 32;
 /// A capture lasts at most a day.
 const LONGEST_MS: u64 = 24 * 60 * 60 * 1_000;
+
+#[cfg(test)]
+mod tests;
