@@ -1,4 +1,6 @@
 //! Who is let in: with a token, with a certificate and its secret, and for how long.
+// A test fails by panicking.
+#![allow(clippy::panic, clippy::unwrap_used)]
 
 #[cfg(test)]
 mod support;

@@ -1,4 +1,4 @@
-use headgate_capture::{File, Tag};
+use headgate_capture::{File, FileInterface, Tag, Whole};
 use headgate_rules::filter::VlanTag;
 
 use super::*;
@@ -37,15 +37,12 @@ fn written(rules: &HeaderRules, frames: &[(Vec<u8>, Option<Tag>)]) -> Vec<Vec<u8
         }
     }
     let mut read = Vec::new();
-    let summary = File::open(&path).unwrap().read(
-        |frame: &Frame<'_>| Some(frame.bytes.len()),
-        |_, frame: Frame<'_>| {
-            assert_eq!(frame.time_ns, 5_000_000_007);
-            let tag = frame.tag.map(|tag| [tag.protocol.to_be_bytes(), tag.control.to_be_bytes()].concat());
-            read.push([&frame.bytes[..12], &tag.unwrap_or_default(), &frame.bytes[12..]].concat());
-            std::ops::ControlFlow::Continue(())
-        },
-    );
+    let summary = File::open(&path).unwrap().read(Whole(|_: FileInterface<'_>, frame: Frame<'_>| {
+        assert_eq!(frame.time_ns, 5_000_000_007);
+        let tag = frame.tag.map(|tag| [tag.protocol.to_be_bytes(), tag.control.to_be_bytes()].concat());
+        read.push([&frame.bytes[..12], &tag.unwrap_or_default(), &frame.bytes[12..]].concat());
+        std::ops::ControlFlow::Continue(())
+    }));
     summary.unwrap();
     read
 }
