@@ -31,6 +31,12 @@ pub(crate) struct Args {
 pub(crate) enum Command {
     /// What is seen, kept, sent and lost, and what is wrong
     Status,
+    /// How the appliance is, as OpenMetrics text: for node_exporter's textfile collector, or whoever reads that
+    Metrics {
+        /// The file that is replaced, mostly in the collector's directory and ending in .prom; otherwise standard output
+        #[arg(value_name = "FILE")]
+        file: Option<PathBuf>,
+    },
     /// What keeps Headgate from seeing on this machine, how that was seen, and what to type
     Doctor {
         /// Watch the interfaces for so many seconds (to see frames needs CAP_NET_RAW)

@@ -22,6 +22,7 @@ mod enroll;
 mod error;
 mod explain;
 mod ledger;
+mod metrics;
 mod output;
 mod processing;
 mod programs;
@@ -61,6 +62,7 @@ fn run(args: Args) -> Result<(), CliError> {
     let Args { config, json, command } = args;
     match command {
         Command::Status => show::status(&ask::status(&config)?, json),
+        Command::Metrics { file } => metrics::run(&config, file.as_deref()),
         Command::Doctor { seconds } => doctor::run(&config, seconds, json),
         Command::Devices { limit } => show::records(headgate_record::Kind::Device, &config, limit, json),
         Command::Neighbors { limit } => show::records(headgate_record::Kind::Neighbor, &config, limit, json),
