@@ -27,6 +27,7 @@ mod output;
 mod processing;
 mod programs;
 mod replay;
+mod requests;
 mod rules;
 mod schema;
 mod show;
@@ -107,7 +108,8 @@ fn run(args: Args) -> Result<(), CliError> {
         Command::Dictionary => dictionary::print(json),
         Command::Replay { files } => replay::replay(&config, &files, json),
         Command::Dissect { files } => dissect::dissect(&config, &files, json),
-        Command::Enroll => enroll::enroll(&config),
+        Command::Requests { command } => requests::run(&config, command.as_ref(), json),
+        Command::Enroll { token, command } => enroll::run(&config, token.as_deref(), command.as_ref()),
         Command::Trial { pcap, interface, seconds, keep } => {
             trial::run(&trial::Wish { pcap, interface, seconds, keep, json })
         }
