@@ -14,6 +14,11 @@ pub(crate) fn boot(number: u8, wall_ms: u64) {
     BOOT.set(Some((number, wall_ms)));
 }
 
+/// The clocks are those of the machine again.
+pub(crate) fn end() {
+    BOOT.set(None);
+}
+
 /// What the clocks say, where they are a test's.
 pub(super) fn reading(wall_ms: u64) -> Option<Reading> {
     let (boot, booted_ms) = BOOT.get()?;

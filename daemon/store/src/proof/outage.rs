@@ -46,8 +46,8 @@ struct Arrived {
 /// A store too small for it gives up by class, and says so.
 #[test]
 fn after_thirty_days_away_what_a_small_store_still_has_comes_in_order_and_the_rest_is_told() {
-    // The least that a configuration may ask for.
-    let mut away = Away::since_a_month(16 << 20, 125);
+    // The least that a configuration may ask for, and more than that of what nothing makes smaller.
+    let mut away = Away::since_a_month(16 << 20, 180);
     let arrived = away.catch_up();
     let [withheld, lost, ..] = away.totals();
     assert_eq!(
@@ -84,7 +84,7 @@ fn after_thirty_days_away_all_that_was_seen_comes_in_order_where_there_is_room()
     assert!(all.windows(2).all(|pair| pair[0] < pair[1]), "a record came twice");
     assert_eq!(away.kept(), away.given, "local history stays");
     away.tell("64 MiB", &arrived, 0);
-    // The store goes by the simulated time: what was seen first is sixty days old thirty days later, and the last of it sixty.
+    // The store goes by the simulated time: after sixty days the first of it is too old, after ninety all.
     away.days(31);
     let left = away.kept();
     assert!(left > 0 && left < away.given, "{left} of {}", away.given);
@@ -222,6 +222,12 @@ impl Away {
              {most_in_outbox} of them in the outbox",
             arrived.batches
         );
+    }
+}
+
+impl Drop for Away {
+    fn drop(&mut self) {
+        simulated::end();
     }
 }
 
