@@ -60,6 +60,7 @@ mod config;
 mod database;
 mod error;
 mod evict;
+mod gather;
 mod identity;
 mod keeper;
 mod kept;
@@ -84,6 +85,7 @@ mod sockets;
 mod status;
 mod store;
 mod subject;
+mod tail;
 
 #[cfg(test)]
 mod proof;
