@@ -113,10 +113,10 @@ pub(crate) fn hand_over(
 ) -> Result<u64, Error> {
     let before = committed(db, session)?;
     let (new, through) = behind(prepared, before)?;
-    let (sealing, gather) = (Sealing::new(db, keys, at)?, Gather::default());
-    let mut intake = Intake { db, keys, rules, session, sealing, gather };
+    let (sealing, few) = (Sealing::new(db, keys, at)?, Gather::default());
+    let mut intake = Intake { db, keys, rules, session, at, sealing, few };
     new.iter().flat_map(|hand_over| hand_over.sets.iter()).try_for_each(|set| intake.take(set))?;
-    intake.gather.flush(&mut intake.sealing)?;
+    intake.seal_few()?;
     intake.sealing.finish()?;
     if through != before {
         note_committed(db, session, through)?;
@@ -130,8 +130,9 @@ struct Intake<'a> {
     keys: &'a Keys,
     rules: &'a Rules,
     session: u64,
+    at: Moment,
     sealing: Sealing<'a>,
-    gather: Gather,
+    few: Gather,
 }
 
 impl Intake<'_> {
@@ -139,16 +140,13 @@ impl Intake<'_> {
         let keeps_all = |outline: &Outline| self.rules.collect().keeps_all(&outline.summary);
         match &set.content {
             Err(reason) => account::add(self.db, End::Malformed, reason, set.records),
-            Ok(Content::Few(outline)) if keeps_all(outline) => {
-                let key = self.key(outline.like.randomised);
-                self.gather.add(&mut self.sealing, key, outline.like, &set.columns)
-            }
+            Ok(Content::Few(outline)) if keeps_all(outline) => self.few.add(self.at, std::slice::from_ref(set)),
             Ok(Content::Whole(outline, whole)) if keeps_all(outline) => {
-                self.gather.flush(&mut self.sealing)?;
+                self.seal_few()?;
                 self.sealing.push_whole(self.key(outline.like.randomised), outline.like.class, whole)
             }
             Ok(_) => {
-                self.gather.flush(&mut self.sealing)?;
+                self.seal_few()?;
                 Rows::new(&set.columns)?.try_for_each(|record| self.take_one(record?))
             }
         }
@@ -162,6 +160,14 @@ impl Intake<'_> {
         let key = self.key(is_randomised(&record));
         members::note(self.db, self.keys, self.rules, &record)?;
         self.sealing.push(key, &gate.keep(record, self.keys))
+    }
+
+    /// Seals sets of few records, so that what comes is behind them.
+    fn seal_few(&mut self) -> Result<(), Error> {
+        for made in self.few.finish()? {
+            made.seal(&mut self.sealing, key(self.keys, self.session, made.like.randomised))?;
+        }
+        Ok(())
     }
 
     /// What seals records of stations whose address is drawn at random, or of others.

@@ -1,67 +1,124 @@
-//! Sets of few records on their way into segments: those that are alike stand one behind the other in columns, and are sealed as if
-//! they had come together.
+//! Sets of few records on their way into segments: those that are alike stand one behind the other in columns, and are made into what
+//! a segment is made of as if they had come together.
 
 use headgate_record::columns::{Columns, Rows, Sheet};
 
 use crate::Error;
 use crate::block::BLOCK_OCTETS;
-use crate::prepare::{Like, Whole};
+use crate::clock::Moment;
+use crate::prepare::{Content, Like, Set, Whole};
 use crate::seal::KeyRef;
 use crate::segment::Sealing;
 
-/// Sets that are not sealed yet, at most one group of each class and key: records of these keep their order.
+/// Sets on their way, at most one group of each class and sort of key: records of these keep their order.
 #[derive(Default)]
-pub(crate) struct Gather(Vec<Group>);
+pub(crate) struct Gather {
+    groups: Vec<Group>,
+    made: Vec<Made>,
+}
 
 struct Group {
-    key: KeyRef,
+    at: Moment,
     like: Like,
     columns: Columns,
 }
 
+/// What makes a segment.
+pub(crate) struct Made {
+    /// When the first of its records was taken.
+    pub(crate) at: Moment,
+    /// What its records have in common.
+    pub(crate) like: Like,
+    content: Ready,
+}
+
+enum Ready {
+    Whole(Box<Whole>),
+    /// Columns that stand behind no other ones.
+    Rows(Vec<u8>),
+}
+
 impl Gather {
-    /// Adds a set, to be sealed under this key. Groups that are full are sealed.
+    /// Adds those sets that are [`Content::Few`]; all of these have one clock in common, or come from one hand-over.
     ///
     /// # Errors
-    /// Those of sealing; [`Error::Record`] for what is no set of columns.
-    pub(crate) fn add(
-        &mut self,
-        sealing: &mut Sealing<'_>,
-        key: KeyRef,
-        like: Like,
-        columns: &[u8],
-    ) -> Result<(), Error> {
+    /// [`Error::Record`] for what is no set of columns; [`Error::Memory`].
+    pub(crate) fn add(&mut self, at: Moment, sets: &[Set]) -> Result<(), Error> {
+        for set in sets {
+            if let Ok(Content::Few(outline)) = &set.content {
+                self.add_one(at, outline.like, &set.columns)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn add_one(&mut self, at: Moment, like: Like, columns: &[u8]) -> Result<(), Error> {
         let sheet = Sheet::read(columns)?;
-        let beside = |group: &Group| group.key == key && group.like.class == like.class;
-        if let Some(at) = self.0.iter().position(beside) {
-            if let Some(group) = self.0.get_mut(at).filter(|group| group.like == like)
+        let beside = |group: &Group| (group.like.class, group.like.randomised) == (like.class, like.randomised);
+        if let Some(place) = self.groups.iter().position(beside) {
+            let fits = |group: &&mut Group| group.like == like && group.at.clock == at.clock;
+            if let Some(group) = self.groups.get_mut(place).filter(fits)
                 && group.columns.octets() < BLOCK_OCTETS
                 && group.columns.append(&sheet)?
             {
                 return Ok(());
             }
-            self.0.swap_remove(at).seal(sealing)?;
+            let full = self.groups.swap_remove(place);
+            self.made.push(full.make()?);
         }
-        let mut group = Group { key, like, columns: Columns::new() };
+        let mut group = Group { at, like, columns: Columns::new() };
         if group.columns.append(&sheet)? {
-            self.0.push(group);
-            return Ok(());
+            self.groups.push(group);
+        } else {
+            self.made.push(Made { at, like, content: Ready::Rows(columns.to_vec()) });
         }
-        // It stands behind nothing, and nothing behind it.
-        Rows::new(columns)?.try_for_each(|record| sealing.push(key, &record?))
+        Ok(())
     }
 
-    /// Seals what is there, so that what comes is behind it.
-    pub(crate) fn flush(&mut self, sealing: &mut Sealing<'_>) -> Result<(), Error> {
-        self.0.drain(..).try_for_each(|group| group.seal(sealing))
+    /// What was made of all that was added.
+    ///
+    /// # Errors
+    /// [`Error::Record`], which does not happen; [`Error::Memory`].
+    pub(crate) fn finish(&mut self) -> Result<Vec<Made>, Error> {
+        for group in self.groups.drain(..) {
+            self.made.push(group.make()?);
+        }
+        Ok(std::mem::take(&mut self.made))
     }
 }
 
 impl Group {
-    fn seal(self, sealing: &mut Sealing<'_>) -> Result<(), Error> {
+    fn make(self) -> Result<Made, Error> {
         let mut columns = Vec::with_capacity(self.columns.octets());
         self.columns.encode(&mut columns)?;
         let whole = Whole::of(&Sheet::read(&columns)?, self.like)?;
-        sealing.push_whole(self.key, self.like.class, &whole)
+        Ok(Made { at: self.at, like: self.like, content: Ready::Whole(Box::new(whole)) })
+    }
+}
+
+impl Made {
+    /// How many records there are.
+    ///
+    /// # Errors
+    /// [`Error::Record`], which does not happen.
+    pub(crate) fn records(&self) -> Result<u64, Error> {
+        let records = match &self.content {
+            Ready::Whole(whole) => whole.who.len(),
+            Ready::Rows(columns) => Sheet::read(columns)?.records(),
+        };
+        Ok(u64::try_from(records).unwrap_or(u64::MAX))
+    }
+
+    /// Seals it under this key.
+    ///
+    /// # Errors
+    /// Those of sealing.
+    pub(crate) fn seal(&self, sealing: &mut Sealing<'_>, key: KeyRef) -> Result<(), Error> {
+        match &self.content {
+            Ready::Whole(whole) => sealing.push_whole(key, self.like.class, whole),
+            Ready::Rows(columns) => {
+                Rows::new(columns)?.try_for_each(|record| sealing.push(key, &record?))
+            }
+        }
     }
 }

@@ -67,8 +67,14 @@ fn hand_over(
     }
     let prepared = Prepared::of(&message).ok()?;
     let (reply, answer) = sync_channel(1);
-    requests.send(Request::HandOver(HandOver { session, prepared, reply })).ok()?;
+    let has_next = has_next(stream);
+    requests.send(Request::HandOver(HandOver { session, prepared, has_next, reply })).ok()?;
     replies.send(answer).ok()
+}
+
+/// Whether something has arrived that is not read yet.
+fn has_next(stream: &UnixStream) -> bool {
+    rustix::io::ioctl_fionread(stream).is_ok_and(|octets| octets > 0)
 }
 
 /// Serves an uplink until it goes.

@@ -28,8 +28,8 @@ pub(crate) struct Prepared {
     pub(crate) octets: usize,
     /// Its records.
     pub(crate) sets: Arc<[Set]>,
-    /// The message, packed, where all of its sets are [`Content::Few`]: as it may wait in the tail.
-    pub(crate) packed: Option<Arc<[u8]>>,
+    /// The message itself, where all of its sets are [`Content::Few`]: as it may wait in the tail.
+    pub(crate) message: Option<Arc<[u8]>>,
 }
 
 /// Records that came together.
@@ -76,9 +76,9 @@ impl Prepared {
         let is_small = message.len() <= FEW_OCTETS;
         let sets: Arc<[Set]> = sets.into_iter().map(|set| Set::of(set, is_small)).collect::<Result<_, _>>()?;
         let is_few = !sets.is_empty() && sets.iter().all(|set| matches!(set.content, Ok(Content::Few(_))));
-        let packed = if is_few { Some(pack::pack(message)?.into()) } else { None };
         let records = sets.iter().map(|set| set.records).sum();
-        Ok(Prepared { first, records, octets: message.len(), sets, packed })
+        let (octets, message) = (message.len(), is_few.then(|| message.into()));
+        Ok(Prepared { first, records, octets, sets, message })
     }
 }
 

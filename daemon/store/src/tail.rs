@@ -15,7 +15,6 @@
 use std::sync::Arc;
 
 use headgate_record::Class;
-use headgate_record::columns::Rows;
 use headgate_record::codec::put_varint;
 use headgate_rules::Rules;
 use rusqlite::{Connection, params};
@@ -23,7 +22,7 @@ use rusqlite::{Connection, params};
 use crate::account::{self, End};
 use crate::clock::Moment;
 use crate::database::{add, meta, set, sql};
-use crate::gather::Gather;
+use crate::gather::Made;
 use crate::keys::Keys;
 use crate::ledger::{self, Event};
 use crate::prepare::{Content, Prepared, Set};
@@ -32,8 +31,10 @@ use crate::segment::{DAMAGED, Sealing};
 use crate::{Error, admit, evict};
 
 mod found;
+mod packer;
 mod part;
 
+use packer::Packer;
 use part::{Head, PART};
 
 /// What waits, and where the next goes.
@@ -41,7 +42,11 @@ pub(crate) struct Tail {
     filling: u64,
     /// Without it nothing is put here, until the next absorption makes one.
     cipher: Option<Cipher>,
-    waiting: Vec<Waiting>,
+    /// Session and number of the last record that waits.
+    waiting: Option<(u64, u64)>,
+    packer: Packer,
+    /// What the packer made of what waits, where it could not be committed.
+    made: Vec<Made>,
     /// How many rows there may be.
     slots: u64,
     /// The first that this filling has not used.
@@ -50,24 +55,23 @@ pub(crate) struct Tail {
     octets: u64,
     /// When the oldest of them came, by the wall clock.
     since_ms: u64,
-    /// Rows that were not what was written, and are not told yet.
-    unsound: u64,
+    damage: Damage,
 }
 
-/// A hand-over that waits.
-struct Waiting {
-    session: u64,
-    first: u64,
-    /// How many records of each class, in the order of `Class::ALL`.
-    records: [u32; Class::ALL.len()],
-    /// When it was taken, and its sets; `None` where it does not open.
-    content: Option<(Moment, Arc<[Set]>)>,
+/// What was found damaged, and is not told yet.
+#[derive(Default)]
+struct Damage {
+    /// Rows that were not what was written.
+    rows: u64,
+    /// Records that are lost, of each class in the order of `Class::ALL`.
+    records: [u64; Class::ALL.len()],
 }
 
 /// Hand-overs that are in the caller's transaction, and wait when it is committed.
 #[must_use = "it waits once it is committed"]
 pub(crate) struct Put {
-    waiting: Vec<Waiting>,
+    waiting: (u64, u64),
+    content: Vec<(Moment, Arc<[Set]>)>,
     next: u64,
     octets: u64,
 }
@@ -82,7 +86,7 @@ pub(crate) struct Filling {
 impl Tail {
     /// Whether nothing waits, and nothing is to be told.
     pub(crate) fn is_empty(&self) -> bool {
-        self.waiting.is_empty() && self.unsound == 0
+        self.waiting.is_none() && self.damage.is_none()
     }
 
     /// Whether there is a key to seal with.
@@ -110,7 +114,7 @@ impl Tail {
             _ => false,
         };
         self.has_key()
-            && prepared.iter().all(|hand_over| hand_over.packed.is_some() && hand_over.sets.iter().all(keeps))
+            && prepared.iter().all(|hand_over| hand_over.message.is_some() && hand_over.sets.iter().all(keeps))
             && prepared.iter().map(slots).sum::<u64>() <= self.slots
     }
 
@@ -133,28 +137,28 @@ impl Tail {
         at: Moment,
     ) -> Result<Put, Error> {
         let cipher = self.cipher.as_ref().ok_or(Error::Damaged(KEY))?;
-        let mut put = Put { waiting: Vec::with_capacity(prepared.len()), next: self.next, octets: 0 };
-        let mut content = Vec::new();
+        let (mut next, mut octets, mut through) = (self.next, 0_usize, 0);
+        let (mut waits, mut content) = (Vec::with_capacity(prepared.len()), Vec::new());
+        let mut statement = db.prepare_cached(
+            "INSERT INTO tail (slot, part) VALUES (?1, ?2) ON CONFLICT (slot) DO UPDATE SET part = excluded.part",
+        )?;
         for hand_over in prepared {
             content.clear();
             [at.wall_ms, at.clock, at.lived_ms].into_iter().for_each(|time| put_varint(&mut content, time));
-            content.extend_from_slice(hand_over.packed.as_deref().unwrap_or_default());
+            content.extend_from_slice(hand_over.message.as_deref().unwrap_or_default());
             let records = by_class(&hand_over.sets);
             let head = Head::new(self.filling, content.len(), session, hand_over.first, records);
-            let place = Place::Tail { slot: put.next, head: &head.bound() };
-            let sealed = keys.seal_with(cipher, place, &content)?;
-            let mut statement = db.prepare_cached(
-                "INSERT INTO tail (slot, part) VALUES (?1, ?2) ON CONFLICT (slot) DO UPDATE SET part = excluded.part",
-            )?;
-            for part in head.parts(put.next, &sealed) {
-                statement.execute(params![sql(put.next), part.as_slice()])?;
-                put.next = put.next.saturating_add(1);
+            let sealed = keys.seal_with(cipher, Place::Tail { slot: next, head: &head.bound() }, &content)?;
+            for part in head.parts(next, &sealed) {
+                statement.execute(params![sql(next), part.as_slice()])?;
+                next = next.saturating_add(1);
             }
-            let (first, sets) = (hand_over.first, Arc::clone(&hand_over.sets));
-            put.waiting.push(Waiting { session, first, records, content: Some((at, sets)) });
-            put.octets = put.octets.saturating_add(u64::try_from(hand_over.octets).unwrap_or(u64::MAX));
+            through = hand_over.first.saturating_add(hand_over.records).saturating_sub(1);
+            octets = octets.saturating_add(hand_over.octets);
+            waits.push((at, Arc::clone(&hand_over.sets)));
         }
-        Ok(put)
+        let octets = u64::try_from(octets).unwrap_or(u64::MAX);
+        Ok(Put { waiting: (session, through), content: waits, next, octets })
     }
 
     /// What was put is committed.
@@ -162,7 +166,8 @@ impl Tail {
         if self.is_empty() {
             self.since_ms = now_ms;
         }
-        self.waiting.extend(put.waiting);
+        put.content.into_iter().for_each(|(at, sets)| self.packer.add(at, sets));
+        self.waiting = Some(put.waiting);
         (self.next, self.octets) = (put.next, self.octets.saturating_add(put.octets));
     }
 
@@ -170,18 +175,14 @@ impl Tail {
     ///
     /// # Errors
     /// Those of the database; all of it then still waits.
-    pub(crate) fn absorb(&self, db: &Connection, keys: &Keys, now_ms: u64) -> Result<Filling, Error> {
-        let mut lost = [0_u64; Class::ALL.len()];
-        if let Some(Waiting { session, first, .. }) = self.waiting.first() {
-            let before = match admit::committed(db, *session) {
-                // Damage has taken the session: what waits is as good as before.
-                Err(Error::EndedSession) => first.saturating_sub(1),
-                before => before?,
-            };
-            let through = self.seal(db, keys, before, &mut lost)?;
-            admit::note_committed(db, *session, through)?;
+    pub(crate) fn absorb(&mut self, db: &Connection, keys: &Keys, now_ms: u64) -> Result<Filling, Error> {
+        if let Some((session, through)) = self.waiting {
+            let more = self.packer.finish()?;
+            self.made.extend(more);
+            seal(db, keys, session, &self.made, &mut self.damage.records)?;
+            admit::note_committed(db, session, through)?;
         }
-        self.tell(db, &lost, now_ms)?;
+        self.damage.tell(db, now_ms)?;
         let number = self.filling.saturating_add(1);
         let wrapped = keys.new_tail_key(number)?;
         let cipher = keys.tail_cipher(number, &wrapped)?;
@@ -192,97 +193,57 @@ impl Tail {
 
     /// What waited is in segments, and that is committed.
     pub(crate) fn begin(&mut self, filling: Filling) {
-        let Filling { number, cipher } = filling;
-        let (slots, waiting) = (self.slots, Vec::new());
-        *self = Tail {
-            filling: number,
-            cipher: Some(cipher),
-            waiting,
-            slots,
-            next: 0,
-            octets: 0,
-            since_ms: 0,
-            unsound: 0,
-        };
+        (self.filling, self.cipher) = (filling.number, Some(filling.cipher));
+        (self.waiting, self.next, self.octets) = (None, 0, 0);
+        (self.made, self.damage) = (Vec::new(), Damage::default());
+    }
+}
+
+impl Damage {
+    fn is_none(&self) -> bool {
+        self.rows == 0 && self.records.iter().all(|records| *records == 0)
     }
 
-    /// Seals what is behind the records up to `through`; gives the number of the last one.
-    fn seal(
-        &self,
-        db: &Connection,
-        keys: &Keys,
-        mut through: u64,
-        lost: &mut [u64; Class::ALL.len()],
-    ) -> Result<u64, Error> {
-        let mut open: Option<(u64, Sealing<'_>, Gather)> = None;
-        for waiting in &self.waiting {
-            let last = waiting.last();
-            if last <= through {
-                continue;
-            }
-            // Of those that are missing before it nobody knows what they were: as a rule, of the class of most.
-            lost_of(lost, Class::Bulk, waiting.first.saturating_sub(through.saturating_add(1)));
-            through = last;
-            let Some((at, sets)) = &waiting.content else {
-                waiting.count(lost);
-                continue;
-            };
-            if open.as_ref().is_some_and(|(clock, ..)| *clock != at.clock) {
-                finish(open.take())?;
-            }
-            let (_, sealing, gather) = match &mut open {
-                Some(open) => open,
-                none => none.insert((at.clock, Sealing::new(db, keys, *at)?, Gather::default())),
-            };
-            for set in sets.iter() {
-                match &set.content {
-                    Ok(Content::Few(outline) | Content::Whole(outline, _)) => {
-                        let key = admit::key(keys, waiting.session, outline.like.randomised);
-                        if keys.has(key) {
-                            gather.add(sealing, key, outline.like, &set.columns)?;
-                        } else {
-                            lost_of(lost, outline.like.class, set.records);
-                        }
-                    }
-                    Ok(Content::Mixed) => {
-                        gather.flush(sealing)?;
-                        let push = |record| sealing.push(keys.present(), &record?);
-                        Rows::new(&set.columns)?.try_for_each(push)?;
-                    }
-                    Err(reason) => account::add(db, End::Malformed, reason, set.records)?,
-                }
-            }
-        }
-        finish(open).map(|()| through)
-    }
-
-    /// Counts and tells what is damaged.
-    fn tell(&self, db: &Connection, lost: &[u64; Class::ALL.len()], now_ms: u64) -> Result<(), Error> {
-        let records = lost.iter().fold(0, |sum: u64, records| sum.saturating_add(*records));
-        if self.unsound == 0 && records == 0 {
+    /// Counts and tells it.
+    fn tell(&self, db: &Connection, now_ms: u64) -> Result<(), Error> {
+        if self.is_none() {
             return Ok(());
         }
-        for (class, records) in Class::ALL.into_iter().zip(lost) {
-            account::add(db, End::Lost(class), DAMAGED, *records)?;
+        for (class, records) in Class::ALL.into_iter().zip(self.records) {
+            account::add(db, End::Lost(class), DAMAGED, records)?;
         }
-        let rows = self.unsound;
+        let (rows, records) = (self.rows, self.records.iter().fold(0, |sum: u64, records| sum.saturating_add(*records)));
         log::error!(event = "tail_damaged"; "of what waited for a segment {rows} rows are not what was written, and {records} records are lost");
         add(db, meta::UNSOUND, rows)?;
-        // What is no part of anything is not told again.
+        // What is not what was written is not told again.
         wipe(db)?;
         ledger::append(db, &Event::TailDamaged { rows, records }, now_ms)
     }
 }
 
-impl Waiting {
-    fn last(&self) -> u64 {
-        let records = self.records.iter().fold(0, |sum: u64, records| sum.saturating_add((*records).into()));
-        self.first.saturating_add(records).saturating_sub(1)
+/// Seals what was made of hand-overs of a session; what cannot be is counted.
+fn seal(
+    db: &Connection,
+    keys: &Keys,
+    session: u64,
+    made: &[Made],
+    lost: &mut [u64; Class::ALL.len()],
+) -> Result<(), Error> {
+    for together in made.chunk_by(|one, next| one.at.clock == next.at.clock) {
+        let Some(first) = together.first() else { continue };
+        let mut sealing = Sealing::new(db, keys, first.at)?;
+        for made in together {
+            let key = admit::key(keys, session, made.like.randomised);
+            if keys.has(key) {
+                made.seal(&mut sealing, key)?;
+            } else {
+                // Damage has taken the session.
+                add_of(lost, made.like.class, made.records()?);
+            }
+        }
+        sealing.finish()?;
     }
-
-    fn count(&self, lost: &mut [u64; Class::ALL.len()]) {
-        Class::ALL.into_iter().zip(self.records).for_each(|(class, records)| lost_of(lost, class, records.into()));
-    }
+    Ok(())
 }
 
 /// Overwrites all rows, in the caller's transaction: not even what nobody can read is left.
@@ -299,13 +260,13 @@ fn most(cap: u64) -> u64 {
 
 /// How many rows a hand-over takes.
 fn slots(hand_over: &Prepared) -> u64 {
-    part::slots(hand_over.packed.as_ref().map_or(0, |packed| packed.len()))
+    part::slots(hand_over.message.as_ref().map_or(0, |message| message.len()))
 }
 
 fn by_class(sets: &[Set]) -> [u32; Class::ALL.len()] {
     let mut records = [0; Class::ALL.len()];
     for set in sets {
-        if let Ok(Content::Few(outline) | Content::Whole(outline, _)) = &set.content {
+        if let Ok(Content::Few(outline)) = &set.content {
             let count = records.iter_mut().zip(Class::ALL).find(|(_, class)| *class == outline.like.class);
             count.into_iter().for_each(|(count, _)| *count += u32::try_from(set.records).unwrap_or(u32::MAX));
         }
@@ -313,15 +274,9 @@ fn by_class(sets: &[Set]) -> [u32; Class::ALL.len()] {
     records
 }
 
-fn lost_of(lost: &mut [u64; Class::ALL.len()], class: Class, records: u64) {
-    let count = lost.iter_mut().zip(Class::ALL).find(|(_, of)| *of == class);
+fn add_of(counts: &mut [u64; Class::ALL.len()], class: Class, records: u64) {
+    let count = counts.iter_mut().zip(Class::ALL).find(|(_, of)| *of == class);
     count.into_iter().for_each(|(count, _)| *count = count.saturating_add(records));
-}
-
-fn finish(open: Option<(u64, Sealing<'_>, Gather)>) -> Result<(), Error> {
-    let Some((_, mut sealing, mut gather)) = open else { return Ok(()) };
-    gather.flush(&mut sealing)?;
-    sealing.finish()
 }
 
 /// Rows of a large store, each a page of the database: half a MiB, some ten thousand records.

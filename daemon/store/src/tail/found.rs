@@ -2,19 +2,20 @@
 
 use std::sync::Arc;
 
+use headgate_record::Class;
 use headgate_record::codec::take_varint;
 use rusqlite::types::Value;
 use rusqlite::{Connection, OptionalExtension};
 
+use super::packer::Packer;
 use super::part::{Head, Part};
-use super::{Tail, Waiting, most};
+use super::{Damage, Tail, add_of, most};
 use crate::clock::Moment;
 use crate::database::{meta, number};
 use crate::keys::Keys;
-use crate::pack;
-use crate::prepare::{FEW_OCTETS, Prepared, Set};
+use crate::prepare::{Prepared, Set};
 use crate::seal::{Cipher, Place};
-use crate::{Error, error};
+use crate::{Error, admit, error};
 
 /// Rows of the tail, each as it was read, in the order of their numbers.
 type Rows = Vec<(u64, Vec<u8>)>;
@@ -48,36 +49,79 @@ impl Tail {
         let mut tail = Tail {
             filling: filling.max(latest.unwrap_or(0)).max(said.unwrap_or(0)),
             cipher: None,
-            waiting: Vec::new(),
+            waiting: None,
+            packer: Packer::new(),
+            made: Vec::new(),
             slots: most(cap),
             next: 0,
             octets: 0,
             since_ms: 0,
-            unsound: u64::from(lost_key),
+            damage: Damage { rows: u64::from(lost_key), ..Damage::default() },
         };
-        tail.find(keys, cipher.as_ref(), filling, &rows);
+        tail.find(db, keys, cipher.as_ref(), filling, &rows)?;
         if tail.is_empty() {
             tail.cipher = cipher;
         }
         Ok(tail)
     }
 
-    fn find(&mut self, keys: &Keys, cipher: Option<&Cipher>, filling: u64, rows: &Rows) {
+    fn find(
+        &mut self,
+        db: &Connection,
+        keys: &Keys,
+        cipher: Option<&Cipher>,
+        filling: u64,
+        rows: &Rows,
+    ) -> Result<(), Error> {
         let mut expected = 0_u64;
         for (slot, octets) in rows {
             // Rows are added one behind the other, and none is taken away.
-            self.unsound = self.unsound.saturating_add(slot.saturating_sub(expected).min(1));
+            self.damage.rows = self.damage.rows.saturating_add(slot.saturating_sub(expected).min(1));
             expected = slot.saturating_add(1);
             match Part::read(*slot, octets) {
                 Part::Is(head, _) if head.filling == filling && head.at == 0 => {
                     let content = cipher.and_then(|cipher| opened(keys, cipher, *slot, &head, rows));
-                    let Head { session, first, records, .. } = head;
-                    self.waiting.push(Waiting { session, first, records, content });
+                    self.found(db, &head, content)?;
                 }
                 Part::Is(..) | Part::Wiped => {}
-                Part::Unsound => self.unsound = self.unsound.saturating_add(1),
+                Part::Unsound => self.damage.rows = self.damage.rows.saturating_add(1),
             }
         }
+        Ok(())
+    }
+
+    /// Takes what was found, behind what was before; nothing, where it does not open.
+    fn found(
+        &mut self,
+        db: &Connection,
+        head: &Head,
+        content: Option<(Moment, Arc<[Set]>)>,
+    ) -> Result<(), Error> {
+        let Head { session, first, records, .. } = *head;
+        let before = match self.waiting {
+            Some((_, through)) => through,
+            None => match admit::committed(db, session) {
+                // Damage has taken the session: what waits is as good as before.
+                Err(Error::EndedSession) => first.saturating_sub(1),
+                committed => committed?,
+            },
+        };
+        let all = records.iter().fold(0, |sum: u64, records| sum.saturating_add((*records).into()));
+        let last = first.saturating_add(all).saturating_sub(1);
+        if last <= before {
+            return Ok(());
+        }
+        // Of what those were that are missing before it nobody knows: as a rule, of the class of most.
+        add_of(&mut self.damage.records, Class::Bulk, first.saturating_sub(before.saturating_add(1)));
+        match content {
+            Some((at, sets)) => self.packer.add(at, sets),
+            None => {
+                let classes = Class::ALL.into_iter().zip(records);
+                classes.for_each(|(class, records)| add_of(&mut self.damage.records, class, records.into()));
+            }
+        }
+        self.waiting = Some((session, last));
+        Ok(())
     }
 }
 
@@ -103,8 +147,7 @@ fn opened(
     let mut octets = content.as_slice();
     let (wall_ms, clock, lived_ms) =
         (take_varint(&mut octets)?, take_varint(&mut octets)?, take_varint(&mut octets)?);
-    let prepared = Prepared::of(&pack::unpack(octets, FEW_OCTETS).ok()?).ok()?;
-    Some((Moment { wall_ms, clock, lived_ms }, prepared.sets))
+    Some((Moment { wall_ms, clock, lived_ms }, Prepared::of(octets).ok()?.sets))
 }
 
 fn rows(db: &Connection) -> Result<Rows, Error> {
