@@ -15,6 +15,7 @@ use serde_json::{Value, json};
 
 use crate::keys::Rotation;
 use crate::outbox::Taken;
+use crate::peers::Answer;
 use crate::prepare::Prepared;
 use crate::secret::scrub_all;
 use crate::status::{Peers, UplinkState, status};
@@ -25,7 +26,7 @@ use crate::{Error, buffer, medium, query, sign};
 pub(crate) enum Request {
     /// A sensor says which session it is; the reply is the store's number for it, and what is committed.
     Greet { id: [u8; 16], reply: SyncSender<(u64, u64)> },
-    /// A sensor hands over records; the reply is what is committed.
+    /// A sensor hands over records; the answer is what is committed.
     HandOver(HandOver),
     /// The sensor says how its interfaces are.
     Interfaces { interfaces: Vec<(String, LinkState)> },
@@ -55,7 +56,7 @@ pub(crate) struct HandOver {
     pub(crate) prepared: Prepared,
     /// Another hand-over of the session has arrived behind it, and comes as soon as it is read.
     pub(crate) has_next: bool,
-    pub(crate) reply: SyncSender<u64>,
+    pub(crate) answer: Answer,
 }
 
 /// Serves requests until it is asked to stop and its sensor is gone, then closes the store.
@@ -208,15 +209,13 @@ impl Keeper {
     /// Commits hand-overs of one session together. Where that fails, the sensor says them again.
     fn hand_over(&mut self, group: Vec<HandOver>) {
         let Some(session) = group.first().map(|first| first.session) else { return };
-        let (prepared, replies): (Vec<_>, Vec<_>) =
-            group.into_iter().map(|hand_over| (hand_over.prepared, hand_over.reply)).unzip();
+        let (prepared, answers): (Vec<_>, Vec<_>) =
+            group.into_iter().map(|hand_over| (hand_over.prepared, hand_over.answer)).unzip();
         let through = self.store.hand_over(session, &prepared, now_ms());
         self.recover(&through);
         if let Some(through) = self.problems.note("hand-over", through) {
             self.peers.committed = Some(through);
-            for reply in replies {
-                let _ = reply.try_send(through);
-            }
+            answers.into_iter().for_each(|answer| answer.committed(through));
         }
     }
 
@@ -341,14 +340,14 @@ fn group(first: HandOver, requests: &Receiver<Request>) -> (Vec<HandOver>, Optio
     while group.len() < GROUP && octets < GROUP_BYTES {
         // One that is small is read in a fraction of the time that the disk takes: it need not wait for the next commit.
         let is_next_awaited = group.last().is_some_and(|last| last.has_next && last.prepared.message.is_some());
-        let wait = if is_next_awaited { NEXT_LIMIT } else { Duration::ZERO };
-        match requests.recv_timeout(wait) {
-            Ok(Request::HandOver(next)) if next.session == session => {
+        let next = if is_next_awaited { requests.recv_timeout(NEXT_LIMIT).ok() } else { requests.try_recv().ok() };
+        match next {
+            Some(Request::HandOver(next)) if next.session == session => {
                 octets += next.prepared.octets;
                 group.push(next);
             }
-            Ok(other) => return (group, Some(other)),
-            Err(_) => break,
+            Some(other) => return (group, Some(other)),
+            None => break,
         }
     }
     (group, None)

@@ -3,14 +3,15 @@
 use std::io;
 use std::net::Shutdown;
 use std::os::unix::net::UnixStream;
+use std::sync::Arc;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
-use std::thread;
 use std::time::Duration;
 
 use headgate_record::local::{
     ControlRequest, FromSensor, FromUplink, Handover, MAX_MESSAGE_BYTES, ToSensor, ToUplink,
 };
 use headgate_service::frame;
+use rustix::net::SendFlags;
 use serde_json::{Value, json};
 
 use crate::keeper::{HandOver, Request};
@@ -27,29 +28,36 @@ pub(crate) fn sensor(mut stream: UnixStream, requests: &SyncSender<Request>) {
     if answered.is_some()
         && let Ok(answers_to) = stream.try_clone()
     {
-        let (replies, answers) = sync_channel(IN_FLIGHT);
-        thread::scope(|scope| {
-            let answer = move || answer(answers_to, &answers);
-            if thread::Builder::new().name("answer".into()).spawn_scoped(scope, answer).is_ok() {
-                while hand_over(&mut stream, session, requests, &replies).is_some() {
-                    scrub_all();
-                }
-                // Whoever answers ends when there is no more to say.
-                drop(replies);
-            }
-        });
+        let answers_to = Arc::new(answers_to);
+        while hand_over(&mut stream, session, requests, &answers_to).is_some() {
+            scrub_all();
+        }
     }
     let _ = requests.send(Request::SensorGone);
 }
 
-/// Says what is committed, in the order in which it was handed over. One that is not committed ends the connection.
-fn answer(mut stream: UnixStream, answers: &Receiver<Receiver<u64>>) {
-    while let Ok(answer) = answers.recv() {
-        let committed = answer.recv().ok().map(|through| ToSensor::Committed { through }.encode());
-        if committed.and_then(|bytes| write(&mut stream, &bytes)).is_none() {
-            // Whoever reads then reads an end.
+/// Where a hand-over is answered, by the keeper itself: in the order in which it commits, and without another thread to be woken.
+pub(crate) struct Answer(Option<Arc<UnixStream>>);
+
+impl Answer {
+    /// Says what is committed. A sensor that reads no answers is not waited for: its connection ends.
+    pub(crate) fn committed(mut self, through: u64) {
+        let Some(stream) = self.0.take() else { return };
+        let mut said = Vec::new();
+        let framed = frame::write(&mut said, &ToSensor::Committed { through }.encode()).is_ok();
+        let flags = SendFlags::DONTWAIT | SendFlags::NOSIGNAL;
+        let sent = rustix::net::send(&stream, &said, flags).is_ok_and(|sent| sent == said.len());
+        if !(framed && sent) {
             let _ = stream.shutdown(Shutdown::Both);
-            return;
+        }
+    }
+}
+
+/// One that is not committed ends the connection: whoever reads then reads an end.
+impl Drop for Answer {
+    fn drop(&mut self) {
+        if let Some(stream) = &self.0 {
+            let _ = stream.shutdown(Shutdown::Both);
         }
     }
 }
@@ -59,17 +67,15 @@ fn hand_over(
     stream: &mut UnixStream,
     session: u64,
     requests: &SyncSender<Request>,
-    replies: &SyncSender<Receiver<u64>>,
+    answers_to: &Arc<UnixStream>,
 ) -> Option<()> {
     let message = read(stream, MAX_MESSAGE_BYTES, Idle::Waits)?;
     if let Ok(Handover::Interfaces(interfaces)) = FromSensor::decode(&message) {
         return requests.send(Request::Interfaces { interfaces }).ok();
     }
     let prepared = Prepared::of(&message).ok()?;
-    let (reply, answer) = sync_channel(1);
-    let has_next = has_next(stream);
-    requests.send(Request::HandOver(HandOver { session, prepared, has_next, reply })).ok()?;
-    replies.send(answer).ok()
+    let (has_next, answer) = (has_next(stream), Answer(Some(Arc::clone(answers_to))));
+    requests.send(Request::HandOver(HandOver { session, prepared, has_next, answer })).ok()
 }
 
 /// Whether something has arrived that is not read yet.
@@ -193,5 +199,3 @@ const LONGEST_WAIT: Duration = Duration::from_secs(30);
 const MAX_CONTROL_BYTES: usize = 64 << 10;
 /// Longest text of the uplink's that is kept, characters.
 const MAX_PROBLEM: usize = 256;
-/// Hand-overs of one connection that wait behind the one whose answer is awaited, and behind which one more is read.
-const IN_FLIGHT: usize = 1;

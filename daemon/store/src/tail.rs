@@ -279,8 +279,8 @@ fn add_of(counts: &mut [u64; Class::ALL.len()], class: Class, records: u64) {
     count.into_iter().for_each(|(count, _)| *count = count.saturating_add(records));
 }
 
-/// Rows of a large store, each a page of the database: half a MiB, some ten thousand records.
-const MOST_SLOTS: u64 = 256;
+/// Rows of a large store, each a page of the database: a quarter of a MiB, some thousands of records.
+const MOST_SLOTS: u64 = 128;
 /// And of a small one, this part of what it may use.
 const SHARE: u64 = 16;
 /// Rows that a hand-over takes at most, as a rule: where fewer are left, it is time to absorb what waits.
