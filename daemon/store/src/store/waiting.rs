@@ -105,6 +105,14 @@ impl Store {
     }
 }
 
+#[cfg(test)]
+impl Store {
+    /// How many records wait in the tail.
+    pub(crate) fn records_in_tail(&self) -> u64 {
+        self.tail.records()
+    }
+}
+
 fn octets(prepared: &[Prepared]) -> u64 {
     let octets = prepared.iter().map(|prepared| prepared.octets).sum::<usize>();
     u64::try_from(octets).unwrap_or(u64::MAX)

@@ -56,6 +56,11 @@ impl Packer {
         Ok(made)
     }
 
+    #[cfg(test)]
+    pub(super) fn records(&self) -> u64 {
+        self.added.iter().flat_map(|(_, sets)| sets.iter()).map(|set| set.records).sum()
+    }
+
     fn finish_there(&mut self) -> Option<Result<Vec<Made>, Error>> {
         let (reply, answer) = sync_channel(1);
         let made = self.jobs.as_ref()?.send(Job::Finish(reply)).ok().and_then(|()| answer.recv().ok());
@@ -83,5 +88,5 @@ fn gather(work: &Receiver<Job>) {
 }
 
 /// More than can wait.
-const JOBS: usize = 129;
-const _: () = assert!(MOST_SLOTS == 128);
+const JOBS: usize = 257;
+const _: () = assert!(MOST_SLOTS == 256);
