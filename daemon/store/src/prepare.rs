@@ -28,8 +28,9 @@ pub(crate) struct Prepared {
     pub(crate) octets: usize,
     /// Its records.
     pub(crate) sets: Arc<[Set]>,
-    /// The message, packed, where all of its sets are [`Content::Few`]: as it may wait in the tail.
-    pub(crate) packed: Option<Arc<[u8]>>,
+    /// The message itself, where all of its sets are [`Content::Few`]: as it may wait in the tail. It is not packed: zstd would keep in
+    /// its own memory whom it names.
+    pub(crate) message: Option<Arc<[u8]>>,
 }
 
 /// Records that came together.
@@ -77,8 +78,8 @@ impl Prepared {
         let sets: Arc<[Set]> = sets.into_iter().map(|set| Set::of(set, is_small)).collect::<Result<_, _>>()?;
         let is_few = !sets.is_empty() && sets.iter().all(|set| matches!(set.content, Ok(Content::Few(_))));
         let records = sets.iter().map(|set| set.records).sum();
-        let packed = if is_few { Some(pack::pack_fast(message)?.into()) } else { None };
-        Ok(Prepared { first, records, octets: message.len(), sets, packed })
+        let (octets, message) = (message.len(), is_few.then(|| message.into()));
+        Ok(Prepared { first, records, octets, sets, message })
     }
 }
 

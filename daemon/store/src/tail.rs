@@ -114,7 +114,7 @@ impl Tail {
             _ => false,
         };
         self.has_key()
-            && prepared.iter().all(|hand_over| hand_over.packed.is_some() && hand_over.sets.iter().all(keeps))
+            && prepared.iter().all(|hand_over| hand_over.message.is_some() && hand_over.sets.iter().all(keeps))
             && prepared.iter().map(slots).sum::<u64>() <= self.slots
     }
 
@@ -145,7 +145,7 @@ impl Tail {
         for hand_over in prepared {
             content.clear();
             [at.wall_ms, at.clock, at.lived_ms].into_iter().for_each(|time| put_varint(&mut content, time));
-            content.extend_from_slice(hand_over.packed.as_deref().unwrap_or_default());
+            content.extend_from_slice(hand_over.message.as_deref().unwrap_or_default());
             let records = by_class(&hand_over.sets);
             let head = Head::new(self.filling, content.len(), session, hand_over.first, records);
             let sealed = keys.seal_with(cipher, Place::Tail { slot: next, head: &head.bound() }, &content)?;
@@ -269,7 +269,7 @@ fn most(cap: u64) -> u64 {
 
 /// How many rows a hand-over takes.
 fn slots(hand_over: &Prepared) -> u64 {
-    part::slots(hand_over.packed.as_ref().map_or(0, |packed| packed.len()))
+    part::slots(hand_over.message.as_ref().map_or(0, |message| message.len()))
 }
 
 fn by_class(sets: &[Set]) -> [u32; Class::ALL.len()] {
@@ -288,8 +288,8 @@ fn add_of(counts: &mut [u64; Class::ALL.len()], class: Class, records: u64) {
     count.into_iter().for_each(|(count, _)| *count = count.saturating_add(records));
 }
 
-/// Rows of a large store, each a page of the database: half a MiB, some eight thousand records.
-const MOST_SLOTS: u64 = 256;
+/// Rows of a large store, each a page of the database: 384 KiB, some five thousand records.
+const MOST_SLOTS: u64 = 192;
 /// And of a small one, this part of what it may use.
 const SHARE: u64 = 16;
 /// Rows that a hand-over takes at most, as a rule: where fewer are left, it is time to absorb what waits.

@@ -13,9 +13,9 @@ use super::{Damage, Tail, add_of, most};
 use crate::clock::Moment;
 use crate::database::{meta, number};
 use crate::keys::Keys;
-use crate::prepare::{FEW_OCTETS, Prepared, Set};
+use crate::prepare::{Prepared, Set};
 use crate::seal::{Cipher, Place};
-use crate::{Error, admit, error, pack};
+use crate::{Error, admit, error};
 
 /// Rows of the tail, each as it was read, in the order of their numbers.
 type Rows = Vec<(u64, Vec<u8>)>;
@@ -147,8 +147,7 @@ fn opened(
     let mut octets = content.as_slice();
     let (wall_ms, clock, lived_ms) =
         (take_varint(&mut octets)?, take_varint(&mut octets)?, take_varint(&mut octets)?);
-    let prepared = Prepared::of(&pack::unpack(octets, FEW_OCTETS).ok()?).ok()?;
-    Some((Moment { wall_ms, clock, lived_ms }, prepared.sets))
+    Some((Moment { wall_ms, clock, lived_ms }, Prepared::of(octets).ok()?.sets))
 }
 
 fn rows(db: &Connection) -> Result<Rows, Error> {

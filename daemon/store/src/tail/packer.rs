@@ -88,5 +88,5 @@ fn gather(work: &Receiver<Job>) {
 }
 
 /// More than can wait.
-const JOBS: usize = 257;
-const _: () = assert!(MOST_SLOTS == 256);
+const JOBS: usize = 193;
+const _: () = assert!(MOST_SLOTS == 192);

@@ -116,9 +116,9 @@ impl<'a> Part<'a> {
     }
 }
 
-/// How many rows a hand-over takes at most that has so many octets when it is packed.
-pub(super) fn slots(packed: usize) -> u64 {
-    let most = packed.saturating_add(TIMES + OVERHEAD);
+/// How many rows a message of so many octets takes at most.
+pub(super) fn slots(message: usize) -> u64 {
+    let most = message.saturating_add(TIMES + OVERHEAD);
     u64::try_from(most.div_ceil(DATA)).unwrap_or(u64::MAX)
 }
 
