@@ -56,6 +56,9 @@ pub(crate) struct Tail {
     /// When the oldest of them came, by the wall clock.
     since_ms: u64,
     damage: Damage,
+    /// Hand-overs that waited when the store was opened.
+    #[cfg(test)]
+    found: usize,
 }
 
 /// What was found damaged, and is not told yet.
@@ -201,6 +204,11 @@ impl Tail {
 
 #[cfg(test)]
 impl Tail {
+    /// How many hand-overs waited when the store was opened.
+    pub(crate) fn waited(&self) -> usize {
+        self.found
+    }
+
     /// How many records wait.
     pub(crate) fn records(&self) -> u64 {
         let made: u64 = self.made.iter().map(|made| made.records().unwrap()).sum();

@@ -111,6 +111,11 @@ impl Store {
     pub(crate) fn records_in_tail(&self) -> u64 {
         self.tail.records()
     }
+
+    /// How many hand-overs waited in it when the store was opened.
+    pub(crate) fn found_in_tail(&self) -> usize {
+        self.tail.waited()
+    }
 }
 
 fn octets(prepared: &[Prepared]) -> u64 {

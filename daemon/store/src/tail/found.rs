@@ -57,6 +57,8 @@ impl Tail {
             octets: 0,
             since_ms: 0,
             damage: Damage { rows: u64::from(lost_key), ..Damage::default() },
+            #[cfg(test)]
+            found: 0,
         };
         tail.find(db, keys, cipher.as_ref(), filling, &rows)?;
         if tail.is_empty() {
@@ -121,6 +123,10 @@ impl Tail {
             }
         }
         self.waiting = Some((session, last));
+        #[cfg(test)]
+        {
+            self.found += 1;
+        }
         Ok(())
     }
 }
