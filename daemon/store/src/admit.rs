@@ -140,7 +140,9 @@ impl Intake<'_> {
         let keeps_all = |outline: &Outline| self.rules.collect().keeps_all(&outline.summary);
         match &set.content {
             Err(reason) => account::add(self.db, End::Malformed, reason, set.records),
-            Ok(Content::Few(outline)) if keeps_all(outline) => self.few.add(self.at, std::slice::from_ref(set)),
+            Ok(Content::Few(outline)) if keeps_all(outline) => {
+                self.few.add(self.at, std::slice::from_ref(set))
+            }
             Ok(Content::Whole(outline, whole)) if keeps_all(outline) => {
                 self.seal_few()?;
                 self.sealing.push_whole(self.key(outline.like.randomised), outline.like.class, whole)

@@ -54,7 +54,8 @@ impl Gather {
 
     fn add_one(&mut self, at: Moment, like: Like, columns: &[u8]) -> Result<(), Error> {
         let sheet = Sheet::read(columns)?;
-        let beside = |group: &Group| (group.like.class, group.like.randomised) == (like.class, like.randomised);
+        let beside =
+            |group: &Group| (group.like.class, group.like.randomised) == (like.class, like.randomised);
         if let Some(place) = self.groups.iter().position(beside) {
             let fits = |group: &&mut Group| group.like == like && group.at.clock == at.clock;
             if let Some(group) = self.groups.get_mut(place).filter(fits)
@@ -116,9 +117,7 @@ impl Made {
     pub(crate) fn seal(&self, sealing: &mut Sealing<'_>, key: KeyRef) -> Result<(), Error> {
         match &self.content {
             Ready::Whole(whole) => sealing.push_whole(key, self.like.class, whole),
-            Ready::Rows(columns) => {
-                Rows::new(columns)?.try_for_each(|record| sealing.push(key, &record?))
-            }
+            Ready::Rows(columns) => Rows::new(columns)?.try_for_each(|record| sealing.push(key, &record?)),
         }
     }
 }

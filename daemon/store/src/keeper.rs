@@ -339,8 +339,10 @@ fn group(first: HandOver, requests: &Receiver<Request>) -> (Vec<HandOver>, Optio
     let mut group = vec![first];
     while group.len() < GROUP && octets < GROUP_BYTES {
         // One that is small is read in a fraction of the time that the disk takes: it need not wait for the next commit.
-        let is_next_awaited = group.last().is_some_and(|last| last.has_next && last.prepared.message.is_some());
-        let next = if is_next_awaited { requests.recv_timeout(NEXT_LIMIT).ok() } else { requests.try_recv().ok() };
+        let is_next_awaited =
+            group.last().is_some_and(|last| last.has_next && last.prepared.message.is_some());
+        let next =
+            if is_next_awaited { requests.recv_timeout(NEXT_LIMIT).ok() } else { requests.try_recv().ok() };
         match next {
             Some(Request::HandOver(next)) if next.session == session => {
                 octets += next.prepared.octets;

@@ -75,7 +75,8 @@ impl Prepared {
             return Err(Error::Unusable("not a message of records"));
         };
         let is_small = message.len() <= FEW_OCTETS;
-        let sets: Arc<[Set]> = sets.into_iter().map(|set| Set::of(set, is_small)).collect::<Result<_, _>>()?;
+        let sets: Arc<[Set]> =
+            sets.into_iter().map(|set| Set::of(set, is_small)).collect::<Result<_, _>>()?;
         let is_few = !sets.is_empty() && sets.iter().all(|set| matches!(set.content, Ok(Content::Few(_))));
         let records = sets.iter().map(|set| set.records).sum();
         let (octets, message) = (message.len(), is_few.then(|| message.into()));
@@ -123,7 +124,8 @@ impl Whole {
             |field| field.identity() != Identity::Nobody,
             |kind, cells| {
                 kinds.add(kind);
-                let part = |parts: &mut Parts, who| tells(kind).then(|| parts.number(kind, cells, who)).flatten();
+                let part =
+                    |parts: &mut Parts, who| tells(kind).then(|| parts.number(kind, cells, who)).flatten();
                 who.push([part(&mut parts, Identity::Subject), part(&mut parts, Identity::End)]);
             },
         )?;

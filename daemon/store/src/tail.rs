@@ -117,7 +117,9 @@ impl Tail {
             _ => false,
         };
         self.has_key()
-            && prepared.iter().all(|hand_over| hand_over.message.is_some() && hand_over.sets.iter().all(keeps))
+            && prepared
+                .iter()
+                .all(|hand_over| hand_over.message.is_some() && hand_over.sets.iter().all(keeps))
             && prepared.iter().map(slots).sum::<u64>() <= self.slots
     }
 
@@ -229,7 +231,8 @@ impl Damage {
         for (class, records) in Class::ALL.into_iter().zip(self.records) {
             account::add(db, End::Lost(class), DAMAGED, records)?;
         }
-        let (rows, records) = (self.rows, self.records.iter().fold(0, |sum: u64, records| sum.saturating_add(*records)));
+        let (rows, records) =
+            (self.rows, self.records.iter().fold(0, |sum: u64, records| sum.saturating_add(*records)));
         log::error!(event = "tail_damaged"; "of what waited for a segment {rows} rows are not what was written, and {records} records are lost");
         add(db, meta::UNSOUND, rows)?;
         // What is not what was written is not told again.
@@ -305,3 +308,6 @@ const LARGEST: u64 = 8;
 /// A hand-over waits no longer, milliseconds, and no longer than records may wait for others in a batch.
 const LONGEST_MS: u64 = 2_000;
 const KEY: &str = "key of the tail";
+
+#[cfg(test)]
+mod tests;

@@ -28,7 +28,8 @@ impl Columns {
                 None => {
                     self.at_hand.clear();
                     for at in &shape.columns {
-                        let (column, place) = sheet.columns.get(*at).zip(places.get_mut(*at)).ok_or(COLUMNS)?;
+                        let (column, place) =
+                            sheet.columns.get(*at).zip(places.get_mut(*at)).ok_or(COLUMNS)?;
                         let place = *place.get_or_insert_with(|| self.place(column.field, column.form));
                         self.at_hand.push(place);
                         // Of the records before this one none has a time.
@@ -65,7 +66,8 @@ impl Columns {
                     let mut numbers: Vec<Option<u64>> = vec![None; from.words.len()];
                     while values.end().is_err() {
                         let said = usize::try_from(values.varint()?).map_err(|_| COLUMNS)?;
-                        let (word, number) = from.words.get(said).zip(numbers.get_mut(said)).ok_or(COLUMNS)?;
+                        let (word, number) =
+                            from.words.get(said).zip(numbers.get_mut(said)).ok_or(COLUMNS)?;
                         let number = match *number {
                             Some(number) => number,
                             None => {
@@ -92,7 +94,8 @@ impl Sheet<'_> {
     /// Whether there is one column for each field and form: a column then says its values in the order of records.
     #[must_use]
     pub fn is_plain(&self) -> bool {
-        let mut seen: Vec<_> = self.columns.iter().map(|column| (column.field, column.form.number())).collect();
+        let mut seen: Vec<_> =
+            self.columns.iter().map(|column| (column.field, column.form.number())).collect();
         seen.sort_unstable();
         seen.windows(2).all(|pair| pair.first() != pair.last())
     }

@@ -35,10 +35,12 @@ impl Tail {
             _ => None,
         };
         let rows = rows(db)?;
-        let heads = || rows.iter().filter_map(|(slot, octets)| match Part::read(*slot, octets) {
-            Part::Is(head, _) => Some(head.filling),
-            _ => None,
-        });
+        let heads = || {
+            rows.iter().filter_map(|(slot, octets)| match Part::read(*slot, octets) {
+                Part::Is(head, _) => Some(head.filling),
+                _ => None,
+            })
+        };
         let latest = heads().max();
         // Where the value that says it is damaged, the rows say which filling was the last.
         let filling = match (&cipher, said) {
@@ -132,13 +134,7 @@ impl Tail {
 }
 
 /// When a hand-over was taken, and its sets; `None` where it does not open.
-fn opened(
-    keys: &Keys,
-    cipher: &Cipher,
-    slot: u64,
-    head: &Head,
-    rows: &Rows,
-) -> Option<(Moment, Arc<[Set]>)> {
+fn opened(keys: &Keys, cipher: &Cipher, slot: u64, head: &Head, rows: &Rows) -> Option<(Moment, Arc<[Set]>)> {
     let mut sealed = Vec::new();
     let start = rows.iter().skip_while(|(row, _)| *row < slot);
     for (at, (row, octets)) in (0..head.of).zip(start) {

@@ -104,7 +104,8 @@ impl<'a> Part<'a> {
     /// Reads the row of this number.
     pub(super) fn read(slot: u64, octets: &'a [u8]) -> Part<'a> {
         let whole = octets.split_at_checked(SUMMED).filter(|_| octets.len() == PART);
-        let Some((head, (said, data))) = whole.and_then(|(head, rest)| Some((head, rest.split_first_chunk()?)))
+        let Some((head, (said, data))) =
+            whole.and_then(|(head, rest)| Some((head, rest.split_first_chunk()?)))
         else {
             return Part::Unsound;
         };
@@ -123,7 +124,8 @@ pub(super) fn slots(message: usize) -> u64 {
 }
 
 fn sum(slot: u64, head: &[u8]) -> [u8; SUM] {
-    let digest: [u8; 32] = Sha256::new().chain_update(slot.to_be_bytes()).chain_update(head).finalize().into();
+    let digest: [u8; 32] =
+        Sha256::new().chain_update(slot.to_be_bytes()).chain_update(head).finalize().into();
     digest.first_chunk().copied().unwrap_or_default()
 }
 
@@ -157,7 +159,7 @@ mod tests {
     #[test]
     fn parts_are_read_as_they_were_written_and_in_no_other_row() {
         for length in [0, 1, DATA - OVERHEAD, DATA - OVERHEAD + 1, 5 * DATA] {
-            let sealed: Vec<u8> = (0..length + OVERHEAD).map(|n| (n % 251) as u8).collect();
+            let sealed: Vec<u8> = (0..length + OVERHEAD).map(|n| u8::try_from(n % 251).unwrap()).collect();
             let (head, mut read) = (head(length), Vec::new());
             for (part, at) in head.parts(40, &sealed).zip(0_u32..) {
                 let slot = 40 + u64::from(at);
