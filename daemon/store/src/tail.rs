@@ -19,21 +19,21 @@ use headgate_record::codec::put_varint;
 use headgate_rules::Rules;
 use rusqlite::{Connection, params};
 
-use crate::account::{self, End};
 use crate::clock::Moment;
-use crate::database::{add, meta, set, sql};
+use crate::database::{meta, set, sql};
 use crate::gather::Made;
 use crate::keys::Keys;
-use crate::ledger::{self, Event};
 use crate::prepare::{Content, Prepared, Set};
 use crate::seal::{Cipher, Place};
-use crate::segment::{DAMAGED, Sealing};
+use crate::segment::Sealing;
 use crate::{Error, admit, evict};
 
+mod damage;
 mod found;
 mod packer;
 mod part;
 
+use damage::{Damage, add_of};
 use packer::Packer;
 use part::{Head, PART};
 
@@ -59,15 +59,6 @@ pub(crate) struct Tail {
     /// Hand-overs that waited when the store was opened.
     #[cfg(test)]
     found: usize,
-}
-
-/// What was found damaged, and is not told yet.
-#[derive(Default)]
-struct Damage {
-    /// Rows that were not what was written.
-    rows: u64,
-    /// Records that are lost, of each class in the order of `Class::ALL`.
-    records: [u64; Class::ALL.len()],
 }
 
 /// Hand-overs that are in the caller's transaction, and wait when it is committed.
@@ -181,13 +172,14 @@ impl Tail {
     /// # Errors
     /// Those of the database; all of it then still waits.
     pub(crate) fn absorb(&mut self, db: &Connection, keys: &Keys, now_ms: u64) -> Result<Filling, Error> {
+        let mut damage = self.damage;
         if let Some((session, through)) = self.waiting {
             let more = self.packer.finish()?;
             self.made.extend(more);
-            seal(db, keys, session, &self.made, &mut self.damage.records)?;
+            seal(db, keys, session, &self.made, &mut damage.records)?;
             admit::note_committed(db, session, through)?;
         }
-        self.damage.tell(db, now_ms)?;
+        damage.tell(db, now_ms)?;
         let number = self.filling.saturating_add(1);
         let wrapped = keys.new_tail_key(number)?;
         let cipher = keys.tail_cipher(number, &wrapped)?;
@@ -215,29 +207,6 @@ impl Tail {
     pub(crate) fn records(&self) -> u64 {
         let made: u64 = self.made.iter().map(|made| made.records().unwrap()).sum();
         made + self.packer.records()
-    }
-}
-
-impl Damage {
-    fn is_none(&self) -> bool {
-        self.rows == 0 && self.records.iter().all(|records| *records == 0)
-    }
-
-    /// Counts and tells it.
-    fn tell(&self, db: &Connection, now_ms: u64) -> Result<(), Error> {
-        if self.is_none() {
-            return Ok(());
-        }
-        for (class, records) in Class::ALL.into_iter().zip(self.records) {
-            account::add(db, End::Lost(class), DAMAGED, records)?;
-        }
-        let (rows, records) =
-            (self.rows, self.records.iter().fold(0, |sum: u64, records| sum.saturating_add(*records)));
-        log::error!(event = "tail_damaged"; "of what waited for a segment {rows} rows are not what was written, and {records} records are lost");
-        add(db, meta::UNSOUND, rows)?;
-        // What is not what was written is not told again.
-        wipe(db)?;
-        ledger::append(db, &Event::TailDamaged { rows, records }, now_ms)
     }
 }
 
@@ -292,11 +261,6 @@ fn by_class(sets: &[Set]) -> [u32; Class::ALL.len()] {
         }
     }
     records
-}
-
-fn add_of(counts: &mut [u64; Class::ALL.len()], class: Class, records: u64) {
-    let count = counts.iter_mut().zip(Class::ALL).find(|(_, of)| *of == class);
-    count.into_iter().for_each(|(count, _)| *count = count.saturating_add(records));
 }
 
 /// Rows of a large store, each a page of the database: 384 KiB, some five thousand records.

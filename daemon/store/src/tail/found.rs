@@ -7,9 +7,10 @@ use headgate_record::codec::take_varint;
 use rusqlite::types::Value;
 use rusqlite::{Connection, OptionalExtension};
 
+use super::damage::{Damage, add_of};
 use super::packer::Packer;
 use super::part::{Head, Part};
-use super::{Damage, Tail, add_of, most};
+use super::{Tail, most};
 use crate::clock::Moment;
 use crate::database::{meta, number};
 use crate::keys::Keys;

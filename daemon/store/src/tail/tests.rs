@@ -6,6 +6,7 @@ use crate::database::{self, get_number, in_memory};
 use crate::keys::Keys;
 use crate::master::MasterKey;
 use crate::segment;
+use crate::{account, ledger};
 
 const CAP: u64 = 64 << 20;
 
