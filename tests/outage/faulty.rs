@@ -119,7 +119,7 @@ fn plans(random: &mut Random, turn: usize) -> [Plan; 2] {
 }
 
 /// Batches of a usual run.
-const BATCHES: usize = 200;
+const BATCHES: usize = 120;
 /// Octets of one way in which a connection is set up and a first batch is posted.
 const SETTING_UP: u64 = 4_000;
 /// Octets of one way of the others: some thirty batches.
