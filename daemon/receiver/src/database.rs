@@ -8,17 +8,17 @@ mod retention;
 use std::fs::OpenOptions;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use rusqlite::{Connection, OpenFlags, OptionalExtension, TransactionBehavior, params};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use headgate_record::batch::Batch;
 
+use crate::engine::{Held, Stored, now_ms};
 use crate::late::{self, Late};
 use crate::{Error, files, forget};
 
-pub use figures::Figures;
 pub use retention::Expired;
 
 /// The one that writes.
@@ -26,46 +26,6 @@ pub struct Database {
     connection: Connection,
     /// Whether something that expired may still be in the log.
     unpurged: bool,
-}
-
-/// What became of a batch. All of them are on disk.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Stored {
-    /// It is stored now, and what it asks to forget is forgotten.
-    New {
-        /// When, milliseconds since 1970.
-        stored_ms: u64,
-        /// How many records were deleted for what it asks to forget.
-        forgotten: u64,
-        /// How many of its own are of persons whom a later batch, which came before it, had asked to forget: they are not stored.
-        left_out: u64,
-    },
-    /// The same batch was stored before.
-    Again {
-        /// When, milliseconds since 1970.
-        stored_ms: u64,
-        /// How many records were deleted then.
-        forgotten: u64,
-    },
-    /// Another content was stored before that says that it took the place of this one; it stays.
-    Superseded(Held),
-    /// Other bytes were stored before under the same identity; they stay.
-    Conflict,
-}
-
-/// What is stored under a number.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Held {
-    /// Digest of the batch.
-    pub digest: [u8; 32],
-    /// When it was stored, milliseconds since 1970.
-    pub stored_ms: u64,
-    /// How many records it had.
-    pub records: u32,
-    /// How many values it asked to forget.
-    pub values: u32,
-    /// How many records were deleted for them.
-    pub forgotten: u64,
 }
 
 /// What is to become of a batch.
@@ -147,7 +107,12 @@ impl Database {
         let late = Late::of(&transaction, batch)?;
         forgotten += forget::forget(&transaction, &id.appliance, &batch.forget)?;
         let stored_ms = now_ms();
-        let (withheld, lost) = if is_expired { ("[]".into(), "[]".into()) } else { accounts(batch) };
+        let (withheld, lost) = if is_expired {
+            ("[]".to_owned(), "[]".to_owned())
+        } else {
+            let (withheld, lost) = accounts(batch);
+            (withheld.to_string(), lost.to_string())
+        };
         transaction.prepare_cached(INSERT_BATCH)?.execute(params![
             id.appliance,
             epoch,
@@ -237,14 +202,14 @@ fn verdict(connection: &Connection, batch: &Batch, digest: &[u8; 32]) -> rusqlit
 }
 
 /// What a batch says was withheld, and what was lost.
-fn accounts(batch: &Batch) -> (String, String) {
+pub fn accounts(batch: &Batch) -> (Value, Value) {
     let withheld = batch
         .withheld
         .iter()
         .map(|w| json!({"kind": w.kind.name(), "reason": w.reason, "records": w.records}));
     let lost =
         batch.lost.iter().map(|l| json!({"class": l.class.name(), "reason": l.reason, "records": l.records}));
-    (withheld.collect::<serde_json::Value>().to_string(), lost.collect::<serde_json::Value>().to_string())
+    (withheld.collect(), lost.collect())
 }
 
 /// Whether a batch brings nothing that was not there. What has expired cannot be compared, and is not stored again.
@@ -276,12 +241,6 @@ fn check_version(connection: &Connection, file: &Path) -> Result<(), Error> {
 
 fn version(connection: &Connection) -> rusqlite::Result<i64> {
     connection.pragma_query_value(None, "user_version", |row| row.get(0))
-}
-
-/// Milliseconds since 1970, by this machine's clock.
-pub fn now_ms() -> u64 {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
 }
 
 const VERSION: i64 = 5;

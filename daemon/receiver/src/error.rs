@@ -85,6 +85,16 @@ pub enum Error {
         /// The version known.
         known: i64,
     },
+    /// The cluster cannot be used.
+    #[error("{server}: {what}")]
+    Cluster {
+        /// Which.
+        server: String,
+        /// What is wrong, and what to do.
+        what: String,
+        /// Whether another start may succeed.
+        is_passing: bool,
+    },
     /// A bundle is refused.
     #[error("{file}: {fault}", file = .file.display())]
     Bundle {
@@ -127,6 +137,8 @@ impl Exit for Error {
                 Some(rusqlite::ErrorCode::CannotOpen) => exit::NO_INPUT,
                 _ => exit::IO,
             },
+            Error::Cluster { is_passing: true, .. } => exit::UNAVAILABLE,
+            Error::Cluster { .. } => exit::CONFIG,
             Error::Output(_) => exit::IO,
             Error::System { .. } => exit::SYSTEM,
         }

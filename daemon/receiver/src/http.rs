@@ -12,17 +12,17 @@ use hyper::{Method, Request, Response, StatusCode};
 use tokio::sync::Semaphore;
 use tokio::time::timeout;
 
-use headgate_record::batch::{Batch, may_be_stored};
+use headgate_record::batch::may_be_stored;
 use headgate_record::sealed::{MAX_SEALED_BYTES, Sealed};
 
 use crate::accounts::{Accounts, Outcome};
+use crate::engine::{Arrived, StoresOnce, Unstored};
 use crate::receipt::{Signer, statement};
 use crate::sealing::{Closed, Keys};
-use crate::writer::{Unstored, Writer};
 
 /// What answers requests. No `Debug`: it holds keys.
 pub struct Desk {
-    writer: Writer,
+    engine: Arc<dyn StoresOnce>,
     signer: Signer,
     keys: Arc<Keys>,
     region: Option<String>,
@@ -35,15 +35,15 @@ pub struct Desk {
 impl Desk {
     /// `timeout` bounds the transfer of one body.
     pub fn new(
-        writer: Writer,
+        engine: Arc<dyn StoresOnce>,
         signer: Signer,
-        keys: Keys,
+        keys: Arc<Keys>,
         region: Option<String>,
         timeout: Duration,
         accounts: Arc<Accounts>,
     ) -> Desk {
-        let (keys, bodies) = (Arc::new(keys), Semaphore::new(MAX_BODIES));
-        Desk { writer, signer, keys, region, timeout, bodies, accounts }
+        let bodies = Semaphore::new(MAX_BODIES);
+        Desk { engine, signer, keys, region, timeout, bodies, accounts }
     }
 
     /// Answers one request of the client that `appliance` names. A receipt is given only for what is
@@ -77,23 +77,19 @@ impl Desk {
             return Err(Refusal::Method);
         }
         let appliance = appliance.ok_or(Refusal::Identity)?;
-        let (batch, digest) =
+        let arrived =
             timeout(self.timeout, self.receive(appliance, request)).await.map_err(|_| Refusal::Slow)??;
+        let (batch, digest) = (Arc::clone(&arrived.batch), arrived.digest);
         if !may_be_stored(&batch.regions, self.region.as_deref()) {
             return Err(Refusal::Region);
         }
-        let batch = Arc::new(batch);
-        let stored = self.writer.store(Arc::clone(&batch), digest).await?;
+        let stored = self.engine.store(arrived).await?;
         let statement = statement(&batch, digest, stored).ok_or(Refusal::Conflict)?;
         Ok(self.signer.sign(statement))
     }
 
-    /// The batch that an appliance sealed into a request, and its digest.
-    async fn receive(
-        &self,
-        appliance: &str,
-        request: Request<Incoming>,
-    ) -> Result<(Batch, [u8; 32]), Refusal> {
+    /// The batch that an appliance sealed into a request.
+    async fn receive(&self, appliance: &str, request: Request<Incoming>) -> Result<Arrived, Refusal> {
         // A body that says it is too long is not begun with.
         let announced = request.body().size_hint().lower();
         if usize::try_from(announced).map_or(true, |length| length > MAX_SEALED_BYTES) {
@@ -107,7 +103,6 @@ impl Desk {
         let bytes = body.to_bytes();
         self.accounts.count_octets(bytes.len());
         let sealed = Sealed::decode(&bytes).map_err(Refusal::Envelope)?;
-        drop(bytes);
         // What it says it is, before it is worth opening; that it is so, it says opened.
         if sealed.id.appliance != appliance {
             return Err(Refusal::Appliance);
@@ -115,7 +110,9 @@ impl Desk {
         // Megabytes to decrypt, expand and hash: not on the thread that serves everyone.
         let keys = Arc::clone(&self.keys);
         let opening = tokio::task::spawn_blocking(move || keys.open(&sealed));
-        opening.await.map_err(|_| Refusal::Unstored(Unstored::Failed))?.map_err(Refusal::Closed)
+        let opened = opening.await.map_err(|_| Refusal::Unstored(Unstored::Failed))?;
+        let (batch, digest) = opened.map_err(Refusal::Closed)?;
+        Ok(Arrived { batch: Arc::new(batch), digest, sealed: bytes })
     }
 }
 
@@ -177,7 +174,7 @@ impl Refusal {
         }
     }
 
-    /// What to count; nothing where [`Writer`] does.
+    /// What to count; nothing where [`StoresOnce`] does.
     fn outcome(&self) -> Option<Outcome> {
         Some(match self {
             Refusal::Identity | Refusal::Appliance => Outcome::Foreign,

@@ -18,11 +18,13 @@ mod authority;
 mod bundle;
 mod config;
 mod database;
+mod engine;
 mod error;
 mod files;
 mod forget;
 mod http;
 mod init;
+mod jetstream;
 mod late;
 mod list;
 mod metrics;
@@ -47,7 +49,7 @@ use args::{Args, Command};
 
 pub use authority::Validity;
 pub use bundle::{Fault, Imported, import};
-pub use config::Config;
+pub use config::{Cluster, Config, Engine};
 pub use error::Error;
 pub use init::{Signed, init, seal_key, sign};
 pub use list::{Filter, batches, records};
@@ -113,6 +115,12 @@ fn dispatch(command: Command) -> Result<bool, Error> {
         }
     }
     Ok(true)
+}
+
+/// One thread for everything that waits.
+fn runtime() -> Result<tokio::runtime::Runtime, Error> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    runtime.map_err(|source| Error::System { what: "starting the runtime", source })
 }
 
 /// For whoever started the process and must know the port.

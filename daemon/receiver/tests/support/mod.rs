@@ -3,6 +3,7 @@
 #![allow(dead_code, unused_imports)]
 
 pub mod medium;
+pub mod nats;
 pub mod proxy;
 pub mod status;
 
@@ -229,10 +230,21 @@ impl Client {
 
     /// One that waits so long for what it reads.
     pub fn patient(address: SocketAddr, tls: &ClientConfig, patience: Duration) -> Client {
-        let stream = TcpStream::connect(address).unwrap();
-        stream.set_read_timeout(Some(patience)).unwrap();
+        Client::try_connect(address, tls, patience).unwrap()
+    }
+
+    /// One to a receiver that may be away.
+    pub fn try_connect(
+        address: SocketAddr,
+        tls: &ClientConfig,
+        patience: Duration,
+    ) -> std::io::Result<Client> {
+        let stream = TcpStream::connect(address)?;
+        stream.set_read_timeout(Some(patience))?;
+        // A head and a body are two writes.
+        stream.set_nodelay(true)?;
         let name = address.ip().into();
-        Client(StreamOwned::new(ClientConnection::new(Arc::new(tls.clone()), name).unwrap(), stream))
+        Ok(Client(StreamOwned::new(ClientConnection::new(Arc::new(tls.clone()), name).unwrap(), stream)))
     }
 
     pub fn send(&mut self, octets: &[u8]) -> std::io::Result<()> {
