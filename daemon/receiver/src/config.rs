@@ -42,6 +42,10 @@ pub struct Config {
     pub database: PathBuf,
     /// Address for who asks how the receiver is; nobody may without.
     pub status: Option<SocketAddr>,
+    /// Address for readers; nobody may read without.
+    pub export: Option<SocketAddr>,
+    /// Audit trail of what readers were given.
+    pub audit: PathBuf,
     /// Days that records are kept, counted from when they were stored.
     pub retention_days: u32,
 }
@@ -84,7 +88,8 @@ impl Config {
 }
 
 fn resolve(file: File, directory: &Path) -> Config {
-    let File { server, clients, receipts, sealing, engine, jetstream, database, retention, status } = file;
+    let File { server, clients, receipts, sealing, engine, jetstream, database, retention, status, export } =
+        file;
     let path = |name: Option<PathBuf>, default: &str| directory.join(name.unwrap_or_else(|| default.into()));
     Config {
         listen: server.listen.unwrap_or_else(|| SocketAddr::from((Ipv4Addr::LOCALHOST, DEFAULT_PORT))),
@@ -116,6 +121,8 @@ fn resolve(file: File, directory: &Path) -> Config {
         },
         database: path(database.file, "receiver.db"),
         status: status.listen,
+        export: export.listen,
+        audit: path(export.audit, "audit.log"),
         retention_days: retention.days.map_or(DEFAULT_DAYS, Bounded::get),
     }
 }
@@ -132,6 +139,7 @@ struct File {
     database: Database,
     retention: Retention,
     status: Status,
+    export: Export,
 }
 
 #[derive(Default, Deserialize)]
@@ -265,6 +273,13 @@ struct Retention {
     days: Option<Bounded<1, 3_650>>,
 }
 
+#[derive(Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+struct Export {
+    listen: Option<SocketAddr>,
+    audit: Option<PathBuf>,
+}
+
 /// An address off this machine is one only where that is said.
 #[derive(Default, Deserialize)]
 #[serde(default, try_from = "StatusKeys")]
@@ -337,8 +352,8 @@ mod tests {
     fn the_shipped_file_has_every_key() {
         let table: toml::Table = toml::from_str(crate::init::TEMPLATE).unwrap();
         let keys: usize = table.values().map(|section| section.as_table().unwrap().len()).sum();
-        // And `region`, `[status] listen` and the files of `[jetstream]`, which have no default.
-        assert_eq!(keys, 16);
+        // And `region`, `listen` of `[status]` and `[export]`, and the files of `[jetstream]`, which have no default.
+        assert_eq!(keys, 17);
     }
 
     #[test]

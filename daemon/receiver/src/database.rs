@@ -3,6 +3,7 @@
 //! Write-ahead log with `synchronous=FULL`: what [`Database::store`] has returned survives a power cut.
 
 mod figures;
+pub mod pages;
 mod retention;
 
 use std::fs::OpenOptions;
@@ -106,6 +107,7 @@ impl Database {
         }
         let late = Late::of(&transaction, batch)?;
         forgotten += forget::forget(&transaction, &id.appliance, &batch.forget)?;
+        let arrival = pages::arrival(&transaction)?;
         let stored_ms = now_ms();
         let (withheld, lost) = if is_expired {
             ("[]".to_owned(), "[]".to_owned())
@@ -129,6 +131,7 @@ impl Database {
             batch.profile,
             age.map_or(stored_ms.cast_signed(), |(since_ms, _)| since_ms),
             if is_expired { retention::GONE } else { 0 },
+            arrival,
         ])?;
         figures::count(&transaction, id, matches!(verdict, Verdict::New), stored_ms)?;
         let mut left_out = 0;
@@ -243,20 +246,21 @@ fn version(connection: &Connection) -> rusqlite::Result<i64> {
     connection.pragma_query_value(None, "user_version", |row| row.get(0))
 }
 
-const VERSION: i64 = 5;
+const VERSION: i64 = 6;
 /// In order; the version of a database is the number of its last migration.
-const MIGRATIONS: [&str; 5] = [
+const MIGRATIONS: [&str; 6] = [
     include_str!("../migrations/001_batches.sql"),
     include_str!("../migrations/002_forget.sql"),
     include_str!("../migrations/003_order.sql"),
     include_str!("../migrations/004_retention.sql"),
     include_str!("../migrations/005_figures.sql"),
+    include_str!("../migrations/006_arrival.sql"),
 ];
 const BUSY: Duration = Duration::from_secs(5);
 const FIND: &str = "SELECT digest, received_ms, forgotten_records, records, forgotten_values FROM batch WHERE appliance = ?1 AND epoch = ?2 AND sequence = ?3";
 const INSERT_BATCH: &str = "INSERT INTO batch (appliance, epoch, sequence, digest, rules, records, \
-     received_ms, withheld, lost, forgotten_values, forgotten_records, regions, profile, since_ms, expired) \
-     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15)";
+     received_ms, withheld, lost, forgotten_values, forgotten_records, regions, profile, since_ms, expired, arrival) \
+     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16)";
 const INSERT_RECORD: &str = "INSERT INTO record (appliance, epoch, sequence, position, kind, json) \
      VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
 

@@ -12,6 +12,7 @@ use headgate_record::batch::Batch;
 
 use crate::Error;
 use crate::accounts::{Accounts, Outcome};
+use crate::export::{Ask, Page, Readers, Scope};
 
 /// What takes its time.
 pub type Later<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
@@ -24,6 +25,12 @@ pub trait StoresOnce: Send + Sync {
 
     /// What there is, in figures.
     fn figures(&self) -> Later<'_, Result<Figures, Error>>;
+
+    /// Who may read what is kept.
+    fn readers(&self) -> Later<'_, Result<Readers, Error>>;
+
+    /// What is kept of these appliances, from where a reader left off; nothing where it is not kept in this form.
+    fn page(&self, ask: Ask, scope: Scope) -> Later<'_, Result<Option<Page>, Error>>;
 
     /// How whatever stores is.
     fn pulse(&self) -> &Arc<Pulse>;

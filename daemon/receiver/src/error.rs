@@ -95,6 +95,14 @@ pub enum Error {
         /// Whether another start may succeed.
         is_passing: bool,
     },
+    /// Somebody cannot be a reader.
+    #[error("{name}: {why}")]
+    Reader {
+        /// Who.
+        name: String,
+        /// Why not.
+        why: String,
+    },
     /// A bundle is refused.
     #[error("{file}: {fault}", file = .file.display())]
     Bundle {
@@ -124,7 +132,7 @@ impl Exit for Error {
             Error::Bundle { fault: Fault::Read(_), .. } => exit::NO_INPUT,
             Error::Bundle { fault: Fault::Key(_), .. } => exit::CONFIG,
             Error::Request { .. } | Error::Version { .. } | Error::Bundle { .. } => exit::DATA,
-            Error::Name(_) => exit::USAGE,
+            Error::Name(_) | Error::Reader { .. } => exit::USAGE,
             Error::Certificate(_) | Error::Key => exit::SOFTWARE,
             Error::Exists(_) | Error::Write { .. } => exit::CANNOT_CREATE,
             Error::Listen { source, .. } => match source.kind() {

@@ -7,6 +7,7 @@ mod connect;
 mod erase;
 mod expire;
 mod look;
+mod pages;
 mod series;
 mod state;
 mod store;
@@ -28,6 +29,7 @@ use crate::Error;
 use crate::accounts::Accounts;
 use crate::config::Cluster;
 use crate::engine::{Arrived, Figures, Later, Pulse, Stored, StoresOnce, Told, Unstored};
+use crate::export::{Ask, Page, Readers, Scope};
 use crate::sealing::Keys;
 use crate::sweep::before_ms;
 
@@ -125,6 +127,19 @@ impl StoresOnce for Writer {
 
     fn figures(&self) -> Later<'_, Result<Figures, Error>> {
         Box::pin(async move { self.cluster.look().await.map_err(|trouble| self.cluster.error(&trouble)) })
+    }
+
+    fn readers(&self) -> Later<'_, Result<Readers, Error>> {
+        Box::pin(
+            async move { self.cluster.readers_now().await.map_err(|trouble| self.cluster.error(&trouble)) },
+        )
+    }
+
+    fn page(&self, ask: Ask, scope: Scope) -> Later<'_, Result<Option<Page>, Error>> {
+        Box::pin(async move {
+            let page = self.cluster.page_for(&ask, &scope).await;
+            page.map(Some).map_err(|trouble| self.cluster.error(&trouble))
+        })
     }
 
     fn pulse(&self) -> &Arc<Pulse> {

@@ -20,6 +20,7 @@ mod config;
 mod database;
 mod engine;
 mod error;
+mod export;
 mod files;
 mod forget;
 mod http;
@@ -51,6 +52,7 @@ pub use authority::Validity;
 pub use bundle::{Fault, Imported, import};
 pub use config::{Cluster, Config, Engine};
 pub use error::Error;
+pub use export::{Reader, Readers, Scope, grant, list as readers, revoke};
 pub use init::{Signed, init, seal_key, sign};
 pub use list::{Filter, batches, records};
 pub use sealing::{Closed, Keys};
@@ -110,8 +112,28 @@ fn dispatch(command: Command) -> Result<bool, Error> {
             let filter = Filter { appliance: args.appliance, kind: args.kind };
             return list(&args.config, |config, out| records(config, &filter, args.json, out));
         }
+        Command::Reader(args) => return reader(args),
         Command::Batches(args) => {
             return list(&args.config, |config, out| batches(config, args.json, out));
+        }
+    }
+    Ok(true)
+}
+
+/// Who may read. Whether there was an answer.
+fn reader(args: args::Reader) -> Result<bool, Error> {
+    match args {
+        args::Reader::Grant(args) => {
+            let scope = if args.organisation { Scope::Organisation } else { Scope::Sites(args.site) };
+            say(&grant(&Config::load(&args.config)?, &args.name, scope, args.records, args.days)?)?;
+        }
+        args::Reader::Revoke(args) => return revoke(&Config::load(&args.config)?, &args.name),
+        args::Reader::List(args) => {
+            let found = readers(&Config::load(&args.config)?)?.readers;
+            for reader in &found {
+                say(&if args.json { reader.to_json() } else { reader.to_text() })?;
+            }
+            return Ok(!found.is_empty());
         }
     }
     Ok(true)
@@ -128,6 +150,9 @@ fn announce(listening: Listening) {
     let mut text = format!("listening on {}\n", listening.batches);
     if let Some(status) = listening.status {
         text.push_str(&format!("status on http://{status}/metrics and /healthz\n"));
+    }
+    if let Some(export) = listening.export {
+        text.push_str(&format!("readers on https://{export}/v1/export\n"));
     }
     let mut out = io::stdout().lock();
     // A closed standard output is no reason not to serve.

@@ -22,6 +22,7 @@ use headgate_service::stop::Stop;
 use crate::accounts::{Accounts, Outcome};
 use crate::config::Engine;
 use crate::engine::StoresOnce;
+use crate::export::{self, Audit, Export};
 use crate::http::Desk;
 use crate::jetstream::{self, JetStream};
 use crate::receipt::Signer;
@@ -37,6 +38,8 @@ pub struct Listening {
     pub batches: SocketAddr,
     /// For who asks how it is, if anybody may.
     pub status: Option<SocketAddr>,
+    /// For readers, if there may be any.
+    pub export: Option<SocketAddr>,
 }
 
 /// Receives until `stop` is requested; then requests in flight are finished, for at most
@@ -98,7 +101,14 @@ async fn listen(
         tokio::spawn(told.serve(listener));
         status = Some(address);
     }
-    ready(Listening { batches, status });
+    let mut export = None;
+    if let Some(address) = config.export {
+        let own = Export::new(Arc::clone(&engine), export::tls(config)?, Audit::open(&config.audit)?);
+        let (listener, address) = bind(address).await?;
+        tokio::spawn(own.serve(listener));
+        export = Some(address);
+    }
+    ready(Listening { batches, status, export });
     notify::ready("no batch yet");
 
     let (closing, closed) = watch::channel(false);

@@ -6,14 +6,16 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync
 use std::thread::JoinHandle;
 use std::time::Duration;
 
+use rusqlite::Connection;
 use tokio::sync::oneshot;
 
 use headgate_record::batch::Batch;
 
 use crate::Error;
 use crate::accounts::Accounts;
-use crate::database::{self, Database};
+use crate::database::{self, Database, pages};
 use crate::engine::{Arrived, Figures, Later, Pulse, Stored, StoresOnce, Told, Unstored};
+use crate::export::{Ask, Form, Page, Readers, Scope};
 use crate::sweep::Sweep;
 
 /// Takes batches to the thread.
@@ -51,6 +53,24 @@ impl Writer {
     }
 }
 
+impl Writer {
+    /// Looks into the database beside the thread.
+    fn read<T: Send + 'static>(
+        &self,
+        look: impl FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
+    ) -> Later<'_, Result<T, Error>> {
+        let file = self.file.clone();
+        Box::pin(async move {
+            let read = tokio::task::spawn_blocking(move || {
+                let connection = database::read(&file)?;
+                look(&connection).map_err(|source| Error::Database { file, source })
+            });
+            read.await
+                .map_err(|error| Error::System { what: "looking into the database", source: error.into() })?
+        })
+    }
+}
+
 impl StoresOnce for Writer {
     /// See [`Database::store`].
     fn store(&self, Arrived { batch, digest, .. }: Arrived) -> Later<'_, Result<Stored, Unstored>> {
@@ -65,14 +85,20 @@ impl StoresOnce for Writer {
     }
 
     fn figures(&self) -> Later<'_, Result<Figures, Error>> {
-        let file = self.file.clone();
+        self.read(Figures::of)
+    }
+
+    fn readers(&self) -> Later<'_, Result<Readers, Error>> {
+        self.read(pages::readers)
+    }
+
+    fn page(&self, ask: Ask, scope: Scope) -> Later<'_, Result<Option<Page>, Error>> {
         Box::pin(async move {
-            let read = tokio::task::spawn_blocking(move || {
-                let connection = database::read(&file)?;
-                Figures::of(&connection).map_err(|source| Error::Database { file, source })
-            });
-            read.await
-                .map_err(|error| Error::System { what: "looking into the database", source: error.into() })?
+            // Batches are opened when they come, and not kept sealed.
+            if ask.form == Form::Sealed {
+                return Ok(None);
+            }
+            self.read(move |connection| pages::page(connection, &ask, &scope)).await.map(Some)
         })
     }
 

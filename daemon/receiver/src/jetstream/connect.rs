@@ -68,6 +68,11 @@ impl Names {
         format!("{}.index.{}.{epoch:016x}.forget-{sequence:016x}", self.0, token(appliance))
     }
 
+    /// Who may read, in the index.
+    pub fn readers(&self) -> String {
+        format!("{}.index.readers", self.0)
+    }
+
     /// How many media were imported, in the index.
     pub fn imports(&self) -> String {
         format!("{}.index.imports", self.0)

@@ -185,6 +185,7 @@ fn lines(out: &[u8]) -> Vec<serde_json::Value> {
 pub struct Server {
     pub address: SocketAddr,
     pub status: Option<SocketAddr>,
+    pub export: Option<SocketAddr>,
     stop: Stop,
     thread: Option<JoinHandle<Result<(), Error>>>,
 }
@@ -197,8 +198,8 @@ impl Server {
         let thread = std::thread::spawn(move || {
             headgate_receiver::serve(&config, &watched, |listening| ready.send(listening).unwrap())
         });
-        let Listening { batches, status } = listening.recv().unwrap();
-        Server { address: batches, status, stop, thread: Some(thread) }
+        let Listening { batches, status, export } = listening.recv().unwrap();
+        Server { address: batches, status, export, stop, thread: Some(thread) }
     }
 
     pub fn request_stop(&self) {
@@ -254,6 +255,11 @@ impl Client {
 
     /// The status and the body of the next response.
     pub fn response(&mut self) -> std::io::Result<(u16, Vec<u8>)> {
+        self.whole_response().map(|(status, _, body)| (status, body))
+    }
+
+    /// The status, the head in lower case, and the body of the next response.
+    pub fn whole_response(&mut self) -> std::io::Result<(u16, String, Vec<u8>)> {
         let mut head = Vec::new();
         while !head.ends_with(b"\r\n\r\n") {
             let mut octet = [0];
@@ -265,7 +271,7 @@ impl Client {
         let length = head.split("content-length: ").nth(1).unwrap().split('\r').next().unwrap();
         let mut body = vec![0; length.parse().unwrap()];
         self.0.read_exact(&mut body)?;
-        Ok((status, body))
+        Ok((status, head, body))
     }
 
     pub fn exchange(&mut self, head: &str, body: &[u8]) -> std::io::Result<(u16, Vec<u8>)> {
