@@ -238,6 +238,48 @@ fn a_medium_is_imported_into_a_cluster_once() {
     assert!(listed.iter().all(|batch| batch["missing_before"].is_null()));
 }
 
+/// Both prove who they are, and of all authorities only one is believed.
+#[test]
+fn a_cluster_is_spoken_to_over_mutual_tls() {
+    let cloud = Cloud::new();
+    let file = |name: &str| cloud.path(name).display().to_string();
+    let Some(nats) = Nats::with(
+        1,
+        &format!(
+            "tls {{ cert_file: \"{}\", key_file: \"{}\", ca_file: \"{}\", verify: true }}",
+            file("server.crt"),
+            file("server.key"),
+            file("authority.crt")
+        ),
+    ) else {
+        return;
+    };
+    let (certificate, key) = cloud.certified("receiver-1", Validity::days(9));
+    let pem = |label: &'static str, der: &[u8]| {
+        let document = ed25519_dalek::pkcs8::spki::der::Document::try_from(der).unwrap();
+        document.to_pem(label, Default::default()).unwrap()
+    };
+    std::fs::write(cloud.path("nats.crt"), pem("CERTIFICATE", &certificate)).unwrap();
+    std::fs::write(cloud.path("nats.key"), pem("PRIVATE KEY", key.secret_der())).unwrap();
+    let with = |authority: std::path::PathBuf, own: bool| {
+        let mut config = cloud.config();
+        let Engine::JetStream(cluster) = engine(&nats, "TLS", 1) else { panic!("a cluster") };
+        let certificate = own.then(|| (cloud.path("nats.crt"), cloud.path("nats.key")));
+        config.engine = Engine::JetStream(Cluster { authority: Some(authority), certificate, ..cluster });
+        config
+    };
+    let config = with(cloud.path("authority.crt"), true);
+    let server = Server::start(config.clone());
+    assert_eq!(Client::connect(server.address, &cloud.appliance()).post(&cloud, &batch(1)).0, 200);
+    assert_eq!(listed(&config).len(), 1);
+    let refused = |config: &Config| headgate_receiver::batches(config, true, &mut Vec::new()).unwrap_err();
+    for config in [with(Cloud::new().path("authority.crt"), true), with(cloud.path("authority.crt"), false)] {
+        assert!(refused(&config).to_string().contains("cannot be reached"));
+    }
+    let plain = Config { engine: engine(&nats, "TLS", 1), ..config };
+    assert!(refused(&plain).to_string().contains("cannot be reached"));
+}
+
 #[test]
 fn a_cluster_that_is_not_there_or_not_fit_is_named() {
     let cloud = Cloud::new();

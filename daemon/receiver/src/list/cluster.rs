@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use serde_json::json;
 
-use headgate_record::batch::BatchId;
+use headgate_record::batch::{Batch as Content, BatchId};
 
 use super::{Batch, Filter, Found, Said};
 use crate::config::Cluster;
@@ -66,13 +66,10 @@ pub fn batches(
     })
 }
 
+type Show<'a> = dyn FnMut(BatchId, &Entry, Option<Content>) -> Result<(), Error> + 'a;
+
 /// Every batch, with its content where that is still there.
-fn each(
-    config: &Config,
-    of: &Cluster,
-    only: Option<&str>,
-    show: &mut dyn FnMut(BatchId, &Entry, Option<headgate_record::batch::Batch>) -> Result<(), Error>,
-) -> Result<u64, Error> {
+fn each(config: &Config, of: &Cluster, only: Option<&str>, show: &mut Show<'_>) -> Result<u64, Error> {
     let keys = Arc::new(Keys::load(config.seal_keys.iter().map(PathBuf::as_path))?);
     crate::runtime()?.block_on(async {
         let cluster = JetStream::reach(of, keys, config.retention_days).await?;

@@ -22,6 +22,11 @@ struct Node {
 impl Nats {
     /// So many servers, when they have found together. Without the program there is none, and a word of it.
     pub fn start(count: usize) -> Option<Nats> {
+        Nats::with(count, "")
+    }
+
+    /// The same with more in the configuration of each.
+    pub fn with(count: usize, more: &str) -> Option<Nats> {
         if Command::new(PROGRAM).arg("--version").stdout(Stdio::null()).status().is_err() {
             eprintln!("skipped: nats-server is not installed (Debian: apt-get install nats-server)");
             return None;
@@ -39,7 +44,7 @@ impl Nats {
             let store = directory.path().join(format!("store-{n}"));
             let mut text = format!(
                 "server_name: n{n}\nlisten: \"{}\"\nhttp: \"{}\"\nmax_payload: 8MB\n\
-                 jetstream {{ store_dir: \"{}\", max_mem: 64MB, max_file: 8GB }}\n",
+                 jetstream {{ store_dir: \"{}\", max_mem: 64MB, max_file: 8GB }}\n{more}\n",
                 of[0],
                 of[1],
                 store.display()
