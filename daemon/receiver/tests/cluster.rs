@@ -1,4 +1,6 @@
 //! Receivers that keep nothing themselves, before a cluster of Debian's nats-server on loopback.
+// A test fails by panicking.
+#![allow(clippy::panic, clippy::unwrap_used)]
 
 #[cfg(test)]
 mod support;

@@ -1,4 +1,6 @@
 //! Readers of what a receiver holds: who may, what they get, and what is written down of it.
+// A test fails by panicking.
+#![allow(clippy::panic, clippy::unwrap_used)]
 
 #[cfg(test)]
 mod support;

@@ -6,7 +6,14 @@
 //! `fleet publish DIRECTORY SERVERS STREAM SENDERS BATCHES RECORDS` is what the former is measured by: the same octets, published with nothing but
 //! async-nats, each sender's next when the one before is acknowledged by the cluster.
 // A tool for people who measure: it ends by panicking.
-#![allow(clippy::panic, clippy::unwrap_used, clippy::expect_used, clippy::print_stdout, missing_docs)]
+#![allow(
+    clippy::panic,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::print_stderr,
+    clippy::print_stdout,
+    missing_docs
+)]
 
 #[allow(dead_code)]
 #[path = "../buffers/src/office.rs"]
