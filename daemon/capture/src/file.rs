@@ -4,6 +4,7 @@ mod buffer;
 mod interface;
 mod section;
 mod summary;
+mod take;
 mod untag;
 
 use std::fmt::{self, Debug};
@@ -15,6 +16,7 @@ use self::buffer::Buffer;
 pub use self::interface::FileInterface;
 use self::section::{Declared, Record, Section};
 pub use self::summary::{Ended, FileSummary};
+pub use self::take::{Take, Whole};
 use crate::{Error, FileError, Frame};
 
 /// A capture file that is being read.
@@ -59,24 +61,19 @@ impl File {
         self.section.interfaces()
     }
 
-    /// Reads on to the end of the file, or until `f` breaks; a later call goes on from there.
+    /// Reads on to the end of the file, or until `to` breaks; a later call goes on from there.
     ///
     /// Of each Ethernet frame the outermost VLAN tag is taken out first, as the Linux kernel does for
-    /// packet sockets. `keep` sees the rest, with the tag, and says how many octets to keep, which may be none of
-    /// them; `f` receives so many with the interface. What `keep` does not keep goes nowhere.
+    /// packet sockets; `to` receives the rest with the tag.
     ///
     /// # Errors
     /// [`FileError::Truncated`], [`FileError::Damaged`] and [`FileError::Read`], after every frame
     /// before that place was handed on.
-    pub fn read<K, F>(&mut self, mut keep: K, mut f: F) -> Result<FileSummary, FileError>
-    where
-        K: FnMut(&Frame<'_>) -> Option<usize>,
-        F: FnMut(FileInterface<'_>, Frame<'_>) -> ControlFlow<()>,
-    {
+    pub fn read(&mut self, mut to: impl Take) -> Result<FileSummary, FileError> {
         let mut summary = FileSummary::default();
         // Ends: each round uses a record, or reads on, or is the last.
         summary.ended = loop {
-            if self.read_plain(&mut summary, &mut keep, &mut f).is_break() {
+            if self.read_plain(&mut summary, &mut to).is_break() {
                 break Ended::Stopped;
             }
             let (interface, whole, length) = match self.other_record(&mut summary) {
@@ -84,7 +81,7 @@ impl File {
                 Ok(None) => continue,
                 Err(ended) => break ended,
             };
-            let flow = hand_on(&mut summary, &mut keep, &mut f, interface, &whole);
+            let flow = hand_on(&mut summary, &mut to, interface, &whole);
             self.buffer.consume(length);
             if flow.is_break() {
                 break Ended::Stopped;
@@ -95,11 +92,7 @@ impl File {
 
     /// Frames that are at hand and plainly written, up to the first that is not.
     #[inline(always)]
-    fn read_plain<K, F>(&mut self, summary: &mut FileSummary, keep: &mut K, f: &mut F) -> ControlFlow<()>
-    where
-        K: FnMut(&Frame<'_>) -> Option<usize>,
-        F: FnMut(FileInterface<'_>, Frame<'_>) -> ControlFlow<()>,
-    {
+    fn read_plain(&mut self, summary: &mut FileSummary, to: &mut impl Take) -> ControlFlow<()> {
         let (mut data, mut used) = (self.buffer.data_mut(), 0);
         let mut flow = ControlFlow::Continue(());
         // Ends: each round leaves less.
@@ -110,7 +103,7 @@ impl File {
             let octets = record.get_mut(plain.octets).unwrap_or_default();
             let frame = plain.interface.frame(plain.time_ns, plain.wire_len, octets);
             let waits = !self.is_regular && self.section.plain(behind).is_none();
-            flow = hand_on(summary, keep, f, plain.interface.as_given(waits), &frame);
+            flow = hand_on(summary, to, plain.interface.as_given(waits), &frame);
             (data, used) = (behind, used + plain.length);
         }
         self.buffer.consume(used);
@@ -240,26 +233,21 @@ impl File {
 
 /// Asks what to keep of a frame, and hands that on.
 #[inline(always)]
-fn hand_on<K, F>(
+fn hand_on(
     summary: &mut FileSummary,
-    keep: &mut K,
-    f: &mut F,
+    to: &mut impl Take,
     interface: FileInterface<'_>,
     whole: &Frame<'_>,
-) -> ControlFlow<()>
-where
-    K: FnMut(&Frame<'_>) -> Option<usize>,
-    F: FnMut(FileInterface<'_>, Frame<'_>) -> ControlFlow<()>,
-{
+) -> ControlFlow<()> {
     summary.frames += 1;
-    let Some(octets) = keep(whole) else {
+    let Some((octets, told)) = to.keep(whole) else {
         summary.not_kept += 1;
         return ControlFlow::Continue(());
     };
     let bytes = whole.bytes.get(..octets).unwrap_or(whole.bytes);
     summary.kept += 1;
     summary.bytes += u64::try_from(bytes.len()).unwrap_or(u64::MAX);
-    f(interface, Frame { bytes, ..*whole })
+    to.take(interface, Frame { bytes, ..*whole }, told)
 }
 
 /// Says where the file lies; the buffer holds frames.

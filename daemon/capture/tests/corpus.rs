@@ -7,7 +7,7 @@ use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use headgate_capture::{Error, File};
+use headgate_capture::{Error, File, FileInterface, Frame, Whole};
 
 #[test]
 fn every_capture_of_the_collection_is_read_and_counted() {
@@ -59,16 +59,13 @@ fn captures(folder: &Path) -> Vec<PathBuf> {
 
 fn read(path: &Path) -> Result<Count, Error> {
     let mut wire_octets = 0;
-    let summary = File::open(path)?.read(
-        |_| Some(usize::MAX),
-        |_, frame| {
-            assert!(usize::try_from(frame.wire_len).unwrap() >= frame.bytes.len(), "{path:?}");
-            wire_octets += u64::from(frame.wire_len) + if frame.tag.is_some() { 4 } else { 0 };
-            // capinfos does not count the four octets before an ATM cell.
-            wire_octets -= if frame.link == SUNATM { 4 } else { 0 };
-            ControlFlow::Continue(())
-        },
-    )?;
+    let summary = File::open(path)?.read(Whole(|_: FileInterface<'_>, frame: Frame<'_>| {
+        assert!(usize::try_from(frame.wire_len).unwrap() >= frame.bytes.len(), "{path:?}");
+        wire_octets += u64::from(frame.wire_len) + if frame.tag.is_some() { 4 } else { 0 };
+        // capinfos does not count the four octets before an ATM cell.
+        wire_octets -= if frame.link == SUNATM { 4 } else { 0 };
+        ControlFlow::Continue(())
+    }))?;
     assert_eq!(summary.frames, summary.kept + summary.not_kept, "{path:?}");
     Ok(Count { frames: summary.frames, wire_octets, partial: summary.kept < summary.frames })
 }

@@ -177,6 +177,62 @@ proptest! {
     }
 }
 
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(2_000))]
+
+    /// Of a plain frame both keep the headers, whatever else is limited, where no rule ends it: so that whoever reads a
+    /// file need not ask.
+    #[test]
+    fn of_plain_frames_their_headers_are_kept(
+        v6 in any::<bool>(),
+        is_tcp in any::<bool>(),
+        ports in (number(&UDP_PORTS), number(&UDP_PORTS)),
+        words in 0..16u8,
+        payload in 0..60usize,
+        macs in any::<[u8; 12]>(),
+        tag in prop::option::of(any::<u16>().prop_map(VlanTag)),
+        headers in any_exclusions(),
+        list in meaning::any_rules(false),
+        depth in any_depth(),
+    ) {
+        let header = if is_tcp { 4 * usize::from(words.max(5)) } else { 8 };
+        let length = u16::try_from(header + payload).unwrap();
+        let mut transport = vec![1; header + payload];
+        transport[..2].copy_from_slice(&ports.0);
+        transport[2..4].copy_from_slice(&ports.1);
+        if is_tcp {
+            transport[12] = words.max(5) << 4;
+        } else {
+            transport[4..6].copy_from_slice(&length.to_be_bytes());
+        }
+        let mut ip = vec![0; if v6 { 40 } else { 20 }];
+        ip[0] = if v6 { 0x60 } else { 0x45 };
+        let protocol = if is_tcp { 6 } else { 17 };
+        if v6 {
+            ip[4..6].copy_from_slice(&length.to_be_bytes());
+            ip[6] = protocol;
+        } else {
+            ip[2..4].copy_from_slice(&(length + 20).to_be_bytes());
+            ip[9] = protocol;
+        }
+        let ethertype: u16 = if v6 { 0x86dd } else { 0x0800 };
+        let frame = [&macs[..], &ethertype.to_be_bytes(), &ip, &transport].concat();
+        let wire_len = u32::try_from(frame.len()).unwrap();
+        let Some((_, headers_len)) = headgate_wire::plain_headers(&frame, wire_len) else { return Ok(()) };
+        let rules = Rules::parse(&[("rules.toml".into(), meaning::text(&list))]).unwrap();
+        if rules.collect().rules().can_end() {
+            return Ok(());
+        }
+        let (program, keep) =
+            compile(&Exclusions::default(), &exclusions(&headers), rules.collect().rules(), depth).unwrap();
+        prop_assert_eq!(keep.octets(&frame, tag), headers_len);
+        prop_assert_eq!(program.run(&frame, tag), headers_len);
+    }
+}
+
+/// Ports that something is read of, and others.
+const UDP_PORTS: [u16; 8] = [67, 547, 1812, 5353, 1900, 4789, 443, 0x3000];
+
 /// Every frame of the captures, whole and cut at each of its first octets, under rules of every kind.
 #[test]
 fn both_keep_the_same_of_captured_frames() {
@@ -189,7 +245,8 @@ fn both_keep_the_same_of_captured_frames() {
             decisions.push(both(&exclusions(text), depth));
         }
     }
-    let (mut frames, mut kept) = (0, 0);
+    let nothing_excluded = &decisions.first().unwrap().1;
+    let (mut frames, mut kept, mut plain) = (0, 0, 0);
     for path in captures() {
         each_frame(&std::fs::read(&path).unwrap(), |_, frame, _| {
             frames += 1;
@@ -205,11 +262,17 @@ fn both_keep_the_same_of_captured_frames() {
                     );
                 }
                 kept += usize::from(keep.octets(frame, None) > 14);
+                if std::ptr::eq(keep, nothing_excluded)
+                    && let Some((_, headers)) = headgate_wire::plain_headers(frame, MOST_OCTETS)
+                {
+                    assert_eq!(keep.octets(frame, None), headers, "{} {frame:02x?}", path.display());
+                    plain += 1;
+                }
             }
         });
     }
     println!("{frames} frames");
-    assert!(frames > 0 && kept > 0);
+    assert!(frames > 0 && kept > 0 && plain > 0);
 }
 
 const RULES: &[&str] = &[
@@ -219,5 +282,7 @@ const RULES: &[&str] = &[
     "protocols = [\"cdp\", \"edp\", \"dhcp\", \"igmp\", \"tcp/179\"]",
     "protocols = [\"arp\", \"lldp\", \"fdp\", \"sonmp\", \"stp\", \"eapol\", \"radius\", \"mdns\", \"icmpv6\"]",
 ];
+/// No frame is longer.
+const MOST_OCTETS: u32 = 262_144;
 /// Cuts behind this fall into payload.
 const MOST_HEADERS: usize = 128;

@@ -3,7 +3,7 @@
 use std::ops::ControlFlow;
 use std::path::Path;
 
-use headgate_capture::{self as capture, File, Frame};
+use headgate_capture::{self as capture, File, FileInterface, Frame, Whole};
 use headgate_record::Value;
 use headgate_rules::Rules;
 use headgate_rules::filter::{VlanTag, exclusion};
@@ -56,13 +56,10 @@ pub fn dissect(
 ) -> Result<(), SensorError> {
     let mut file = File::open(path).map_err(SensorError::from)?;
     let mut number = 0;
-    let result = file.read(
-        |frame| Some(frame.bytes.len()),
-        |interface, frame| {
-            number += 1;
-            f(&Dissection::new(rules, number, interface.name, &frame))
-        },
-    );
+    let result = file.read(Whole(|interface: FileInterface<'_>, frame: Frame<'_>| {
+        number += 1;
+        f(&Dissection::new(rules, number, interface.name, &frame))
+    }));
     result.map(|_| ()).map_err(|e| SensorError::from(capture::Error::from(e)))
 }
 

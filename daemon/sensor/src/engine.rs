@@ -136,7 +136,41 @@ impl Engine {
     /// As [`Engine::frame`]; says how the frame ended.
     #[inline]
     fn see(&mut self, interface: usize, frame: &Frame<'_>) -> Outcome {
-        let time = if frame.time_ns == 0 { self.now } else { frame.time_ns };
+        let arrival = Arrival::of(frame);
+        let Some((seen, excluded)) = self.arrive(interface, &arrival) else { return Outcome::Unread };
+        let is_judged = excluded || !self.excludes_nothing;
+        if let Some(ends) = plain(frame, is_judged, &self.rules)
+            && self.goes_on(interface, seen, &arrival, ends)
+        {
+            return Outcome::Used;
+        }
+        self.see_other(interface, seen, frame, is_judged)
+    }
+
+    /// Whether [`wire::plain`] says of a plain Ethernet frame all that this engine would look at
+    /// ([`Engine::ends`]).
+    pub(crate) fn needs_only_ends(&self) -> bool {
+        self.excludes_nothing && self.rules.collect().exclusions().opted_out() == 0
+    }
+
+    /// As [`Engine::frame`], for a frame of which [`wire::plain`] said this; only where
+    /// [`Engine::needs_only_ends`].
+    #[inline]
+    pub(crate) fn ends(&mut self, interface: usize, arrival: &Arrival, ends: wire::IpEnds) {
+        match self.arrive(interface, arrival) {
+            Some((seen, false)) if !self.goes_on(interface, seen, arrival, ends) => {
+                self.tables.plain(seen, ends, &mut self.out);
+                self.count(interface, Outcome::Used, arrival);
+            }
+            Some((_, true)) => self.count(interface, Outcome::Excluded(Exclusion::Interface), arrival),
+            _ => {}
+        }
+    }
+
+    /// Lets time pass until a frame; whether its interface is excluded.
+    #[inline(always)]
+    fn arrive(&mut self, interface: usize, arrival: &Arrival) -> Option<(Seen, bool)> {
+        let time = if arrival.time_ns == 0 { self.now } else { arrival.time_ns };
         // By the clock of its own interface: those of others may have waited in their rings.
         if let Some(interface) = self.interfaces.get_mut(interface) {
             let latest = interface.latest;
@@ -146,23 +180,29 @@ impl Engine {
             }
         }
         self.advance(time);
-        let Some(on) = self.interfaces.get_mut(interface) else { return Outcome::Unread };
-        let tag_octets = if frame.tag.is_some() { TAG_OCTETS } else { 0 };
-        let bytes = u64::from(frame.wire_len) + tag_octets;
-        let vlan = frame.tag.map_or(0, |tag| stripped(tag).vid());
-        let seen = Seen { number: on.number, vlan, time, bytes };
-        let kept = u64::try_from(frame.bytes.len()).unwrap_or(u64::MAX);
-        let is_judged = on.excluded || !self.excludes_nothing;
-        if let Some(ends) = plain(frame, is_judged, &self.rules)
-            && match ends {
-                wire::IpEnds::V4(ends) => self.tables.goes_on(seen, ends, &mut self.out),
-                wire::IpEnds::V6(ends) => self.tables.goes_on(seen, ends, &mut self.out),
-            }
-        {
-            on.counters.count(Outcome::Used, seen.bytes, kept);
-            return Outcome::Used;
+        let on = self.interfaces.get(interface)?;
+        let seen = Seen { number: on.number, vlan: arrival.vlan, time, bytes: arrival.bytes.into() };
+        Some((seen, on.excluded))
+    }
+
+    /// A plain frame of a device and a flow that were lately seen; false for any other.
+    #[inline(always)]
+    fn goes_on(&mut self, interface: usize, seen: Seen, arrival: &Arrival, ends: wire::IpEnds) -> bool {
+        let goes_on = match ends {
+            wire::IpEnds::V4(ends) => self.tables.goes_on(seen, ends, &mut self.out),
+            wire::IpEnds::V6(ends) => self.tables.goes_on(seen, ends, &mut self.out),
+        };
+        if goes_on {
+            self.count(interface, Outcome::Used, arrival);
         }
-        self.see_other(interface, seen, frame, is_judged)
+        goes_on
+    }
+
+    #[inline(always)]
+    fn count(&mut self, interface: usize, outcome: Outcome, arrival: &Arrival) {
+        if let Some(interface) = self.interfaces.get_mut(interface) {
+            interface.counters.count(outcome, arrival.bytes.into(), arrival.kept.into());
+        }
     }
 
     /// A frame that begins something, says more, or is to be judged.
@@ -175,10 +215,7 @@ impl Engine {
             }
             None => self.judge(interface, seen, frame),
         };
-        if let Some(interface) = self.interfaces.get_mut(interface) {
-            let kept = u64::try_from(frame.bytes.len()).unwrap_or(u64::MAX);
-            interface.counters.count(outcome, seen.bytes, kept);
-        }
+        self.count(interface, outcome, &Arrival::of(frame));
         outcome
     }
 
@@ -431,6 +468,32 @@ fn opts_out(rules: &Rules, ends: wire::IpEnds) -> bool {
     rules.collect().exclusions().opts_out([Mac(source_mac.0), Mac(destination_mac.0)])
 }
 
+/// What is told of every frame beside what it says.
+#[derive(Clone, Copy)]
+pub(crate) struct Arrival {
+    /// Nanoseconds since 1970, or 0 where it is not known.
+    time_ns: u64,
+    /// Octets on the wire, with the tag that is not in the frame.
+    bytes: u32,
+    /// Octets at hand.
+    kept: u32,
+    /// VLAN of that tag, or 0.
+    vlan: u16,
+}
+
+impl Arrival {
+    #[inline(always)]
+    pub(crate) fn of(frame: &Frame<'_>) -> Arrival {
+        let tag_octets = if frame.tag.is_some() { TAG_OCTETS } else { 0 };
+        Arrival {
+            time_ns: frame.time_ns,
+            bytes: frame.wire_len.saturating_add(tag_octets),
+            kept: u32::try_from(frame.bytes.len()).unwrap_or(u32::MAX),
+            vlan: frame.tag.map_or(0, |tag| stripped(tag).vid()),
+        }
+    }
+}
+
 #[inline(always)]
 fn stripped(tag: Tag) -> wire::vlan::Tag {
     wire::vlan::Tag { tpid: tag.protocol, tci: tag.control }
@@ -444,4 +507,4 @@ const OTHER_EXCLUDED: &str = "other-excluded";
 /// Flows that [`Engine::finish_into`] records at once.
 const FLOWS_AT_ONCE: usize = 1_024;
 /// A tag that is not in the frame was on the wire.
-const TAG_OCTETS: u64 = 4;
+const TAG_OCTETS: u32 = 4;

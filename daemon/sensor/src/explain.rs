@@ -6,7 +6,7 @@
 use std::ops::ControlFlow;
 use std::path::Path;
 
-use headgate_capture::{self as capture, File, Frame};
+use headgate_capture::{self as capture, File, FileInterface, Frame, Whole};
 use headgate_record::{Field, Record, Treatment, Value};
 use headgate_rules::filter::end;
 use headgate_rules::{Exclusion, Gate, Judgement, Origin, Places, RuleMatch, Rules};
@@ -169,21 +169,18 @@ pub fn explain(
     let mut file = File::open(path).map_err(SensorError::from)?;
     let stem = path.file_stem().map(|s| s.to_string_lossy().into_owned()).unwrap_or_default();
     let mut number = 0;
-    let result = file.read(
-        |frame| Some(frame.bytes.len()),
-        |given, frame| {
-            number += 1;
-            let interface = name(given.name, &stem);
-            if wanted(number) {
-                f(&Explanation::new((rules, places), &mut engine, number, interface, &frame))?;
-            } else if let Some(cut) = cut(rules, &frame) {
-                let interface = engine.interface(interface);
-                engine.frame(interface, &cut);
-                engine.take();
-            }
-            ControlFlow::Continue(())
-        },
-    );
+    let result = file.read(Whole(|given: FileInterface<'_>, frame: Frame<'_>| {
+        number += 1;
+        let interface = name(given.name, &stem);
+        if wanted(number) {
+            f(&Explanation::new((rules, places), &mut engine, number, interface, &frame))?;
+        } else if let Some(cut) = cut(rules, &frame) {
+            let interface = engine.interface(interface);
+            engine.frame(interface, &cut);
+            engine.take();
+        }
+        ControlFlow::Continue(())
+    }));
     result.map(|_| ()).map_err(|e| SensorError::from(capture::Error::from(e)))
 }
 

@@ -2,16 +2,16 @@
 
 use std::ops::ControlFlow;
 use std::path::Path;
-use std::sync::mpsc::{self, Receiver, SyncSender};
+use std::sync::mpsc::{self, Receiver, SyncSender, TryRecvError};
 use std::thread;
 
-use headgate_capture::{self as capture, File, FileError, FileSummary, Frame};
+use headgate_capture::{self as capture, File, FileError, FileInterface, FileSummary, Frame, Take};
 use headgate_record::Record;
 use headgate_rules::filter::{Keep, MAX_REASON, VlanTag};
 use headgate_service::config::InterfaceName;
-use headgate_wire::Link;
+use headgate_wire::{self as wire, IpEnds, Link};
 
-use self::batch::Batch;
+use self::batch::{Batch, Item};
 use crate::engine::Engine;
 use crate::error::SensorError;
 
@@ -28,15 +28,21 @@ pub fn replay(
     path: &Path,
     take: &mut dyn FnMut(Vec<Record>) -> ControlFlow<()>,
 ) -> Result<FileSummary, SensorError> {
-    let file = File::open(path).map_err(SensorError::from)?;
-    let keep = engine.rules().keep().clone();
+    let mut file = File::open(path).map_err(SensorError::from)?;
+    let (keep, ends_are_enough) = (engine.rules().keep().clone(), engine.needs_only_ends());
     let stem = path.file_stem().map(|s| s.to_string_lossy().into_owned()).unwrap_or_default();
     let (send, full) = mpsc::sync_channel(BATCHES_WAITING);
     let (give_back, empty) = mpsc::channel();
     let result = thread::scope(|scope| {
-        let reader = scope.spawn(move || read(file, &keep, &send, &empty));
+        let reader = scope.spawn(move || {
+            let batch = Batch::default();
+            let mut gather = Gather { keep: &keep, ends_are_enough, batch, send: &send, empty: &empty };
+            let result = file.read(&mut gather);
+            let _ = gather.hand_over();
+            result
+        });
         // Ends when the reader has ended, or by breaking: then nobody takes what it reads, and it ends too.
-        for mut batch in full {
+        while let Some(mut batch) = next(&full) {
             if use_batch(engine, &batch, &stem, take).is_break() {
                 break;
             }
@@ -60,28 +66,56 @@ pub fn replay(
     result.map_err(|e| SensorError::from(capture::Error::from(e)))
 }
 
-/// Reads and cuts frames until the file ends or nobody takes them.
-fn read(
-    mut file: File,
-    keep: &Keep,
-    send: &SyncSender<Batch>,
-    empty: &Receiver<Batch>,
-) -> Result<FileSummary, FileError> {
-    let mut batch = Batch::default();
-    let result = file.read(
-        |frame| kept(keep, frame),
-        |interface, frame| {
-            batch.push(interface, &frame);
-            // What was read of a pipe does not wait for what is yet to be written.
-            if !batch.is_full() && !interface.waits {
-                return ControlFlow::Continue(());
-            }
-            let full = std::mem::replace(&mut batch, empty.try_recv().unwrap_or_default());
-            if send.send(full).is_ok() { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
-        },
-    );
-    let _ = send.send(batch);
-    result
+/// Cuts frames and gathers them for who uses them.
+struct Gather<'a> {
+    keep: &'a Keep,
+    ends_are_enough: bool,
+    batch: Batch,
+    send: &'a SyncSender<Batch>,
+    empty: &'a Receiver<Batch>,
+}
+
+impl Take for Gather<'_> {
+    /// The ends of a plain frame.
+    type Told = Option<IpEnds>;
+
+    #[inline(always)]
+    fn keep(&mut self, frame: &Frame<'_>) -> Option<(usize, Option<IpEnds>)> {
+        // Of a plain frame the kernel's program keeps its headers.
+        let plain = if self.ends_are_enough && frame.link == Frame::ETHERNET {
+            wire::plain_headers(frame.bytes, frame.wire_len)
+        } else {
+            None
+        };
+        match plain {
+            Some((ends, headers)) => Some((headers, Some(ends))),
+            None => kept(self.keep, frame).map(|octets| (octets, None)),
+        }
+    }
+
+    #[inline(always)]
+    fn take(
+        &mut self,
+        interface: FileInterface<'_>,
+        frame: Frame<'_>,
+        ends: Option<IpEnds>,
+    ) -> ControlFlow<()> {
+        self.batch.push(interface, &frame, ends);
+        // What was read of a pipe does not wait for what is yet to be written.
+        if !self.batch.is_full() && !interface.waits {
+            return ControlFlow::Continue(());
+        }
+        self.hand_over()
+    }
+}
+
+impl Gather<'_> {
+    /// Breaks when nobody takes it.
+    #[inline(never)]
+    fn hand_over(&mut self) -> ControlFlow<()> {
+        let full = std::mem::replace(&mut self.batch, self.empty.try_recv().unwrap_or_default());
+        if self.send.send(full).is_ok() { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+    }
 }
 
 /// How many octets of a frame are used, or `None` where it is not read at all.
@@ -100,6 +134,18 @@ pub(crate) fn kept(keep: &Keep, frame: &Frame<'_>) -> Option<usize> {
     Some(octets.min(File::MAX_FRAME_BYTES))
 }
 
+/// The next batch; none when the reader has ended. It is waited for awake, for a little while: to wake somebody takes
+/// the reader as long as a hundred frames.
+fn next(full: &Receiver<Batch>) -> Option<Batch> {
+    for _ in 0..LOOKS_BEFORE_SLEEP {
+        match full.try_recv() {
+            Err(TryRecvError::Empty) => thread::yield_now(),
+            other => return other.ok(),
+        }
+    }
+    full.recv().ok()
+}
+
 fn use_batch(
     engine: &mut Engine,
     batch: &Batch,
@@ -107,9 +153,12 @@ fn use_batch(
     take: &mut dyn FnMut(Vec<Record>) -> ControlFlow<()>,
 ) -> ControlFlow<()> {
     let numbers: Vec<usize> = batch.interfaces().map(|given| engine.interface(name(given, stem))).collect();
-    for (interface, frame) in batch.frames() {
+    for (interface, item) in batch.items() {
         let Some(number) = numbers.get(interface) else { continue };
-        engine.frame(*number, &frame);
+        match item {
+            Item::Ends(arrival, ends) => engine.ends(*number, &arrival, ends),
+            Item::Frame(frame) => engine.frame(*number, &frame),
+        }
         if engine.has_records() {
             take(engine.take())?;
         }
@@ -128,5 +177,7 @@ mod batch;
 
 /// Batches that wait for their use, beside the two in hand.
 const BATCHES_WAITING: usize = 2;
+/// How often the next batch is looked for before its user sleeps; far less than a millisecond in all.
+const LOOKS_BEFORE_SLEEP: usize = 1_000;
 const MORE_THAN_A_REASON: usize = MAX_REASON + 1;
 const UNNAMED: &str = "file";

@@ -65,10 +65,17 @@ impl Packet<'_> {
 /// cut header, of no application that is read here, and no longer than its length fields can say. Of such a frame it
 /// says what [`Packet::ends`] says, at a fraction of the time; of any other, nothing. `bytes` and `wire_len` are as
 /// there.
-// Views of a whole header at once: an octet at a time costs as much as all else that is done with a frame.
 #[inline(always)]
 #[must_use]
 pub fn plain(bytes: &[u8], wire_len: u32) -> Option<IpEnds> {
+    plain_headers(bytes, wire_len).map(|(ends, _)| ends)
+}
+
+/// As [`plain`]; says, too, how many octets the headers of Ethernet, IP and transport are, which are all there.
+// Views of a whole header at once: an octet at a time costs as much as all else that is done with a frame.
+#[inline(always)]
+#[must_use]
+pub fn plain_headers(bytes: &[u8], wire_len: u32) -> Option<(IpEnds, usize)> {
     let (destination_mac, behind) = bytes.split_first_chunk::<6>()?;
     let (source_mac, behind) = behind.split_first_chunk::<6>()?;
     let ([t0, t1], packet) = behind.split_first_chunk::<2>()?;
@@ -88,7 +95,8 @@ pub fn plain(bytes: &[u8], wire_len: u32) -> Option<IpEnds> {
             let total_length = usize::from(u16::from_be_bytes([l0, l1]));
             let length = total_length.checked_sub(ipv4::HEADER_LEN).filter(|_| total_length <= on_wire)?;
             let addresses = (Ipv4Addr::from(source), Ipv4Addr::from([d0, d1, d2, d3]));
-            ends(macs, addresses, protocol, behind, length).map(IpEnds::V4)
+            let (ends, transport) = ends(macs, addresses, protocol, behind, length)?;
+            Some((IpEnds::V4(ends), ethernet::HEADER_LEN + ipv4::HEADER_LEN + transport))
         }
         ethernet::IPV6 => {
             let (fixed, behind) = packet.split_first_chunk::<8>()?;
@@ -100,13 +108,14 @@ pub fn plain(bytes: &[u8], wire_len: u32) -> Option<IpEnds> {
                 return None;
             }
             let addresses = (Ipv6Addr::from(*source), Ipv6Addr::from(*destination));
-            ends(macs, addresses, protocol, behind, length).map(IpEnds::V6)
+            let (ends, transport) = ends(macs, addresses, protocol, behind, length)?;
+            Some((IpEnds::V6(ends), ethernet::HEADER_LEN + ipv6::HEADER_LEN + transport))
         }
         _ => None,
     }
 }
 
-/// The ends of what begins at `payload` and has `length` octets on the wire.
+/// The ends of what begins at `payload` and has `length` octets on the wire, and the octets of its header.
 #[inline(always)]
 fn ends<A>(
     (source_mac, destination_mac): (ethernet::Address, ethernet::Address),
@@ -114,14 +123,14 @@ fn ends<A>(
     protocol: u8,
     payload: &[u8],
     length: usize,
-) -> Option<Ends<A>> {
-    let (ports, flags) = transport(protocol, payload, length)?;
-    Some(Ends { source_mac, destination_mac, source, destination, protocol, ports, flags })
+) -> Option<(Ends<A>, usize)> {
+    let (ports, flags, header) = transport(protocol, payload, length)?;
+    Some((Ends { source_mac, destination_mac, source, destination, protocol, ports, flags }, header))
 }
 
-/// Ports and control bits of what begins at `payload` and has `length` octets on the wire.
+/// Ports and control bits of what begins at `payload` and has `length` octets on the wire, and the octets of its header.
 #[inline(always)]
-fn transport(protocol: u8, payload: &[u8], length: usize) -> Option<((u16, u16), tcp::Flags)> {
+fn transport(protocol: u8, payload: &[u8], length: usize) -> Option<((u16, u16), tcp::Flags, usize)> {
     // What is behind the packet is padding.
     let payload = payload.get(..length).unwrap_or(payload);
     match protocol {
@@ -133,7 +142,8 @@ fn transport(protocol: u8, payload: &[u8], length: usize) -> Option<((u16, u16),
                 return None;
             }
             let ports = (u16::from_be_bytes([s0, s1]), u16::from_be_bytes([d0, d1]));
-            Some((ports, tcp::Flags(u16::from_be_bytes([offset & 0x0f, flags]))))
+            let flags = tcp::Flags(u16::from_be_bytes([offset & 0x0f, flags]));
+            Some((ports, flags, tcp::HEADER_LEN + options_len))
         }
         udp::PROTOCOL => {
             let [s0, s1, d0, d1, l0, l1, _, _] = *payload.first_chunk::<{ udp::HEADER_LEN }>()?;
@@ -142,7 +152,7 @@ fn transport(protocol: u8, payload: &[u8], length: usize) -> Option<((u16, u16),
             if !is_whole || packet::is_read_on(ports.0, ports.1) {
                 return None;
             }
-            Some((ports, tcp::Flags::default()))
+            Some((ports, tcp::Flags::default(), udp::HEADER_LEN))
         }
         _ => None,
     }

@@ -103,20 +103,17 @@ fn read(content: &[u8]) -> (Vec<Seen>, Result<FileSummary, Error>) {
     let (_directory, path) = write(content);
     let mut seen = Vec::new();
     let result = File::open(&path).and_then(|mut file| {
-        let result = file.read(
-            |_| Some(usize::MAX),
-            |interface, frame| {
-                seen.push(Seen {
-                    interface: interface.name.to_owned(),
-                    time_ns: frame.time_ns,
-                    wire_len: frame.wire_len,
-                    link: frame.link,
-                    tag: frame.tag,
-                    bytes: frame.bytes.to_vec(),
-                });
-                ControlFlow::Continue(())
-            },
-        );
+        let result = file.read(Whole(|interface: FileInterface<'_>, frame: Frame<'_>| {
+            seen.push(Seen {
+                interface: interface.name.to_owned(),
+                time_ns: frame.time_ns,
+                wire_len: frame.wire_len,
+                link: frame.link,
+                tag: frame.tag,
+                bytes: frame.bytes.to_vec(),
+            });
+            ControlFlow::Continue(())
+        }));
         Ok(result?)
     });
     (seen, result)
@@ -251,21 +248,39 @@ fn what_a_frame_holds_beyond_its_length_on_the_wire_is_cut() {
     assert_eq!(result.unwrap().bytes, 15);
 }
 
+/// Keeps of five frames, which begin with their numbers, all but the first in part.
+#[derive(Default)]
+struct Some5 {
+    /// Octets and tag.
+    offered: Vec<(usize, Option<u16>)>,
+    /// Number, first octet, octets at hand and on the wire.
+    seen: Vec<(usize, Option<u8>, usize, u32)>,
+}
+
+impl Take for Some5 {
+    type Told = usize;
+
+    fn keep(&mut self, frame: &Frame<'_>) -> Option<(usize, usize)> {
+        self.offered.push((frame.bytes.len(), frame.tag.map(|tag| tag.control)));
+        let number = usize::from(frame.bytes[0]);
+        [None, Some(0), Some(14), Some(22), Some(1_000)][number].map(|octets| (octets, number))
+    }
+
+    fn take(&mut self, _: FileInterface<'_>, frame: Frame<'_>, number: usize) -> ControlFlow<()> {
+        self.seen.push((number, frame.bytes.first().copied(), frame.bytes.len(), frame.wire_len));
+        ControlFlow::Continue(())
+    }
+}
+
 #[test]
 fn only_what_is_kept_is_handed_on() {
     let records: Vec<_> = (0..5).map(|number| LITTLE.record(0, 0, 100, &tagged(number, 7))).collect();
     let (_directory, path) = write(&LITTLE.pcap(0xa1b2_c3d4, 1, &records));
-    let (mut offered, mut seen) = (Vec::new(), Vec::new());
-    let keep = |frame: &Frame<'_>| {
-        offered.push((frame.bytes.len(), frame.tag.map(|tag| tag.control)));
-        [None, Some(0), Some(14), Some(22), Some(1_000)][usize::from(frame.bytes[0])]
-    };
-    let result = File::open(&path).unwrap().read(keep, |_, frame| {
-        seen.push((frame.bytes.first().copied(), frame.bytes.len(), frame.wire_len));
-        ControlFlow::Continue(())
-    });
-    assert_eq!(offered, [(21, Some(7)); 5]);
-    assert_eq!(seen, [(None, 0, 96), (Some(2), 14, 96), (Some(3), 21, 96), (Some(4), 21, 96)]);
+    let mut some = Some5::default();
+    let result = File::open(&path).unwrap().read(&mut some);
+    assert_eq!(some.offered, [(21, Some(7)); 5]);
+    let seen = [(1, None, 0, 96), (2, Some(2), 14, 96), (3, Some(3), 21, 96), (4, Some(4), 21, 96)];
+    assert_eq!(some.seen, seen);
     let expected = FileSummary { frames: 5, kept: 4, not_kept: 1, bytes: 56, ..FileSummary::default() };
     assert_eq!(result.unwrap(), expected);
 }
@@ -278,13 +293,10 @@ fn a_reader_that_was_stopped_goes_on_with_the_next_frame() {
     let mut seen = Vec::new();
     let ends: Vec<_> = (0..4)
         .map(|_| {
-            let summary = file.read(
-                |_| Some(21),
-                |_, frame| {
-                    seen.push(frame.bytes[0]);
-                    if seen.len() % 2 == 0 { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
-                },
-            );
+            let summary = file.read(Whole(|_: FileInterface<'_>, frame: Frame<'_>| {
+                seen.push(frame.bytes[0]);
+                if seen.len() % 2 == 0 { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+            }));
             summary.map(|summary| (summary.frames, summary.ended)).unwrap()
         })
         .collect();

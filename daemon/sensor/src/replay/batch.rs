@@ -1,48 +1,100 @@
 //! Frames of a file between the thread that reads them and the one that uses them.
 
-use headgate_capture::{FileInterface, Frame, Tag};
+use std::net::{Ipv4Addr, Ipv6Addr};
 
-/// Frames as they were cut, and the names of their interfaces.
+use headgate_capture::{FileInterface, Frame, Tag};
+use headgate_wire::{Ends, IpEnds};
+
+use crate::engine::Arrival;
+
+/// Frames as they were cut, and the names of their interfaces. Of plain ones only the ends, so that as little as
+/// possible goes from one processor to the other.
 #[derive(Default)]
 pub(super) struct Batch {
+    /// Of each frame, in the order of the file.
+    order: Vec<Of>,
+    v4: Vec<Plain<Ipv4Addr>>,
+    v6: Vec<Plain<Ipv6Addr>>,
+    whole: Vec<Whole>,
     octets: Vec<u8>,
-    frames: Vec<Held>,
     interfaces: Vec<String>,
     /// The interface of the latest frame: its number in the file and its place among the names.
     latest: Option<(usize, u16)>,
 }
 
+/// Where a frame is held, and its interface by its place among the names.
+#[derive(Clone, Copy)]
+struct Of {
+    interface: u16,
+    held: Held,
+}
+
+#[derive(Clone, Copy)]
+enum Held {
+    V4,
+    V6,
+    Whole,
+}
+
+struct Plain<A> {
+    arrival: Arrival,
+    ends: Ends<A>,
+}
+
 /// A frame whose octets end at `end` in the batch.
-struct Held {
+struct Whole {
     time_ns: u64,
     end: u32,
     wire_len: u32,
     link: u32,
     tag: Option<Tag>,
-    /// Its place among the names.
-    interface: u16,
+}
+
+/// A frame, or what there is of it.
+pub(super) enum Item<'a> {
+    Ends(Arrival, IpEnds),
+    Frame(Frame<'a>),
 }
 
 impl Batch {
-    /// Adds a frame.
+    /// Adds a frame, of which its ends are enough where they are known.
     #[inline(always)]
-    pub(super) fn push(&mut self, interface: FileInterface<'_>, frame: &Frame<'_>) {
+    pub(super) fn push(&mut self, interface: FileInterface<'_>, frame: &Frame<'_>, ends: Option<IpEnds>) {
         // Neighbours in a file are mostly of one interface.
         let interface = match self.latest {
             Some((number, at)) if number == interface.number => at,
             _ => self.interface(interface),
         };
+        let held = match ends {
+            Some(IpEnds::V4(ends)) => {
+                self.v4.push(Plain { arrival: Arrival::of(frame), ends });
+                Held::V4
+            }
+            Some(IpEnds::V6(ends)) => {
+                self.v6.push(Plain { arrival: Arrival::of(frame), ends });
+                Held::V6
+            }
+            None => {
+                self.push_whole(frame);
+                Held::Whole
+            }
+        };
+        self.order.push(Of { interface, held });
+    }
+
+    #[inline(never)]
+    fn push_whole(&mut self, frame: &Frame<'_>) {
         self.octets.extend_from_slice(frame.bytes);
         let Frame { time_ns, wire_len, link, tag, .. } = *frame;
         // The last frame goes beyond by one frame at most.
         let end = u32::try_from(self.octets.len()).unwrap_or(u32::MAX);
-        self.frames.push(Held { time_ns, end, wire_len, link, tag, interface });
+        self.whole.push(Whole { time_ns, end, wire_len, link, tag });
     }
 
     /// Whether it is time to hand the batch on.
     #[inline]
     pub(super) fn is_full(&self) -> bool {
-        self.frames.len() >= MAX_FRAMES || self.octets.len() >= MAX_OCTETS
+        self.order.len() >= MAX_FRAMES || self.octets.len() >= MAX_OCTETS
     }
 
     /// The names of the interfaces, in the order of their first frames.
@@ -51,21 +103,32 @@ impl Batch {
     }
 
     /// The frames, each with the place of its interface among the names.
-    pub(super) fn frames(&self) -> impl Iterator<Item = (usize, Frame<'_>)> {
+    pub(super) fn items(&self) -> impl Iterator<Item = (usize, Item<'_>)> {
+        let (mut v4, mut v6, mut whole) = (self.v4.iter(), self.v6.iter(), self.whole.iter());
         let mut start = 0;
-        self.frames.iter().map(move |held| {
-            let end = usize::try_from(held.end).unwrap_or(usize::MAX);
-            let bytes = self.octets.get(start..end).unwrap_or_default();
-            start = end;
-            let Held { time_ns, wire_len, link, tag, interface, .. } = *held;
-            (interface.into(), Frame { time_ns, wire_len, link, tag, bytes })
+        self.order.iter().filter_map(move |of| {
+            let item = match of.held {
+                Held::V4 => v4.next().map(|plain| Item::Ends(plain.arrival, IpEnds::V4(plain.ends)))?,
+                Held::V6 => v6.next().map(|plain| Item::Ends(plain.arrival, IpEnds::V6(plain.ends)))?,
+                Held::Whole => {
+                    let Whole { time_ns, end, wire_len, link, tag } = *whole.next()?;
+                    let end = usize::try_from(end).unwrap_or(usize::MAX);
+                    let bytes = self.octets.get(start..end).unwrap_or_default();
+                    start = end;
+                    Item::Frame(Frame { time_ns, wire_len, link, tag, bytes })
+                }
+            };
+            Some((of.interface.into(), item))
         })
     }
 
     /// Makes room for others.
     pub(super) fn clear(&mut self) {
+        self.order.clear();
+        self.v4.clear();
+        self.v6.clear();
+        self.whole.clear();
         self.octets.clear();
-        self.frames.clear();
         self.interfaces.clear();
         self.latest = None;
     }
@@ -99,11 +162,18 @@ mod tests {
         for round in 0..2 {
             for (name, time_ns, tag, bytes) in frames {
                 let interface = FileInterface { number: name.len(), name, waits: false };
-                batch.push(interface, &Frame { time_ns, wire_len: 60, link: Frame::ETHERNET, tag, bytes });
+                batch.push(
+                    interface,
+                    &Frame { time_ns, wire_len: 60, link: Frame::ETHERNET, tag, bytes },
+                    None,
+                );
             }
             assert_eq!(batch.interfaces().collect::<Vec<_>>(), ["one", "three"], "{round}");
-            let out: Vec<_> =
-                batch.frames().map(|(at, f)| (at, f.time_ns, f.tag, f.bytes.to_vec())).collect();
+            let frame = |(at, item)| match item {
+                Item::Frame(f) => Some((at, f.time_ns, f.tag, f.bytes.to_vec())),
+                Item::Ends(..) => None,
+            };
+            let out: Vec<_> = batch.items().filter_map(frame).collect();
             assert_eq!(out, [(0, 1, None, vec![1, 2]), (1, 2, tag, vec![]), (0, 3, None, vec![3])]);
             batch.clear();
         }
@@ -119,9 +189,32 @@ mod tests {
                 batch.push(
                     interface,
                     &Frame { time_ns: 1, wire_len: 60, link: Frame::ETHERNET, tag: None, bytes },
+                    None,
                 );
             }
             assert!(batch.is_full());
         }
+    }
+
+    #[test]
+    fn of_a_frame_only_the_ends_are_held_where_these_are_enough() {
+        let ipv4 = [
+            &[2u8; 6][..],
+            &[4; 6],
+            &[8, 0],
+            &[0x45, 0, 0, 28, 0, 0, 0, 0, 64, 17, 0, 0],
+            &[10; 8],
+            &[0x30, 0, 0x40, 0, 0, 8, 0, 0],
+        ];
+        let bytes = &ipv4.concat()[..];
+        let frame = Frame { time_ns: 5, wire_len: 60, link: Frame::ETHERNET, tag: None, bytes };
+        let interface = || FileInterface { number: 0, name: "x", waits: false };
+        let mut batch = Batch::default();
+        let ends = headgate_wire::plain(bytes, 60).unwrap();
+        batch.push(interface(), &frame, Some(ends));
+        batch.push(interface(), &frame, None);
+        let items: Vec<_> = batch.items().map(|(_, item)| item).collect();
+        assert!(matches!(items[0], Item::Ends(_, of) if of == ends));
+        assert!(matches!(items[1], Item::Frame(f) if f.bytes == bytes));
     }
 }

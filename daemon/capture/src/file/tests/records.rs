@@ -140,16 +140,13 @@ fn a_frame_of_a_pipe_says_when_the_next_is_not_there_yet() {
     writer.write_all(&LITTLE.pcap(0xa1b2_c3d4, 1, &records[..2])).unwrap();
     let mut file = File::open(Path::new(&format!("/proc/self/fd/{}", reader.as_raw_fd()))).unwrap();
     let mut seen = Vec::new();
-    let result = file.read(
-        |_| Some(usize::MAX),
-        |interface, frame| {
-            seen.push((frame.bytes[0], interface.waits));
-            if frame.bytes[0] == 2 && interface.waits {
-                writer.write_all(&records[2]).unwrap();
-            }
-            if frame.bytes[0] == 3 { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
-        },
-    );
+    let result = file.read(Whole(|interface: FileInterface<'_>, frame: Frame<'_>| {
+        seen.push((frame.bytes[0], interface.waits));
+        if frame.bytes[0] == 2 && interface.waits {
+            writer.write_all(&records[2]).unwrap();
+        }
+        if frame.bytes[0] == 3 { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+    }));
     assert_eq!(result.unwrap().ended, Ended::Stopped);
     assert_eq!(seen, [(1, false), (2, true), (3, true)]);
 }
