@@ -62,7 +62,7 @@ pub enum Engine {
 /// A NATS cluster.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Cluster {
-    /// `host:port` of some of its servers; it names the others. At most [`MAX_SERVERS`].
+    /// `host:port` of some of its servers; it names the others. At most 16.
     pub servers: Vec<String>,
     /// Credentials as `nsc` writes them: JWT and seed.
     pub credentials: Option<PathBuf>,

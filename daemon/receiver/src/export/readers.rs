@@ -13,7 +13,7 @@ use crate::engine::now_ms;
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Readers {
-    /// At most [`MAX_READERS`], each name once.
+    /// At most 256, each name once.
     pub readers: Vec<Reader>,
 }
 
@@ -39,7 +39,7 @@ pub struct Reader {
 pub enum Scope {
     /// The organisation's.
     Organisation,
-    /// Those with one of these names; `*.NAME` is all whose name ends with `.NAME`. At most [`MAX_SITES`].
+    /// Those with one of these names; `*.NAME` is all whose name ends with `.NAME`. At most 64.
     Sites(Vec<String>),
 }
 
