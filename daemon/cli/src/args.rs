@@ -311,6 +311,8 @@ pub(crate) enum RulesCommand {
     Check,
     /// The effective rules
     Show,
+    /// The record of processing activities (GDPR, Article 30), made from what is in force
+    Processing,
     /// What the rules do with the frames of a capture file, or with a field, and where that was said
     Explain {
         /// pcap or pcapng file

@@ -23,6 +23,7 @@ mod error;
 mod explain;
 mod ledger;
 mod output;
+mod processing;
 mod programs;
 mod replay;
 mod rules;
@@ -93,6 +94,7 @@ fn run(args: Args) -> Result<(), CliError> {
         }
         Command::Rules { command: args::RulesCommand::Check } => rules::check(&config, json),
         Command::Rules { command: args::RulesCommand::Show } => rules::show(&config, json),
+        Command::Rules { command: args::RulesCommand::Processing } => processing::print(&config, json),
         Command::Rules { command: args::RulesCommand::Explain { file: Some(file), numbers, .. } } => {
             explain::frames(&config, &file, &numbers, json)
         }

@@ -88,8 +88,7 @@ pub(crate) fn by_kind(records: &[Record]) -> Result<(), CliError> {
             line("")?;
         }
         line(&format!("{} ({})", kind.name(), of_kind.len()))?;
-        let fields = Field::ALL.iter().filter(|field| field.definition().kind == kind);
-        let fields: HashMap<&str, Field> = fields.map(|field| (field.short_name(), *field)).collect();
+        let fields: HashMap<&str, Field> = Field::of(kind).map(|field| (field.short_name(), field)).collect();
         rows(kind, &of_kind, |record, column| {
             let value = fields.get(column).and_then(|field| record.get(*field));
             value.map(|value| cell(&value.to_json())).unwrap_or_default()
