@@ -54,13 +54,16 @@ pub async fn all(directory: &Path, address: SocketAddr, made: Vec<Outbox>, hold:
         sending.spawn(async move {
             let mut stream = {
                 let _hand = hands.acquire().await.unwrap();
-                connect(address, tls).await
+                connect(address, Arc::clone(&tls)).await
             };
             if hold {
                 together.wait().await;
             }
             for batch in &outbox.batches {
-                deliver(&mut stream, batch, &receipts).await;
+                while !deliver(&mut stream, batch, &receipts).await {
+                    // A receiver that was too busy to read it lets go of who sent it.
+                    stream = connect(address, Arc::clone(&tls)).await;
+                }
             }
             if hold {
                 together.wait().await;
@@ -104,8 +107,8 @@ async fn connect(address: SocketAddr, tls: Arc<ClientConfig>) -> TlsStream<TcpSt
     TlsConnector::from(tls).connect(ServerName::from(address.ip()), stream).await.unwrap()
 }
 
-/// Posts a batch until it is receipted, and verifies the receipt.
-async fn deliver(stream: &mut TlsStream<TcpStream>, batch: &Waiting, receipts: &VerifyingKey) {
+/// Posts a batch until it is receipted, and verifies the receipt. False where the connection is at its end.
+async fn deliver(stream: &mut TlsStream<TcpStream>, batch: &Waiting, receipts: &VerifyingKey) -> bool {
     let head =
         format!("POST /v1/batches HTTP/1.1\r\nhost: x\r\ncontent-length: {}\r\n\r\n", batch.sealed.len());
     let request = [head.as_bytes(), &batch.sealed].concat();
@@ -119,8 +122,9 @@ async fn deliver(stream: &mut TlsStream<TcpStream>, batch: &Waiting, receipts: &
                 let signature = Signature::from_bytes(&receipt.signature);
                 receipts.verify_strict(&receipt.statement.signed_bytes(), &signature).unwrap();
                 assert_eq!((&receipt.statement.id, receipt.statement.digest), (&batch.id, batch.digest));
-                return;
+                return true;
             }
+            408 => return false,
             503 => tokio::time::sleep(Duration::from_millis(20)).await,
             _ => panic!("{status}: {}", String::from_utf8_lossy(&body)),
         }
