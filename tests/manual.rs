@@ -41,7 +41,8 @@ fn made() -> BTreeMap<String, String> {
 /// Every command below `command` that is not hidden, itself too, with the words that call it.
 fn tree(command: &Command, words: &[String], found: &mut Vec<(Vec<String>, Command)>) {
     found.push((words.to_vec(), command.clone()));
-    for below in command.get_subcommands().filter(|below| !below.is_hide_set() && below.get_name() != "help") {
+    for below in command.get_subcommands().filter(|below| !below.is_hide_set() && below.get_name() != "help")
+    {
         let words: Vec<String> = words.iter().cloned().chain([below.get_name().to_owned()]).collect();
         tree(below, &words, found);
     }
@@ -74,7 +75,10 @@ fn every_subcommand_and_option_is_in_manual_completions_and_help() {
             for below in command.get_subcommands().filter(|b| !b.is_hide_set() && b.get_name() != "help") {
                 let below = below.get_name();
                 assert!(page.contains(&format!("{}-{below}(8)", words.join("-"))), "{path} names {below}");
-                assert!(help.lines().any(|l| l.split_whitespace().next() == Some(below)), "{words:?} --help: {below}");
+                assert!(
+                    help.lines().any(|l| l.split_whitespace().next() == Some(below)),
+                    "{words:?} --help: {below}"
+                );
                 for completion in &completions {
                     assert!(completion.contains(below), "{words:?} {below} in completions");
                 }
@@ -88,8 +92,12 @@ fn every_subcommand_and_option_is_in_manual_completions_and_help() {
                     assert!(completion.contains(bare), "{words:?} {option} in completions");
                 }
             }
-            let about = command.get_about().unwrap_or_else(|| panic!("{words:?} says what it does")).to_string();
-            assert!(page.contains(&about) && help.contains(about.trim_end_matches('.')), "{words:?}: {about}");
+            let about =
+                command.get_about().unwrap_or_else(|| panic!("{words:?} says what it does")).to_string();
+            assert!(
+                page.contains(&about) && help.contains(about.trim_end_matches('.')),
+                "{words:?}: {about}"
+            );
         }
     }
     assert_eq!(pages, BTreeSet::new(), "pages of commands that there are not, or that are hidden");
@@ -135,7 +143,8 @@ fn page_has(page: &str, keys: &BTreeSet<String>) {
         let (table, name) = key.rsplit_once('.').unwrap();
         let heads = [format!(".SH [{table}]"), format!(".SH [[{table}]]")];
         let section = page.split(".SH ").map(|s| format!(".SH {s}"));
-        let mut section = section.filter(|s| heads.iter().any(|h| s.lines().next().unwrap().replace('"', "") == *h));
+        let mut section =
+            section.filter(|s| heads.iter().any(|h| s.lines().next().unwrap().replace('"', "") == *h));
         let section = section.next().unwrap_or_else(|| panic!("no section for [{table}]"));
         let term = format!("\\fB{name}\\fR");
         assert!(section.lines().any(|line| line.starts_with(&term)), "{key} in its section:\n{section}");
@@ -160,7 +169,9 @@ fn every_key_is_in_the_page_the_schema_and_the_shipped_file() {
         for key in &arrays {
             let (table, name) = key.rsplit_once('.').unwrap();
             assert!(comments.contains(&format!("# [[{table}]]").as_str()), "an example of [[{table}]]");
-            let said = |line: &&str| line.split(|c: char| !c.is_ascii_alphanumeric() && c != '_').any(|word| word == name);
+            let said = |line: &&str| {
+                line.split(|c: char| !c.is_ascii_alphanumeric() && c != '_').any(|word| word == name)
+            };
             assert!(comments.iter().any(said), "{}: {key}", format.name);
         }
     }
@@ -179,6 +190,7 @@ fn the_programs_take_the_shipped_files() {
         assert!(!table.is_empty(), "{}", format.name);
     }
     let config = concat!(env!("CARGO_MANIFEST_DIR"), "/config/headgate.toml");
-    let check = Process::new(program("headgate")).args(["rules", "check", "--config", config]).output().unwrap();
+    let check =
+        Process::new(program("headgate")).args(["rules", "check", "--config", config]).output().unwrap();
     assert!(check.status.success(), "{}", String::from_utf8_lossy(&check.stderr));
 }

@@ -50,7 +50,11 @@ pub fn all() -> io::Result<Vec<Made>> {
 /// The page of a command and those of its subcommands; each points to what is above it.
 fn pages(package: &'static str, command: &Command, also: &[String], made: &mut Vec<Made>) -> io::Result<()> {
     let name = command.get_display_name().unwrap_or_else(|| command.get_name()).to_owned();
-    made.push(Made { package, path: format!("usr/share/man/man8/{name}.8"), content: one(command, &name, also)? });
+    made.push(Made {
+        package,
+        path: format!("usr/share/man/man8/{name}.8"),
+        content: one(command, &name, also)?,
+    });
     for below in command.get_subcommands().filter(|below| !below.is_hide_set()) {
         pages(package, below, &[format!("{name}(8)")], made)?;
     }

@@ -92,7 +92,12 @@ pub fn pieces(text: &str) -> Vec<Piece> {
                 comment.push(behind.to_owned());
             }
             let out = line.starts_with('#');
-            pieces.push(Piece::Key(name.to_owned(), value.trim().to_owned(), out, std::mem::take(&mut comment)));
+            pieces.push(Piece::Key(
+                name.to_owned(),
+                value.trim().to_owned(),
+                out,
+                std::mem::take(&mut comment),
+            ));
         } else {
             comment.push(comment_text(line));
         }
@@ -134,7 +139,8 @@ pub fn all() -> io::Result<Vec<Made>> {
 fn one(format: &Format) -> io::Result<Made> {
     let schema: Value = format.schema.map(serde_json::from_str).transpose()?.unwrap_or(Value::Null);
     let mut roff = Roff::default();
-    roff.control("TH", [&format.name.to_uppercase(), "5", "", page::SOURCE, page::MANUAL]);
+    let title = format.name.to_uppercase();
+    roff.control("TH", [title.as_str(), "5", "", page::SOURCE, page::MANUAL]);
     let mut pieces = pieces(format.text).into_iter().peekable();
     let about = match pieces.next_if(|piece| matches!(piece, Piece::Text(_))) {
         Some(Piece::Text(lines)) => lines,
@@ -153,16 +159,22 @@ fn one(format: &Format) -> io::Result<Made> {
             Piece::Text(lines) => prose(&mut roff, &lines),
             Piece::Example(lines) => page::verbatim(&mut roff, &lines),
             Piece::Table(name, lines) => {
-                roff.control("SH", [&format!("[{name}]")]);
+                roff.control("SH", [format!("[{name}]").as_str()]);
                 prose(&mut roff, &lines);
                 table = name;
             }
             Piece::Key(name, value, out, lines) => {
-                let may_be = within(&schema, &table).and_then(|keys| keys.get(&name)).map(values);
+                let declared = within(&schema, &table).and_then(|keys| keys.get(&name));
                 let behind = if out { format!(" (for example {value})") } else { format!(" = {value}") };
                 // A field's commented line shows its default, not an example.
                 let behind = if table.contains('.') { format!(" = {value}") } else { behind };
-                let meaning = [sentence(&lines.join(" ")), may_be.unwrap_or_default()];
+                // One comment may stand for several keys in a row; the schema has a word for each.
+                let said = if lines.is_empty() {
+                    declared.map(description).unwrap_or_default()
+                } else {
+                    lines.join(" ")
+                };
+                let meaning = [sentence(&said), declared.map(values).unwrap_or_default()];
                 page::term(&mut roff, &name, &behind, meaning.join(" ").trim());
             }
         }
@@ -179,12 +191,10 @@ fn arrays(roff: &mut Roff, schema: &Value) {
     let tables = schema.get("properties").and_then(Value::as_object).into_iter().flatten();
     for (name, table) in tables {
         let Some(keys) = table.pointer("/items/properties").and_then(Value::as_object) else { continue };
-        roff.control("SH", [&format!("[[{name}]]")]);
-        let meaning = table.get("description").and_then(Value::as_str).unwrap_or_default();
-        roff.text([roman(meaning)]);
+        roff.control("SH", [format!("[[{name}]]").as_str()]);
+        roff.text([roman(description(table))]);
         for (key, what) in keys {
-            let meaning = what.get("description").and_then(Value::as_str).unwrap_or_default();
-            page::term(roff, key, "", format!("{} {}", sentence(meaning), values(what)).trim());
+            page::term(roff, key, "", format!("{} {}", sentence(&description(what)), values(what)).trim());
         }
     }
 }
@@ -194,13 +204,18 @@ fn within<'a>(schema: &'a Value, table: &str) -> Option<&'a Value> {
     table.split('.').try_fold(schema.get("properties")?, |keys, name| keys.get(name)?.get("properties"))
 }
 
+fn description(what: &Value) -> String {
+    what.get("description").and_then(Value::as_str).unwrap_or_default().to_owned()
+}
+
 /// What a value may be, in words.
 fn values(what: &Value) -> String {
     let list = what.get("items");
     let one = list.unwrap_or(what);
     let names = one.get("enum").and_then(Value::as_array);
     let said = if let Some(names) = names {
-        let names: Vec<_> = names.iter().map(|name| name.as_str().map_or_else(|| name.to_string(), str::to_owned)).collect();
+        let names: Vec<_> =
+            names.iter().map(|name| name.as_str().map_or_else(|| name.to_string(), str::to_owned)).collect();
         names.join(", ")
     } else {
         match (one.get("type").and_then(Value::as_str), one.get("minimum"), one.get("maximum")) {
