@@ -30,11 +30,12 @@ fn program(name: &str) -> &'static str {
 
 /// What roff escapes, as it was.
 fn plain(page: &[u8]) -> String {
-    String::from_utf8(page.to_vec()).unwrap().replace("\\-", "-").replace("\\'", "'").replace("\\&", "")
+    String::from_utf8(page.to_vec()).unwrap().replace("\\-", "-").replace("\\*(Aq", "'").replace("\\&", "")
 }
 
 fn made() -> BTreeMap<String, String> {
     let all = commands::all().unwrap().into_iter().chain(files::all().unwrap());
+    let all = all.inspect(|made| assert!(["headgate", "headgate-receiver"].contains(&made.package)));
     all.map(|made| (made.path, plain(&made.content))).collect()
 }
 
