@@ -130,3 +130,31 @@ profile = "identified"
         "{frames}"
     );
 }
+
+#[test]
+fn what_a_collector_of_metrics_reads_is_what_status_says() {
+    let site = Site::new();
+    let running = site.carry_a_capture();
+    let status = site.ask(&["status"]).unwrap();
+    let file = site.path("headgate.prom");
+    assert!(site.headgate(&["metrics", file.to_str().unwrap()]).status.success());
+    let samples = samples(&file);
+    assert_eq!(samples["gauge headgate_up"], 1);
+    assert_eq!(samples["gauge headgate_records kind=flow"], status["records"]["flow"]);
+    assert_eq!(samples["counter headgate_batches_made_total"], status["outbox"]["last_sequence"]);
+    assert!(samples.as_object().unwrap().keys().any(|name| name.contains("withheld_records_total")));
+    drop(running);
+    assert_eq!(site.headgate(&["metrics", file.to_str().unwrap()]).status.code(), Some(69));
+    assert_eq!(self::samples(&file), serde_json::json!({ "gauge headgate_up": 0 }));
+}
+
+/// As Prometheus' own parser reads them; it refuses what is no OpenMetrics.
+fn samples(file: &std::path::Path) -> serde_json::Value {
+    let python = std::process::Command::new("/usr/bin/python3")
+        .arg(concat!(env!("CARGO_MANIFEST_DIR"), "/daemon/receiver/tests/openmetrics.py"))
+        .stdin(std::fs::File::open(file).unwrap())
+        .output()
+        .unwrap();
+    assert!(python.status.success(), "{}", String::from_utf8_lossy(&python.stderr));
+    serde_json::from_slice(&python.stdout).unwrap()
+}

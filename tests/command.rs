@@ -25,7 +25,7 @@ fn enrolling_again_keeps_the_keys_and_says_what_to_do_next() {
     let keys = files(&credentials);
     assert_eq!(
         keys.keys().map(String::as_str).collect::<Vec<_>>(),
-        ["master.key", "uplink.csr", "uplink.key"]
+        ["master.key", "request.key", "uplink.csr", "uplink.key"]
     );
     let again = enroll(&config);
     assert_eq!(files(&credentials), keys);
@@ -35,6 +35,7 @@ fn enrolling_again_keeps_the_keys_and_says_what_to_do_next() {
     // What has been lost is made again, and nothing else.
     fs::remove_file(credentials.join("uplink.key")).unwrap();
     fs::remove_file(credentials.join("uplink.csr")).unwrap();
+    fs::remove_file(credentials.join("request.key")).unwrap();
     enroll(&config);
     let renewed = files(&credentials);
     assert_eq!(renewed["master.key"], keys["master.key"]);

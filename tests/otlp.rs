@@ -197,4 +197,16 @@ fn a_collector_of_another_authority_gets_nothing() {
     assert!(site.start_replay(&[&golden("site.pcap")]).wait().success());
     wait_for("the collector not to be believed", || uplink.said().contains("unknown authority"));
     assert!(waits(&site) && collector.got("/v1/logs").is_empty());
+
+    // The right authority and a token, without a restart; and what cannot be used replaces neither.
+    fs::write(site.path("credentials/collector.headers"), "X-Token: fresh\n").unwrap();
+    fs::copy(site.path("receiver/authority.crt"), site.path("credentials/collector.crt")).unwrap();
+    site.wait_until_receipted();
+    assert!(collector.got("/v1/logs").iter().any(|request| request["token"] == "fresh"));
+    fs::write(site.path("credentials/collector.crt"), "no certificate").unwrap();
+    let before = collector.got("/v1/logs").len();
+    assert!(site.start_replay(&[&golden("site.pcap")]).wait().success());
+    site.wait_until_receipted();
+    assert!(collector.got("/v1/logs").len() > before);
+    assert!(uplink.said().contains("the last good ones stay"), "{}", uplink.said());
 }

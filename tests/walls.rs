@@ -24,7 +24,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
 const ONLY_IN: &[(&str, &[&str])] = &[
     ("rusqlite", &["store", "receiver"]),
     ("aes-gcm", &["store"]),
-    ("hpke", &["store", "receiver"]),
+    ("hpke", &["store", "uplink", "receiver"]),
     ("rustls", &["uplink", "receiver"]),
     ("tokio-rustls", &["uplink", "receiver"]),
     ("hyper", &["uplink", "receiver"]),

@@ -36,6 +36,11 @@ pub struct Site {
     interfaces: Vec<String>,
 }
 
+/// A port on which nobody listens.
+pub fn free_port() -> u16 {
+    std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+}
+
 /// A running program; killed when dropped.
 pub struct Running {
     pub child: Child,
@@ -50,8 +55,17 @@ impl Site {
 
     /// As [`Site::new`], with capture interfaces.
     pub fn watching(interfaces: &[&str]) -> Site {
+        Site::made(interfaces, None)
+    }
+
+    /// As [`Site::new`], with a receiver whose certificate says this region, or none.
+    pub fn in_region(region: Option<&str>) -> Site {
+        Site::made(&[], region)
+    }
+
+    fn made(interfaces: &[&str], region: Option<&str>) -> Site {
         let directory = tempfile::Builder::new().prefix("headgate-test-").tempdir().unwrap();
-        let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let port = free_port();
         let interfaces = interfaces.iter().map(|i| (*i).to_owned()).collect();
         let site = Site { directory, port, interfaces };
         for name in ["credentials", "log"] {
@@ -60,13 +74,13 @@ impl Site {
         fs::copy(concat!(env!("CARGO_MANIFEST_DIR"), "/config/rules.toml"), site.path("rules.toml")).unwrap();
         site.write_config("");
         let [config, receiver] = [site.config(), site.path("receiver")];
-        run(RECEIVER, &["init", "--name", "localhost", receiver.to_str().unwrap()]);
+        let mut arguments = vec!["init", "--name", "localhost"];
+        arguments.extend(region.iter().flat_map(|region| ["--region", region]));
+        arguments.push(receiver.to_str().unwrap());
+        run(RECEIVER, &arguments);
         run(STORE, &["init", "--config", config.to_str().unwrap()]);
         run(UPLINK, &["request", "--config", config.to_str().unwrap()]);
         site.sign(&[]);
-        for name in ["authority.crt", "receipt.pub", "seal.pub"] {
-            fs::copy(receiver.join(name), site.path("credentials").join(name)).unwrap();
-        }
         site
     }
 
@@ -89,7 +103,7 @@ impl Site {
             "[appliance]\nid = \"test\"\n[capture]\ninterfaces = {:?}\n\
              [store]\ndirectory = \"{directory}/store\"\nbatch_delay = 0\n\
              [sockets]\ndirectory = \"{directory}/run\"\n\
-             [uplink]\nreceiver = \"localhost:{}\"\nretry_max = 1\ntimeout = 5\n\
+             [uplink]\ndirectory = \"{directory}/uplink\"\nreceiver = \"localhost:{}\"\nretry_max = 1\ntimeout = 5\n\
              [credentials]\ndirectory = \"{directory}/credentials\"\n{more}",
             self.interfaces, self.port,
         );
@@ -98,14 +112,14 @@ impl Site {
 
     /// Signs the appliance's request again, with further arguments of `headgate-receiver sign`.
     pub fn sign(&self, more: &[&str]) {
-        let credentials = self.path("credentials");
-        let certificate = credentials.join("uplink.crt");
-        let _ = fs::remove_file(&certificate);
+        let answer = self.path("answer.pem");
+        let _ = fs::remove_file(&answer);
         let mut arguments = vec!["sign".to_owned(), self.path("receiver").display().to_string()];
-        arguments.push(credentials.join("uplink.csr").display().to_string());
-        arguments.extend(["-o".to_owned(), certificate.display().to_string()]);
+        arguments.push(self.path("credentials/uplink.csr").display().to_string());
+        arguments.extend(["-o".to_owned(), answer.display().to_string()]);
         arguments.extend(more.iter().map(|m| (*m).to_owned()));
         run(RECEIVER, &arguments.iter().map(String::as_str).collect::<Vec<_>>());
+        run(UPLINK, &["accept", answer.to_str().unwrap(), "--config", self.config().to_str().unwrap()]);
     }
 
     pub fn start_receiver(&self) -> Running {

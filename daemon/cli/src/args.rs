@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Parser, Subcommand};
+use headgate_record::request::RequestId;
 use headgate_service::config::DEFAULT_PATH;
 
 use crate::schema::File;
@@ -30,6 +31,12 @@ pub(crate) struct Args {
 pub(crate) enum Command {
     /// What is seen, kept, sent and lost, and what is wrong
     Status,
+    /// How the appliance is, as OpenMetrics text: for node_exporter's textfile collector, or whoever reads that
+    Metrics {
+        /// The file that is replaced, mostly in the collector's directory and ending in .prom; otherwise standard output
+        #[arg(value_name = "FILE")]
+        file: Option<PathBuf>,
+    },
     /// What keeps Headgate from seeing on this machine, how that was seen, and what to type
     Doctor {
         /// Watch the interfaces for so many seconds (to see frames needs CAP_NET_RAW)
@@ -149,8 +156,22 @@ pub(crate) enum Command {
         #[arg(required = true, value_name = "FILE")]
         files: Vec<PathBuf>,
     },
-    /// Make this appliance's keys and its certificate request
-    Enroll,
+    /// Show what whoever runs the receiver asks for; allow it, or refuse it
+    Requests {
+        /// What to do; shows them without
+        #[command(subcommand)]
+        command: Option<RequestsCommand>,
+    },
+    /// Make this appliance's keys, and enroll it at a receiver: with a token, or by a request and an answer that are carried
+    #[command(args_conflicts_with_subcommands = true)]
+    Enroll {
+        /// File with the token of whoever runs the receiver; - is standard input
+        #[arg(long, value_name = "FILE")]
+        token: Option<PathBuf>,
+        /// Without a network
+        #[command(subcommand)]
+        command: Option<EnrollCommand>,
+    },
     /// Run the whole chain once in a throw-away site and say what happened
     Trial {
         /// Read this capture file instead of the one that comes with Headgate
@@ -245,6 +266,47 @@ pub(crate) enum BufferCommand {
     },
 }
 
+/// `requests`
+#[derive(Debug, Subcommand)]
+pub(crate) enum RequestsCommand {
+    /// Carry a request out, by this command: a capture of headers runs until its time is over or Ctrl-C, a proposal and figures are
+    /// written. Nothing leaves by itself
+    Allow {
+        /// Which
+        #[arg(value_name = "REQUEST")]
+        id: RequestId,
+        /// New file for what comes of it
+        #[arg(short, long, value_name = "FILE")]
+        output: PathBuf,
+        /// Interface of a capture, where the configuration names several
+        #[arg(long, value_name = "IFACE")]
+        interface: Option<String>,
+    },
+    /// Refuse a request
+    Refuse {
+        /// Which
+        #[arg(value_name = "REQUEST")]
+        id: RequestId,
+    },
+}
+
+/// `enroll`
+#[derive(Debug, Subcommand)]
+pub(crate) enum EnrollCommand {
+    /// Write the request into a new file, to be carried to whoever runs the receiver
+    Request {
+        /// The file
+        #[arg(value_name = "REQUEST.csr")]
+        file: PathBuf,
+    },
+    /// Take the answer that came back
+    Accept {
+        /// What `headgate-receiver sign` wrote
+        #[arg(value_name = "ANSWER.pem")]
+        file: PathBuf,
+    },
+}
+
 #[derive(Debug, Subcommand)]
 pub(crate) enum BundleCommand {
     /// Write what waits and is on no other medium to a folder (root only)
@@ -311,6 +373,8 @@ pub(crate) enum RulesCommand {
     Check,
     /// The effective rules
     Show,
+    /// The record of processing activities (GDPR, Article 30), made from what is in force
+    Processing,
     /// What the rules do with the frames of a capture file, or with a field, and where that was said
     Explain {
         /// pcap or pcapng file

@@ -22,9 +22,12 @@ mod enroll;
 mod error;
 mod explain;
 mod ledger;
+mod metrics;
 mod output;
+mod processing;
 mod programs;
 mod replay;
+mod requests;
 mod rules;
 mod schema;
 mod show;
@@ -65,6 +68,7 @@ fn run(args: Args) -> Result<(), CliError> {
     let Args { config, json, command } = args;
     match command {
         Command::Status => show::status(&ask::status(&config)?, json),
+        Command::Metrics { file } => metrics::run(&config, file.as_deref()),
         Command::Doctor { seconds } => doctor::run(&config, seconds, json),
         Command::Devices { limit } => show::records(headgate_record::Kind::Device, &config, limit, json),
         Command::Neighbors { limit } => show::records(headgate_record::Kind::Neighbor, &config, limit, json),
@@ -99,6 +103,7 @@ fn run(args: Args) -> Result<(), CliError> {
         }
         Command::Rules { command: args::RulesCommand::Check } => rules::check(&config, json),
         Command::Rules { command: args::RulesCommand::Show } => rules::show(&config, json),
+        Command::Rules { command: args::RulesCommand::Processing } => processing::print(&config, json),
         Command::Rules { command: args::RulesCommand::Explain { file: Some(file), numbers, .. } } => {
             explain::frames(&config, &file, &numbers, json)
         }
@@ -109,7 +114,8 @@ fn run(args: Args) -> Result<(), CliError> {
         Command::Dictionary => dictionary::print(json),
         Command::Replay { files } => replay::replay(&config, &files, json),
         Command::Dissect { files } => dissect::dissect(&config, &files, json),
-        Command::Enroll => enroll::enroll(&config),
+        Command::Requests { command } => requests::run(&config, command.as_ref(), json),
+        Command::Enroll { token, command } => enroll::run(&config, token.as_deref(), command.as_ref()),
         Command::Trial { pcap, interface, seconds, keep } => {
             trial::run(&trial::Wish { pcap, interface, seconds, keep, json })
         }

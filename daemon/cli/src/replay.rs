@@ -1,10 +1,10 @@
 //! `headgate replay`: capture files through the same rooms as a wire, without any daemon.
 
-use std::collections::{BTreeMap, HashSet, VecDeque};
+use std::collections::{BTreeMap, HashMap};
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
-use headgate_record::{Class, Kind, Record};
+use headgate_record::{Class, Field, Kind, Record, Value};
 use headgate_rules::{Places, Rules};
 use headgate_sensor::Engine;
 use headgate_service::config::{self, DEFAULT_PATH, Headgate};
@@ -105,43 +105,41 @@ struct Latest(BTreeMap<Kind, OfKind>);
 
 #[derive(Default)]
 struct OfKind {
-    records: VecDeque<Record>,
+    /// By their numbers in the order in which they came.
+    records: BTreeMap<u64, Record>,
+    /// The number of the latest record of each subject; of bulk, which happens once, none.
+    subjects: HashMap<Vec<(Field, Value)>, u64>,
+    next: u64,
     /// Records that found no room.
     left_out: u64,
 }
 
 impl Latest {
     fn add(&mut self, record: Record) {
-        let (room, class) = (room(record.kind()), record.kind().class());
+        let (room, is_bulk) = (room(record.kind()), record.kind().class() == Class::Bulk);
         let of_kind = self.0.entry(record.kind()).or_default();
-        of_kind.records.push_back(record);
-        if of_kind.records.len() < 2 * room {
-            return;
-        }
-        if class == Class::Bulk {
-            of_kind.left_out += u64::try_from(of_kind.records.drain(..room).len()).unwrap_or(u64::MAX);
-            return;
-        }
+        let number = of_kind.next;
+        of_kind.next += 1;
         // Of one subject only the latest record is shown.
-        let mut subjects = HashSet::new();
-        let mut kept: VecDeque<Record> = VecDeque::new();
-        while let Some(record) = of_kind.records.pop_back() {
-            if !subjects.insert(record.key()) {
-                continue;
-            }
-            if kept.len() < room {
-                kept.push_front(record);
-            } else {
-                of_kind.left_out += 1;
+        if !is_bulk && let Some(before) = of_kind.subjects.insert(record.key(), number) {
+            of_kind.records.remove(&before);
+        }
+        of_kind.records.insert(number, record);
+        if of_kind.records.len() > room
+            && let Some((_, oldest)) = of_kind.records.pop_first()
+        {
+            of_kind.left_out += 1;
+            if !is_bulk {
+                of_kind.subjects.remove(&oldest.key());
             }
         }
-        of_kind.records = kept;
     }
 
     fn show(self) -> Result<(), CliError> {
         let left_out = self.0.iter().map(|(kind, of_kind)| (*kind, of_kind.left_out));
         let left_out: Vec<_> = left_out.filter(|(_, count)| *count > 0).collect();
-        let records: Vec<Record> = self.0.into_values().flat_map(|of_kind| of_kind.records).collect();
+        let records: Vec<Record> =
+            self.0.into_values().flat_map(|of_kind| of_kind.records.into_values()).collect();
         show::by_kind(&records)?;
         for (kind, count) in left_out {
             show::line(&format!(

@@ -2,6 +2,8 @@
 //!
 //! Made from what reads the files: the dictionary, the sorts of exclusions, and the declaration of `headgate.toml`.
 
+mod requests;
+
 use clap::ValueEnum;
 use headgate_record::{Field, Kind, Treatment};
 use headgate_rules::filter::Tunnel;
@@ -121,6 +123,11 @@ fn rules() -> Result<Value, CliError> {
         ),
         ("collect", table(collect), "What of a record is kept in the encrypted buffer on this appliance."),
         ("release", table(release), "What of a kept record may leave; never wider than what is collected."),
+        (
+            "requests",
+            table(requests::keys()),
+            "What whoever runs the receiver may ask for, so that the administrator is asked.",
+        ),
     ];
     let tables = tables.map(|(name, table, meaning)| (name, described(table, meaning, None)));
     Ok(document("rules.toml of Headgate: what may be collected on a site and leave it", table(tables)))
@@ -395,6 +402,8 @@ mod tests {
             (File::Rules, "[exclude]\nprotocols = [\"http\"]"),
             (File::Rules, "[exclude]\ninterfaces = [\"a/b\"]"),
             (File::Rules, "[exclude]\nopt_out_lists = [\"../x\"]"),
+            (File::Rules, "[requests]\ncapture_minutes = 1441"),
+            (File::Rules, "[requests]\nshell = true"),
             (File::Rules, "[headers_only]\nvlans = [5000]"),
             (File::Rules, "[headers_only]\nopt_out_lists = [\"x\"]"),
             (File::Rules, "[[rule]]\nname = \"a\"\ncollect = \"all\""),

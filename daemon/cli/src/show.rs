@@ -1,6 +1,6 @@
 //! Answers, as text for people or JSON for programs.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::io::{self, Write};
 use std::path::Path;
 
@@ -76,14 +76,11 @@ pub(crate) fn records(kind: Kind, config: &Path, limit: u32, as_json: bool) -> R
     rows(kind, records, |record, column| cell(&record[column]))
 }
 
-/// Prints records, a table for each kind: of each subject the latest record, in its latest place.
+/// Prints records, a table for each kind.
 pub(crate) fn by_kind(records: &[Record]) -> Result<(), CliError> {
     let mut first = true;
     for kind in Kind::ALL {
-        let mut subjects = HashSet::new();
-        let latest = records.iter().rev().filter(|r| r.kind() == kind && subjects.insert(r.key()));
-        let mut of_kind: Vec<&Record> = latest.collect();
-        of_kind.reverse();
+        let of_kind: Vec<&Record> = records.iter().filter(|record| record.kind() == kind).collect();
         if of_kind.is_empty() {
             continue;
         }
@@ -91,8 +88,7 @@ pub(crate) fn by_kind(records: &[Record]) -> Result<(), CliError> {
             line("")?;
         }
         line(&format!("{} ({})", kind.name(), of_kind.len()))?;
-        let fields = Field::ALL.iter().filter(|field| field.definition().kind == kind);
-        let fields: HashMap<&str, Field> = fields.map(|field| (field.short_name(), *field)).collect();
+        let fields: HashMap<&str, Field> = Field::of(kind).map(|field| (field.short_name(), field)).collect();
         rows(kind, &of_kind, |record, column| {
             let value = fields.get(column).and_then(|field| record.get(*field));
             value.map(|value| cell(&value.to_json())).unwrap_or_default()

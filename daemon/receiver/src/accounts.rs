@@ -15,6 +15,8 @@ pub enum Outcome {
     Malformed,
     /// The batch named another appliance than the certificate did.
     Foreign,
+    /// The request came without proof of the appliance's secret.
+    Unproved,
     /// The batch may not be stored in this region.
     Region,
     /// Another batch was stored under the same identity.
@@ -73,12 +75,13 @@ impl Accounts {
 }
 
 impl Outcome {
-    const ALL: [Outcome; 8] = [
+    const ALL: [Outcome; 9] = [
         Outcome::Stored,
         Outcome::Repeated,
         Outcome::Handshake,
         Outcome::Malformed,
         Outcome::Foreign,
+        Outcome::Unproved,
         Outcome::Region,
         Outcome::Conflict,
         Outcome::Unstored,
@@ -91,6 +94,7 @@ impl Outcome {
             Outcome::Handshake => "refused at the handshake",
             Outcome::Malformed => "refused as malformed",
             Outcome::Foreign => "refused as another appliance's",
+            Outcome::Unproved => "refused without the appliance's secret",
             Outcome::Region => "refused as of another region",
             Outcome::Conflict => "refused as in conflict",
             Outcome::Unstored => "not stored",

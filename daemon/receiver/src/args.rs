@@ -9,6 +9,8 @@ use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
 use headgate_record::Kind;
+use headgate_record::request::{MAX_MINUTES, RequestId};
+use headgate_service::config::{ApplianceId, Endpoint, Region};
 
 use crate::authority::Validity;
 
@@ -26,8 +28,20 @@ pub struct Args {
 pub enum Command {
     /// Make an organisation's keys, certificates and configuration
     Init(Init),
-    /// Sign the request of an appliance
+    /// Answer the request of an appliance: certificate, what it pins, and its sealed secret
     Sign(Sign),
+    /// Make another certificate for the receiver
+    Server(Server),
+    /// Make what enrolment needs in the directory of an organisation of before
+    Enrolment(Enrolment),
+    /// Print a token with which an appliance may enroll once
+    Token(Token),
+    /// Revoke the secrets of an appliance: it delivers nothing more until it is enrolled again
+    Revoke(Revoke),
+    /// Ask something of a site: its rules and its administrator decide
+    Ask(Ask),
+    /// Print what was asked, and whether it has arrived
+    Asked(Asked),
     /// Make another key for batches to be sealed to
     SealKey(SealKey),
     /// Take the batches of a carried medium, and leave the receipts to carry back
@@ -48,6 +62,9 @@ pub struct Init {
     /// Host name or IP address under which appliances reach the receiver
     #[arg(long = "name", value_name = "HOSTNAME_OR_IP", required = true)]
     pub names: Vec<String>,
+    /// Region in which the receiver keeps what it has, for its certificate and receiver.toml
+    #[arg(long, value_parser = region_from)]
+    pub region: Option<String>,
     /// Address to listen on, for receiver.toml
     #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:8443")]
     pub listen: SocketAddr,
@@ -61,8 +78,8 @@ pub struct Sign {
     /// The appliance's signing request
     #[arg(value_name = "REQUEST.csr")]
     pub request: PathBuf,
-    /// Where to write the certificate
-    #[arg(short, long, value_name = "CERT.crt")]
+    /// Where to write the answer, which is to be carried back
+    #[arg(short, long, value_name = "ANSWER.pem")]
     pub output: PathBuf,
     /// How long the certificate is valid
     #[arg(long, value_name = "N", default_value_t = 825, value_parser = clap::value_parser!(u32).range(1..=3650))]
@@ -73,6 +90,129 @@ pub struct Sign {
     /// End of the validity, RFC 3339, for tests
     #[arg(long, value_name = "TIME", value_parser = time_from, requires = "valid_from", conflicts_with = "days")]
     pub valid_until: Option<SystemTime>,
+}
+
+/// `server`
+#[derive(Debug, clap::Args)]
+pub struct Server {
+    /// Directory that `init` made
+    pub directory: PathBuf,
+    /// Host name or IP address under which appliances reach the receiver
+    #[arg(long = "name", value_name = "HOSTNAME_OR_IP", required = true)]
+    pub names: Vec<String>,
+    /// Region in which the receiver keeps what it has
+    #[arg(long, value_parser = region_from)]
+    pub region: Option<String>,
+    /// New file for the certificate; its key is written beside it, as .key
+    #[arg(short, long, value_name = "CERT.crt")]
+    pub output: PathBuf,
+}
+
+/// `enrolment`
+#[derive(Debug, clap::Args)]
+pub struct Enrolment {
+    /// Directory that `init` made
+    pub directory: PathBuf,
+}
+
+/// `token`
+#[derive(Debug, clap::Args)]
+pub struct Token {
+    /// The appliance that may enroll with it: its appliance.id
+    #[arg(value_parser = appliance_from)]
+    pub appliance: String,
+    /// Configuration file
+    #[arg(long, value_name = "FILE", default_value = crate::config::DEFAULT_PATH)]
+    pub config: PathBuf,
+    /// Where the appliance reaches the enrolment, in place of the first name of the receiver's certificate and the port of
+    /// [enrolment] listen
+    #[arg(long, value_name = "HOST:PORT")]
+    pub address: Option<Endpoint>,
+    /// How long it is good
+    #[arg(long, value_name = "N", default_value_t = 24, value_parser = clap::value_parser!(u32).range(1..=8_760))]
+    pub hours: u32,
+}
+
+/// `revoke`
+#[derive(Debug, clap::Args)]
+pub struct Revoke {
+    /// The appliance
+    #[arg(value_parser = appliance_from)]
+    pub appliance: String,
+    /// Configuration file
+    #[arg(long, value_name = "FILE", default_value = crate::config::DEFAULT_PATH)]
+    pub config: PathBuf,
+}
+
+/// `ask`
+#[derive(Debug, clap::Args)]
+pub struct Ask {
+    /// The appliance
+    #[arg(value_parser = appliance_from)]
+    pub appliance: String,
+    /// What for
+    #[command(subcommand)]
+    pub what: What,
+}
+
+/// What may be asked for.
+#[derive(Debug, Subcommand)]
+pub enum What {
+    /// Headers of frames, for a time
+    Capture {
+        /// What every request has.
+        #[command(flatten)]
+        common: AskCommon,
+        /// For so many minutes
+        #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=i64::from(MAX_MINUTES)))]
+        minutes: u32,
+        /// Which frames: conditions of a rule, such as 'protocols = ["udp/5060"]'; all that the site's rules let without
+        #[arg(long = "match", value_name = "TOML", default_value = "")]
+        conditions: String,
+    },
+    /// A change of the site's rules
+    Rules {
+        /// What every request has.
+        #[command(flatten)]
+        common: AskCommon,
+        /// The rule file, at most 400 octets
+        #[arg(long, value_name = "FILE")]
+        file: PathBuf,
+    },
+    /// How the appliance is, in figures
+    Look {
+        /// What every request has.
+        #[command(flatten)]
+        common: AskCommon,
+    },
+}
+
+/// What every request has.
+#[derive(Debug, clap::Args)]
+pub struct AskCommon {
+    /// Why, for the administrator of the site
+    #[arg(long, value_name = "TEXT")]
+    pub why: String,
+    /// How long it may be allowed
+    #[arg(long, value_name = "N", default_value_t = 72, value_parser = clap::value_parser!(u32).range(1..=720))]
+    pub hours: u32,
+    /// Configuration file
+    #[arg(long, value_name = "FILE", default_value = crate::config::DEFAULT_PATH)]
+    pub config: PathBuf,
+}
+
+/// `asked`
+#[derive(Debug, clap::Args)]
+pub struct Asked {
+    /// Configuration file
+    #[arg(long, value_name = "FILE", default_value = crate::config::DEFAULT_PATH)]
+    pub config: PathBuf,
+    /// Take this request back, where it has not arrived
+    #[arg(long, value_name = "ID")]
+    pub withdraw: Option<RequestId>,
+    /// One JSON document a line
+    #[arg(long)]
+    pub json: bool,
 }
 
 /// `seal-key`
@@ -151,6 +291,14 @@ impl Sign {
 
 fn time_from(text: &str) -> Result<SystemTime, String> {
     OffsetDateTime::parse(text, &Rfc3339).map(SystemTime::from).map_err(|e| format!("no RFC 3339 time: {e}"))
+}
+
+fn region_from(text: &str) -> Result<String, String> {
+    text.parse::<Region>().map(|region| region.as_str().to_owned())
+}
+
+fn appliance_from(text: &str) -> Result<String, String> {
+    text.parse::<ApplianceId>().map(|appliance| appliance.as_str().to_owned())
 }
 
 fn kind_from(text: &str) -> Result<Kind, String> {

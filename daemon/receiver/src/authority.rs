@@ -7,18 +7,15 @@ use std::time::{Duration, SystemTime};
 use rcgen::string::Ia5String;
 use rcgen::{
     BasicConstraints, CertificateParams, CertificateSigningRequestParams, DistinguishedName, DnType, DnValue,
-    ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair, KeyUsagePurpose, SanType, SerialNumber,
+    ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair, KeyUsagePurpose, PublicKey, SanType, SerialNumber,
 };
 use rustls::pki_types::ServerName;
 use zeroize::Zeroizing;
 
 use headgate_record::batch::check_appliance;
+use headgate_record::enrolment::{region_uri, seal_to_of};
 
-use crate::config::AUTHORITY_CERTIFICATE;
 use crate::{Error, files};
-
-/// Private key of the authority, beside its certificate.
-pub const AUTHORITY_KEY: &str = "authority.key";
 
 /// From when until when a certificate is valid.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -52,14 +49,14 @@ pub struct Authority {
 }
 
 impl Authority {
-    /// A new authority, with its certificate and key to be kept.
+    /// A new authority whose name begins so, with its certificate and key to be kept.
     ///
     /// # Errors
     /// [`Error::Certificate`], [`Error::Key`].
-    pub fn create(validity: Validity) -> Result<(Authority, Issued), Error> {
+    pub fn create(name: &str, validity: Validity) -> Result<(Authority, Issued), Error> {
         // A name of its own, so that a certificate of another organisation is told apart by its issuer.
         let number = getrandom::u64().map_err(|_| Error::Key)?;
-        let mut params = parameters(&format!("Headgate authority {number:016x}"), validity)?;
+        let mut params = parameters(&format!("{name} {number:016x}"), validity)?;
         params.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
         params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
         let key = KeyPair::generate()?;
@@ -68,31 +65,37 @@ impl Authority {
         Ok((Authority { issuer: Issuer::new(params, key) }, issued))
     }
 
-    /// The authority whose files lie in `directory`.
+    /// The authority of this certificate and key, PEM.
     ///
     /// # Errors
     /// [`Error::Read`], [`Error::Credential`].
-    pub fn open(directory: &Path) -> Result<Authority, Error> {
-        let file = directory.join(AUTHORITY_KEY);
+    pub fn open(certificate: &Path, key: &Path) -> Result<Authority, Error> {
         let unusable = |file: &Path, what| Error::Credential { file: file.to_path_buf(), what };
-        let key = files::read(&file)?;
-        let key = std::str::from_utf8(&key).ok().and_then(|pem| KeyPair::from_pem(pem).ok());
-        let key = key.ok_or_else(|| unusable(&file, "private key"))?;
-        let file = directory.join(AUTHORITY_CERTIFICATE);
-        let certificate = files::read(&file)?;
+        let secret = files::read(key)?;
+        let secret = std::str::from_utf8(&secret).ok().and_then(|pem| KeyPair::from_pem(pem).ok());
+        let secret = secret.ok_or_else(|| unusable(key, "private key"))?;
+        let pem = files::read(certificate)?;
         let issuer =
-            std::str::from_utf8(&certificate).ok().and_then(|pem| Issuer::from_ca_cert_pem(pem, key).ok());
-        Ok(Authority { issuer: issuer.ok_or_else(|| unusable(&file, "certificate"))? })
+            std::str::from_utf8(&pem).ok().and_then(|pem| Issuer::from_ca_cert_pem(pem, secret).ok());
+        Ok(Authority { issuer: issuer.ok_or_else(|| unusable(certificate, "certificate"))? })
     }
 
-    /// A certificate for a server that is reached under `names`.
+    /// A certificate for a server that is reached under `names`, and says its `region`.
     ///
     /// # Errors
     /// [`Error::Name`] for a name that is neither a DNS name nor an address.
-    pub fn server(&self, names: &[String], validity: Validity) -> Result<Issued, Error> {
+    pub fn server(
+        &self,
+        names: &[String],
+        region: Option<&str>,
+        validity: Validity,
+    ) -> Result<Issued, Error> {
         let mut params = parameters(names.first().map_or("receiver", String::as_str), validity)?;
         for name in names {
             params.subject_alt_names.push(alternative_name(name)?);
+        }
+        if let Some(region) = region {
+            params.subject_alt_names.push(SanType::URI(Ia5String::try_from(region_uri(region))?));
         }
         params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
         let key = KeyPair::generate()?;
@@ -100,31 +103,55 @@ impl Authority {
         Ok(Issued { certificate, key: Zeroizing::new(key.serialize_pem()) })
     }
 
-    /// Signs an appliance's request (PKCS #10, RFC 2986). Of the request only the key and the
-    /// common name are used: what it asks for beyond is not granted.
+    /// Signs an appliance's request. Of the request only the key and the common name go into the certificate: what it asks for
+    /// beyond is not granted.
     ///
     /// # Errors
     /// What is wrong with the request.
     pub fn appliance(&self, request: &[u8], validity: Validity) -> Result<Appliance, Refusal> {
-        let pem = std::str::from_utf8(request).map_err(|_| Refusal::Malformed)?;
-        let request = CertificateSigningRequestParams::from_pem(pem).map_err(|error| match error {
-            rcgen::Error::InvalidCertificationRequestSignature => Refusal::Signature,
-            _ => Refusal::Malformed,
-        })?;
-        let name = match request.params.distinguished_name.get(&DnType::CommonName) {
-            Some(DnValue::Utf8String(name)) => name.as_str(),
-            Some(DnValue::PrintableString(name)) => name.as_str(),
-            _ => return Err(Refusal::Name),
-        };
-        check_appliance(name).map_err(|_| Refusal::Name)?;
+        let Requested { name, key, seal_to } = requested(request)?;
         let sign = || {
-            let mut params = parameters(name, validity)?;
-            params.subject_alt_names = vec![SanType::DnsName(Ia5String::try_from(name)?)];
+            let mut params = parameters(&name, validity)?;
+            params.subject_alt_names = vec![SanType::DnsName(Ia5String::try_from(name.as_str())?)];
             params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth];
-            Ok::<_, Error>(params.signed_by(&request.public_key, &self.issuer)?.pem())
+            Ok::<_, Error>(params.signed_by(&key, &self.issuer)?.pem())
         };
-        Ok(Appliance { name: name.to_owned(), certificate: sign().map_err(Refusal::Signing)? })
+        let certificate = sign().map_err(Refusal::Signing)?;
+        Ok(Appliance { name, certificate, seal_to })
     }
+}
+
+/// What an appliance requests.
+pub struct Requested {
+    /// Its identifier.
+    pub name: String,
+    /// The key that is to be certified.
+    pub key: PublicKey,
+    /// The X25519 key that its secret is sealed to, where the request names one.
+    pub seal_to: Option<[u8; 32]>,
+}
+
+/// Reads a request (PKCS #10, RFC 2986, in PEM), and verifies that the key in it signed it.
+///
+/// # Errors
+/// What is wrong with the request.
+pub fn requested(request: &[u8]) -> Result<Requested, Refusal> {
+    let pem = std::str::from_utf8(request).map_err(|_| Refusal::Malformed)?;
+    let request = CertificateSigningRequestParams::from_pem(pem).map_err(|error| match error {
+        rcgen::Error::InvalidCertificationRequestSignature => Refusal::Signature,
+        _ => Refusal::Malformed,
+    })?;
+    let name = match request.params.distinguished_name.get(&DnType::CommonName) {
+        Some(DnValue::Utf8String(name)) => name.as_str(),
+        Some(DnValue::PrintableString(name)) => name.as_str(),
+        _ => return Err(Refusal::Name),
+    };
+    check_appliance(name).map_err(|_| Refusal::Name)?;
+    let seal_to = request.params.subject_alt_names.iter().find_map(|name| match name {
+        SanType::URI(uri) => seal_to_of(uri.as_str()),
+        _ => None,
+    });
+    Ok(Requested { name: name.to_owned(), key: request.public_key, seal_to })
 }
 
 /// An appliance's certificate.
@@ -134,6 +161,8 @@ pub struct Appliance {
     pub name: String,
     /// The certificate, PEM.
     pub certificate: String,
+    /// The X25519 key that its secret is sealed to, where the request names one.
+    pub seal_to: Option<[u8; 32]>,
 }
 
 /// Why a request is not signed.
@@ -141,6 +170,8 @@ pub struct Appliance {
 pub enum Refusal {
     /// It is no signing request in PEM.
     Malformed,
+    /// It names no key, or none that can be sealed to, for the secret.
+    SealTo,
     /// It is not signed by the key that it names.
     Signature,
     /// Its common name cannot be an appliance's identifier.
@@ -185,7 +216,7 @@ mod tests {
     use super::*;
 
     fn authority() -> Authority {
-        Authority::create(Validity::days(9)).unwrap().0
+        Authority::create("Authority", Validity::days(9)).unwrap().0
     }
 
     fn request(name: &str) -> String {
@@ -236,9 +267,11 @@ mod tests {
 
     #[test]
     fn a_server_name_with_a_blank_is_refused() {
-        let refused = authority().server(&["a b".into()], Validity::days(9));
+        let refused = authority().server(&["a b".into()], None, Validity::days(9));
         assert!(matches!(refused, Err(Error::Name(name)) if name == "a b"));
-        assert!(authority().server(&["::1".into(), "example.org".into()], Validity::days(9)).is_ok());
+        assert!(
+            authority().server(&["::1".into(), "example.org".into()], Some("eu"), Validity::days(9)).is_ok()
+        );
     }
 
     #[test]

@@ -238,7 +238,7 @@ fn verified(config: &Config, folder: &Folder, keys: &Keys) -> Result<Manifest, E
     let fault = |fault| folder.fault(MANIFEST, fault);
     let limit = u32::try_from(MAX_MANIFEST_BYTES).unwrap_or(u32::MAX);
     let signed = Signed::decode(&folder.read(MANIFEST, limit)?).map_err(|e| fault(Fault::Manifest(e)))?;
-    let name = signer::verify(&config.authority, &signed)?.map_err(fault)?;
+    let name = signer::verify(config, &signed)?.map_err(fault)?;
     let manifest = Manifest::decode(&signed.manifest).map_err(|e| fault(Fault::Manifest(e)))?;
     if manifest.appliance != name {
         return Err(fault(Fault::Appliance));

@@ -28,8 +28,24 @@ pub struct Config {
     pub timeout: Duration,
     /// Longest time without a request.
     pub idle_timeout: Duration,
-    /// Authority of the clients' certificates.
+    /// Authority of the receiver's certificate, and of clients' that it signed by hand.
     pub authority: PathBuf,
+    /// What the secrets of appliances are made of.
+    pub secrets: PathBuf,
+    /// Whether an appliance that has never shown a secret is refused.
+    pub secrets_required: bool,
+    /// Certificate of the authority that signs over the network, for clients only.
+    pub enroll_certificate: PathBuf,
+    /// Private key of that authority.
+    pub enroll_key: PathBuf,
+    /// Address at which appliances with a token are enrolled; none are without.
+    pub enroll_listen: Option<SocketAddr>,
+    /// Whether appliances may have their certificates renewed over the link.
+    pub renew: bool,
+    /// Days that a certificate is valid which was given out over the network.
+    pub enroll_days: u32,
+    /// Database of tokens, secrets and requests.
+    pub trust: PathBuf,
     /// Key that signs receipts.
     pub receipt_key: PathBuf,
     /// Keys that batches are sealed to, at most eight.
@@ -53,11 +69,24 @@ impl Config {
         let file = config::parse(path, &config::read_file(path)?)?;
         Ok(resolve(file, path.parent().unwrap_or(Path::new(""))))
     }
+
+    /// Whether certificates are given out over the network.
+    #[must_use]
+    pub fn enrolls(&self) -> bool {
+        self.renew || self.enroll_listen.is_some()
+    }
+
+    /// The certificates of the authorities that a client's certificate may come from.
+    pub fn client_authorities(&self) -> impl Iterator<Item = &Path> {
+        let online = self.enrolls().then_some(self.enroll_certificate.as_path());
+        std::iter::once(self.authority.as_path()).chain(online)
+    }
 }
 
 fn resolve(file: File, directory: &Path) -> Config {
-    let File { server, clients, receipts, sealing, database, retention, status } = file;
+    let File { server, clients, enrolment, receipts, sealing, database, retention, status } = file;
     let path = |name: Option<PathBuf>, default: &str| directory.join(name.unwrap_or_else(|| default.into()));
+    let database = path(database.file, "receiver.db");
     Config {
         listen: server.listen.unwrap_or_else(|| SocketAddr::from((Ipv4Addr::LOCALHOST, DEFAULT_PORT))),
         certificate: path(server.certificate, SERVER_CERTIFICATE),
@@ -72,7 +101,15 @@ fn resolve(file: File, directory: &Path) -> Config {
             None => vec![directory.join(SEAL_KEY)],
         },
         region: server.region.map(|region| region.as_str().to_owned()),
-        database: path(database.file, "receiver.db"),
+        secrets: path(clients.secrets, SECRETS_ROOT),
+        secrets_required: clients.secrets_required.unwrap_or(true),
+        enroll_certificate: path(enrolment.certificate, ENROLL_CERTIFICATE),
+        enroll_key: path(enrolment.key, ENROLL_KEY),
+        enroll_listen: enrolment.listen,
+        renew: enrolment.renew.unwrap_or(true),
+        enroll_days: enrolment.days.map_or(DEFAULT_ENROLL_DAYS, Bounded::get),
+        trust: database.with_file_name("trust.db"),
+        database,
         status: status.listen,
         retention_days: retention.days.map_or(DEFAULT_DAYS, Bounded::get),
     }
@@ -83,6 +120,7 @@ fn resolve(file: File, directory: &Path) -> Config {
 struct File {
     server: Server,
     clients: Clients,
+    enrolment: Enrolment,
     receipts: Receipts,
     sealing: Sealing,
     database: Database,
@@ -106,6 +144,18 @@ struct Server {
 #[serde(default, deny_unknown_fields)]
 struct Clients {
     authority: Option<PathBuf>,
+    secrets: Option<PathBuf>,
+    secrets_required: Option<bool>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+struct Enrolment {
+    listen: Option<SocketAddr>,
+    renew: Option<bool>,
+    certificate: Option<PathBuf>,
+    key: Option<PathBuf>,
+    days: Option<Bounded<1, 825>>,
 }
 
 #[derive(Default, Deserialize)]
@@ -176,6 +226,18 @@ impl TryFrom<StatusKeys> for Status {
 
 /// Certificate of the organisation's authority.
 pub const AUTHORITY_CERTIFICATE: &str = "authority.crt";
+/// Private key of that authority.
+pub const AUTHORITY_KEY: &str = "authority.key";
+/// Certificate of the authority that signs over the network.
+pub const ENROLL_CERTIFICATE: &str = "enroll.crt";
+/// Private key of that authority.
+pub const ENROLL_KEY: &str = "enroll.key";
+/// What the secrets of appliances are made of, 32 octets.
+pub const SECRETS_ROOT: &str = "appliances.key";
+/// Public half of the receipt key.
+pub const RECEIPT_PUBLIC: &str = "receipt.pub";
+/// Public half of the sealing key.
+pub const SEAL_PUBLIC: &str = "seal.pub";
 /// Certificate of the server.
 pub const SERVER_CERTIFICATE: &str = "server.crt";
 /// Private key of the server.
@@ -186,6 +248,7 @@ pub const RECEIPT_KEY: &str = "receipt.key";
 pub const SEAL_KEY: &str = "seal.key";
 const DEFAULT_PORT: u16 = 8443;
 const DEFAULT_DAYS: u32 = 60;
+const DEFAULT_ENROLL_DAYS: u32 = 90;
 const DEFAULT_CONNECTIONS: usize = 4_096;
 const DEFAULT_TIMEOUT: Duration = Duration::from_secs(30);
 const DEFAULT_IDLE_TIMEOUT: Duration = Duration::from_secs(300);
@@ -212,8 +275,8 @@ mod tests {
     fn the_shipped_file_has_every_key() {
         let table: toml::Table = toml::from_str(crate::init::TEMPLATE).unwrap();
         let keys: usize = table.values().map(|section| section.as_table().unwrap().len()).sum();
-        // And `region` and `[status] listen`, which have no default.
-        assert_eq!(keys, 12);
+        // And `region`, `[enrolment] listen` and `[status] listen`, which have no default.
+        assert_eq!(keys, 18);
     }
 
     #[test]

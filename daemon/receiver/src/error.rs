@@ -24,7 +24,7 @@ pub enum Error {
         source: io::Error,
     },
     /// A key or certificate that the receiver runs with cannot be used.
-    #[error("{file}: holds no usable {what}; `headgate-receiver init` makes one", file = .file.display())]
+    #[error("{file}: holds no usable {what}; `headgate-receiver init` makes one, and `headgate-receiver enrolment` what an organisation of before lacks", file = .file.display())]
     Credential {
         /// The file.
         file: PathBuf,
@@ -39,6 +39,20 @@ pub enum Error {
         /// What is wrong.
         what: &'static str,
     },
+    /// The receiver's certificate says another region than its configuration.
+    #[error(
+        "{file}: says the region {said:?}, and [server] region another; `headgate-receiver server` makes a certificate for the region",
+        file = .file.display()
+    )]
+    OtherRegion {
+        /// The file.
+        file: PathBuf,
+        /// What it says.
+        said: String,
+    },
+    /// A token cannot be made.
+    #[error("{0}")]
+    Token(&'static str),
     /// A name cannot stand in a certificate.
     #[error("{0:?} is neither a host name nor an IP address")]
     Name(String),
@@ -110,7 +124,8 @@ impl Exit for Error {
     fn code(&self) -> u8 {
         match self {
             Error::Config(error) => error.code(),
-            Error::Read { .. } | Error::Credential { .. } => exit::CONFIG,
+            Error::Read { .. } | Error::Credential { .. } | Error::OtherRegion { .. } => exit::CONFIG,
+            Error::Token(_) => exit::USAGE,
             Error::Bundle { fault: Fault::Read(_), .. } => exit::NO_INPUT,
             Error::Bundle { fault: Fault::Key(_), .. } => exit::CONFIG,
             Error::Request { .. } | Error::Version { .. } | Error::Bundle { .. } => exit::DATA,

@@ -1,4 +1,5 @@
-//! One resource: `POST /v1/batches` takes a sealed batch and answers with its receipt.
+//! What an appliance may ask as itself: `POST /v1/batches` takes a sealed batch and answers with its receipt, `POST /v1/renew` a
+//! request for a certificate, and `POST /v1/known` nothing at all.
 
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -13,11 +14,15 @@ use tokio::sync::Semaphore;
 use tokio::time::timeout;
 
 use headgate_record::batch::{Batch, may_be_stored};
+use headgate_record::enrolment::{KNOWN_PATH, MAX_ANSWER_BYTES, PROOF_HEADER, Proof, RENEW_PATH};
 use headgate_record::sealed::{MAX_SEALED_BYTES, Sealed};
 
 use crate::accounts::{Accounts, Outcome};
+use crate::enroll::{ANSWER_TYPE, Registrar, Unanswered};
 use crate::receipt::{Signer, statement};
 use crate::sealing::{Closed, Keys};
+use crate::tls::Client;
+use crate::trust::{Trust, Unproved};
 use crate::writer::{Unstored, Writer};
 
 /// What answers requests. No `Debug`: it holds keys.
@@ -28,6 +33,9 @@ pub struct Desk {
     region: Option<String>,
     timeout: Duration,
     bodies: Semaphore,
+    trust: Arc<Trust>,
+    /// Who renews certificates, where that is done here.
+    registrar: Option<Arc<Registrar>>,
     /// How requests ended.
     pub accounts: Arc<Accounts>,
 }
@@ -41,20 +49,20 @@ impl Desk {
         region: Option<String>,
         timeout: Duration,
         accounts: Arc<Accounts>,
+        (trust, registrar): (Arc<Trust>, Option<Arc<Registrar>>),
     ) -> Desk {
         let (keys, bodies) = (Arc::new(keys), Semaphore::new(MAX_BODIES));
-        Desk { writer, signer, keys, region, timeout, bodies, accounts }
+        Desk { writer, signer, keys, region, timeout, bodies, trust, registrar, accounts }
     }
 
-    /// Answers one request of the client that `appliance` names. A receipt is given only for what is
-    /// on disk.
+    /// Answers one request of a client. A receipt is given only for what is on disk.
     pub async fn respond(
         &self,
-        appliance: Option<&str>,
+        client: &Client,
         request: Request<Incoming>,
     ) -> Result<Response<Full<Bytes>>, Infallible> {
-        Ok(match self.accept(appliance, request).await {
-            Ok(receipt) => answer(StatusCode::OK, RECEIPT_TYPE, receipt.into()),
+        Ok(match self.accept(client, request).await {
+            Ok((content_type, body)) => answer(StatusCode::OK, content_type, body),
             Err(refusal) => {
                 if let Some(outcome) = refusal.outcome() {
                     self.accounts.count(outcome);
@@ -69,14 +77,65 @@ impl Desk {
         })
     }
 
-    async fn accept(&self, appliance: Option<&str>, request: Request<Incoming>) -> Result<Vec<u8>, Refusal> {
-        if request.uri().path() != PATH {
-            return Err(Refusal::Path);
-        }
+    async fn accept(
+        &self,
+        client: &Client,
+        request: Request<Incoming>,
+    ) -> Result<(&'static str, Bytes), Refusal> {
+        let path = request.uri().path();
+        let asked =
+            [PATH, RENEW_PATH, KNOWN_PATH].into_iter().find(|known| *known == path).ok_or(Refusal::Path)?;
         if request.method() != Method::POST {
             return Err(Refusal::Method);
         }
-        let appliance = appliance.ok_or(Refusal::Identity)?;
+        let appliance = client.appliance.as_deref().ok_or(Refusal::Identity)?;
+        self.prove(appliance, client, &request).await?;
+        match asked {
+            RENEW_PATH => self.renew(appliance, request).await.map(|pem| (ANSWER_TYPE, pem)),
+            PATH => self.store(appliance, request).await.map(|receipt| (RECEIPT_TYPE, receipt)),
+            _ => Ok(("text/plain; charset=utf-8", Bytes::from_static(b"known\n"))),
+        }
+    }
+
+    /// Whether the client has the secret of the appliance that its certificate names.
+    async fn prove(
+        &self,
+        appliance: &str,
+        client: &Client,
+        request: &Request<Incoming>,
+    ) -> Result<(), Refusal> {
+        let proof = match request.headers().get(PROOF_HEADER) {
+            Some(said) => {
+                let proof = said.to_str().ok().and_then(|said| said.parse::<Proof>().ok());
+                Some(proof.ok_or(Refusal::Unproved(Unproved::Wrong))?)
+            }
+            None => None,
+        };
+        let (trust, appliance, session) = (Arc::clone(&self.trust), appliance.to_owned(), client.session);
+        let checked = move || trust.check(&appliance, proof.as_ref(), session.as_ref());
+        // It may write, and wait for a command of the operator's.
+        let checked = tokio::task::spawn_blocking(checked).await;
+        checked.unwrap_or(Err(Unproved::Failed)).map_err(Refusal::Unproved)
+    }
+
+    async fn renew(&self, appliance: &str, request: Request<Incoming>) -> Result<Bytes, Refusal> {
+        let registrar = Arc::clone(self.registrar.as_ref().ok_or(Refusal::NotRenewed)?);
+        let body = Limited::new(request.into_body(), MAX_ANSWER_BYTES).collect();
+        let body = timeout(self.timeout, body).await.map_err(|_| Refusal::Slow)?;
+        let body = body.map_err(|_| Refusal::Unanswered(Unanswered::Malformed))?.to_bytes();
+        let appliance = appliance.to_owned();
+        let renewed = tokio::task::spawn_blocking(move || {
+            let renewed = registrar.renew(&appliance, &body);
+            if renewed.is_ok() {
+                log::info!(event = "renewed"; "the certificate of {appliance} was renewed");
+            }
+            renewed
+        });
+        let renewed = renewed.await.unwrap_or(Err(Unanswered::Failed));
+        renewed.map(Bytes::from).map_err(Refusal::Unanswered)
+    }
+
+    async fn store(&self, appliance: &str, request: Request<Incoming>) -> Result<Bytes, Refusal> {
         let (batch, digest) =
             timeout(self.timeout, self.receive(appliance, request)).await.map_err(|_| Refusal::Slow)??;
         if !may_be_stored(&batch.regions, self.region.as_deref()) {
@@ -84,8 +143,16 @@ impl Desk {
         }
         let batch = Arc::new(batch);
         let stored = self.writer.store(Arc::clone(&batch), digest).await?;
-        let statement = statement(&batch, digest, stored).ok_or(Refusal::Conflict)?;
-        Ok(self.signer.sign(statement))
+        let mut statement = statement(&batch, digest, stored).ok_or(Refusal::Conflict)?;
+        let (trust, id) = (Arc::clone(&self.trust), statement.id.clone());
+        let request = tokio::task::spawn_blocking(move || trust.request_for(&id)).await;
+        match request {
+            Ok(Ok(request)) => statement.request = request,
+            // The batch is stored, and what is asked waits for another.
+            Ok(Err(error)) => log::error!(event = "trust_failed"; "the database of requests failed: {error}"),
+            Err(_) => {}
+        }
+        Ok(self.signer.sign(statement).into())
     }
 
     /// The batch that an appliance sealed into a request, and its digest.
@@ -136,6 +203,12 @@ enum Refusal {
     Method,
     #[error("the client certificate names no appliance")]
     Identity,
+    #[error("{0}")]
+    Unproved(Unproved),
+    #[error("certificates are not renewed here")]
+    NotRenewed,
+    #[error("{0}")]
+    Unanswered(Unanswered),
     #[error("the batch did not arrive in time")]
     Slow,
     #[error("the batch exceeds its limit of {MAX_SEALED_BYTES} octets")]
@@ -165,7 +238,10 @@ impl From<Unstored> for Refusal {
 impl Refusal {
     fn status(&self) -> StatusCode {
         match self {
-            Refusal::Path => StatusCode::NOT_FOUND,
+            Refusal::Path | Refusal::NotRenewed => StatusCode::NOT_FOUND,
+            Refusal::Unproved(Unproved::Failed) => StatusCode::SERVICE_UNAVAILABLE,
+            Refusal::Unproved(_) => StatusCode::UNAUTHORIZED,
+            Refusal::Unanswered(why) => why.status(),
             Refusal::Method => StatusCode::METHOD_NOT_ALLOWED,
             Refusal::Identity | Refusal::Appliance | Refusal::Region => StatusCode::FORBIDDEN,
             Refusal::Slow => StatusCode::REQUEST_TIMEOUT,
@@ -181,6 +257,7 @@ impl Refusal {
     fn outcome(&self) -> Option<Outcome> {
         Some(match self {
             Refusal::Identity | Refusal::Appliance => Outcome::Foreign,
+            Refusal::Unproved(_) => Outcome::Unproved,
             Refusal::Conflict => return None,
             Refusal::Region => Outcome::Region,
             Refusal::Unstored(_) => Outcome::Unstored,

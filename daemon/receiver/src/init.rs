@@ -4,32 +4,48 @@ use std::fs::DirBuilder;
 use std::net::SocketAddr;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::Path;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use headgate_record::sealed::KeyId;
+use zeroize::Zeroizing;
 
-use crate::authority::{AUTHORITY_KEY, Authority, Refusal, Validity};
-use crate::config::{AUTHORITY_CERTIFICATE, RECEIPT_KEY, SEAL_KEY, SERVER_CERTIFICATE, SERVER_KEY};
+use crate::authority::{Authority, Issued, Refusal, Validity};
+use crate::config::{
+    AUTHORITY_CERTIFICATE, AUTHORITY_KEY, ENROLL_CERTIFICATE, ENROLL_KEY, RECEIPT_KEY, RECEIPT_PUBLIC,
+    SEAL_KEY, SEAL_PUBLIC, SECRETS_ROOT, SERVER_CERTIFICATE, SERVER_KEY,
+};
 use crate::files::{PUBLIC, SECRET};
+use crate::issue::Office;
 use crate::receipt::Signer;
 use crate::{Error, files, sealing};
 
 /// The shipped configuration, which is also what [`init`] writes.
 pub const TEMPLATE: &str = include_str!("../../../config/receiver.toml");
 
-/// Makes an organisation in `directory`: its authority, a server certificate for `names`, the
-/// receipt key and the sealing key with their public halves, and `receiver.toml`. All is on disk when it returns; gives
-/// the name of the sealing key.
+/// Makes an organisation in `directory`: its authority, a server certificate for `names` in `region`, the
+/// receipt key and the sealing key with their public halves, what enrolment needs, and `receiver.toml`. All is on disk when it
+/// returns; gives the name of the sealing key.
 ///
 /// # Errors
 /// [`Error::Exists`] when one of the files is there; then nothing is made.
-pub fn init(directory: &Path, names: &[String], listen: SocketAddr) -> Result<KeyId, Error> {
-    let (authority, own) = Authority::create(Validity::days(AUTHORITY_DAYS))?;
-    let server = authority.server(names, Validity::days(SERVER_DAYS))?;
+pub fn init(
+    directory: &Path,
+    names: &[String],
+    region: Option<&str>,
+    listen: SocketAddr,
+) -> Result<KeyId, Error> {
+    let (authority, own) = Authority::create("Headgate authority", Validity::days(AUTHORITY_DAYS))?;
+    let server = authority.server(names, region, Validity::days(SERVER_DAYS))?;
     let signer = Signer::generate()?;
     let (receipt_key, receipt_public) = signer.to_pem()?;
-    let config = TEMPLATE.replacen(TEMPLATE_LISTEN, &format!("listen = \"{listen}\""), 1);
+    let mut config = TEMPLATE.replacen(TEMPLATE_LISTEN, &format!("listen = \"{listen}\""), 1);
+    if let Some(region) = region {
+        config = config.replacen(TEMPLATE_REGION, &format!("region = \"{region}\""), 1);
+    }
     let seal = sealing::generate()?;
-    let files: [(&str, u32, &[u8]); 9] = [
+    let online = Online::make()?;
+    let [enroll_key, enroll_certificate, secrets] = online.files();
+    let files: [(&str, u32, &[u8]); 12] = [
         (AUTHORITY_KEY, SECRET, own.key.as_bytes()),
         (AUTHORITY_CERTIFICATE, PUBLIC, own.certificate.as_bytes()),
         (SERVER_KEY, SECRET, server.key.as_bytes()),
@@ -38,8 +54,73 @@ pub fn init(directory: &Path, names: &[String], listen: SocketAddr) -> Result<Ke
         (RECEIPT_PUBLIC, PUBLIC, receipt_public.as_bytes()),
         (SEAL_KEY, SECRET, seal.private.as_bytes()),
         (SEAL_PUBLIC, PUBLIC, seal.public.as_bytes()),
+        enroll_key,
+        enroll_certificate,
+        secrets,
         ("receiver.toml", PUBLIC, config.as_bytes()),
     ];
+    make(directory, &files)?;
+    Ok(seal.id)
+}
+
+/// Makes what enrolment needs in `directory`, for an organisation of before: the authority that signs over the network, and the root
+/// of secrets.
+///
+/// # Errors
+/// [`Error::Exists`] when one of the files is there; then nothing is made.
+pub fn enrolment(directory: &Path) -> Result<(), Error> {
+    make(directory, &Online::make()?.files())
+}
+
+/// Makes a certificate for a receiver that is reached under `names` and keeps what it has in `region`, in the new file
+/// `certificate`, and its key beside it as `.key`.
+///
+/// # Errors
+/// [`Error::Exists`] when one of both is there; then nothing is made.
+pub fn server(
+    directory: &Path,
+    names: &[String],
+    region: Option<&str>,
+    certificate: &Path,
+) -> Result<(), Error> {
+    let authority = Authority::open(&directory.join(AUTHORITY_CERTIFICATE), &directory.join(AUTHORITY_KEY))?;
+    let made = authority.server(names, region, Validity::days(SERVER_DAYS))?;
+    let key = certificate.with_extension("key");
+    for file in [certificate, &key] {
+        if file.symlink_metadata().is_ok() {
+            return Err(Error::Exists(file.to_path_buf()));
+        }
+    }
+    files::create(&key, SECRET, made.key.as_bytes())?;
+    files::create(certificate, PUBLIC, made.certificate.as_bytes())?;
+    files::sync_directory(certificate.parent().unwrap_or(Path::new("")))
+}
+
+/// What certificates and secrets are given out with over the network.
+struct Online {
+    authority: Issued,
+    secrets: Zeroizing<[u8; 32]>,
+}
+
+impl Online {
+    fn make() -> Result<Online, Error> {
+        let (_, authority) = Authority::create("Headgate enrolment", Validity::days(AUTHORITY_DAYS))?;
+        let mut secrets = Zeroizing::new([0; 32]);
+        getrandom::fill(secrets.as_mut()).map_err(|_| Error::Key)?;
+        Ok(Online { authority, secrets })
+    }
+
+    fn files(&self) -> [(&'static str, u32, &[u8]); 3] {
+        [
+            (ENROLL_KEY, SECRET, self.authority.key.as_bytes()),
+            (ENROLL_CERTIFICATE, PUBLIC, self.authority.certificate.as_bytes()),
+            (SECRETS_ROOT, SECRET, self.secrets.as_ref()),
+        ]
+    }
+}
+
+/// Makes all of these files, or none when one is there.
+fn make(directory: &Path, files: &[(&str, u32, &[u8])]) -> Result<(), Error> {
     for (name, ..) in files {
         let file = directory.join(name);
         if file.symlink_metadata().is_ok() {
@@ -52,10 +133,9 @@ pub fn init(directory: &Path, names: &[String], listen: SocketAddr) -> Result<Ke
         .create(directory)
         .map_err(|source| Error::Write { file: directory.to_path_buf(), source })?;
     for (name, mode, content) in files {
-        files::create(&directory.join(name), mode, content)?;
+        files::create(&directory.join(name), *mode, content)?;
     }
-    files::sync_directory(directory)?;
-    Ok(seal.id)
+    files::sync_directory(directory)
 }
 
 /// Makes another sealing key: the private key in the new file `file`, the public one beside it as `.pub`. Gives its name.
@@ -82,31 +162,33 @@ pub struct Signed {
     pub appliance: String,
 }
 
-/// Signs the appliance's request in the file `request` with the authority in `directory` and writes
-/// the certificate to the new file `output`.
+/// Answers the appliance's request in the file `request` with the authority in `directory`: writes certificate, what to pin and
+/// the sealed secret to the new file `output`.
 ///
 /// # Errors
 /// [`Error::Request`] when the request is malformed, not signed by its key, or of a name that cannot
 /// be an appliance's; [`Error::Exists`] when `output` is there.
 pub fn sign(directory: &Path, request: &Path, output: &Path, validity: Validity) -> Result<Signed, Error> {
-    let authority = Authority::open(directory)?;
+    let office = Office::by_hand(directory)?;
     let bad = |what| Error::Request { file: request.to_path_buf(), what };
-    let appliance =
-        authority.appliance(&files::read(request)?, validity).map_err(|refusal| match refusal {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    let generation = u64::try_from(since.as_millis()).unwrap_or(u64::MAX);
+    let answer =
+        office.answer(&files::read(request)?, validity, generation).map_err(|refusal| match refusal {
             Refusal::Malformed => bad("is no certificate signing request in PEM"),
             Refusal::Signature => bad("the request is not signed by the key in it"),
             Refusal::Name => bad("its common name is no appliance identifier: 1 to 64 of a-z 0-9 - ."),
+            Refusal::SealTo => bad(
+                "names no key that a secret can be sealed to; move uplink.key and uplink.csr away on the appliance, and `headgate enroll` makes a new request",
+            ),
             Refusal::Signing(error) => error,
         })?;
-    files::create(output, PUBLIC, appliance.certificate.as_bytes())?;
+    files::create(output, PUBLIC, answer.text.as_bytes())?;
     files::sync_directory(output.parent().unwrap_or(Path::new("")))?;
-    Ok(Signed { appliance: appliance.name })
+    Ok(Signed { appliance: answer.appliance.name })
 }
 
-/// Public half of the receipt key.
-const RECEIPT_PUBLIC: &str = "receipt.pub";
-/// Public half of the sealing key.
-const SEAL_PUBLIC: &str = "seal.pub";
+const TEMPLATE_REGION: &str = "# region = \"eu\"";
 const TEMPLATE_LISTEN: &str = "listen = \"127.0.0.1:8443\"";
 /// Ten years: every appliance pins it.
 const AUTHORITY_DAYS: u32 = 3_650;
@@ -123,13 +205,19 @@ mod tests {
     fn secrets_are_their_owners_only_and_the_configuration_loads() {
         let directory = tempfile::tempdir().unwrap();
         let listen = "127.0.0.1:9999".parse().unwrap();
-        init(directory.path(), &["example.org".into(), "127.0.0.1".into()], listen).unwrap();
+        init(directory.path(), &["example.org".into(), "127.0.0.1".into()], Some("eu"), listen).unwrap();
         for entry in directory.path().read_dir().unwrap().flatten() {
             let secret = entry.path().extension().is_some_and(|e| e == "key");
             let mode = entry.metadata().unwrap().permissions().mode() & 0o777;
             assert_eq!(mode == 0o600, secret, "{:?} {mode:o}", entry.file_name());
         }
-        assert_eq!(Config::load(&directory.path().join("receiver.toml")).unwrap().listen, listen);
+        let config = Config::load(&directory.path().join("receiver.toml")).unwrap();
+        assert_eq!((config.listen, config.region.as_deref()), (listen, Some("eu")));
+        crate::tls::check_region(&config).unwrap();
+        for region in [Some("us".to_owned()), None] {
+            let elsewhere = Config { region, ..config.clone() };
+            assert!(matches!(crate::tls::check_region(&elsewhere), Err(Error::OtherRegion { .. })));
+        }
     }
 
     #[test]
@@ -149,14 +237,16 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let existing = directory.path().join(RECEIPT_KEY);
         std::fs::write(&existing, "mine").unwrap();
-        let refused = init(directory.path(), &["example.org".into()], "127.0.0.1:1".parse().unwrap());
+        let refused = init(directory.path(), &["example.org".into()], None, "127.0.0.1:1".parse().unwrap());
         assert!(matches!(refused, Err(Error::Exists(file)) if file == existing));
         assert_eq!(std::fs::read(&existing).unwrap(), b"mine");
         assert_eq!(directory.path().read_dir().unwrap().count(), 1);
     }
 
     #[test]
-    fn the_template_has_one_line_to_listen() {
-        assert_eq!(TEMPLATE.matches(TEMPLATE_LISTEN).count(), 1);
+    fn the_template_has_one_line_to_listen_and_one_for_the_region() {
+        for line in [TEMPLATE_LISTEN, TEMPLATE_REGION] {
+            assert_eq!(TEMPLATE.matches(line).count(), 1, "{line}");
+        }
     }
 }

@@ -7,31 +7,37 @@
 //!
 //! **What it never does.** It never replaces a batch that it has stored but by less of itself, where the appliance has
 //! had to forget somebody, gives no receipt for what
-//! is not on disk, answers nobody without a certificate of its authority, and asks nothing of an
-//! appliance.
+//! is not on disk, answers nobody without a certificate of its authority but who enrolls with a token, and takes no appliance for
+//! itself by its certificate alone.
 //!
 //! **Who uses it.** The `headgate-receiver` binary. Of ours it imports `record` and `service`.
 
 mod accounts;
 mod args;
+mod ask;
 mod authority;
 mod bundle;
 mod config;
 mod database;
+mod enroll;
 mod error;
 mod files;
 mod forget;
 mod http;
 mod init;
+mod issue;
 mod late;
 mod list;
 mod metrics;
+mod rate;
 mod receipt;
 mod sealing;
 mod server;
 mod status;
 mod sweep;
 mod tls;
+mod token;
+mod trust;
 mod writer;
 
 use std::io::{self, Write};
@@ -40,6 +46,7 @@ use std::process::ExitCode;
 
 use clap::Parser;
 
+use headgate_service::config::Endpoint;
 use headgate_service::stop::Stop;
 use headgate_service::{exit, lockdown, log};
 
@@ -49,10 +56,11 @@ pub use authority::Validity;
 pub use bundle::{Fault, Imported, import};
 pub use config::Config;
 pub use error::Error;
-pub use init::{Signed, init, seal_key, sign};
+pub use init::{Signed, enrolment, init, seal_key, server, sign};
 pub use list::{Filter, batches, records};
 pub use sealing::{Closed, Keys};
 pub use server::{Listening, serve};
+pub use token::{revoke, token};
 
 /// Runs the command line of `headgate-receiver`.
 #[must_use]
@@ -77,16 +85,62 @@ fn dispatch(command: Command) -> Result<bool, Error> {
     lockdown::privileges().map_err(|source| Error::System { what: "giving up privileges", source })?;
     match command {
         Command::Init(args) => {
-            let id = init(&args.directory, &args.names, args.listen)?;
+            let id = init(&args.directory, &args.names, args.region.as_deref(), args.listen)?;
             say(&format!(
-                "made in {}; sealing key {id}\nNext: `headgate-receiver run --config {}`; give appliances authority.crt, receipt.pub and seal.pub.",
+                "made in {}; sealing key {id}\nNext: `headgate-receiver run --config {}`; enroll appliances by `token` or `sign`.",
                 args.directory.display(),
                 args.directory.join("receiver.toml").display(),
             ))?;
         }
         Command::Sign(args) => {
             let signed = sign(&args.directory, &args.request, &args.output, args.validity())?;
-            say(&format!("{}: certificate of {}", args.output.display(), signed.appliance))?;
+            say(&format!(
+                "{answer}: the answer for {}\nNext: carry it there, and `headgate enroll accept {answer}`.",
+                signed.appliance,
+                answer = args.output.display(),
+            ))?;
+        }
+        Command::Server(args) => {
+            server(&args.directory, &args.names, args.region.as_deref(), &args.output)?;
+            say(&format!(
+                "{}: made, and its key beside it\nNext: put both in the place of [server] certificate and key, and restart.",
+                args.output.display(),
+            ))?;
+        }
+        Command::Enrolment(args) => {
+            enrolment(&args.directory)?;
+            say(&format!(
+                "made in {}: enroll.crt, enroll.key and appliances.key\nNext: hand them to the receiver, and restart it.",
+                args.directory.display(),
+            ))?;
+        }
+        Command::Token(args) => {
+            let config = Config::load(&args.config)?;
+            let address = args.address.as_ref().map(Endpoint::as_str);
+            let token = token(&config, &args.appliance, address, args.hours)?;
+            // A secret, on one line and nothing else: for a file, or a pipe.
+            say(&token.to_text())?;
+        }
+        Command::Ask(args) => {
+            let id = ask::ask(&args.appliance, &args.what)?;
+            say(&format!(
+                "{id}: goes with the next receipt of {}; its administrator decides",
+                args.appliance
+            ))?;
+        }
+        Command::Asked(args) => {
+            if let Some(id) = args.withdraw {
+                return ask::withdraw(&Config::load(&args.config)?, id);
+            }
+            return list(&args.config, |config, out| ask::asked(config, args.json, out));
+        }
+        Command::Revoke(args) => {
+            let config = Config::load(&args.config)?;
+            revoke(&config, &args.appliance)?;
+            say(&format!(
+                "the secrets of {} are revoked; it delivers nothing more until it is enrolled again",
+                args.appliance,
+            ))?;
         }
         Command::SealKey(args) => {
             let id = seal_key(&args.file)?;
@@ -126,6 +180,9 @@ fn announce(listening: Listening) {
     let mut text = format!("listening on {}\n", listening.batches);
     if let Some(status) = listening.status {
         text.push_str(&format!("status on http://{status}/metrics and /healthz\n"));
+    }
+    if let Some(enrolment) = listening.enrolment {
+        text.push_str(&format!("enrolment on {enrolment}\n"));
     }
     let mut out = io::stdout().lock();
     // A closed standard output is no reason not to serve.

@@ -110,10 +110,11 @@ fn seconds(ms: u64) -> String {
 }
 
 const PREFIX: &str = "headgate_receiver_";
-const REFUSED: [(Outcome, &str); 6] = [
+const REFUSED: [(Outcome, &str); 7] = [
     (Outcome::Handshake, "handshake"),
     (Outcome::Malformed, "malformed"),
     (Outcome::Foreign, "foreign"),
+    (Outcome::Unproved, "unproved"),
     (Outcome::Region, "region"),
     (Outcome::Conflict, "conflict"),
     (Outcome::Unstored, "unstored"),
@@ -134,9 +135,9 @@ mod tests {
         for (outcome, _) in REFUSED {
             accounts.count(outcome);
         }
-        assert_eq!(accounts.refused(), 6);
+        assert_eq!(accounts.refused(), 7);
         let text = text(&accounts, &Figures::default());
-        assert_eq!(text.matches("headgate_receiver_refused_total{reason=").count(), 6);
-        assert_eq!(text.lines().filter(|l| l.contains("refused_total{") && l.ends_with(" 1")).count(), 6);
+        assert_eq!(text.matches("headgate_receiver_refused_total{reason=").count(), 7);
+        assert_eq!(text.lines().filter(|l| l.contains("refused_total{") && l.ends_with(" 1")).count(), 7);
     }
 }

@@ -30,7 +30,7 @@ pub fn statement(batch: &Batch, digest: [u8; 32], stored: Stored) -> Option<Stat
     };
     let Held { digest, stored_ms, records, values, forgotten } = held;
     let forgotten = (values > 0).then_some(Forgotten { values, records: forgotten });
-    Some(Statement { id, digest, records, stored_ms, forgotten })
+    Some(Statement { id, digest, records, stored_ms, forgotten, request: Vec::new() })
 }
 
 /// Signs receipts. The key is cleared when it is dropped; no `Debug`, no `Clone`.
@@ -93,7 +93,8 @@ mod tests {
         let (private, public) = Signer::generate().unwrap().to_pem().unwrap();
         files::create(&file, files::SECRET, private.as_bytes()).unwrap();
         let id = BatchId { appliance: "site-1".into(), epoch: 1, sequence: 2 };
-        let statement = Statement { id, digest: [3; 32], records: 4, stored_ms: 5, forgotten: None };
+        let statement =
+            Statement { id, digest: [3; 32], records: 4, stored_ms: 5, forgotten: None, request: Vec::new() };
         let receipt = Receipt::decode(&Signer::load(&file).unwrap().sign(statement)).unwrap();
         let public = VerifyingKey::from_public_key_pem(&public).unwrap();
         let signature = Signature::from_bytes(&receipt.signature);

@@ -63,6 +63,12 @@ impl Keys {
         keys.collect::<Result<_, _>>().map(Keys)
     }
 
+    /// The public half of the first key, PEM (SubjectPublicKeyInfo): what new appliances seal to.
+    pub fn public(&self) -> Option<String> {
+        let public: [u8; 32] = X25519HkdfSha256::sk_to_pk(&self.0.first()?.1).to_bytes().into();
+        public_pem(&public).ok()
+    }
+
     /// Whether there is this key.
     pub fn has(&self, key: KeyId) -> bool {
         self.0.iter().any(|(id, _)| *id == key)
@@ -104,13 +110,17 @@ pub fn generate() -> Result<Made, Error> {
     private.extend_from_slice(octets.as_ref());
     let private = SecretDocument::try_from(private.as_slice()).map_err(|_| Error::Key)?;
     let public: [u8; 32] = X25519HkdfSha256::sk_to_pk(&key).to_bytes().into();
-    let document =
-        Document::try_from([PUBLIC_KEY_DER.as_slice(), &public].concat()).map_err(|_| Error::Key)?;
     Ok(Made {
         private: private.to_pem(PRIVATE_LABEL, LineEnding::LF).map_err(|_| Error::Key)?,
-        public: document.to_pem("PUBLIC KEY", LineEnding::LF).map_err(|_| Error::Key)?,
+        public: public_pem(&public)?,
         id: KeyId::of(&public),
     })
+}
+
+fn public_pem(public: &[u8; 32]) -> Result<String, Error> {
+    let document =
+        Document::try_from([PUBLIC_KEY_DER.as_slice(), public].concat()).map_err(|_| Error::Key)?;
+    document.to_pem("PUBLIC KEY", LineEnding::LF).map_err(|_| Error::Key)
 }
 
 fn private_key(pem: &str) -> Option<PrivateKey> {

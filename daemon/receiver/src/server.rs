@@ -20,10 +20,14 @@ use headgate_service::notify::{self, Watchdog};
 use headgate_service::stop::Stop;
 
 use crate::accounts::{Accounts, Outcome};
+use crate::enroll::{Gate, Registrar};
 use crate::http::Desk;
+use crate::issue::Office;
 use crate::receipt::Signer;
 use crate::sealing::Keys;
 use crate::status::Status;
+use crate::tls::Client;
+use crate::trust::Trust;
 use crate::writer::Writer;
 use crate::{Config, Error, tls};
 
@@ -34,6 +38,8 @@ pub struct Listening {
     pub batches: SocketAddr,
     /// For who asks how it is, if anybody may.
     pub status: Option<SocketAddr>,
+    /// For appliances with a token, if any are enrolled.
+    pub enrolment: Option<SocketAddr>,
 }
 
 /// Receives until `stop` is requested; then requests in flight are finished, for at most
@@ -43,15 +49,31 @@ pub struct Listening {
 /// When a credential, the database or the address cannot be used.
 pub fn serve(config: &Config, stop: &Stop, ready: impl FnOnce(Listening)) -> Result<(), Error> {
     let tls = tls::server(config)?;
+    tls::check_region(config)?;
     let signer = Signer::load(&config.receipt_key)?;
     let keys = Keys::load(config.seal_keys.iter().map(PathBuf::as_path))?;
+    let trust = Arc::new(Trust::open(config)?);
+    let registrar = if config.enrolls() {
+        let office = Office::over_the_network(config, &signer, &keys)?;
+        Some(Arc::new(Registrar::new(office, Arc::clone(&trust), config.enroll_days)))
+    } else {
+        None
+    };
     let accounts = Arc::<Accounts>::default();
     let (writer, thread) = Writer::start(&config.database, config.retention_days, Arc::clone(&accounts))?;
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
         .map_err(|source| Error::System { what: "starting the runtime", source })?;
-    let served = runtime.block_on(listen(config, tls, (signer, keys), (writer, accounts), stop, ready));
+    let served = runtime.block_on(listen(
+        config,
+        tls,
+        (signer, keys),
+        (writer, accounts),
+        (trust, registrar),
+        stop,
+        ready,
+    ));
     // The last users of the writer go with the runtime; what they had handed over is still stored.
     drop(runtime);
     let _ = thread.join();
@@ -63,12 +85,22 @@ async fn listen(
     tls: Arc<ServerConfig>,
     (signer, keys): (Signer, Keys),
     (writer, accounts): (Writer, Arc<Accounts>),
+    (trust, registrar): (Arc<Trust>, Option<Arc<Registrar>>),
     stop: &Stop,
     ready: impl FnOnce(Listening),
 ) -> Result<(), Error> {
     let (listener, batches) = bind(config.listen).await?;
-    let desk =
-        Arc::new(Desk::new(writer.clone(), signer, keys, config.region.clone(), config.timeout, accounts));
+    let mut enrolment = None;
+    if let Some((address, registrar)) = config.enroll_listen.zip(registrar.as_ref()) {
+        let (listener, address) = bind(address).await?;
+        let gate = Gate::new(tls::enrolment(config)?, Arc::clone(registrar), config.timeout);
+        // It ends with the runtime.
+        tokio::spawn(gate.serve(listener));
+        enrolment = Some(address);
+    }
+    let trust = (trust, registrar.filter(|_| config.renew));
+    let region = config.region.clone();
+    let desk = Arc::new(Desk::new(writer.clone(), signer, keys, region, config.timeout, accounts, trust));
     let mut status = None;
     if let Some(address) = config.status {
         let (listener, address) = bind(address).await?;
@@ -77,7 +109,7 @@ async fn listen(
         tokio::spawn(told.serve(listener));
         status = Some(address);
     }
-    ready(Listening { batches, status });
+    ready(Listening { batches, status, enrolment });
     notify::ready("no batch yet");
 
     let (closing, closed) = watch::channel(false);
@@ -163,9 +195,9 @@ impl Visit {
             }
             Err(_) => return self.desk.accounts.count(Outcome::Handshake),
         };
-        let appliance = tls::appliance(stream.get_ref().1.peer_certificates());
+        let client = Client::of(stream.get_ref().1);
         let desk = Arc::clone(&self.desk);
-        let service = service_fn(|request| desk.respond(appliance.as_deref(), request));
+        let service = service_fn(|request| desk.respond(&client, request));
         let connection = http1::Builder::new()
             .timer(TokioTimer::new())
             // It runs from the end of the last request: it is the idle limit as well.
@@ -187,7 +219,7 @@ impl Visit {
 }
 
 /// Lets the alert that says why arrive: closing with unread octets would reset the connection.
-async fn linger(mut stream: TcpStream) {
+pub async fn linger(mut stream: TcpStream) {
     let _ = timeout(LINGER, async {
         stream.shutdown().await?;
         let mut rest = stream.take(MAX_LINGER);

@@ -31,6 +31,8 @@ fn metrics_are_openmetrics_and_say_what_happened_to_each_batch() {
     assert_eq!(client.exchange("POST /v1/batches", b"garbage").unwrap().0, 400);
     let mut foreign = Client::connect(server.address, &cloud.enroll("site-2", Validity::days(9)));
     assert_eq!(foreign.post(&cloud, &batch(9)).0, 403);
+    let mut unproved = Client::connect(server.address, &cloud.appliance()).with_secret(None);
+    assert_eq!(unproved.post(&cloud, &batch(9)).0, 401);
     assert!(Client::connect(server.address, &cloud.stranger()).exchange("GET /", b"").is_err());
     Medium::of(&cloud, 1, &batches(3..=4)).import(&cloud).unwrap();
 
@@ -52,6 +54,7 @@ fn metrics_are_openmetrics_and_say_what_happened_to_each_batch() {
         ("counter headgate_receiver_refused_total reason=handshake", 1),
         ("counter headgate_receiver_refused_total reason=malformed", 1),
         ("counter headgate_receiver_refused_total reason=foreign", 1),
+        ("counter headgate_receiver_refused_total reason=unproved", 1),
         ("counter headgate_receiver_refused_total reason=region", 0),
         ("counter headgate_receiver_refused_total reason=conflict", 1),
         ("counter headgate_receiver_refused_total reason=unstored", 0),

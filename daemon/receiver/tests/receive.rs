@@ -247,13 +247,13 @@ fn a_body_over_the_limit_is_refused_announced_or_not() {
     let server = cloud.start();
     let tls = cloud.appliance();
     let mut client = Client::connect(server.address, &tls);
-    let head =
-        format!("POST /v1/batches HTTP/1.1\r\nhost: x\r\ncontent-length: {}\r\n\r\n", MAX_SEALED_BYTES + 1);
+    let head = format!("{}content-length: {}\r\n\r\n", client.head(), MAX_SEALED_BYTES + 1);
     client.send(head.as_bytes()).unwrap();
     assert_eq!(client.response().unwrap().0, 413);
 
     let mut client = Client::connect(server.address, &tls);
-    client.send(b"POST /v1/batches HTTP/1.1\r\nhost: x\r\ntransfer-encoding: chunked\r\n\r\n").unwrap();
+    let head = format!("{}transfer-encoding: chunked\r\n\r\n", client.head());
+    client.send(head.as_bytes()).unwrap();
     let chunk = [format!("{:x}\r\n", 1 << 20).as_bytes(), &vec![0; 1 << 20], b"\r\n"].concat();
     // The receiver may close while we still write; then there is no answer to read.
     let sent = (0..5).try_for_each(|_| client.send(&chunk));
@@ -270,7 +270,8 @@ fn a_client_that_stalls_is_let_go_and_holds_nobody_up() {
     let tls = cloud.appliance();
     let mut silent = TcpStream::connect(server.address).unwrap();
     let mut slow = Client::connect(server.address, &tls);
-    slow.send(b"POST /v1/batches HTTP/1.1\r\nhost: x\r\ncontent-length: 100\r\n\r\nhalf").unwrap();
+    let head = slow.head();
+    slow.send(format!("{head}content-length: 100\r\n\r\nhalf").as_bytes()).unwrap();
     assert_eq!(Client::connect(server.address, &tls).post(&cloud, &batch(1)).0, 200);
     assert_eq!(slow.response().unwrap().0, 408);
     assert!(slow.is_ended());
@@ -338,7 +339,7 @@ fn a_request_in_flight_is_finished_before_it_stops() {
     let server = Server::start(config);
     let mut client = Client::connect(server.address, &cloud.appliance());
     let body = cloud.seal(&batch(1));
-    let head = format!("POST /v1/batches HTTP/1.1\r\nhost: x\r\ncontent-length: {}\r\n\r\n", body.len());
+    let head = format!("{}content-length: {}\r\n\r\n", client.head(), body.len());
     client.send(head.as_bytes()).unwrap();
     client.send(&body[..9]).unwrap();
     // Only when it has begun to read the request can it be in flight.

@@ -196,7 +196,9 @@ pub fn hex(octets: &[u8]) -> String {
     })
 }
 
-fn octets<const N: usize>(text: &str) -> Option<[u8; N]> {
+/// Octets from hexadecimal digits in lower case; nothing for another length or spelling.
+#[must_use]
+pub fn octets<const N: usize>(text: &str) -> Option<[u8; N]> {
     let mut found = [0; N];
     if text.len() != 2 * N || !text.is_ascii() {
         return None;

@@ -7,14 +7,18 @@ use prost::Message;
 
 use crate::Error;
 use crate::batch::{BatchId, check_appliance};
+use crate::request::MAX_REQUEST_BYTES;
 
-/// The newest version of the receipt format: that of a receipt which says what was forgotten. All others are of version 1.
-pub const VERSION: u32 = 2;
+/// The newest version of the receipt format: that of a receipt which carries a request. One which says what was forgotten is of
+/// version 2, all others are of version 1.
+pub const VERSION: u32 = 3;
+const FORGETFUL: u32 = 2;
 const PLAIN: u32 = 1;
 /// Largest encoded receipt, in octets.
 pub const MAX_RECEIPT_BYTES: usize = 1_024;
 const DOMAIN: &[u8] = b"headgate receipt v1\0";
 const DOMAIN_FORGOTTEN: &[u8] = b"headgate receipt v2\0";
+const DOMAIN_REQUEST: &[u8] = b"headgate receipt v3\0";
 
 /// What the receiver states about one batch.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -30,6 +34,9 @@ pub struct Statement {
     pub stored_ms: u64,
     /// What was forgotten as the batch asks; stated for a batch with a tombstone and for no other.
     pub forgotten: Option<Forgotten>,
+    /// What the site is asked for, encoded ([`crate::request::Request`]): empty for nothing, else at most
+    /// [`crate::request::MAX_REQUEST_BYTES`].
+    pub request: Vec<u8>,
 }
 
 /// That a tombstone was followed.
@@ -54,7 +61,12 @@ impl Statement {
     /// The bytes that are signed: a domain separator, then every part at fixed width or length-prefixed.
     #[must_use]
     pub fn signed_bytes(&self) -> Vec<u8> {
-        let mut bytes = if self.forgotten.is_some() { DOMAIN_FORGOTTEN } else { DOMAIN }.to_vec();
+        let domain = match (self.request.is_empty(), self.forgotten) {
+            (false, _) => DOMAIN_REQUEST,
+            (true, Some(_)) => DOMAIN_FORGOTTEN,
+            (true, None) => DOMAIN,
+        };
+        let mut bytes = domain.to_vec();
         bytes.push(u8::try_from(self.id.appliance.len()).unwrap_or(u8::MAX));
         bytes.extend_from_slice(self.id.appliance.as_bytes());
         bytes.extend_from_slice(&self.id.epoch.to_be_bytes());
@@ -62,10 +74,15 @@ impl Statement {
         bytes.extend_from_slice(&self.digest);
         bytes.extend_from_slice(&self.records.to_be_bytes());
         bytes.extend_from_slice(&self.stored_ms.to_be_bytes());
-        if let Some(Forgotten { values, records }) = self.forgotten {
+        let forgotten = match (self.request.is_empty(), self.forgotten) {
+            (true, forgotten) => forgotten,
+            (false, forgotten) => Some(forgotten.unwrap_or(Forgotten { values: 0, records: 0 })),
+        };
+        if let Some(Forgotten { values, records }) = forgotten {
             bytes.extend_from_slice(&values.to_be_bytes());
             bytes.extend_from_slice(&records.to_be_bytes());
         }
+        bytes.extend_from_slice(&self.request);
         bytes
     }
 }
@@ -76,7 +93,11 @@ impl Receipt {
     pub fn encode(&self) -> Vec<u8> {
         let forgotten = self.statement.forgotten;
         ReceiptMessage {
-            version: if forgotten.is_some() { VERSION } else { PLAIN },
+            version: match (self.statement.request.is_empty(), forgotten) {
+                (false, _) => VERSION,
+                (true, Some(_)) => FORGETFUL,
+                (true, None) => PLAIN,
+            },
             appliance: self.statement.id.appliance.clone(),
             epoch: self.statement.id.epoch,
             sequence: self.statement.id.sequence,
@@ -86,6 +107,7 @@ impl Receipt {
             signature: self.signature.to_vec(),
             forgotten_values: forgotten.map_or(0, |f| f.values),
             forgotten_records: forgotten.map_or(0, |f| f.records),
+            request: self.statement.request.clone(),
         }
         .encode_to_vec()
     }
@@ -99,13 +121,20 @@ impl Receipt {
             return Err(Error::Limit { what: "receipt", limit: MAX_RECEIPT_BYTES });
         }
         let message = ReceiptMessage::decode(bytes).map_err(|_| Error::Encoding("receipt"))?;
-        let forgotten = match message.version {
-            PLAIN => None,
-            VERSION => {
-                Some(Forgotten { values: message.forgotten_values, records: message.forgotten_records })
-            }
+        let said = Forgotten { values: message.forgotten_values, records: message.forgotten_records };
+        let (forgotten, request) = match message.version {
+            PLAIN => (None, Vec::new()),
+            FORGETFUL => (Some(said), Vec::new()),
+            // Of a batch that asks to forget nothing, nothing was forgotten.
+            VERSION => ((said.values > 0).then_some(said), message.request),
             found => return Err(Error::Version { message: "receipt", found, expected: VERSION }),
         };
+        if message.version == VERSION && request.is_empty() {
+            return Err(Error::Missing { message: "receipt", part: "request" });
+        }
+        if request.len() > MAX_REQUEST_BYTES {
+            return Err(Error::Limit { what: "request", limit: MAX_REQUEST_BYTES });
+        }
         check_appliance(&message.appliance)?;
         Ok(Receipt {
             statement: Statement {
@@ -118,6 +147,7 @@ impl Receipt {
                 records: message.records,
                 stored_ms: message.stored_ms,
                 forgotten,
+                request,
             },
             signature: message.signature.as_slice().try_into().map_err(|_| Error::Encoding("signature"))?,
         })
@@ -146,6 +176,8 @@ struct ReceiptMessage {
     forgotten_values: u32,
     #[prost(uint64, tag = "10")]
     forgotten_records: u64,
+    #[prost(bytes = "vec", tag = "11")]
+    request: Vec<u8>,
 }
 
 #[cfg(test)]
@@ -154,7 +186,8 @@ mod tests {
 
     fn sample() -> Receipt {
         let id = BatchId { appliance: "site-1".into(), epoch: 7, sequence: 3 };
-        let statement = Statement { id, digest: [1; 32], records: 5, stored_ms: 9, forgotten: None };
+        let statement =
+            Statement { id, digest: [1; 32], records: 5, stored_ms: 9, forgotten: None, request: Vec::new() };
         Receipt { statement, signature: [2; 64] }
     }
 
@@ -163,14 +196,23 @@ mod tests {
         assert_eq!(Receipt::decode(&sample().encode()), Ok(sample()));
         let mut forgetful = sample();
         forgetful.statement.forgotten = Some(Forgotten { values: 3, records: 12 });
-        assert_eq!(Receipt::decode(&forgetful.encode()), Ok(forgetful));
+        assert_eq!(Receipt::decode(&forgetful.encode()), Ok(forgetful.clone()));
+        for mut asking in [sample(), forgetful] {
+            asking.statement.request = vec![5; MAX_REQUEST_BYTES];
+            asking.statement.id.appliance = "x".repeat(64);
+            assert!(asking.encode().len() <= MAX_RECEIPT_BYTES);
+            assert_eq!(Receipt::decode(&asking.encode()), Ok(asking));
+        }
+        let mut large = sample();
+        large.statement.request = vec![5; MAX_REQUEST_BYTES + 1];
+        assert!(Receipt::decode(&large.encode()).is_err());
     }
 
     #[test]
     fn every_part_of_the_statement_is_signed() {
         let base = sample().statement;
         let mut changed = Vec::new();
-        for part in 0..9 {
+        for part in 0..11 {
             let mut s = base.clone();
             match part {
                 0 => s.id.appliance.push('x'),
@@ -181,7 +223,9 @@ mod tests {
                 5 => s.stored_ms += 1,
                 6 => s.forgotten = Some(Forgotten { values: 0, records: 0 }),
                 7 => s.forgotten = Some(Forgotten { values: 1, records: 0 }),
-                _ => s.forgotten = Some(Forgotten { values: 0, records: 1 }),
+                8 => s.forgotten = Some(Forgotten { values: 0, records: 1 }),
+                9 => s.request = vec![0],
+                _ => s.request = vec![0, 0],
             }
             changed.push(s.signed_bytes());
         }

@@ -7,7 +7,9 @@ use std::net::IpAddr;
 
 use headgate_record::batch::{Batch, BatchId, Lost, Withheld};
 use headgate_record::bundle::{Carried, Manifest, MediumId, Receipts, Signed};
+use headgate_record::enrolment::{EnrollRequest, SealedSecret, Token};
 use headgate_record::receipt::{Forgotten, Receipt, Statement};
+use headgate_record::request::{Ask, Request, RequestId};
 use headgate_record::sealed::{KeyId, Sealed};
 use headgate_record::{Class, Field, Kind, Mac, Record, Value, ValueType, codec};
 use prost_reflect::prost::Message;
@@ -117,10 +119,44 @@ fn the_published_file_is_what_the_programs_write() {
     let sealed = Sealed { key, id: id.clone(), encapsulated: [0xff; 32], ciphertext: vec![0xff; 40] };
     met.read(&pool, "SealedBatch", &sealed.encode());
     let forgotten = Some(Forgotten { values: 3, records: 12 });
-    let statement = Statement { id, digest: [0xff; 32], records: 5, stored_ms: 9, forgotten };
+    let statement =
+        Statement { id, digest: [0xff; 32], records: 5, stored_ms: 9, forgotten, request: vec![0xee; 5] };
     let receipt = Receipt { statement, signature: [0xff; 64] }.encode();
     met.read(&pool, "Receipt", &receipt);
     let medium = MediumId([0xff; 8]);
+    let request = Request {
+        id: RequestId([0xff; 8]),
+        ask: Ask::Capture,
+        expires: 9,
+        why: "calls drop".into(),
+        minutes: 5,
+        content: "vlans = [7]".into(),
+    };
+    met.read(&pool, "Request", &request.encode());
+    let enroll = EnrollRequest { id: vec![0xff; 16], secret: vec![0xff; 32], request: "PEM".into() };
+    met.read(&pool, "EnrollRequest", &prost::Message::encode_to_vec(&enroll));
+    let sealed = SealedSecret {
+        appliance: "site-1".into(),
+        generation: 5,
+        encapsulated: [0xff; 32],
+        ciphertext: vec![0xff; 48],
+    };
+    met.read(&pool, "SealedSecret", &sealed.encode());
+    let token = Token {
+        address: "collector.example:8444".into(),
+        authority: [0xff; 32],
+        appliance: "site-1".into(),
+        region: "eu".into(),
+        expires: 9,
+        id: [0xff; 16],
+        secret: zeroize::Zeroizing::new([0xff; 32]),
+    };
+    // Prefix, message, check of four octets.
+    let text = token.to_text();
+    let digits = &text[4..text.len() - 8];
+    let octets: Vec<u8> =
+        (0..digits.len()).step_by(2).map(|at| u8::from_str_radix(&digits[at..at + 2], 16).unwrap()).collect();
+    met.read(&pool, "Token", &octets);
     let manifest = Manifest {
         medium,
         appliance: "site-1".into(),

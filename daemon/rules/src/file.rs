@@ -26,12 +26,16 @@ use crate::stations::StationGroups;
 use crate::treat::{PrefixLengths, Treatments};
 
 use self::choice::{ExcludeTable, Source, choose};
+use self::requests::RequestsTable;
 use self::rule::RuleTable;
 use self::stations::{StationsDraft, StationsTable};
 
 mod choice;
+mod requests;
 mod rule;
 mod stations;
+
+pub use self::requests::{MAX_CAPTURE_MINUTES, Requests};
 
 /// Reads a list that a rule file names: see [`Rules::parse_with_lists`].
 pub type ReadList<'a> = dyn Fn(&str) -> Result<(String, String), String> + 'a;
@@ -44,6 +48,7 @@ pub struct Rules {
     filter: Program,
     pub(crate) keep: Keep,
     fingerprints: Arc<Fingerprints>,
+    pub(crate) requests: Requests,
 }
 
 impl Rules {
@@ -92,6 +97,12 @@ impl Rules {
     #[must_use]
     pub fn release(&self) -> &ReleaseGate {
         &self.release
+    }
+
+    /// What whoever runs the receiver may ask for.
+    #[must_use]
+    pub fn requests(&self) -> &Requests {
+        &self.requests
     }
 
     /// The kernel filter.
@@ -158,6 +169,8 @@ struct File {
     collect: GateTable,
     #[serde(default)]
     release: GateTable,
+    #[serde(default)]
+    requests: RequestsTable,
 }
 
 type FieldTable = BTreeMap<Spanned<String>, Spanned<String>>;
@@ -228,11 +241,12 @@ struct Draft<'a> {
     tunnels: Tunnels,
     randomised_macs: (bool, Option<Place>),
     group_size: Option<(u16, Place)>,
+    requests: Requests,
 }
 
 impl<'a> Draft<'a> {
     fn add(&mut self, source: &Source<'a>, file: File, read: &ReadList<'_>) -> Result<(), RuleError> {
-        let File { exclude, headers_only, rule, stations, collect, release } = file;
+        let File { exclude, headers_only, rule, stations, collect, release, requests } = file;
         if let Some(said) = headers_only.opt_out_lists.first() {
             return Err(source.error(said, "opt_out_lists belongs under [exclude]".into()));
         }
@@ -284,6 +298,7 @@ impl<'a> Draft<'a> {
         if let Some(released) = &release.randomised_macs {
             self.randomised_macs = (*released.get_ref(), Some(source.place(released)));
         }
+        requests.read(source, &mut self.requests)?;
         self.collect.add(Gate::Collect, source, collect)?;
         self.release.add(Gate::Release, source, release)?;
         Ok(())
@@ -389,6 +404,7 @@ impl<'a> Draft<'a> {
                 stations,
             },
             fingerprints: Arc::new(Fingerprints::shipped()),
+            requests: self.requests,
         };
         Ok((rules, places))
     }

@@ -33,7 +33,7 @@ pub use error::RuleError;
 pub use exclude::opt_out::{MAX_OPT_OUT_LINES, MAX_OPT_OUT_LISTS, MAX_OPT_OUTS, OPT_OUT_LIST_PATTERN};
 pub use exclude::text::{ExclusionKey, exclusion_keys};
 pub use exclude::{Exclusion, Exclusions, MAX_EXCLUSIONS, Match};
-pub use file::{ReadList, Rules};
+pub use file::{MAX_CAPTURE_MINUTES, ReadList, Requests, Rules};
 pub use places::{Gate, Origin, Place, Places};
 pub use profile::Profile;
 pub use release::{GROUP_SIZES, Groups, KIND, RANDOMISED_MAC, ReleaseGate, Verdict};

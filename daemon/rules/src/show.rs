@@ -73,6 +73,7 @@ impl Rules {
         choice(&mut text, self.collect.headers_only());
         self.write_rules(&mut text, shown);
         self.write_stations(&mut text, shown);
+        self.requests.write(&mut text, shown);
         let gates = [
             ("collect", &self.collect.kinds, &self.collect.treatments, self.collect.lengths),
             ("release", &self.release.kinds, &self.release.treatments, self.release.lengths),

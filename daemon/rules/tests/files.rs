@@ -3,7 +3,7 @@
 #![allow(clippy::panic, clippy::unwrap_used)]
 
 use headgate_record::{Field, Treatment};
-use headgate_rules::{RuleError, Rules};
+use headgate_rules::{Requests, RuleError, Rules};
 
 const SHIPPED: &str = include_str!("../../../config/rules.toml");
 
@@ -233,4 +233,27 @@ fn more_than_the_kernel_takes_is_refused_not_cut() {
     let many: Vec<String> = (0..65).map(|n| format!("\"10.0.{n}.0/24\"")).collect();
     let error = refusal(&format!("[exclude]\nprefixes = [{}]", many.join(", ")));
     assert!(error.contains("there can be 64 entries of one sort"), "{error}");
+}
+
+#[test]
+fn nothing_may_be_asked_for_unless_it_is_said_and_that_changes_no_digest() {
+    let parse = |texts: &[&str]| {
+        let files: Vec<_> = texts.iter().map(|text| ("rules.toml".to_owned(), (*text).to_owned())).collect();
+        Rules::parse(&files)
+    };
+    let none = parse(&[]).unwrap();
+    assert_eq!(*none.requests(), Requests::default());
+    assert_eq!(
+        (none.requests().capture_minutes, none.requests().rules, none.requests().look),
+        (0, false, false)
+    );
+    let said =
+        parse(&["[requests]\ncapture_minutes = 30\nlook = true", "[requests]\ncapture_minutes = 5"]).unwrap();
+    assert_eq!(*said.requests(), Requests { capture_minutes: 5, rules: false, look: true });
+    assert_ne!(said.digest(), none.digest());
+    assert_eq!(parse(&["[requests]\nlook = false"]).unwrap().digest(), none.digest());
+    assert_eq!(parse(&[&said.show()]).unwrap(), said);
+    let error = parse(&["[requests]\ncapture_minutes = 1441"]).unwrap_err();
+    assert_eq!((error.line, error.column), (2, 19));
+    assert!(parse(&["[requests]\nshell = true"]).is_err());
 }

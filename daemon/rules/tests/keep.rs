@@ -178,7 +178,7 @@ proptest! {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(4_000))]
+    #![proptest_config(ProptestConfig::with_cases(2_000))]
 
     /// Of a plain frame both keep the headers, whatever else is limited, where no rule ends it: so that whoever reads a
     /// file need not ask.
@@ -220,7 +220,9 @@ proptest! {
         let wire_len = u32::try_from(frame.len()).unwrap();
         let Some((_, headers_len)) = headgate_wire::plain_headers(&frame, wire_len) else { return Ok(()) };
         let rules = Rules::parse(&[("rules.toml".into(), meaning::text(&list))]).unwrap();
-        prop_assume!(!rules.collect().rules().can_end());
+        if rules.collect().rules().can_end() {
+            return Ok(());
+        }
         let (program, keep) =
             compile(&Exclusions::default(), &exclusions(&headers), rules.collect().rules(), depth).unwrap();
         prop_assert_eq!(keep.octets(&frame, tag), headers_len);

@@ -22,6 +22,15 @@ pub enum SensorError {
     /// A capture socket cannot be opened, adopted or read, or a capture file not to its end.
     #[error(transparent)]
     Capture(#[from] capture::Error),
+    /// An interface that is not to be captured on.
+    #[error("{0}: is not under [capture] interfaces in headgate.toml, or a rule excludes it")]
+    NotWatched(String),
+    /// The rules are so large that the kernel cannot keep to headers beside them.
+    #[error("the rules leave no room in the kernel's program to keep to headers: use fewer or wider entries")]
+    NoRoomForHeaders,
+    /// A capture cannot be written.
+    #[error("the capture cannot be written")]
+    Written(#[source] io::Error),
     /// No interface is named, or rules exclude all that are.
     #[error(
         "there is nothing to watch: name interfaces under [capture] in headgate.toml that no rule excludes"
@@ -89,6 +98,8 @@ impl Exit for SensorError {
             SensorError::Config(_)
             | SensorError::Rules(_)
             | SensorError::NoInterface
+            | SensorError::NotWatched(_)
+            | SensorError::NoRoomForHeaders
             | SensorError::TooManySockets { .. }
             | SensorError::NoRoomForThreads { .. } => exit::CONFIG,
             SensorError::Capture(capture::Error::Permission) => exit::NO_PERMISSION,
@@ -97,6 +108,7 @@ impl Exit for SensorError {
             )) => exit::NO_INPUT,
             SensorError::Capture(capture::Error::File(_)) => exit::DATA,
             SensorError::Capture(_) | SensorError::NoSocket => exit::UNAVAILABLE,
+            SensorError::Written(_) => exit::IO,
             SensorError::NotCommitted { .. } => exit::TRY_LATER,
             SensorError::HandOver(_)
             | SensorError::Inherited(_)

@@ -138,7 +138,7 @@ pub(crate) fn enter_host_network() -> Result<(), SensorError> {
 }
 
 /// A filter as plain instructions.
-fn instructions(program: &Program) -> Vec<Instruction> {
+pub(crate) fn instructions(program: &Program) -> Vec<Instruction> {
     let instructions = program.instructions().iter();
     instructions.map(|i| Instruction { code: i.code, jt: i.jt, jf: i.jf, k: i.k }).collect()
 }

@@ -50,7 +50,7 @@ pub fn read_rules_with_places(config: &Path) -> Result<(Rules, Places), SensorEr
 }
 
 /// A file and its drop-ins, with the names that errors show.
-fn read_named(path: &Path) -> Result<Vec<(String, String)>, SensorError> {
+pub(crate) fn read_named(path: &Path) -> Result<Vec<(String, String)>, SensorError> {
     let files = config::read_with_drop_ins(path)?;
     Ok(files.into_iter().map(|(path, text)| (path.display().to_string(), text)).collect())
 }

@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
-use headgate_capture::{File, Frame, Geometry, Instruction, Ring, Tag, open};
+use headgate_capture::{File, FileInterface, Frame, Geometry, Instruction, Ring, Tag, Whole, open};
 use headgate_rules::Rules;
 use headgate_rules::filter::{End, VlanTag, end};
 
@@ -156,13 +156,11 @@ impl From<Frame<'_>> for Kept {
 fn as_a_file(file: &Path, rules: &Rules) -> Vec<Kept> {
     let mut kept = Vec::new();
     let keep = rules.keep();
-    let read = File::open(file).unwrap().read(
-        |frame| Some(keep.octets(frame.bytes, frame.tag.map(|tag| VlanTag(tag.control)))),
-        |_, frame| {
-            kept.push(Kept::from(frame));
-            ControlFlow::Continue(())
-        },
-    );
+    let read = File::open(file).unwrap().read(Whole(|_: FileInterface<'_>, frame: Frame<'_>| {
+        let octets = keep.octets(frame.bytes, frame.tag.map(|tag| VlanTag(tag.control)));
+        kept.push(Kept::from(Frame { bytes: &frame.bytes[..octets.min(frame.bytes.len())], ..frame }));
+        ControlFlow::Continue(())
+    }));
     read.unwrap();
     kept
 }

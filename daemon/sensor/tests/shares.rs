@@ -2,12 +2,11 @@
 // A test fails by panicking.
 #![allow(clippy::panic, clippy::print_stdout, clippy::unwrap_used)]
 
-use std::cell::Cell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::ControlFlow;
 use std::path::Path;
 
-use headgate_capture::{File, Frame};
+use headgate_capture::{File, FileInterface, Frame, Whole};
 use headgate_record::{Class, Kind, Record};
 use headgate_rules::Rules;
 use headgate_rules::filter::{Program, VlanTag};
@@ -88,20 +87,14 @@ impl Shares {
     }
 
     fn read(&mut self, file: &Path) {
-        let share = Cell::new(0);
-        let (keep, this) = (self.rules.keep().clone(), std::cell::RefCell::new(self));
-        let read = File::open(file).unwrap().read(
-            |frame| {
-                share.set(this.borrow().share(frame));
-                Some(keep.octets(frame.bytes, frame.tag.map(|tag| VlanTag(tag.control))))
-            },
-            |_, frame| {
-                let mut this = this.borrow_mut();
-                this.now = if this.now == 0 { frame.time_ns } else { this.now };
-                this.see(share.get(), &frame);
-                ControlFlow::Continue(())
-            },
-        );
+        let keep = self.rules.keep().clone();
+        let read = File::open(file).unwrap().read(Whole(|_: FileInterface<'_>, frame: Frame<'_>| {
+            let share = self.share(&frame);
+            let octets = keep.octets(frame.bytes, frame.tag.map(|tag| VlanTag(tag.control)));
+            self.now = if self.now == 0 { frame.time_ns } else { self.now };
+            self.see(share, &Frame { bytes: &frame.bytes[..octets.min(frame.bytes.len())], ..frame });
+            ControlFlow::Continue(())
+        }));
         read.unwrap();
     }
 

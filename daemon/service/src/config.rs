@@ -139,7 +139,9 @@ described! {
         proxy: Option<Proxy> = None;
         /// Whether batches are made for carried media too, with a receiver or without: headgate bundle export.
         bundles: bool = false;
-        /// Regions in which batches may be stored, such as eu, at most 16; nothing: the site does not say.
+        /// Where certificates and secrets are kept that were renewed over the link.
+        directory: PathBuf = "/var/lib/headgate-uplink".into();
+        /// Regions in which batches may be stored, such as eu, at most 16; nothing: the site does not say. Nothing is sent to a receiver whose certificate says none of them.
         regions: Regions = Regions::default();
         /// First wait after a failure, seconds; it doubles with each further failure.
         retry_min: Bounded<1, 3_600> = Bounded::of(1);

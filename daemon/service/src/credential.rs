@@ -16,6 +16,10 @@ pub const AUTHORITY: &str = "authority.crt";
 pub const UPLINK_CERTIFICATE: &str = "uplink.crt";
 /// The private key of that certificate, PEM (PKCS #8).
 pub const UPLINK_KEY: &str = "uplink.key";
+/// The appliance's secret beside the certificate, 40 octets: its generation, and itself.
+pub const UPLINK_SECRET: &str = "uplink.secret";
+/// The X25519 key that the secret is sealed to in the answer to a request, 32 octets.
+pub const REQUEST_KEY: &str = "request.key";
 /// The signing request for that certificate, PEM.
 pub const UPLINK_REQUEST: &str = "uplink.csr";
 

@@ -16,5 +16,6 @@ pub mod frame;
 pub mod lockdown;
 pub mod log;
 pub mod notify;
+pub mod openmetrics;
 pub mod progress;
 pub mod stop;

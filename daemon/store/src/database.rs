@@ -399,7 +399,7 @@ fn pragma(db: &Connection, name: &str) -> Result<u64, Error> {
 }
 
 /// In order; the version of a schema is the number of its last migration.
-const MIGRATIONS: [&str; 7] = [
+const MIGRATIONS: [&str; 8] = [
     include_str!("../migrations/001_initial.sql"),
     include_str!("../migrations/002_member.sql"),
     include_str!("../migrations/003_identity.sql"),
@@ -407,9 +407,10 @@ const MIGRATIONS: [&str; 7] = [
     include_str!("../migrations/005_columns.sql"),
     include_str!("../migrations/006_told.sql"),
     include_str!("../migrations/007_medium.sql"),
+    include_str!("../migrations/008_request.sql"),
 ];
 /// The newest schema that this program knows.
-const SCHEMA: i64 = 7;
+const SCHEMA: i64 = 8;
 /// The first with checksums of single values.
 const CHECKSUMS: i64 = 4;
 /// `application_id` of a store: "HDGT".

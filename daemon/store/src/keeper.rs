@@ -232,6 +232,11 @@ impl Keeper {
             ControlRequest::BundleReceipts { receipts, verify_only } => {
                 return self.store.receipts(receipts, *verify_only, now_ms());
             }
+            ControlRequest::Requests => return self.store.requests(now_ms()),
+            ControlRequest::RequestDecide { id, allow } => {
+                return self.store.request_decide(id, *allow, now_ms());
+            }
+            ControlRequest::RequestDone { id, done } => return self.store.request_done(id, *done, now_ms()),
             _ => {}
         }
         let Keeper { store, peers, problems, .. } = self;
@@ -266,7 +271,10 @@ impl Keeper {
             ControlRequest::Subject { .. }
             | ControlRequest::RotateKeys { .. }
             | ControlRequest::BundleLost { .. }
-            | ControlRequest::BundleReceipts { .. } => Err(Error::UnknownKind),
+            | ControlRequest::BundleReceipts { .. }
+            | ControlRequest::Requests
+            | ControlRequest::RequestDecide { .. }
+            | ControlRequest::RequestDone { .. } => Err(Error::UnknownKind),
         }
     }
 

@@ -368,6 +368,7 @@ pub(crate) fn destroy_unneeded(db: &Connection) -> Result<(), Error> {
            AND epoch NOT IN (SELECT epoch FROM segment WHERE epoch IS NOT NULL)
            AND epoch NOT IN (SELECT epoch FROM outbox)
            AND epoch NOT IN (SELECT epoch FROM tombstone)
+           AND epoch NOT IN (SELECT epoch FROM request WHERE epoch IS NOT NULL)
            AND epoch NOT IN (SELECT epoch FROM quarantine WHERE epoch IS NOT NULL)",
         [data],
     )?;

@@ -53,6 +53,8 @@ pub(crate) enum Event {
     Carried { medium: MediumId, batches: u64, records: u64, first: u64, last: u64 },
     /// A medium was given up: so many of its batches go on another.
     MediumLost { medium: MediumId, batches: u64 },
+    /// A step of a request of the receiver: which step, of which, and who took it; and SHA-256 of what was asked, where it is known.
+    Request { event: &'static str, id: String, kind: &'static str, by: &'static str, digest: [u8; 32] },
     /// The database that was here before could not be used, and lies aside.
     SetAside { octets: u64 },
     /// An index of the database was damaged: all were built anew from their tables.
@@ -229,6 +231,7 @@ impl Event {
             Event::MediumBegun { .. } => "medium-begun",
             Event::Carried { .. } => "medium-written",
             Event::MediumLost { .. } => "medium-lost",
+            Event::Request { event, .. } => event,
             Event::SetAside { .. } => "set-aside",
             Event::Reindexed => "reindexed",
             Event::Unsound { .. } => "values-unsound",
@@ -279,6 +282,9 @@ impl Event {
             }),
             Event::MediumLost { medium, batches } => {
                 json!({ "medium": medium.to_string(), "batches": batches })
+            }
+            Event::Request { id, kind, by, digest, .. } => {
+                json!({ "request": id, "kind": kind, "by": by, "digest": hex::encode(digest) })
             }
             Event::SetAside { octets } => json!({ "octets": octets }),
             Event::Unsound { values } => json!({ "values": values }),

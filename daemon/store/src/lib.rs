@@ -75,6 +75,7 @@ mod prepare;
 mod query;
 mod recipient;
 mod release;
+mod requests;
 mod retain;
 mod seal;
 mod secret;

@@ -41,6 +41,8 @@ pub(crate) enum Place<'a> {
     Tombstone { number: u64, key: KeyRef },
     /// The wrapped key of a row of `identity`.
     SubjectKey { identity: u64, key: KeyRef },
+    /// A row of `request`.
+    Request { id: [u8; 8], key: KeyRef },
     /// A row of `outbox`.
     Outbox { sequence: u64, records: u64, digest: &'a [u8; 32], key: KeyRef },
     /// A wrapped key: its purpose, and its epoch or session number.
@@ -168,6 +170,11 @@ impl Place<'_> {
                 data.extend_from_slice(b"subject\0");
                 key.bind(&mut data);
                 data.extend_from_slice(&identity.to_be_bytes());
+            }
+            Place::Request { id, key } => {
+                data.extend_from_slice(b"request\0");
+                key.bind(&mut data);
+                data.extend_from_slice(id);
             }
             Place::Outbox { sequence, records, digest, key } => {
                 data.extend_from_slice(b"outbox\0\0");

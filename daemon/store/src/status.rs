@@ -14,6 +14,7 @@ use crate::kept;
 use crate::outbox;
 use crate::query;
 use crate::release;
+use crate::requests;
 use crate::store::Store;
 
 /// What the store knows that is not in its database.
@@ -97,6 +98,7 @@ pub(crate) fn status(
         "sealed_to": store.recipient().map(|recipient| recipient.id().to_string()),
         "rules": hex::encode(store.rules().digest()),
         "rules_refused": store.rules_refused(),
+        "requests_waiting": requests::waiting(db, now_ms)?,
         "problems": problems,
         "counters": query::records(db, store.keys(), Kind::Counters, COUNTERS)?,
     }))

@@ -22,7 +22,7 @@ use crate::master::MasterKey;
 use crate::outbox::{self, Refusal};
 use crate::prepare::Prepared;
 use crate::recipient::Recipient;
-use crate::{Error, OpenError, buffer, evict, kept, release, retain, segment, sign, subject};
+use crate::{Error, OpenError, buffer, evict, kept, release, requests, retain, segment, sign, subject};
 
 mod carrying;
 mod opening;
@@ -122,10 +122,13 @@ impl Store {
 
     /// Deletes a batch against its receipt, or says why not.
     pub(crate) fn accept(&mut self, receipt: &[u8], now_ms: u64) -> Result<Result<u64, Refusal>, Error> {
-        let Store { settings, keys, recipient, .. } = self;
+        let Store { settings, keys, rules, recipient, .. } = self;
         let (key, epoch) = (recipient.as_ref().map(|recipient| &recipient.receipts), self.database.epoch);
         let transaction = begin(&mut self.database.connection)?;
         let verdict = outbox::accept(&transaction, keys, settings, epoch, key, receipt, now_ms)?;
+        if verdict.is_ok() {
+            requests::receive(&transaction, keys, rules, receipt, now_ms)?;
+        }
         commit(transaction, keys)?;
         Ok(verdict)
     }

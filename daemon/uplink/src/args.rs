@@ -18,10 +18,36 @@ pub struct Args {
 pub enum Command {
     /// Carry batches until told to stop
     Run(Common),
-    /// Make the appliance's private key and the request for its certificate
+    /// Make the appliance's private keys and the request for its certificate
     Request(Common),
+    /// Enroll with a token; `headgate enroll --token` runs this
+    Enroll(Enroll),
+    /// Put the answer to the request in place; `headgate enroll accept` runs this
+    Accept(Accept),
     /// Write batches that wait to a carried medium; `headgate bundle export` runs this
     Export(Export),
+}
+
+/// `enroll`
+#[derive(Debug, clap::Args)]
+pub struct Enroll {
+    /// What every command takes.
+    #[command(flatten)]
+    pub common: Common,
+    /// File with the token; - is standard input
+    #[arg(long, value_name = "FILE")]
+    pub token: PathBuf,
+}
+
+/// `accept`
+#[derive(Debug, clap::Args)]
+pub struct Accept {
+    /// What every command takes.
+    #[command(flatten)]
+    pub common: Common,
+    /// What `headgate-receiver sign` wrote
+    #[arg(value_name = "ANSWER.pem")]
+    pub file: PathBuf,
 }
 
 /// `export`

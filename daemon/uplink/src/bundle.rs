@@ -77,7 +77,7 @@ impl Exported {
 /// [`Error::Nothing`] when nothing waits; [`Error::Exists`] where there is a bundle already. What was written until then is
 /// removed, but where the error says that it is whole.
 pub fn export(config: &Headgate, directory: &Path, limit_mib: Option<u32>) -> Result<Exported, Error> {
-    let identity = Identity::load(&config.credentials.directory, &config.appliance.id)?;
+    let identity = Identity::load(config)?;
     identity.check().map_err(Error::Unacceptable)?;
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()

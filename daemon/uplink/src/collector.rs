@@ -10,8 +10,8 @@ use headgate_record::batch::{Batch, digest};
 use headgate_record::local::FromUplink;
 use headgate_service::config::Headgate;
 use http_body_util::Full;
-use hyper::header::{CONTENT_ENCODING, CONTENT_TYPE, HOST, HeaderMap, HeaderValue};
-use hyper::{Method, Request, Uri};
+use hyper::Request;
+use hyper::header::{CONTENT_ENCODING, CONTENT_TYPE, HeaderMap, HeaderValue};
 use tokio::time::timeout;
 
 use crate::Error;
@@ -59,6 +59,9 @@ impl Collector {
     /// # Errors
     /// The class of the failure.
     pub async fn send(&mut self, encoded: &[u8]) -> Result<FromUplink, Problem> {
+        if self.credentials.refresh() {
+            self.kept = None;
+        }
         let batch = Batch::decode(encoded).map_err(|_| Problem::Batch)?;
         let digest = digest(encoded);
         let before = self.taken.filter(|taken| taken.digest == digest);
@@ -102,7 +105,7 @@ impl Collector {
         }
         // The collector may have closed it while it was idle.
         if answer.as_ref().is_err_and(Problem::is_lost_connection) {
-            let fresh = self.kept.insert(self.destination.connect(self.credentials.tls()).await?);
+            let fresh = self.kept.insert(self.destination.connect(self.credentials.tls()).await?.0);
             answer = http::exchange(fresh, request(body), MAX_ANSWER).await;
         }
         otlp::answer(&answer?).map_err(|_| Problem::Answer)
@@ -110,14 +113,11 @@ impl Collector {
 }
 
 fn request(host: HeaderValue, more: &HeaderMap, path: &'static str, body: Bytes) -> Request<Full<Bytes>> {
-    let mut request = Request::new(Full::new(body));
-    *request.method_mut() = Method::POST;
-    *request.uri_mut() = Uri::from_static(path);
+    let mut request = http::post(path, host, body);
     let headers = request.headers_mut();
     headers.extend(more.clone());
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/x-protobuf"));
     headers.insert(CONTENT_ENCODING, HeaderValue::from_static("gzip"));
-    headers.insert(HOST, host);
     request
 }
 

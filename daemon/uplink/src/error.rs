@@ -40,6 +40,23 @@ pub enum Error {
     /// The key or the request cannot be made.
     #[error("the signing request cannot be made: {0}")]
     Request(rcgen::Error),
+    /// A token cannot be used.
+    #[error("the token cannot be used: {0}")]
+    Token(&'static str),
+    /// The receiver did not enroll this appliance.
+    #[error("not enrolled: {0}; the keys stay, and the same token can be used again if it was not refused")]
+    Enrolment(crate::problem::Problem),
+    /// The answer to a request cannot be used.
+    #[error("{file}: {fault}", file = .file.display())]
+    Answer {
+        /// The file.
+        file: PathBuf,
+        /// What is wrong with it.
+        fault: crate::answer::AnswerFault,
+    },
+    /// What is pinned is another organisation's.
+    #[error("{file}: is of another organisation than the answer; move it away first, if this appliance is to belong to the other one", file = .0.display())]
+    OtherPin(PathBuf),
     /// A bundle cannot be made with the certificate as it is.
     #[error("a bundle would not be accepted: {0}")]
     Unacceptable(crate::problem::Problem),
@@ -92,10 +109,24 @@ pub enum Error {
 pub enum CredentialFault {
     /// It cannot be read.
     #[error(
-        "cannot be read: {0}; make a key and a request with `headgate-uplink request`, have the request \
-         signed, and put the certificate and the receiver's authority.crt beside the key"
+        "cannot be read: {0}; `headgate enroll --token FILE`, or `headgate enroll request FILE`, have the request \
+         signed, and `headgate enroll accept FILE`"
     )]
     Read(io::Error),
+    /// It cannot be read, and nothing of the appliance's would be there.
+    #[error("cannot be read: {0}")]
+    Unread(io::Error),
+    /// It is no secret.
+    #[error("is no secret of 40 octets; `headgate enroll accept` puts the one of an answer here")]
+    Secret,
+    /// It is no key that opens a secret.
+    #[error(
+        "is no X25519 key of 32 octets; remove it, and `headgate enroll request FILE` makes another request"
+    )]
+    Opener,
+    /// What was kept of a renewal is damaged.
+    #[error("is damaged; remove it, and the appliance renews its certificate again")]
+    Damaged,
     /// It is larger than a credential can be.
     #[error("is larger than {0} octets; it is no key or certificate")]
     TooLarge(u64),
@@ -117,6 +148,9 @@ impl Exit for Error {
         match self {
             Error::Config(error) => error.code(),
             Error::Host | Error::Credential { .. } => exit::CONFIG,
+            Error::Token(_) | Error::Answer { .. } => exit::DATA,
+            Error::Enrolment(_) => exit::UNAVAILABLE,
+            Error::OtherPin(_) => exit::CONFIG,
             Error::Exists(_) | Error::Bundle(_) | Error::Write { .. } => exit::CANNOT_CREATE,
             Error::Unacceptable(_) => exit::CONFIG,
             Error::Store { .. } => exit::UNAVAILABLE,

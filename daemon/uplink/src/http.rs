@@ -7,9 +7,9 @@ use std::time::Duration;
 use bytes::Bytes;
 use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
 use hyper::client::conn::http1::{self, SendRequest};
-use hyper::header::HeaderValue;
+use hyper::header::{HOST, HeaderValue};
 use hyper::upgrade::Upgraded;
-use hyper::{Request, StatusCode};
+use hyper::{Method, Request, StatusCode, Uri};
 use hyper_util::rt::TokioIo;
 use rustls::ClientConfig;
 use rustls::pki_types::ServerName;
@@ -19,6 +19,7 @@ use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
+use headgate_record::enrolment::{EXPORTER, Session};
 use headgate_service::config::{Endpoint, Proxy, Uplink};
 
 use crate::problem::{Problem, ProxyFault};
@@ -54,15 +55,19 @@ impl Destination {
         self.host.clone()
     }
 
-    /// Opens a connection; with `tls` no octet is sent before the other end has proved that it is of its name.
+    /// Opens a connection; with `tls` no octet is sent before the other end has proved that it is of its name. Gives with it what
+    /// only its two ends know, where there is TLS.
     ///
     /// # Errors
     /// The class of the failure.
-    pub async fn connect(&self, tls: Option<Arc<ClientConfig>>) -> Result<Connection, Problem> {
-        let Some(config) = tls else { return handshake(reach(&self.endpoint).await?).await };
+    pub async fn connect(
+        &self,
+        tls: Option<Arc<ClientConfig>>,
+    ) -> Result<(Connection, Option<Session>), Problem> {
+        let Some(config) = tls else { return Ok((handshake(reach(&self.endpoint).await?).await?, None)) };
         match &self.proxy {
-            Some(proxy) => handshake(self.secure(self.tunnel(proxy).await?, config).await?).await,
-            None => handshake(self.secure(reach(&self.endpoint).await?, config).await?).await,
+            Some(proxy) => begin(self.secure(self.tunnel(proxy).await?, config).await?).await,
+            None => begin(self.secure(reach(&self.endpoint).await?, config).await?).await,
         }
     }
 
@@ -98,6 +103,15 @@ async fn reach(endpoint: &Endpoint) -> Result<TcpStream, Problem> {
     Err(last)
 }
 
+async fn begin<S>(stream: TlsStream<S>) -> Result<(Connection, Option<Session>), Problem>
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    // RFC 9266, 4.2: no context is the same as one of no octets (RFC 8446, 7.5).
+    let session = stream.get_ref().1.export_keying_material([0; 32], EXPORTER, None).ok();
+    Ok((handshake(stream).await?, session))
+}
+
 async fn handshake<S>(stream: S) -> Result<Connection, Problem>
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
@@ -113,6 +127,15 @@ where
     Ok(sender)
 }
 
+/// A request that posts `body`.
+pub fn post(path: &'static str, host: HeaderValue, body: Bytes) -> Request<Full<Bytes>> {
+    let mut request = Request::new(Full::new(body));
+    *request.method_mut() = Method::POST;
+    *request.uri_mut() = Uri::from_static(path);
+    request.headers_mut().insert(HOST, host);
+    request
+}
+
 /// Says a request, and gives the body of an answer that says 200.
 ///
 /// # Errors
@@ -124,8 +147,10 @@ pub async fn exchange(
 ) -> Result<Bytes, Problem> {
     sender.ready().await.map_err(|e| Problem::from_http(&e))?;
     let response = sender.send_request(request).await.map_err(|e| Problem::from_http(&e))?;
-    if response.status() != StatusCode::OK {
-        return Err(Problem::Status(response.status().as_u16()));
+    match response.status() {
+        StatusCode::OK => {}
+        StatusCode::UNAUTHORIZED => return Err(Problem::Unproved),
+        status => return Err(Problem::Status(status.as_u16())),
     }
     let body = Limited::new(response.into_body(), most).collect().await;
     let body = body.map_err(|error| match error.downcast_ref::<hyper::Error>() {

@@ -4,7 +4,7 @@
 //! over HTTP/1.1 on mutual TLS 1.3 (RFC 8446), and hands the receipt to the store. While the
 //! receiver is away it waits, longer each time and at random, and says so; nothing is skipped and
 //! nothing changes its order, because the store alone decides what comes next. It also makes the
-//! appliance's key and signing request ([`request`]), and writes what waits to a carried medium ([`export`]).
+//! appliance's keys and signing request ([`request`]), enrolls it ([`enroll`], [`accept`]), renews its certificate, and writes what waits to a carried medium ([`export`]).
 //!
 //! **What it never does.** It keeps no batch, opens no store, holds no data key, sees no frame,
 //! listens on no port, trusts no authority but the pinned one, and sends no byte of a batch before
@@ -12,6 +12,7 @@
 //!
 //! **Who uses it.** The `headgate-uplink` binary. Of ours it imports `record` and `service`.
 
+mod answer;
 mod args;
 mod backoff;
 mod bundle;
@@ -26,7 +27,10 @@ mod outbox;
 mod pace;
 mod problem;
 mod proxy;
+mod renew;
+mod request;
 mod run;
+mod verify;
 
 use std::io::Write;
 use std::process::ExitCode;
@@ -36,9 +40,12 @@ use clap::Parser;
 use headgate_service::stop::Stop;
 use headgate_service::{config, exit, lockdown, log};
 
+pub use answer::AnswerFault;
 pub use bundle::{Exported, export};
-pub use enroll::{Request, request};
+pub use enroll::{Enrolled, accept, enroll};
 pub use error::{CredentialFault, Error};
+pub use problem::{Problem, ProxyFault};
+pub use request::{Request, request};
 pub use run::run;
 
 /// Runs the command line of `headgate-uplink`.
@@ -72,17 +79,38 @@ fn dispatch(args: &args::Args) -> Result<(), Error> {
             let _ = writeln!(std::io::stdout().lock(), "{text}");
             Ok(())
         }
+        args::Command::Enroll(args) => {
+            let config = config::load(&args.common.config)?;
+            let from = Some(args.token.as_path()).filter(|file| *file != std::path::Path::new("-"));
+            said(&enroll(&config, &enroll::read_token(from)?)?);
+            Ok(())
+        }
+        args::Command::Accept(args) => {
+            said(&accept(&config::load(&args.common.config)?, &args.file)?);
+            Ok(())
+        }
         args::Command::Request(common) => {
             let made = request(&config::load(&common.config)?)?;
             let text = format!(
-                "key:     {}\nrequest: {}\nNext: `headgate-receiver sign` at the cloud end turns the request into {}.",
+                "key:     {}\nrequest: {}\nNext: `headgate-receiver sign` at the cloud end answers the request; `headgate enroll accept` takes the answer.",
                 made.key.display(),
                 made.request.display(),
-                headgate_service::credential::UPLINK_CERTIFICATE,
             );
             // The files are made; a closed standard output changes nothing.
             let _ = writeln!(std::io::stdout().lock(), "{text}");
             Ok(())
         }
     }
+}
+
+fn said(enrolled: &Enrolled) {
+    let mut text = format!("enrolled: certificate, secret and keys are in {}", enrolled.directory.display());
+    if !enrolled.region.is_empty() {
+        text.push_str(&format!(
+            "\nthe receiver is in region {0}; to pin it: [uplink] regions = [\"{0}\"]",
+            enrolled.region
+        ));
+    }
+    // All is in place; a closed standard output changes nothing.
+    let _ = writeln!(std::io::stdout().lock(), "{text}");
 }

@@ -3,26 +3,35 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use http_body_util::Full;
-use hyper::header::{CONTENT_TYPE, HOST, HeaderValue};
-use hyper::{Method, Request, Uri};
+use hyper::header::{CONTENT_TYPE, HeaderValue};
 use tokio::time::timeout;
 
+use headgate_record::enrolment::{KNOWN_PATH, MAX_ANSWER_BYTES, PROOF_HEADER, RENEW_PATH};
 use headgate_record::receipt::{MAX_RECEIPT_BYTES, Receipt};
 use headgate_record::sealed::Sealed;
 use headgate_service::config::{Endpoint, Uplink};
 
 use crate::Error;
-use crate::credentials::Credentials;
+use crate::answer;
+use crate::credentials::{Credentials, Loaded};
 use crate::http::{self, Connection, Destination};
 use crate::problem::Problem;
+use crate::renew::{Renewal, Unrenewed};
+use crate::request::Pair;
 
 /// A link to one receiver. No `Debug`: it holds a key.
 pub struct Link {
     destination: Destination,
     credentials: Credentials,
     timeout: Duration,
-    kept: Option<Connection>,
+    kept: Option<Kept>,
+    renewal: Renewal,
+}
+
+/// A connection, and the proof of the appliance's secret on it.
+struct Kept {
+    connection: Connection,
+    proof: Option<HeaderValue>,
 }
 
 impl Link {
@@ -32,7 +41,8 @@ impl Link {
     /// [`Error::Host`].
     pub fn new(receiver: Endpoint, credentials: Credentials, uplink: &Uplink) -> Result<Link, Error> {
         let destination = Destination::new(receiver, uplink)?;
-        Ok(Link { destination, credentials, timeout: uplink.timeout.seconds(), kept: None })
+        let timeout = uplink.timeout.seconds();
+        Ok(Link { destination, credentials, timeout, kept: None, renewal: Renewal::new() })
     }
 
     /// Posts a sealed batch, and gives the receipt, encoded. It ends within the link's timeout.
@@ -46,56 +56,134 @@ impl Link {
         if self.credentials.refresh() {
             self.kept = None;
         }
-        let outcome = timeout(self.timeout, self.exchange(batch)).await.unwrap_or(Err(Problem::Timeout));
+        let receipt = self.ask(PATH, batch, MAX_RECEIPT_BYTES).await?;
+        // Whether it is genuine is for the store to say.
+        if Receipt::decode(&receipt).is_err() {
+            self.kept = None;
+            return Err(Problem::Answer);
+        }
+        Ok(receipt.into())
+    }
+
+    /// Has the certificate renewed where it is time. A renewal that fails is logged, and tried again later; what is in use stays.
+    pub async fn keep_valid(&mut self) {
+        if self.credentials.refresh() {
+            self.kept = None;
+        }
+        // What is not yet tried may be what the receiver counts by now: nothing takes its place before it is.
+        self.settle().await;
+        let is_settled = self.credentials.candidate().is_none();
+        if !is_settled || !self.credentials.loaded().is_due() || !self.renewal.may_try() {
+            return;
+        }
+        let outcome = self.renew().await;
+        self.renewal.tried(&outcome, self.credentials.loaded().left());
+        if outcome.is_ok() {
+            self.settle().await;
+        }
+    }
+
+    async fn renew(&mut self) -> Result<(), Unrenewed> {
+        let pair = Pair::make()?;
+        let request = pair.request(self.credentials.appliance())?;
+        let answer = self.ask(RENEW_PATH, request.into(), MAX_ANSWER_BYTES).await?;
+        let renewed = answer::open(&answer, &pair, self.credentials.appliance())?.identity;
+        renewed.check()?;
+        self.credentials.propose(renewed)?;
+        Ok(())
+    }
+
+    /// Tries what was renewed, where there is something, and takes it or leaves it by what the receiver says.
+    async fn settle(&mut self) {
+        let Some(candidate) = self.credentials.candidate() else { return };
+        let tried = timeout(self.timeout, async {
+            candidate.check()?;
+            let mut fresh = open(&self.destination, candidate).await?;
+            exchange(&mut fresh, KNOWN_PATH, self.destination.host(), Bytes::new(), MAX_KNOWN).await?;
+            Ok(fresh)
+        });
+        match tried.await.unwrap_or(Err(Problem::Timeout)) {
+            Ok(fresh) => {
+                self.credentials.promote();
+                self.kept = Some(fresh);
+                log::info!(event = "renewed"; "the certificate and the secret of this appliance were renewed and are in use");
+            }
+            Err(problem) if is_refusal(&problem) => {
+                log::warn!(event = "renewal_refused"; "what was renewed is not accepted, the last good certificate stays: {problem}");
+                self.credentials.discard();
+            }
+            // It was not asked: what is in use may be, or this next time.
+            Err(problem) => log::debug!("what was renewed could not be tried: {problem}"),
+        }
+    }
+
+    /// Says a request as the appliance, on the connection that is kept or a new one. It ends within the link's timeout.
+    async fn ask(&mut self, path: &'static str, body: Bytes, most: usize) -> Result<Bytes, Problem> {
+        let asked = timeout(self.timeout, self.try_both(path, body, most));
+        let outcome = asked.await.unwrap_or(Err(Problem::Timeout));
         if outcome.is_err() {
             self.kept = None;
         }
         outcome
     }
 
-    async fn exchange(&mut self, batch: Bytes) -> Result<Vec<u8>, Problem> {
-        self.credentials.check()?;
-        if let Some(kept) = self.kept.as_mut().filter(|kept| !kept.is_closed()) {
-            match post(kept, self.destination.host(), batch.clone()).await {
+    async fn try_both(&mut self, path: &'static str, body: Bytes, most: usize) -> Result<Bytes, Problem> {
+        let set = self.credentials.loaded();
+        set.check()?;
+        let host = self.destination.host();
+        if let Some(kept) = self.kept.as_mut().filter(|kept| !kept.connection.is_closed()) {
+            match exchange(kept, path, host.clone(), body.clone(), most).await {
                 // The receiver closed it while it was idle. A batch may be sent twice: it is stored once.
                 Err(problem) if problem.is_lost_connection() => {}
                 outcome => return outcome,
             }
         }
-        let fresh = self.kept.insert(self.destination.connect(Some(self.credentials.tls())).await?);
-        post(fresh, self.destination.host(), batch).await
+        let fresh = self.kept.insert(open(&self.destination, set).await?);
+        exchange(fresh, path, host, body, most).await
     }
 }
 
-async fn post(sender: &mut Connection, host: HeaderValue, batch: Bytes) -> Result<Vec<u8>, Problem> {
-    let body = http::exchange(sender, request(host, batch), MAX_RECEIPT_BYTES).await?;
-    // Whether it is genuine is for the store to say.
-    Receipt::decode(&body).map_err(|_| Problem::Answer)?;
-    Ok(body.into())
+/// Whether the receiver has said no, rather than nothing.
+fn is_refusal(problem: &Problem) -> bool {
+    matches!(
+        problem,
+        Problem::Unproved
+            | Problem::Unaccepted(_)
+            | Problem::Status(400..=499)
+            | Problem::OwnExpired
+            | Problem::OwnNotYetValid
+    )
 }
 
-fn request(host: HeaderValue, batch: Bytes) -> Request<Full<Bytes>> {
-    let mut request = Request::new(Full::new(batch));
-    *request.method_mut() = Method::POST;
-    *request.uri_mut() = Uri::from_static(PATH);
+async fn open(destination: &Destination, set: &Loaded) -> Result<Kept, Problem> {
+    let (connection, session) = destination.connect(Some(set.tls())).await?;
+    let proof = set.secret().zip(session.as_ref()).map(|(secret, session)| secret.prove(session).to_string());
+    let proof = proof.and_then(|proof| HeaderValue::try_from(proof).ok()).map(|mut proof| {
+        proof.set_sensitive(true);
+        proof
+    });
+    Ok(Kept { connection, proof })
+}
+
+async fn exchange(
+    kept: &mut Kept,
+    path: &'static str,
+    host: HeaderValue,
+    body: Bytes,
+    most: usize,
+) -> Result<Bytes, Problem> {
+    let mut request = http::post(path, host, body);
     let headers = request.headers_mut();
-    headers.insert(CONTENT_TYPE, HeaderValue::from_static(BATCH_TYPE));
-    headers.insert(HOST, host);
-    request
+    if path == PATH {
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static(BATCH_TYPE));
+    }
+    if let Some(proof) = &kept.proof {
+        headers.insert(PROOF_HEADER, proof.clone());
+    }
+    http::exchange(&mut kept.connection, request, most).await
 }
 
 const PATH: &str = "/v1/batches";
 const BATCH_TYPE: &str = "application/vnd.headgate.batch";
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_batch_is_posted_to_the_receivers_batches() {
-        let request = request(HeaderValue::from_static("[2001:db8::1]:8443"), Bytes::from_static(b"x"));
-        assert_eq!((request.method(), request.uri().to_string().as_str()), (&Method::POST, "/v1/batches"));
-        assert_eq!(request.headers()[HOST], "[2001:db8::1]:8443");
-        assert_eq!(request.headers()[CONTENT_TYPE], "application/vnd.headgate.batch");
-    }
-}
+/// Longest answer to who asks whether the appliance is known.
+const MAX_KNOWN: usize = 1_024;

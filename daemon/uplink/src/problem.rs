@@ -5,6 +5,8 @@ use std::io;
 
 use rustls::{AlertDescription, CertificateError};
 
+use crate::verify::OtherRegion;
+
 /// The cause of a failed attempt. Its text goes to the log and to the administrator.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Problem {
@@ -38,6 +40,17 @@ pub enum Problem {
     /// The receiver's certificate does not come from the pinned authority.
     #[error("receiver's certificate is from an unknown authority")]
     UnknownAuthority,
+    /// The receiver is in no region that the site allows: nothing was sent to it.
+    #[error("{}", region(said))]
+    Region {
+        /// What its certificate says; empty for none.
+        said: String,
+    },
+    /// The receiver does not take the appliance for itself.
+    #[error(
+        "receiver does not accept the appliance's secret; enroll this appliance again, and ask whoever runs the receiver why"
+    )]
+    Unproved,
     /// The receiver's certificate is not usable for another reason.
     #[error("receiver's certificate is not acceptable")]
     Certificate,
@@ -170,6 +183,10 @@ impl Problem {
                 }
                 // An authority of the same name with another key shows as a signature that does not verify.
                 CertificateError::UnknownIssuer | CertificateError::BadSignature => Problem::UnknownAuthority,
+                CertificateError::Other(other) => match other.0.downcast_ref::<OtherRegion>() {
+                    Some(OtherRegion { said }) => Problem::Region { said: said.clone() },
+                    None => Problem::Certificate,
+                },
                 _ => Problem::Certificate,
             },
             rustls::Error::AlertReceived(alert) => match alert {
@@ -187,6 +204,11 @@ impl Problem {
             _ => Problem::Tls,
         }
     }
+}
+
+fn region(said: &str) -> String {
+    let is = if said.is_empty() { "says no region".to_owned() } else { format!("is in region {said}") };
+    format!("receiver {is}, and uplink.regions does not allow that: nothing is sent to it")
 }
 
 const MAX_CAUSES: usize = 8;

@@ -28,9 +28,9 @@ pub fn run(config: &Headgate, stop: &Stop) -> Result<(), Error> {
     let link = match &uplink.receiver {
         Some(receiver) => {
             let credentials = Credentials::load(config)?;
-            Some(Way::Receiver(Link::new(receiver.clone(), credentials, uplink)?))
+            Some(Way::Receiver(Box::new(Link::new(receiver.clone(), credentials, uplink)?)))
         }
-        None => Collector::new(config)?.map(Way::Collector),
+        None => Collector::new(config)?.map(Box::new).map(Way::Collector),
     };
     let mut speaker = Speaker {
         socket: config.sockets.directory.join(OUTBOX_SOCKET),
@@ -67,8 +67,8 @@ struct Speaker {
 
 /// Where batches go.
 enum Way {
-    Receiver(Link),
-    Collector(Collector),
+    Receiver(Box<Link>),
+    Collector(Box<Collector>),
 }
 
 /// Why a connection to the store is given up.
@@ -122,6 +122,9 @@ impl Speaker {
             }
         }
         loop {
+            if let Some(Way::Receiver(link)) = &mut self.link {
+                self.pace.during(link.keep_valid()).await?;
+            }
             match self.ask(outbox, &FromUplink::Next { wait_ms: POLL_MS }).await? {
                 ToUplink::Batch(batch) => match self.carry(outbox, batch).await? {
                     Ok(()) => self.succeeded(outbox).await?,

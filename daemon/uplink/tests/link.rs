@@ -150,6 +150,50 @@ fn nothing_is_sent_to_a_receiver_that_does_not_prove_who_it_is() {
     }
 }
 
+/// Not even a certificate of ours has been shown to it by then.
+#[test]
+fn nothing_is_sent_to_a_receiver_in_a_region_that_is_not_allowed() {
+    let site = Site::new();
+    let own = &site.authority;
+    for (said, problem) in [(Some("us"), "receiver is in region us"), (None, "receiver says no region")] {
+        let receiver = Receiver::start(0, own.server_in("127.0.0.1", false, said), own.der());
+        let store = site.store(1);
+        let config = format!("receiver = \"127.0.0.1:{}\"\nregions = [\"eu\", \"ch\"]\n", receiver.port);
+        let uplink = Uplink::start(site.config_with(&config));
+        until(problem, || store.has_state(problem));
+        assert!(receiver.connections() > 0);
+        assert!(
+            receiver.clients().is_empty() && receiver.arrived().is_empty() && receiver.asked().is_empty()
+        );
+        assert!(store.receipted().is_empty());
+        uplink.stop().unwrap();
+    }
+    let receiver = Receiver::start(0, own.server_in("127.0.0.1", false, Some("ch")), own.der());
+    let store = site.store(1);
+    let config = format!("receiver = \"127.0.0.1:{}\"\nregions = [\"eu\", \"ch\"]\n", receiver.port);
+    let _uplink = Uplink::start(site.config_with(&config));
+    until("receipt", || store.receipted() == [1]);
+}
+
+/// What is shown on one connection is worth nothing on another.
+#[test]
+fn each_connection_has_a_proof_of_its_own() {
+    let site = Site::new();
+    let receiver = good_receiver(&site, 0);
+    let store = site.store(2);
+    let _uplink = run(&site, receiver.port);
+    until("receipts", || store.receipted() == [1, 2]);
+    receiver.answer(Answer::ReceiptAndClose);
+    (3..=4).for_each(|sequence| store.push(&batch(sequence)));
+    until("all receipts", || store.receipted() == sequences(1, 4));
+    let proofs = receiver.proofs();
+    assert_eq!((proofs.len(), &proofs[0]), (4, &proofs[1]));
+    assert!(
+        proofs[3] != proofs[0] && proofs.iter().all(|proof| proof.starts_with("506381209866536711.")),
+        "{proofs:?}"
+    );
+}
+
 #[test]
 fn an_own_certificate_that_has_expired_is_a_problem_and_no_crash() {
     let site = Site::new();
@@ -237,7 +281,7 @@ fn unusable_credentials_end_it_with_the_file_and_what_to_do() {
         site.write(file, &good);
     };
     let (foreign, key) = site.authority.client("site-2", false, 1);
-    broken("credentials/uplink.key", None, "headgate-uplink request");
+    broken("credentials/uplink.key", None, "headgate enroll --token");
     broken("credentials/uplink.crt", None, "have the request signed");
     broken("credentials/authority.crt", None, "authority.crt");
     broken("credentials/uplink.key", Some("garbage"), "private key");

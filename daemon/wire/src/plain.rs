@@ -96,7 +96,7 @@ pub fn plain_headers(bytes: &[u8], wire_len: u32) -> Option<(IpEnds, usize)> {
             let length = total_length.checked_sub(ipv4::HEADER_LEN).filter(|_| total_length <= on_wire)?;
             let addresses = (Ipv4Addr::from(source), Ipv4Addr::from([d0, d1, d2, d3]));
             let (ends, transport) = ends(macs, addresses, protocol, behind, length)?;
-            Some((IpEnds::V4(ends), ethernet::HEADER_LEN + ipv4::HEADER_LEN + transport))
+            Some((IpEnds::V4(ends), transport.saturating_add(ethernet::HEADER_LEN + ipv4::HEADER_LEN)))
         }
         ethernet::IPV6 => {
             let (fixed, behind) = packet.split_first_chunk::<8>()?;
@@ -109,7 +109,7 @@ pub fn plain_headers(bytes: &[u8], wire_len: u32) -> Option<(IpEnds, usize)> {
             }
             let addresses = (Ipv6Addr::from(*source), Ipv6Addr::from(*destination));
             let (ends, transport) = ends(macs, addresses, protocol, behind, length)?;
-            Some((IpEnds::V6(ends), ethernet::HEADER_LEN + ipv6::HEADER_LEN + transport))
+            Some((IpEnds::V6(ends), transport.saturating_add(ethernet::HEADER_LEN + ipv6::HEADER_LEN)))
         }
         _ => None,
     }
@@ -143,7 +143,7 @@ fn transport(protocol: u8, payload: &[u8], length: usize) -> Option<((u16, u16),
             }
             let ports = (u16::from_be_bytes([s0, s1]), u16::from_be_bytes([d0, d1]));
             let flags = tcp::Flags(u16::from_be_bytes([offset & 0x0f, flags]));
-            Some((ports, flags, tcp::HEADER_LEN + options_len))
+            Some((ports, flags, options_len.saturating_add(tcp::HEADER_LEN)))
         }
         udp::PROTOCOL => {
             let [s0, s1, d0, d1, l0, l1, _, _] = *payload.first_chunk::<{ udp::HEADER_LEN }>()?;

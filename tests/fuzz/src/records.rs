@@ -287,6 +287,7 @@ pub(super) fn messages() -> Vec<Seed> {
             records: 8,
             stored_ms: 1_700_000_000_000,
             forgotten,
+            request: Vec::new(),
         },
         signature: [3; 64],
     });

@@ -58,6 +58,11 @@ pub(crate) fn status(answer: &Value, as_json: bool) -> Result<(), CliError> {
 }
 
 fn problems(answer: &Value) -> Result<(), CliError> {
+    if let Some(waiting) = answer["requests_waiting"].as_u64().filter(|waiting| *waiting > 0) {
+        line(&format!(
+            "           {waiting} requests of the receiver wait for an answer: headgate requests"
+        ))?;
+    }
     let mut problems = Vec::new();
     if answer["sensor"]["connected"] != true {
         problems.push("the sensor is not connected: systemctl status headgate-sensor".to_owned());

@@ -4,7 +4,7 @@ use std::fs::{self, DirBuilder};
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 
-use headgate_service::credential::{AUTHORITY, RECEIPT_KEY, SEAL_KEY, UPLINK_CERTIFICATE, UPLINK_REQUEST};
+use headgate_service::credential::UPLINK_REQUEST;
 use tempfile::TempDir;
 
 use super::Wish;
@@ -116,10 +116,11 @@ impl Site {
              [capture]\ninterfaces = [{interfaces}]\n\n\
              [store]\ndirectory = {store}\nbatch_delay = 0\n\n\
              [sockets]\ndirectory = {sockets}\n\n\
-             [uplink]\n{receiver}retry_max = 2\n\n\
+             [uplink]\n{receiver}directory = {kept}\nretry_max = 2\n\n\
              [credentials]\ndirectory = {credentials}\n",
             store = quoted(&self.directory.join("store")),
             sockets = quoted(self.sockets.path()),
+            kept = quoted(&self.directory.join("uplink")),
             credentials = quoted(&self.directory.join("credentials")),
         );
         write(&self.config(), text.as_bytes())
@@ -131,13 +132,11 @@ impl Site {
         programs.run("headgate-receiver", &["init", "--name", "127.0.0.1"], Some(&receiver))?;
         programs.run("headgate-store", &["init", "--config"], Some(&config))?;
         programs.run("headgate-uplink", &["request", "--config"], Some(&config))?;
-        let (request, certificate) = (credentials.join(UPLINK_REQUEST), credentials.join(UPLINK_CERTIFICATE));
+        let (request, answer) = (credentials.join(UPLINK_REQUEST), self.directory.join("answer.pem"));
         let arguments = ["sign", &receiver.display().to_string(), &request.display().to_string(), "-o"];
-        programs.run("headgate-receiver", &arguments, Some(&certificate))?;
-        for name in [AUTHORITY, RECEIPT_KEY, SEAL_KEY] {
-            let (from, to) = (receiver.join(name), credentials.join(name));
-            fs::copy(&from, &to).map_err(|source| CliError::File { file: from, source })?;
-        }
+        programs.run("headgate-receiver", &arguments, Some(&answer))?;
+        let arguments = ["accept", &answer.display().to_string(), "--config"];
+        programs.run("headgate-uplink", &arguments, Some(&config))?;
         Ok(())
     }
 }

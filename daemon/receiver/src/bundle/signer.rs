@@ -1,24 +1,25 @@
 //! Who signed a manifest: an appliance whose certificate is this organisation's, as on the wire.
 
-use std::path::Path;
-
 use rustls::pki_types::{CertificateDer, SignatureVerificationAlgorithm, UnixTime};
 use webpki::{EndEntityCert, KeyUsage, anchor_from_trusted_cert};
 
 use headgate_record::bundle::{Signed, signed_bytes};
 
 use super::Fault;
-use crate::{Error, tls};
+use crate::{Config, Error, tls};
 
-/// The appliance that signed, once all is verified: its certificate comes from the authority, is for clients and valid now, and
+/// The appliance that signed, once all is verified: its certificate comes from an authority for clients, is for clients and valid now, and
 /// its key signed the manifest.
 ///
 /// # Errors
-/// [`Error::Read`], [`Error::Credential`] for the authority's certificate; a [`Fault`] inside `Ok` for what is not so.
-pub fn verify(authority: &Path, signed: &Signed) -> Result<Result<String, Fault>, Error> {
-    let authorities = tls::certificates(authority)?;
+/// [`Error::Read`], [`Error::Credential`] for an authority's certificate; a [`Fault`] inside `Ok` for what is not so.
+pub fn verify(config: &Config, signed: &Signed) -> Result<Result<String, Fault>, Error> {
+    let mut authorities = Vec::new();
+    for file in config.client_authorities() {
+        authorities.extend(tls::certificates(file)?);
+    }
     let anchors = authorities.iter().map(anchor_from_trusted_cert).collect::<Result<Vec<_>, _>>();
-    let unusable = |_| Error::Credential { file: authority.to_path_buf(), what: "certificate" };
+    let unusable = |_| Error::Credential { file: config.authority.clone(), what: "certificate" };
     Ok(appliance(&anchors.map_err(unusable)?, signed))
 }
 

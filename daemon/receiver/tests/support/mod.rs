@@ -17,7 +17,7 @@ use std::time::Duration;
 use ed25519_dalek::pkcs8::DecodePublicKey;
 use ed25519_dalek::pkcs8::spki::der::Document;
 use ed25519_dalek::{Signature, VerifyingKey};
-use rcgen::{CertificateParams, DistinguishedName, DnType, KeyPair};
+use rcgen::{CertificateParams, DistinguishedName, DnType, KeyPair, SanType};
 use rustls::crypto::{CryptoProvider, aws_lc_rs};
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
@@ -25,6 +25,7 @@ use rustls::{ClientConfig, ClientConnection, NamedGroup, RootCertStore, StreamOw
 
 use headgate_receiver::{Config, Error, Filter, Listening, Validity};
 use headgate_record::batch::{Batch, BatchId, digest};
+use headgate_record::enrolment::{EXPORTER, PROOF_HEADER, Root, Secret, seal_to_uri};
 use headgate_record::receipt::Receipt;
 use headgate_record::sealed::{INFO, KeyId, Sealed, associated_data, public_key};
 use headgate_record::{Class, Field, Kind, Record};
@@ -32,7 +33,7 @@ use headgate_service::stop::Stop;
 use hpke::aead::AesGcm256;
 use hpke::kdf::HkdfSha256;
 use hpke::kem::X25519HkdfSha256;
-use hpke::{Deserializable, OpModeS, Serializable};
+use hpke::{Deserializable, Kem, OpModeS, Serializable};
 
 pub const APPLIANCE: &str = "site-1";
 
@@ -45,7 +46,7 @@ impl Cloud {
     pub fn new() -> Cloud {
         let cloud = Cloud { directory: tempfile::tempdir().unwrap() };
         let listen = "127.0.0.1:0".parse().unwrap();
-        headgate_receiver::init(&cloud.path(""), &["127.0.0.1".into()], listen).unwrap();
+        headgate_receiver::init(&cloud.path(""), &["127.0.0.1".into()], None, listen).unwrap();
         cloud
     }
 
@@ -63,15 +64,26 @@ impl Cloud {
     }
 
     /// The TLS of an appliance whose request this organisation signed.
-    pub fn enroll(&self, name: &str, validity: Validity) -> ClientConfig {
+    pub fn enroll(&self, name: &str, validity: Validity) -> Tls {
         let (certificate, key) = self.certified(name, validity);
-        self.trusting(aws_lc_rs::default_provider()).with_client_auth_cert(vec![certificate], key).unwrap()
+        let tls = self.trusting(aws_lc_rs::default_provider());
+        Tls {
+            config: tls.with_client_auth_cert(vec![certificate], key).unwrap(),
+            secret: Some(self.secret(name, 1)),
+        }
     }
 
     /// A good appliance with the key exchanges of `provider`.
-    pub fn appliance_with(&self, provider: CryptoProvider) -> ClientConfig {
+    pub fn appliance_with(&self, provider: CryptoProvider) -> Tls {
         let (certificate, key) = self.certified(APPLIANCE, Validity::days(9));
-        self.trusting(provider).with_client_auth_cert(vec![certificate], key).unwrap()
+        let config = self.trusting(provider).with_client_auth_cert(vec![certificate], key).unwrap();
+        Tls { config, secret: Some(self.secret(APPLIANCE, 1)) }
+    }
+
+    /// An appliance's secret, as this organisation makes it.
+    pub fn secret(&self, name: &str, generation: u64) -> Arc<Secret> {
+        let root = Root::new(&std::fs::read(self.path("appliances.key")).unwrap()).unwrap();
+        Arc::new(root.secret(name, generation))
     }
 
     /// The certificate of an appliance, and its key.
@@ -84,6 +96,9 @@ impl Cloud {
         let mut params = CertificateParams::default();
         params.distinguished_name = DistinguishedName::new();
         params.distinguished_name.push(DnType::CommonName, name);
+        // A key that has a private half; the secret is made here as the receiver makes it, and not opened.
+        let seal_to = <X25519HkdfSha256 as Kem>::derive_keypair(&[7; 32]).1.to_bytes();
+        params.subject_alt_names.push(SanType::URI(seal_to_uri(&seal_to.into()).try_into().unwrap()));
         let serial = key.public_key_raw().iter().take(9).map(|b| format!("{b:02x}")).collect::<String>();
         let request = self.path(&format!("{serial}.csr"));
         std::fs::write(&request, params.serialize_request(&key).unwrap().pem().unwrap()).unwrap();
@@ -97,8 +112,8 @@ impl Cloud {
     }
 
     /// The TLS of someone who trusts this organisation and has no certificate.
-    pub fn stranger(&self) -> ClientConfig {
-        self.trusting(aws_lc_rs::default_provider()).with_no_client_auth()
+    pub fn stranger(&self) -> Tls {
+        Tls { config: self.trusting(aws_lc_rs::default_provider()).with_no_client_auth(), secret: None }
     }
 
     fn trusting(
@@ -114,7 +129,7 @@ impl Cloud {
     }
 
     /// A good appliance.
-    pub fn appliance(&self) -> ClientConfig {
+    pub fn appliance(&self) -> Tls {
         self.enroll(APPLIANCE, Validity::days(9))
     }
 
@@ -184,6 +199,7 @@ fn lines(out: &[u8]) -> Vec<serde_json::Value> {
 pub struct Server {
     pub address: SocketAddr,
     pub status: Option<SocketAddr>,
+    pub enrolment: Option<SocketAddr>,
     stop: Stop,
     thread: Option<JoinHandle<Result<(), Error>>>,
 }
@@ -196,8 +212,8 @@ impl Server {
         let thread = std::thread::spawn(move || {
             headgate_receiver::serve(&config, &watched, |listening| ready.send(listening).unwrap())
         });
-        let Listening { batches, status } = listening.recv().unwrap();
-        Server { address: batches, status, stop, thread: Some(thread) }
+        let Listening { batches, status, enrolment } = listening.recv().unwrap();
+        Server { address: batches, status, enrolment, stop, thread: Some(thread) }
     }
 
     pub fn request_stop(&self) {
@@ -219,20 +235,61 @@ impl Drop for Server {
     }
 }
 
+/// What an appliance comes with.
+#[derive(Clone)]
+pub struct Tls {
+    pub config: ClientConfig,
+    pub secret: Option<Arc<Secret>>,
+}
+
+impl std::ops::Deref for Tls {
+    type Target = ClientConfig;
+
+    fn deref(&self) -> &ClientConfig {
+        &self.config
+    }
+}
+
+impl std::ops::DerefMut for Tls {
+    fn deref_mut(&mut self) -> &mut ClientConfig {
+        &mut self.config
+    }
+}
+
 /// One TLS connection that speaks HTTP by hand.
-pub struct Client(StreamOwned<ClientConnection, TcpStream>);
+pub struct Client(StreamOwned<ClientConnection, TcpStream>, Option<Arc<Secret>>);
 
 impl Client {
-    pub fn connect(address: SocketAddr, tls: &ClientConfig) -> Client {
+    pub fn connect(address: SocketAddr, tls: &Tls) -> Client {
         Client::patient(address, tls, Duration::from_secs(30))
     }
 
     /// One that waits so long for what it reads.
-    pub fn patient(address: SocketAddr, tls: &ClientConfig, patience: Duration) -> Client {
+    pub fn patient(address: SocketAddr, tls: &Tls, patience: Duration) -> Client {
         let stream = TcpStream::connect(address).unwrap();
         stream.set_read_timeout(Some(patience)).unwrap();
         let name = address.ip().into();
-        Client(StreamOwned::new(ClientConnection::new(Arc::new(tls.clone()), name).unwrap(), stream))
+        let connection = ClientConnection::new(Arc::new(tls.config.clone()), name).unwrap();
+        Client(StreamOwned::new(connection, stream), tls.secret.clone())
+    }
+
+    /// The header that proves the secret on this connection; nothing without one, or where there was no handshake.
+    pub fn proof(&mut self) -> String {
+        let Some(secret) = &self.1 else { return String::new() };
+        while self.0.conn.is_handshaking() {
+            if self.0.conn.complete_io(&mut self.0.sock).is_err() {
+                return String::new();
+            }
+        }
+        match self.0.conn.export_keying_material([0; 32], EXPORTER, None) {
+            Ok(session) => format!("{PROOF_HEADER}: {}\r\n", secret.prove(&session)),
+            Err(_) => String::new(),
+        }
+    }
+
+    /// How a request with a batch begins.
+    pub fn head(&mut self) -> String {
+        format!("POST /v1/batches HTTP/1.1\r\nhost: x\r\n{}", self.proof())
     }
 
     pub fn send(&mut self, octets: &[u8]) -> std::io::Result<()> {
@@ -257,11 +314,18 @@ impl Client {
     }
 
     pub fn exchange(&mut self, head: &str, body: &[u8]) -> std::io::Result<(u16, Vec<u8>)> {
+        let proof = self.proof();
         self.send(
-            format!("{head} HTTP/1.1\r\nhost: x\r\ncontent-length: {}\r\n\r\n", body.len()).as_bytes(),
+            format!("{head} HTTP/1.1\r\nhost: x\r\n{proof}content-length: {}\r\n\r\n", body.len()).as_bytes(),
         )?;
         self.send(body)?;
         self.response()
+    }
+
+    /// As somebody who has another secret from now on, or none.
+    pub fn with_secret(mut self, secret: Option<Arc<Secret>>) -> Client {
+        self.1 = secret;
+        self
     }
 
     pub fn post(&mut self, cloud: &Cloud, batch: &Batch) -> (u16, Vec<u8>) {

@@ -85,6 +85,22 @@ pub enum ControlRequest {
         /// Only verifies them.
         verify_only: bool,
     },
+    /// What whoever runs the receiver asks of the site, and what became of it.
+    Requests,
+    /// The administrator's word about a request. Only for who may change, and written in the ledger.
+    RequestDecide {
+        /// Which, 16 hexadecimal digits.
+        id: String,
+        /// Whether it is allowed.
+        allow: bool,
+    },
+    /// What was allowed is done, or was given up. Only for who may change, and written in the ledger.
+    RequestDone {
+        /// Which, 16 hexadecimal digits.
+        id: String,
+        /// Whether it was done.
+        done: bool,
+    },
     /// About one person.
     Subject {
         /// Whom.
@@ -110,6 +126,8 @@ impl ControlRequest {
             | ControlRequest::BufferCompact
             | ControlRequest::BundleLost { .. }
             | ControlRequest::BundleReceipts { .. }
+            | ControlRequest::RequestDecide { .. }
+            | ControlRequest::RequestDone { .. }
             | ControlRequest::BufferExport { .. } => true,
             _ => false,
         }

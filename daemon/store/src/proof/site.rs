@@ -167,7 +167,14 @@ pub(super) fn receipt(batch: &[u8]) -> Vec<u8> {
     let records = u32::try_from(decoded.records.len()).unwrap();
     let values = u32::try_from(decoded.forget.len()).unwrap();
     let forgotten = (values > 0).then_some(Forgotten { values, records: 1 });
-    let statement = Statement { id: decoded.id, digest: digest(batch), records, stored_ms: 1, forgotten };
+    let statement = Statement {
+        id: decoded.id,
+        digest: digest(batch),
+        records,
+        stored_ms: 1,
+        forgotten,
+        request: Vec::new(),
+    };
     let signature = SigningKey::from_bytes(&[42; 32]).sign(&statement.signed_bytes()).to_bytes();
     Receipt { statement, signature }.encode()
 }

@@ -1,13 +1,17 @@
 //! What leaves the store, sealed to the receiver: to the uplink, and onto media.
 
 use headgate_record::bundle::MediumId;
+use headgate_rules::Rules;
+use rusqlite::Connection;
 use serde_json::{Value, json};
 
 use super::{Store, commit};
 use crate::database::begin;
+use crate::keys::Keys;
 use crate::medium::{self, Refusal as MediumRefusal};
 use crate::outbox::{self, Refusal, Taken};
 use crate::recipient::Recipient;
+use crate::requests;
 use crate::{Error, Error::Unusable};
 
 impl Store {
@@ -83,7 +87,7 @@ impl Store {
     ) -> Result<Value, Error> {
         let receipts = receipts.iter().map(hex::decode).collect::<Result<Vec<_>, _>>();
         let receipts = receipts.map_err(|_| Unusable("receipts are handed over in hexadecimal"))?;
-        let Store { settings, keys, recipient, .. } = self;
+        let Store { settings, keys, rules, recipient, .. } = self;
         let (key, epoch) = (recipient.as_ref().map(|recipient| &recipient.receipts), self.database.epoch);
         let transaction = begin(&mut self.database.connection)?;
         let [mut accepted, mut before, mut changed, mut earlier] = [0_u32; 4];
@@ -91,7 +95,11 @@ impl Store {
             let verdict = if verify_only {
                 outbox::judge(&transaction, keys, settings, epoch, key, receipt)?.map(drop)
             } else {
-                outbox::accept(&transaction, keys, settings, epoch, key, receipt, now_ms)?.map(drop)
+                let followed = outbox::accept(&transaction, keys, settings, epoch, key, receipt, now_ms)?;
+                if followed.is_ok() {
+                    requests::receive(&transaction, keys, rules, receipt, now_ms)?;
+                }
+                followed.map(drop)
             };
             let count = match verdict {
                 Ok(()) => &mut accepted,
@@ -104,6 +112,31 @@ impl Store {
         }
         commit(transaction, keys)?;
         Ok(json!({ "accepted": accepted, "before": before, "changed": changed, "earlier": earlier }))
+    }
+
+    /// What whoever runs the receiver asks for.
+    pub(crate) fn requests(&mut self, now_ms: u64) -> Result<Value, Error> {
+        self.about_requests(|db, keys, _| requests::list(db, keys, now_ms))
+    }
+
+    /// The administrator's word about a request.
+    pub(crate) fn request_decide(&mut self, id: &str, allow: bool, now_ms: u64) -> Result<Value, Error> {
+        self.about_requests(|db, keys, rules| requests::decide(db, keys, rules, id, allow, now_ms))
+    }
+
+    /// What was allowed is done, or was given up.
+    pub(crate) fn request_done(&mut self, id: &str, done: bool, now_ms: u64) -> Result<Value, Error> {
+        self.about_requests(|db, keys, _| requests::done(db, keys, id, done, now_ms))
+    }
+
+    fn about_requests(
+        &mut self,
+        step: impl FnOnce(&Connection, &Keys, &Rules) -> Result<Value, Error>,
+    ) -> Result<Value, Error> {
+        let transaction = begin(&mut self.database.connection)?;
+        let answer = step(&transaction, &self.keys, &self.rules)?;
+        commit(transaction, &self.keys)?;
+        Ok(answer)
     }
 
     /// For whom batches are made.

@@ -131,7 +131,14 @@ impl Site {
         let records = u32::try_from(decoded.records.len()).unwrap();
         let values = u32::try_from(decoded.forget.len()).unwrap();
         let forgotten = (values > 0).then_some(Forgotten { values, records: 1 });
-        self.sign(Statement { id: decoded.id, digest: digest(batch), records, stored_ms: 1, forgotten })
+        self.sign(Statement {
+            id: decoded.id,
+            digest: digest(batch),
+            records,
+            stored_ms: 1,
+            forgotten,
+            request: Vec::new(),
+        })
     }
 
     pub fn sign(&self, statement: Statement) -> Receipt {

@@ -1,3 +1,7 @@
+use std::io::Write;
+
+use flate2::Compression;
+use flate2::write::GzEncoder;
 use headgate_record::batch::{BatchId, Lost};
 use headgate_record::{Class, Field, Kind};
 
@@ -5,6 +9,10 @@ use super::message::{
     ExportLogsServiceRequest, ExportMetricsServiceRequest, LogRecord, Metric, Number, Response,
 };
 use super::*;
+
+#[allow(dead_code, reason = "benchmarks look for somebody in it")]
+#[path = "../../../../tests/bench/buffers/src/office.rs"]
+mod office;
 
 const NOW_NS: u64 = 1_790_000_000_000_000_000;
 
@@ -93,4 +101,26 @@ fn an_answer_says_what_was_rejected() {
     assert_eq!(answer(&said), Ok(Rejected { count: 2, reason: "old".into() }));
     assert_eq!(answer(&[]), Ok(Rejected::default()));
     assert!(answer(&[0xff]).is_err());
+}
+
+/// The realistic sample of the benchmarks: what leaves for a receiver takes at most 30 octets of each record, and half of
+/// what the same takes for a collector.
+#[test]
+fn a_batch_takes_thirty_octets_of_a_record_and_half_of_what_otlp_takes() {
+    let (mut batches, mut requests) = (0, 0);
+    let records: Vec<Record> = office::Office::new().take(10_000).collect();
+    for records in records.chunks(1_000) {
+        let batch = batch(records.to_vec());
+        batches += batch.encode().unwrap().len();
+        let Requests { logs, metrics } = Requests::of(&batch, NOW_NS);
+        for body in [logs, metrics].into_iter().flatten() {
+            let mut packed = GzEncoder::new(Vec::new(), Compression::default());
+            packed.write_all(&body).unwrap();
+            requests += packed.finish().unwrap().len();
+        }
+    }
+    let octets = |sum: usize| f64::from(u32::try_from(sum).unwrap()) / 10_000.0;
+    println!("{} octets of a record in batches, {} by OTLP", octets(batches), octets(requests));
+    assert!(batches <= 30 * records.len(), "{}", octets(batches));
+    assert!(2 * batches <= requests, "{}", octets(requests));
 }

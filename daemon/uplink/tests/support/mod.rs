@@ -2,6 +2,7 @@
 // Each test program uses a part of this.
 #![allow(dead_code, unused_imports)]
 
+mod answer;
 mod collector;
 mod proxy;
 mod receiver;
@@ -13,18 +14,20 @@ use std::time::{Duration, Instant, SystemTime};
 
 use rcgen::{
     BasicConstraints, CertificateParams, CertifiedIssuer, DnType, ExtendedKeyUsagePurpose, IsCa, KeyPair,
-    KeyUsagePurpose, SerialNumber,
+    KeyUsagePurpose, SanType, SerialNumber,
 };
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 
 use headgate_record::batch::{Batch, BatchId};
 use headgate_record::bundle::{MANIFEST, Manifest, Signed};
+use headgate_record::enrolment::region_uri;
 use headgate_record::sealed::{KeyId, Sealed};
 use headgate_record::{Field, Kind, Record};
 use headgate_service::config::Headgate;
 use headgate_service::stop::Stop;
 use headgate_uplink::Error;
 
+pub use answer::{Request, pem};
 pub use collector::Collector;
 pub use proxy::{Manner, Proxy};
 pub use receiver::{Answer, Receiver};
@@ -55,10 +58,34 @@ impl Authority {
 
     /// A server certificate for `name` that ends `left` from now, or ended so long ago when `expired`.
     pub fn server(&self, name: &str, expired: bool) -> (CertificateDer<'static>, PrivateKeyDer<'static>) {
-        let params = CertificateParams::new([name.to_owned()]).unwrap();
+        self.server_in(name, expired, None)
+    }
+
+    /// As [`Authority::server`], for one that keeps what it has in this region.
+    pub fn server_in(
+        &self,
+        name: &str,
+        expired: bool,
+        region: Option<&str>,
+    ) -> (CertificateDer<'static>, PrivateKeyDer<'static>) {
+        let mut params = CertificateParams::new([name.to_owned()]).unwrap();
+        let uri = region.map(|region| SanType::URI(region_uri(region).try_into().unwrap()));
+        params.subject_alt_names.extend(uri);
         let (certificate, key) =
             self.issue(params, "server", ExtendedKeyUsagePurpose::ServerAuth, expired, 1);
         (certificate.der().clone(), PrivateKeyDer::try_from(key.serialize_der()).unwrap())
+    }
+
+    /// A client certificate for a key that is somebody's, PEM.
+    pub fn certify(&self, name: &str, key: &impl rcgen::PublicKeyData, expired: bool, serial: u8) -> String {
+        let params = self.params(
+            CertificateParams::default(),
+            name,
+            ExtendedKeyUsagePurpose::ClientAuth,
+            expired,
+            serial,
+        );
+        params.signed_by(key, &self.0).unwrap().pem()
     }
 
     /// A client certificate and its key, PEM.
@@ -69,14 +96,35 @@ impl Authority {
         (certificate.pem(), key.serialize_pem())
     }
 
+    /// A client certificate that ends in `left`, and its key, PEM.
+    pub fn client_until(&self, name: &str, left: Duration, serial: u8) -> (String, String) {
+        let usage = ExtendedKeyUsagePurpose::ClientAuth;
+        let mut params = self.params(CertificateParams::default(), name, usage, false, serial);
+        params.not_after = (SystemTime::now() + left).into();
+        let key = KeyPair::generate().unwrap();
+        (params.signed_by(&key, &self.0).unwrap().pem(), key.serialize_pem())
+    }
+
     fn issue(
+        &self,
+        params: CertificateParams,
+        name: &str,
+        usage: ExtendedKeyUsagePurpose,
+        expired: bool,
+        serial: u8,
+    ) -> (rcgen::Certificate, KeyPair) {
+        let key = KeyPair::generate().unwrap();
+        (self.params(params, name, usage, expired, serial).signed_by(&key, &self.0).unwrap(), key)
+    }
+
+    fn params(
         &self,
         mut params: CertificateParams,
         name: &str,
         usage: ExtendedKeyUsagePurpose,
         expired: bool,
         serial: u8,
-    ) -> (rcgen::Certificate, KeyPair) {
+    ) -> CertificateParams {
         let now = SystemTime::now();
         params.distinguished_name = rcgen::DistinguishedName::new();
         params.distinguished_name.push(DnType::CommonName, name);
@@ -84,8 +132,7 @@ impl Authority {
         params.serial_number = Some(SerialNumber::from_slice(&[serial]));
         params.not_before = (now - 9 * DAY).into();
         params.not_after = if expired { now - DAY } else { now + 9 * DAY }.into();
-        let key = KeyPair::generate().unwrap();
-        (params.signed_by(&key, &self.0).unwrap(), key)
+        params
     }
 }
 
@@ -102,6 +149,7 @@ impl Site {
         std::fs::create_dir_all(site.path("credentials")).unwrap();
         std::fs::create_dir_all(site.path("run/speak")).unwrap();
         site.write("credentials/authority.crt", &site.authority.pem());
+        std::fs::write(site.path("credentials/uplink.secret"), [7; 40]).unwrap();
         site.install(site.authority.client(APPLIANCE, false, 1));
         site
     }
@@ -131,11 +179,12 @@ impl Site {
     pub fn config_with(&self, uplink: &str) -> Headgate {
         let run = self.path("run");
         let credentials = self.path("credentials");
+        let kept = self.path("kept");
         let file = self.path("headgate.toml");
         let text = format!(
             "[appliance]\nid = \"{APPLIANCE}\"\n[sockets]\ndirectory = {run:?}\n\
              [credentials]\ndirectory = {credentials:?}\n\
-             [uplink]\nretry_min = 1\nretry_max = 1\ntimeout = 2\n{uplink}"
+             [uplink]\ndirectory = {kept:?}\nretry_min = 1\nretry_max = 1\ntimeout = 2\n{uplink}"
         );
         std::fs::write(&file, text).unwrap();
         headgate_service::config::load(&file).unwrap()

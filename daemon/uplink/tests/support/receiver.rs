@@ -43,8 +43,18 @@ pub struct Receiver {
     thread: Option<JoinHandle<()>>,
 }
 
+/// What is answered to a request for a certificate, and to who asks whether it is known.
+pub type Renewer = Box<dyn Fn(&[u8]) -> (u16, String) + Send + Sync>;
+
 struct Shared {
     answer: Mutex<Answer>,
+    renewer: Mutex<Option<Renewer>>,
+    /// What is answered to who asks whether it is known; nothing leaves it waiting.
+    known: Mutex<Option<u16>>,
+    /// What was asked beside batches, and by whom.
+    asked: Mutex<Vec<(String, Vec<u8>)>>,
+    /// The proofs that came with batches.
+    proofs: Mutex<Vec<String>>,
     arrived: Mutex<Vec<u64>>,
     /// Clients by the certificate with which they completed a handshake.
     clients: Mutex<Vec<Vec<u8>>>,
@@ -83,6 +93,10 @@ impl Receiver {
             .unwrap();
         let shared = Arc::new(Shared {
             answer: Mutex::new(Answer::Receipt),
+            renewer: Mutex::default(),
+            known: Mutex::new(Some(200)),
+            asked: Mutex::default(),
+            proofs: Mutex::default(),
             arrived: Mutex::default(),
             clients: Mutex::default(),
             groups: Mutex::default(),
@@ -108,6 +122,26 @@ impl Receiver {
 
     pub fn answer(&self, answer: Answer) {
         *self.shared.answer.lock().unwrap() = answer;
+    }
+
+    /// Certificates are renewed so.
+    pub fn renew(&self, renewer: Renewer) {
+        *self.shared.renewer.lock().unwrap() = Some(renewer);
+    }
+
+    /// So is answered to who asks whether it is known; nothing leaves it waiting.
+    pub fn known(&self, status: Option<u16>) {
+        *self.shared.known.lock().unwrap() = status;
+    }
+
+    /// Paths that were asked beside batches, and the certificates of who asked.
+    pub fn asked(&self) -> Vec<(String, Vec<u8>)> {
+        self.shared.asked.lock().unwrap().clone()
+    }
+
+    /// The proofs that came with batches.
+    pub fn proofs(&self) -> Vec<String> {
+        self.shared.proofs.lock().unwrap().clone()
     }
 
     /// Sequences of the batches in the order of arrival, with repetitions.
@@ -150,8 +184,8 @@ async fn serve(listener: TcpListener, acceptor: TlsAcceptor, shared: Arc<Shared>
             let tls = stream.get_ref().1;
             let client = tls.peer_certificates().unwrap()[0].to_vec();
             shared.groups.lock().unwrap().push(tls.negotiated_key_exchange_group().unwrap().name());
-            shared.clients.lock().unwrap().push(client);
-            let service = service_fn(|request| respond(request, Arc::clone(&shared)));
+            shared.clients.lock().unwrap().push(client.clone());
+            let service = service_fn(|request| respond(request, client.clone(), Arc::clone(&shared)));
             let _ = http1::Builder::new().serve_connection(TokioIo::new(stream), service).await;
         });
     }
@@ -159,9 +193,32 @@ async fn serve(listener: TcpListener, acceptor: TlsAcceptor, shared: Arc<Shared>
 
 async fn respond(
     request: Request<Incoming>,
+    client: Vec<u8>,
     shared: Arc<Shared>,
 ) -> Result<Response<Full<Bytes>>, hyper::Error> {
-    assert_eq!((request.method().as_str(), request.uri().path()), ("POST", "/v1/batches"));
+    assert_eq!(request.method().as_str(), "POST");
+    let path = request.uri().path().to_owned();
+    let proof = request.headers()["headgate-proof"].to_str().unwrap().to_owned();
+    if path != "/v1/batches" {
+        shared.asked.lock().unwrap().push((path.clone(), client));
+        let body = request.into_body().collect().await?.to_bytes();
+        let known = *shared.known.lock().unwrap();
+        let (status, text) = match path.as_str() {
+            "/v1/renew" => match shared.renewer.lock().unwrap().as_ref() {
+                Some(renewer) => renewer(&body),
+                None => (404, String::new()),
+            },
+            "/v1/known" => match known {
+                Some(status) => (status, "known".into()),
+                None => match std::future::pending::<Infallible>().await {},
+            },
+            other => panic!("{other}"),
+        };
+        let mut response = Response::new(Full::from(text));
+        *response.status_mut() = status.try_into().unwrap();
+        return Ok(response);
+    }
+    shared.proofs.lock().unwrap().push(proof);
     assert_eq!(request.headers()["content-type"], "application/vnd.headgate.batch");
     let bytes = request.into_body().collect().await?.to_bytes();
     // It has no key to open it with, and needs none to answer.
@@ -171,8 +228,14 @@ async fn respond(
     let mut response = Response::new(Full::default());
     match answer {
         Answer::Receipt | Answer::ReceiptAndClose => {
-            let statement =
-                Statement { id: batch.id, digest: digest(&bytes), records: 0, stored_ms: 1, forgotten: None };
+            let statement = Statement {
+                id: batch.id,
+                digest: digest(&bytes),
+                records: 0,
+                stored_ms: 1,
+                forgotten: None,
+                request: Vec::new(),
+            };
             *response.body_mut() = Full::from(Receipt { statement, signature: [0; 64] }.encode());
             if matches!(answer, Answer::ReceiptAndClose) {
                 response.headers_mut().insert("connection", "close".parse().unwrap());

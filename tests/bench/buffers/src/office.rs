@@ -28,7 +28,8 @@ impl Office {
         let mut random = Random(0x0ff1_ce00);
         let now_ns = 1_790_000_000_000_000_000;
         let stations = (0..STATIONS).map(|n| Station::new(n, now_ns, &mut random)).collect();
-        let remote = (0..3_000).map(|_| [11 + random.octet() % 200, random.octet(), random.octet(), random.octet()]);
+        let remote =
+            (0..3_000).map(|_| [11 + random.octet() % 200, random.octet(), random.octet(), random.octet()]);
         let remote = remote.collect();
         Office { random, now_ns, stations, remote }
     }
@@ -78,7 +79,10 @@ impl Office {
             set(Field::FlowReverseTcpFlags, 0x1b_u64.into());
             set(Field::FlowHandshakeRtt, (200_000 + random.heavy(24)).into());
         }
-        set(Field::FlowEndReason, ["idle-timeout", "end-of-flow", "active-timeout"][random.often_low_of(3)].into());
+        set(
+            Field::FlowEndReason,
+            ["idle-timeout", "end-of-flow", "active-timeout"][random.often_low_of(3)].into(),
+        );
         record
     }
 
@@ -94,8 +98,14 @@ impl Office {
         set(Field::LeaseInterface, "eth1".into());
         set(Field::LeaseServer, address([10, 20, 0, 5]));
         set(Field::LeaseRelay, address([10, 20 + station.address[1] % 20, 0, 1]));
-        set(Field::LeaseCircuitId, Value::Bytes(format!("sw-acc-{:02}:Gi1/0/{}", station.switch, station.port).into()));
-        set(Field::LeaseRemoteId, Value::Bytes(vec![0x28, 0x6f, 0x7f, 0x10, 0, u8::try_from(station.switch).unwrap()]));
+        set(
+            Field::LeaseCircuitId,
+            Value::Bytes(format!("sw-acc-{:02}:Gi1/0/{}", station.switch, station.port).into()),
+        );
+        set(
+            Field::LeaseRemoteId,
+            Value::Bytes(vec![0x28, 0x6f, 0x7f, 0x10, 0, u8::try_from(station.switch).unwrap()]),
+        );
         set(Field::LeaseHostname, station.name.as_str().into());
         set(Field::LeaseDuration, seconds.into());
         set(Field::LeaseState, ["bound", "released", "expired"][random.often_low_of(3)].into());
@@ -125,7 +135,10 @@ impl Office {
         let capabilities = || Value::List(vec!["bridge".into(), "router".into()]);
         set(Field::NeighborCapabilities, capabilities());
         set(Field::NeighborCapabilitiesEnabled, capabilities());
-        set(Field::NeighborManagementAddresses, Value::List(vec![format!("10.20.255.{last}").as_str().into()]));
+        set(
+            Field::NeighborManagementAddresses,
+            Value::List(vec![format!("10.20.255.{last}").as_str().into()]),
+        );
         set(Field::NeighborPortVlan, vlan.into());
         set(Field::NeighborMaxFrameSize, 1_518_u64.into());
         set(Field::NeighborMauType, 30_u64.into());
@@ -151,7 +164,10 @@ impl Office {
         set(Field::DeviceVendor, MAKERS[station.maker].1.into());
         set(Field::DeviceLocallyAdministered, false.into());
         set(Field::DeviceOsClass, ["windows", "linux", "ios", "android"][station.maker % 4].into());
-        set(Field::DeviceVendorClass, ["MSFT 5.0", "dhcpcd-9.4.1", "udhcp 1.33.2", "android-dhcp-14"][station.maker % 4].into());
+        set(
+            Field::DeviceVendorClass,
+            ["MSFT 5.0", "dhcpcd-9.4.1", "udhcp 1.33.2", "android-dhcp-14"][station.maker % 4].into(),
+        );
         set(Field::DeviceParameterList, Value::List(PARAMETERS.iter().map(|n| Value::from(*n)).collect()));
         set(Field::DeviceFirstSeen, Value::Time(station.first_seen));
         set(Field::DeviceLastSeen, Value::Time(now));

@@ -1,0 +1,151 @@
+use super::*;
+
+const SESSION: Session = [9; 32];
+
+struct Place {
+    _directory: tempfile::TempDir,
+    config: Config,
+}
+
+fn place() -> Place {
+    let directory = tempfile::tempdir().unwrap();
+    crate::init(directory.path(), &["127.0.0.1".into()], None, "127.0.0.1:0".parse().unwrap()).unwrap();
+    let config = Config::load(&directory.path().join("receiver.toml")).unwrap();
+    Place { _directory: directory, config }
+}
+
+fn proof(config: &Config, appliance: &str, generation: u64) -> Proof {
+    issue::root(&config.secrets).unwrap().secret(appliance, generation).prove(&SESSION)
+}
+
+fn offer(trust: &Trust, seconds: u64) -> headgate_record::enrolment::Token {
+    let address = "127.0.0.1:8444".to_owned();
+    let (appliance, region) = ("site-1".to_owned(), "eu".to_owned());
+    trust.offer(Offer { address, authority: [1; 32], appliance, region, seconds }).unwrap()
+}
+
+fn redeem(trust: &Trust, id: [u8; 16], secret: &[u8], appliance: &str, key: &[u8]) -> Result<(), Misuse> {
+    trust.redeem(&Use { id, secret, appliance, key }).unwrap()
+}
+
+#[test]
+fn a_token_is_good_once_for_its_appliance_and_within_its_time() {
+    let Place { _directory, config } = place();
+    let trust = Trust::open(&config).unwrap();
+    let token = offer(&trust, 60);
+    let secret = token.secret.as_slice();
+    assert_eq!(redeem(&trust, [0; 16], secret, "site-1", b"key"), Err(Misuse::Unknown));
+    assert_eq!(redeem(&trust, token.id, &[0; 32], "site-1", b"key"), Err(Misuse::Unknown));
+    assert_eq!(redeem(&trust, token.id, secret, "site-2", b"key"), Err(Misuse::Foreign));
+    assert_eq!(redeem(&trust, token.id, secret, "site-1", b"key"), Ok(()));
+    // Over a restart, too.
+    let trust = Trust::open(&config).unwrap();
+    assert_eq!(redeem(&trust, token.id, secret, "site-1", b"other key"), Err(Misuse::Used));
+    assert_eq!(redeem(&trust, token.id, secret, "site-1", b"key"), Ok(()), "the answer may have been lost");
+    let late = offer(&trust, 0);
+    assert_eq!(redeem(&trust, late.id, late.secret.as_slice(), "site-1", b"key"), Err(Misuse::Expired));
+}
+
+#[test]
+fn nothing_of_a_token_is_kept_but_a_hash() {
+    let Place { _directory, config } = place();
+    let trust = Trust::open(&config).unwrap();
+    let token = offer(&trust, 60);
+    let wal = config.trust.with_file_name("trust.db-wal");
+    let kept = [std::fs::read(&config.trust).unwrap(), std::fs::read(wal).unwrap()].concat();
+    let holds = |octets: &[u8]| kept.windows(octets.len()).any(|window| window == octets);
+    assert!(holds(&token.id) && !holds(token.secret.as_slice()));
+}
+
+#[test]
+fn a_secret_counts_until_a_later_one_was_proved_or_it_was_revoked() {
+    let Place { _directory, config } = place();
+    let trust = Trust::open(&config).unwrap();
+    let check =
+        |generation| trust.check("site-1", Some(&proof(&config, "site-1", generation)), Some(&SESSION));
+    assert_eq!(trust.check("site-1", None, Some(&SESSION)), Err(Unproved::Missing));
+    assert_eq!(check(5), Ok(()));
+    assert_eq!(check(7), Ok(()));
+    assert_eq!(check(7), Ok(()));
+    assert_eq!(check(5), Err(Unproved::Old));
+    // By a command, in another process.
+    crate::revoke(&config, "site-1").unwrap();
+    assert_eq!(check(7), Err(Unproved::Old));
+    let next = trust.next_generation("site-1").unwrap();
+    assert_eq!(check(next), Ok(()));
+    assert_eq!(check(7), Err(Unproved::Old));
+}
+
+#[test]
+fn a_proof_of_another_appliance_connection_or_organisation_is_none() {
+    let Place { _directory, config } = place();
+    let trust = Trust::open(&config).unwrap();
+    let own = proof(&config, "site-1", 5);
+    assert_eq!(trust.check("site-2", Some(&own), Some(&SESSION)), Err(Unproved::Wrong));
+    assert_eq!(trust.check("site-1", Some(&own), Some(&[8; 32])), Err(Unproved::Wrong));
+    assert_eq!(trust.check("site-1", Some(&own), None), Err(Unproved::Wrong));
+    let other = place();
+    let foreign = proof(&other.config, "site-1", 5);
+    assert_eq!(trust.check("site-1", Some(&foreign), Some(&SESSION)), Err(Unproved::Wrong));
+    assert_eq!(trust.check("site-1", Some(&own), Some(&SESSION)), Ok(()));
+}
+
+#[test]
+fn where_no_secret_is_required_one_that_was_shown_once_is() {
+    let Place { _directory, mut config } = place();
+    config.secrets_required = false;
+    let trust = Trust::open(&config).unwrap();
+    assert_eq!(trust.check("site-1", None, Some(&SESSION)), Ok(()));
+    assert_eq!(trust.check("site-1", Some(&proof(&config, "site-1", 5)), Some(&SESSION)), Ok(()));
+    assert_eq!(trust.check("site-1", None, Some(&SESSION)), Err(Unproved::Missing));
+    assert_eq!(trust.check("site-2", None, Some(&SESSION)), Ok(()));
+    // Without a root nobody can be asked.
+    let shown = proof(&config, "site-3", 5);
+    config.secrets = config.secrets.with_file_name("none.key");
+    let trust = Trust::open(&config).unwrap();
+    assert_eq!(trust.check("site-3", Some(&shown), Some(&SESSION)), Ok(()));
+    assert_eq!(trust.check("site-1", None, Some(&SESSION)), Err(Unproved::Missing));
+    config.secrets_required = true;
+    assert!(matches!(Trust::open(&config), Err(Error::Read { .. })));
+}
+
+#[test]
+fn a_database_of_a_later_version_is_left_alone() {
+    let Place { _directory, config } = place();
+    drop(Trust::open(&config).unwrap());
+    Connection::open(&config.trust).unwrap().pragma_update(None, "user_version", 99).unwrap();
+    assert!(matches!(Trust::open(&config), Err(Error::Version { found: 99, .. })));
+}
+
+fn request(trust: &Trust, id: u8) -> Vec<u8> {
+    use headgate_record::request::{Ask, Request, RequestId};
+    let (id, why) = (RequestId([id; 8]), "calls drop".to_owned());
+    let request =
+        Request { id, ask: Ask::Look, expires: u64::MAX / 1_000, why, minutes: 0, content: String::new() };
+    trust.ask("site-1", &request).unwrap();
+    request.encode()
+}
+
+#[test]
+fn a_request_goes_with_receipts_until_a_later_batch_comes() {
+    let Place { _directory, config } = place();
+    let trust = Trust::open(&config).unwrap();
+    let batch = |appliance: &str, sequence| headgate_record::batch::BatchId {
+        appliance: appliance.into(),
+        epoch: u64::MAX,
+        sequence,
+    };
+    assert!(trust.request_for(&batch("site-1", 4)).unwrap().is_empty());
+    let (first, second) = (request(&trust, 1), request(&trust, 2));
+    assert!(trust.request_for(&batch("site-2", 5)).unwrap().is_empty(), "another appliance");
+    assert_eq!(trust.request_for(&batch("site-1", 5)).unwrap(), first);
+    assert_eq!(trust.request_for(&batch("site-1", 5)).unwrap(), first, "its receipt was lost");
+    assert_eq!(trust.asked().unwrap().iter().filter(|asked| asked.has_arrived).count(), 0);
+    assert_eq!(trust.request_for(&batch("site-1", 6)).unwrap(), second);
+    assert_eq!(trust.asked().unwrap().iter().filter(|asked| asked.has_arrived).count(), 1);
+    assert!(trust.request_for(&batch("site-1", 7)).unwrap().is_empty());
+    assert!(!trust.withdraw(headgate_record::request::RequestId([2; 8])).unwrap(), "it has arrived");
+    request(&trust, 3);
+    assert!(trust.withdraw(headgate_record::request::RequestId([3; 8])).unwrap());
+    assert!(trust.request_for(&batch("site-1", 8)).unwrap().is_empty());
+}
