@@ -65,7 +65,7 @@ fn every_subcommand_and_option_is_in_manual_completions_and_help() {
         .map(|path| &made[path])
         .collect();
         let mut found = Vec::new();
-        tree(&command, &[name.clone()], &mut found);
+        tree(&command, std::slice::from_ref(&name), &mut found);
         for (words, command) in found {
             let path = format!("usr/share/man/man8/{}.8", words.join("-"));
             let page = made.get(&path).unwrap_or_else(|| panic!("no page {path}"));
