@@ -28,6 +28,7 @@ use std::collections::HashMap;
 use crate::codec::{MAX_RECORDS, MAX_SET_BYTES, put_nested, put_number, put_octets, put_varint};
 use crate::{Error, Field, Form, Kind, MAX_FIELDS, MAX_LIST, MAX_TEXT, Record, ValueView};
 
+mod append;
 mod message;
 mod rows;
 mod sheet;

@@ -8,8 +8,13 @@ use std::io::{self, Read, Write};
 /// `InvalidInput` when the message is longer than 32 bits can say; otherwise what the stream says.
 pub fn write(stream: &mut impl Write, message: &[u8]) -> io::Result<()> {
     let length = u32::try_from(message.len()).map_err(|_| io::Error::from(io::ErrorKind::InvalidInput))?;
-    stream.write_all(&length.to_be_bytes())?;
-    stream.write_all(message)?;
+    // In one piece, so that whoever reads is woken once.
+    let whole = message.len() <= SMALL;
+    let mut start = Vec::with_capacity(4 + if whole { message.len() } else { 0 });
+    start.extend_from_slice(&length.to_be_bytes());
+    start.extend_from_slice(if whole { message } else { &[] });
+    stream.write_all(&start)?;
+    stream.write_all(if whole { &[] } else { message })?;
     stream.flush()
 }
 
@@ -19,18 +24,17 @@ pub fn write(stream: &mut impl Write, message: &[u8]) -> io::Result<()> {
 /// `InvalidData` for a longer message, `UnexpectedEof` for one that is cut, `WouldBlock` or
 /// `TimedOut` when a read timeout passes before its first octet; otherwise what the stream says.
 pub fn read(stream: &mut impl Read, limit: usize) -> io::Result<Option<Vec<u8>>> {
-    let mut first = [0; 1];
-    loop {
-        match stream.read(&mut first) {
+    let mut length = [0; 4];
+    let there = loop {
+        match stream.read(&mut length) {
             Ok(0) => return Ok(None),
-            Ok(_) => break,
+            Ok(there) => break there,
             Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
             Err(e) => return Err(e),
         }
-    }
-    let mut rest = [0; 3];
-    stream.read_exact(&mut rest).map_err(cut)?;
-    let length = u32::from_be_bytes([first[0], rest[0], rest[1], rest[2]]);
+    };
+    stream.read_exact(length.get_mut(there..).unwrap_or_default()).map_err(cut)?;
+    let length = u32::from_be_bytes(length);
     let length = usize::try_from(length).unwrap_or(usize::MAX);
     if length > limit {
         return Err(io::Error::from(io::ErrorKind::InvalidData));
@@ -39,6 +43,9 @@ pub fn read(stream: &mut impl Read, limit: usize) -> io::Result<Option<Vec<u8>>>
     stream.read_exact(&mut message).map_err(cut)?;
     Ok(Some(message))
 }
+
+/// Messages of up to so many octets are copied behind their length.
+const SMALL: usize = 64 << 10;
 
 /// A timeout inside a message is a peer that stalls, not one that is idle.
 fn cut(error: io::Error) -> io::Error {

@@ -8,9 +8,10 @@ use rusqlite::{Connection, OptionalExtension, params};
 use crate::account::{self, End};
 use crate::clock::Moment;
 use crate::database::{last_id, number, sql};
+use crate::gather::Gather;
 use crate::keys::Keys;
 use crate::ledger::{self, Event};
-use crate::prepare::{Content, Prepared, Set};
+use crate::prepare::{Content, Outline, Prepared, Set};
 use crate::release::Cursor;
 use crate::seal::KeyRef;
 use crate::segment::{self, Sealing};
@@ -55,12 +56,53 @@ pub(crate) fn greet(db: &Connection, keys: &Keys, id: [u8; 16], now_ms: u64) -> 
     Ok(Greeting { session, committed, destroyed })
 }
 
-/// Admits, seals and numbers hand-overs in the caller's transaction. One that is committed already is skipped. Gives the number of
-/// the last record.
+/// Number of the last committed record of the present session.
+///
+/// # Errors
+/// [`Error::EndedSession`] for another one.
+pub(crate) fn committed(db: &Connection, session: u64) -> Result<u64, Error> {
+    let row = "SELECT committed FROM session WHERE number = ?1 AND wrapped IS NOT NULL";
+    let committed = db.prepare_cached(row)?.query_row([sql(session)], |r| r.get(0)).optional()?;
+    Ok(number(committed.ok_or(Error::EndedSession)?))
+}
+
+/// Notes the number of the last committed record of a session.
+pub(crate) fn note_committed(db: &Connection, session: u64, committed: u64) -> Result<(), Error> {
+    let mut statement = db.prepare_cached(
+        "UPDATE session SET committed = ?2, checksum = checksum('session', number, id, ?2, wrapped) WHERE number = ?1",
+    )?;
+    statement.execute(params![sql(session), sql(committed)])?;
+    Ok(())
+}
+
+/// Those of these hand-overs that are behind the records committed before, and the number of the last record with them. One that is
+/// committed already is skipped.
 ///
 /// # Errors
 /// [`Error::Gap`] when a record is missing before the first one, or a hand-over is committed in part: whoever says that has not
-/// heard what is; [`Error::EndedSession`].
+/// heard what is; [`Error::EndedSession`] for numbers that there cannot be.
+pub(crate) fn behind(prepared: &[Prepared], committed: u64) -> Result<(Vec<&Prepared>, u64), Error> {
+    let (mut new, mut through) = (Vec::with_capacity(prepared.len()), committed);
+    for hand_over in prepared {
+        let (first, expected) = (hand_over.first, through.saturating_add(1));
+        let behind = first.checked_add(hand_over.records).filter(|behind| i64::try_from(*behind).is_ok());
+        let behind = behind.ok_or(Error::EndedSession)?;
+        if first > 0 && behind <= expected {
+            continue;
+        }
+        if first != expected {
+            return Err(Error::Gap { first, expected });
+        }
+        new.push(hand_over);
+        through = behind.saturating_sub(1);
+    }
+    Ok((new, through))
+}
+
+/// Admits, seals and numbers hand-overs in the caller's transaction. Gives the number of the last record.
+///
+/// # Errors
+/// As [`behind`] and [`committed`].
 pub(crate) fn hand_over(
     db: &Connection,
     keys: &Keys,
@@ -69,32 +111,17 @@ pub(crate) fn hand_over(
     prepared: &[Prepared],
     at: Moment,
 ) -> Result<u64, Error> {
-    let row = "SELECT committed FROM session WHERE number = ?1 AND wrapped IS NOT NULL";
-    let committed = db.prepare_cached(row)?.query_row([sql(session)], |r| r.get(0)).optional()?;
-    let before = number(committed.ok_or(Error::EndedSession)?);
-    let mut committed = before;
-    let mut intake = Intake { db, keys, rules, session, sealing: Sealing::new(db, keys, at)? };
-    for Prepared { first, records, sets, .. } in prepared {
-        let expected = committed.saturating_add(1);
-        let behind = first.checked_add(*records).filter(|behind| i64::try_from(*behind).is_ok());
-        let behind = behind.ok_or(Error::EndedSession)?;
-        if *first > 0 && behind <= expected {
-            continue;
-        }
-        if *first != expected {
-            return Err(Error::Gap { first: *first, expected });
-        }
-        sets.iter().try_for_each(|set| intake.take(set))?;
-        committed = behind.saturating_sub(1);
-    }
+    let before = committed(db, session)?;
+    let (new, through) = behind(prepared, before)?;
+    let (sealing, few) = (Sealing::new(db, keys, at)?, Gather::default());
+    let mut intake = Intake { db, keys, rules, session, at, sealing, few };
+    new.iter().flat_map(|hand_over| hand_over.sets.iter()).try_for_each(|set| intake.take(set))?;
+    intake.seal_few()?;
     intake.sealing.finish()?;
-    if committed != before {
-        let mut statement = db.prepare_cached(
-            "UPDATE session SET committed = ?2, checksum = checksum('session', number, id, ?2, wrapped) WHERE number = ?1",
-        )?;
-        statement.execute(params![sql(session), sql(committed)])?;
+    if through != before {
+        note_committed(db, session, through)?;
     }
-    Ok(committed)
+    Ok(through)
 }
 
 /// The collect gate, and what is behind it.
@@ -103,21 +130,26 @@ struct Intake<'a> {
     keys: &'a Keys,
     rules: &'a Rules,
     session: u64,
+    at: Moment,
     sealing: Sealing<'a>,
+    few: Gather,
 }
 
 impl Intake<'_> {
     fn take(&mut self, set: &Set) -> Result<(), Error> {
+        let keeps_all = |outline: &Outline| self.rules.collect().keeps_all(&outline.summary);
         match &set.content {
             Err(reason) => account::add(self.db, End::Malformed, reason, set.records),
-            Ok(Content::Whole(whole)) if self.rules.collect().keeps_all(&whole.summary) => {
-                self.sealing.push_whole(self.key(whole.randomised), whole)
+            Ok(Content::Few(outline)) if keeps_all(outline) => {
+                self.few.add(self.at, std::slice::from_ref(set))
+            }
+            Ok(Content::Whole(outline, whole)) if keeps_all(outline) => {
+                self.seal_few()?;
+                self.sealing.push_whole(self.key(outline.like.randomised), outline.like.class, whole)
             }
             Ok(_) => {
-                for record in Rows::new(&set.columns)? {
-                    self.take_one(record?)?;
-                }
-                Ok(())
+                self.seal_few()?;
+                Rows::new(&set.columns)?.try_for_each(|record| self.take_one(record?))
             }
         }
     }
@@ -132,10 +164,23 @@ impl Intake<'_> {
         self.sealing.push(key, &gate.keep(record, self.keys))
     }
 
+    /// Seals sets of few records, so that what comes is behind them.
+    fn seal_few(&mut self) -> Result<(), Error> {
+        for made in self.few.finish()? {
+            made.seal(&mut self.sealing, key(self.keys, self.session, made.like.randomised))?;
+        }
+        Ok(())
+    }
+
     /// What seals records of stations whose address is drawn at random, or of others.
     fn key(&self, randomised: bool) -> KeyRef {
-        if randomised { KeyRef::Session(self.session) } else { self.keys.present() }
+        key(self.keys, self.session, randomised)
     }
+}
+
+/// What seals records of a session: of stations whose address is drawn at random, or of others.
+pub(crate) fn key(keys: &Keys, session: u64, randomised: bool) -> KeyRef {
+    if randomised { KeyRef::Session(session) } else { keys.present() }
 }
 
 /// Deletes the segments and keys of all sessions but one, and forgets all but the latest few

@@ -157,6 +157,19 @@ impl Clock {
         Ok(Moment { wall_ms: now.wall_ms, clock: self.row, lived_ms: self.lived_ms })
     }
 
+    /// The moment, as [`Clock::observe`] gives it, where that has nothing to write down; `None` where it has.
+    pub(crate) fn moment(&mut self, now: &Reading) -> Option<Moment> {
+        let step = now.offset_ms().saturating_sub(self.offset_ms);
+        let is_set = now.synchronised && !self.synchronised;
+        let is_to_be_noted = now.monotonic_ms.saturating_sub(self.noted_ms) >= NOTE_MS;
+        if step.unsigned_abs() >= STEP_MS || is_set || is_to_be_noted {
+            return None;
+        }
+        self.lived_ms = self.lived_ms.saturating_add(now.monotonic_ms.saturating_sub(self.monotonic_ms));
+        self.monotonic_ms = self.monotonic_ms.max(now.monotonic_ms);
+        Some(Moment { wall_ms: now.wall_ms, clock: self.row, lived_ms: self.lived_ms })
+    }
+
     /// Whether it is time to look at the clocks though nothing is sealed.
     pub(crate) fn is_due(&self, now: &Reading) -> bool {
         now.monotonic_ms.saturating_sub(self.monotonic_ms) >= OBSERVE_MS

@@ -79,6 +79,10 @@ pub(crate) mod meta {
     pub(crate) const ASIDE: &str = "set_aside_ms";
     /// How many records of each kind there are in the segments up to an id (`kept.rs`).
     pub(crate) const KEPT: &str = "kept";
+    /// The present filling of the tail (`tail.rs`).
+    pub(crate) const TAIL: &str = "tail";
+    /// The wrapped key that seals it.
+    pub(crate) const TAIL_KEY: &str = "tail_key";
     /// How many segments damage has removed without this program's doing.
     pub(crate) const MISSING: &str = "segments_missing";
 }
@@ -399,7 +403,7 @@ fn pragma(db: &Connection, name: &str) -> Result<u64, Error> {
 }
 
 /// In order; the version of a schema is the number of its last migration.
-const MIGRATIONS: [&str; 8] = [
+const MIGRATIONS: [&str; 9] = [
     include_str!("../migrations/001_initial.sql"),
     include_str!("../migrations/002_member.sql"),
     include_str!("../migrations/003_identity.sql"),
@@ -408,9 +412,10 @@ const MIGRATIONS: [&str; 8] = [
     include_str!("../migrations/006_told.sql"),
     include_str!("../migrations/007_medium.sql"),
     include_str!("../migrations/008_request.sql"),
+    include_str!("../migrations/009_tail.sql"),
 ];
 /// The newest schema that this program knows.
-const SCHEMA: i64 = 8;
+const SCHEMA: i64 = 9;
 /// The first with checksums of single values.
 const CHECKSUMS: i64 = 4;
 /// `application_id` of a store: "HDGT".

@@ -15,6 +15,7 @@ use serde_json::{Value, json};
 
 use crate::keys::Rotation;
 use crate::outbox::Taken;
+use crate::peers::Answer;
 use crate::prepare::Prepared;
 use crate::secret::scrub_all;
 use crate::status::{Peers, UplinkState, status};
@@ -25,7 +26,7 @@ use crate::{Error, buffer, medium, query, sign};
 pub(crate) enum Request {
     /// A sensor says which session it is; the reply is the store's number for it, and what is committed.
     Greet { id: [u8; 16], reply: SyncSender<(u64, u64)> },
-    /// A sensor hands over records; the reply is what is committed.
+    /// A sensor hands over records; the answer is what is committed.
     HandOver(HandOver),
     /// The sensor says how its interfaces are.
     Interfaces { interfaces: Vec<(String, LinkState)> },
@@ -53,7 +54,9 @@ pub(crate) enum Request {
 pub(crate) struct HandOver {
     pub(crate) session: u64,
     pub(crate) prepared: Prepared,
-    pub(crate) reply: SyncSender<u64>,
+    /// Another hand-over of the session has arrived behind it, and comes as soon as it is read.
+    pub(crate) has_next: bool,
+    pub(crate) answer: Answer,
 }
 
 /// Serves requests until it is asked to stop and its sensor is gone, then closes the store.
@@ -206,19 +209,23 @@ impl Keeper {
     /// Commits hand-overs of one session together. Where that fails, the sensor says them again.
     fn hand_over(&mut self, group: Vec<HandOver>) {
         let Some(session) = group.first().map(|first| first.session) else { return };
-        let (prepared, replies): (Vec<_>, Vec<_>) =
-            group.into_iter().map(|hand_over| (hand_over.prepared, hand_over.reply)).unzip();
+        let (prepared, answers): (Vec<_>, Vec<_>) =
+            group.into_iter().map(|hand_over| (hand_over.prepared, hand_over.answer)).unzip();
         let through = self.store.hand_over(session, &prepared, now_ms());
         self.recover(&through);
         if let Some(through) = self.problems.note("hand-over", through) {
             self.peers.committed = Some(through);
-            for reply in replies {
-                let _ = reply.try_send(through);
-            }
+            answers.into_iter().for_each(|answer| answer.committed(through));
         }
     }
 
     fn answer(&mut self, request: &ControlRequest) -> Result<Value, Error> {
+        // Persons are asked for on a full disk too, and that sees to it itself.
+        if !matches!(request, ControlRequest::Subject { .. } | ControlRequest::RotateKeys { .. }) {
+            let absorbed = self.store.absorb(now_ms());
+            self.recover(&absorbed);
+            self.problems.note("maintenance", absorbed);
+        }
         match request {
             ControlRequest::Subject { who, action } => return self.store.subject(who, action, now_ms()),
             ControlRequest::RotateKeys { which } => {
@@ -339,13 +346,18 @@ fn group(first: HandOver, requests: &Receiver<Request>) -> (Vec<HandOver>, Optio
     let (session, mut octets) = (first.session, first.prepared.octets);
     let mut group = vec![first];
     while group.len() < GROUP && octets < GROUP_BYTES {
-        match requests.try_recv() {
-            Ok(Request::HandOver(next)) if next.session == session => {
+        // One that is small is read in a fraction of the time that the disk takes: it need not wait for the next commit.
+        let is_next_awaited =
+            group.last().is_some_and(|last| last.has_next && last.prepared.message.is_some());
+        let next =
+            if is_next_awaited { requests.recv_timeout(NEXT_LIMIT).ok() } else { requests.try_recv().ok() };
+        match next {
+            Some(Request::HandOver(next)) if next.session == session => {
                 octets += next.prepared.octets;
                 group.push(next);
             }
-            Ok(other) => return (group, Some(other)),
-            Err(_) => break,
+            Some(other) => return (group, Some(other)),
+            None => break,
         }
     }
     (group, None)
@@ -403,6 +415,8 @@ impl Problems {
 /// Hand-overs share a commit up to so many, and so many octets.
 const GROUP: usize = 64;
 const GROUP_BYTES: usize = 1 << 20;
+/// Longest wait for a hand-over that has arrived and is not read yet.
+const NEXT_LIMIT: Duration = Duration::from_millis(2);
 /// Longest time without looking whether there is something to do.
 const TICK: Duration = Duration::from_millis(200);
 const PROBLEM_INTERVAL: Duration = Duration::from_secs(10);

@@ -17,7 +17,7 @@ use rusqlite::{Connection, params};
 use sha2::Sha256;
 use zeroize::Zeroizing;
 
-use crate::database::{column, get, meta, number, set, sql};
+use crate::database::{column, get, get_number, meta, number, set, sql};
 use crate::identity::Identities;
 use crate::master::MasterKey;
 use crate::seal::{Cipher, KeyRef, Place};
@@ -199,6 +199,11 @@ impl Keys {
         {
             set(db, meta::LEDGER_KEY, wrapped)?;
         }
+        if let Some(wrapped) = get::<Vec<u8>>(db, meta::TAIL_KEY)?
+            && let Some(wrapped) = again(KeyPurpose::Tail, get_number(db, meta::TAIL)?, &wrapped)?
+        {
+            set(db, meta::TAIL_KEY, wrapped)?;
+        }
         set(db, meta::VERIFIER, verifier(next, &self.database)?)
     }
 
@@ -215,6 +220,39 @@ impl Keys {
     /// Unwraps what [`Keys::new_ledger_key`] made.
     pub(crate) fn ledger_key(&self, wrapped: &[u8]) -> Result<Secret, Error> {
         self.unwrap(KeyPurpose::Ledger, 0, wrapped)
+    }
+
+    /// A fresh wrapped key for a filling of the tail.
+    pub(crate) fn new_tail_key(&self, filling: u64) -> Result<Vec<u8>, Error> {
+        wrap(&self.wrapping, &self.database, KeyPurpose::Tail, filling)
+    }
+
+    /// Unwraps what [`Keys::new_tail_key`] made.
+    ///
+    /// # Errors
+    /// [`Error::Sealed`] where it is not of this filling, or damaged.
+    pub(crate) fn tail_cipher(&self, filling: u64, wrapped: &[u8]) -> Result<Cipher, Error> {
+        Ok(Cipher::new(&self.unwrap(KeyPurpose::Tail, filling, wrapped)?))
+    }
+
+    /// Seals content with a cipher of [`Keys::tail_cipher`].
+    pub(crate) fn seal_with(
+        &self,
+        cipher: &Cipher,
+        place: Place<'_>,
+        content: &[u8],
+    ) -> Result<Vec<u8>, Error> {
+        cipher.seal(&self.database, place, content)
+    }
+
+    /// Opens what [`Keys::seal_with`] sealed.
+    pub(crate) fn open_with(
+        &self,
+        cipher: &Cipher,
+        place: Place<'_>,
+        sealed: &[u8],
+    ) -> Result<Vec<u8>, Error> {
+        cipher.open(&self.database, place, sealed)
     }
 
     /// The present epoch of the pseudonym keys.

@@ -43,6 +43,8 @@ pub(crate) enum Event {
     KeysRotated { which: &'static str },
     /// A segment or batch does not open.
     Quarantined { table: &'static str, row: u64, records: u64 },
+    /// Of what waited for a segment so many rows are not what was written, and so many records are lost.
+    TailDamaged { rows: u64, records: u64 },
     /// The administrator deleted segments: the records among them that had not been released are lost.
     Purged { class: &'static str, before_ms: u64, segments: u64, records: u64, records_lost: u64 },
     /// The administrator took records, of a kind or of all, out of the buffer.
@@ -226,6 +228,7 @@ impl Event {
             Event::SubjectExported => "subject-exported",
             Event::KeysRotated { .. } => "keys-rotated",
             Event::Quarantined { .. } => "quarantined",
+            Event::TailDamaged { .. } => "tail-damaged",
             Event::Purged { .. } => "purged",
             Event::Exported { .. } => "exported",
             Event::MediumBegun { .. } => "medium-begun",
@@ -271,6 +274,7 @@ impl Event {
             Event::Quarantined { table, row, records } => {
                 json!({ "table": table, "row": row, "records": records })
             }
+            Event::TailDamaged { rows, records } => json!({ "rows": rows, "records": records }),
             Event::Purged { class, before_ms, segments, records, records_lost } => json!({
                 "class": class, "before_ms": before_ms, "segments": segments, "records": records,
                 "records_lost": records_lost,

@@ -14,8 +14,8 @@
 //!
 //! 1. *Acknowledged means on disk.* [`Committed`](headgate_record::local::ToSensor::Committed) is sent
 //!    after the transaction that holds the records is synchronised (WAL, `synchronous=FULL`). After
-//!    loss of power at any moment every acknowledged record is there, once.
-//! 2. *One transaction for each promise.* The records of a hand-over and the session's number; a
+//!    loss of power at any moment every acknowledged record is there, once: in a segment, or where it waits for one (`tail.rs`).
+//! 2. *One transaction for each promise.* The records of a hand-over in segments and the session's number; a
 //!    batch, its ledger entry and the cursor behind it; a receipt's ledger entry and the deletion of
 //!    its batch; a loss and its count: both happen or neither.
 //! 3. *Once.* A record has one number in its session; what is said again is skipped, a gap is refused.
@@ -32,7 +32,7 @@
 //!    is in the ledger. Nothing else deletes but time (`retain.rs`), and root who has a person erased (`subject/erase.rs`).
 //! 6. *For the session only.* What is about a device with a randomised address is sealed under a key
 //!    of the sensor's session. When another session begins, these segments are overwritten and the
-//!    key is destroyed.
+//!    key is destroyed. What waits for a segment is under a key that is gone when it is in one.
 //! 7. *Bounded.* Database, WAL and shared memory together stay below `store.max_mib`; requests,
 //!    connections, messages, batches and answers each have a limit with a name. When the cap is
 //!    reached the least valuable goes first (`evict.rs`), and when nothing can go, hand-overs are
@@ -60,6 +60,7 @@ mod config;
 mod database;
 mod error;
 mod evict;
+mod gather;
 mod identity;
 mod keeper;
 mod kept;
@@ -85,6 +86,7 @@ mod sockets;
 mod status;
 mod store;
 mod subject;
+mod tail;
 
 #[cfg(test)]
 mod proof;

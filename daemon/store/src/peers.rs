@@ -4,13 +4,14 @@ use std::io;
 use std::net::Shutdown;
 use std::os::unix::net::UnixStream;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
-use std::thread;
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::Duration;
 
 use headgate_record::local::{
     ControlRequest, FromSensor, FromUplink, Handover, MAX_MESSAGE_BYTES, ToSensor, ToUplink,
 };
 use headgate_service::frame;
+use rustix::net::SendFlags;
 use serde_json::{Value, json};
 
 use crate::keeper::{HandOver, Request};
@@ -25,32 +26,61 @@ pub(crate) fn sensor(mut stream: UnixStream, requests: &SyncSender<Request>) {
     let Some((session, committed)) = ask(requests, |reply| Request::Greet { id, reply }) else { return };
     let answered = write(&mut stream, &ToSensor::Committed { through: committed }.encode());
     if answered.is_some()
-        && let Ok(answers_to) = stream.try_clone()
+        && let Ok(answers) = stream.try_clone()
     {
-        let (replies, answers) = sync_channel(IN_FLIGHT);
-        thread::scope(|scope| {
-            let answer = move || answer(answers_to, &answers);
-            if thread::Builder::new().name("answer".into()).spawn_scoped(scope, answer).is_ok() {
-                while hand_over(&mut stream, session, requests, &replies).is_some() {
-                    scrub_all();
-                }
-                // Whoever answers ends when there is no more to say.
-                drop(replies);
-            }
-        });
+        let sensor = Arc::new(Sensor { answers, open: Mutex::new(0), fewer: Condvar::new() });
+        while hand_over(&mut stream, session, requests, &sensor).is_some() {
+            scrub_all();
+        }
     }
     let _ = requests.send(Request::SensorGone);
 }
 
-/// Says what is committed, in the order in which it was handed over. One that is not committed ends the connection.
-fn answer(mut stream: UnixStream, answers: &Receiver<Receiver<u64>>) {
-    while let Ok(answer) = answers.recv() {
-        let committed = answer.recv().ok().map(|through| ToSensor::Committed { through }.encode());
-        if committed.and_then(|bytes| write(&mut stream, &bytes)).is_none() {
-            // Whoever reads then reads an end.
-            let _ = stream.shutdown(Shutdown::Both);
-            return;
+/// A connection of a sensor, as far as hand-overs are answered on it.
+struct Sensor {
+    answers: UnixStream,
+    /// How many have no answer yet.
+    open: Mutex<usize>,
+    fewer: Condvar,
+}
+
+impl Sensor {
+    /// One more has no answer, as soon as there are fewer than [`IN_FLIGHT`].
+    fn begin(self: &Arc<Self>) -> Answer {
+        let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
+        while *open >= IN_FLIGHT {
+            open = self.fewer.wait(open).unwrap_or_else(PoisonError::into_inner);
         }
+        *open += 1;
+        Answer { sensor: Arc::clone(self), is_committed: false }
+    }
+}
+
+/// Where a hand-over is answered, by the keeper itself: in the order in which it commits, and without another thread to be woken.
+pub(crate) struct Answer {
+    sensor: Arc<Sensor>,
+    is_committed: bool,
+}
+
+impl Answer {
+    /// Says what is committed. A sensor that reads no answers is not waited for: its connection ends.
+    pub(crate) fn committed(mut self, through: u64) {
+        let mut said = Vec::new();
+        let flags = SendFlags::DONTWAIT | SendFlags::NOSIGNAL;
+        self.is_committed = frame::write(&mut said, &ToSensor::Committed { through }.encode()).is_ok()
+            && rustix::net::send(&self.sensor.answers, &said, flags).is_ok_and(|sent| sent == said.len());
+    }
+}
+
+/// One that is not committed ends the connection: whoever reads then reads an end.
+impl Drop for Answer {
+    fn drop(&mut self) {
+        if !self.is_committed {
+            let _ = self.sensor.answers.shutdown(Shutdown::Both);
+        }
+        let mut open = self.sensor.open.lock().unwrap_or_else(PoisonError::into_inner);
+        *open = open.saturating_sub(1);
+        self.sensor.fewer.notify_one();
     }
 }
 
@@ -59,16 +89,20 @@ fn hand_over(
     stream: &mut UnixStream,
     session: u64,
     requests: &SyncSender<Request>,
-    replies: &SyncSender<Receiver<u64>>,
+    sensor: &Arc<Sensor>,
 ) -> Option<()> {
     let message = read(stream, MAX_MESSAGE_BYTES, Idle::Waits)?;
     if let Ok(Handover::Interfaces(interfaces)) = FromSensor::decode(&message) {
         return requests.send(Request::Interfaces { interfaces }).ok();
     }
     let prepared = Prepared::of(&message).ok()?;
-    let (reply, answer) = sync_channel(1);
-    requests.send(Request::HandOver(HandOver { session, prepared, reply })).ok()?;
-    replies.send(answer).ok()
+    let (has_next, answer) = (has_next(stream), sensor.begin());
+    requests.send(Request::HandOver(HandOver { session, prepared, has_next, answer })).ok()
+}
+
+/// Whether something has arrived that is not read yet.
+fn has_next(stream: &UnixStream) -> bool {
+    rustix::io::ioctl_fionread(stream).is_ok_and(|octets| octets > 0)
 }
 
 /// Serves an uplink until it goes.
@@ -187,5 +221,5 @@ const LONGEST_WAIT: Duration = Duration::from_secs(30);
 const MAX_CONTROL_BYTES: usize = 64 << 10;
 /// Longest text of the uplink's that is kept, characters.
 const MAX_PROBLEM: usize = 256;
-/// Hand-overs of one connection that wait behind the one whose answer is awaited, and behind which one more is read.
-const IN_FLIGHT: usize = 1;
+/// Hand-overs of one connection that may have no answer yet: one more than a sensor has. Behind these, one more is read.
+const IN_FLIGHT: usize = 3;

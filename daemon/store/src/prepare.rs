@@ -3,19 +3,22 @@
 
 use std::collections::HashMap;
 use std::hash::BuildHasherDefault;
+use std::sync::Arc;
 
 use headgate_record::columns::{Cell, Sheet};
 use headgate_record::local::{FromSensor, Handover, RecordSet};
-use headgate_record::{
-    Class, Error as RecordError, Field, Identity, Kind, Mac, Stated, ValueView, codec, is_randomised,
-};
-use headgate_rules::Summary;
+use headgate_record::{Error as RecordError, Field, Identity, Kind, codec};
 
 use crate::block::{BLOCK_OCTETS, Kinds};
 use crate::identity::{IdHasher, MULTIPLIER};
 use crate::{Error, pack};
 
+mod outline;
+
+pub(crate) use outline::{Like, Outline};
+
 /// A hand-over.
+#[derive(Clone)]
 pub(crate) struct Prepared {
     /// Number of its first record.
     pub(crate) first: u64,
@@ -24,7 +27,10 @@ pub(crate) struct Prepared {
     /// How many octets it came in.
     pub(crate) octets: usize,
     /// Its records.
-    pub(crate) sets: Vec<Set>,
+    pub(crate) sets: Arc<[Set]>,
+    /// The message itself, where all of its sets are [`Content::Few`]: as it may wait in the tail. It is not packed: zstd would keep in
+    /// its own memory whom it names.
+    pub(crate) message: Option<Arc<[u8]>>,
 }
 
 /// Records that came together.
@@ -40,19 +46,15 @@ pub(crate) struct Set {
 /// Records that can be read.
 pub(crate) enum Content {
     /// They are ready to be sealed, if the rules keep all of them.
-    Whole(Box<Whole>),
+    Whole(Box<Outline>, Box<Whole>),
+    /// They make a segment with others that come, if the rules keep all of them.
+    Few(Box<Outline>),
     /// Each must be looked at.
     Mixed,
 }
 
 /// Records that make one segment.
 pub(crate) struct Whole {
-    /// Their class.
-    pub(crate) class: Class,
-    /// Whether they are of stations whose address is drawn at random; of others none is among them.
-    pub(crate) randomised: bool,
-    /// What the rules are asked.
-    pub(crate) summary: Summary,
     /// How many of each kind.
     pub(crate) kinds: Kinds,
     /// Columns without what identifies anybody, as a block has them, packed.
@@ -72,18 +74,20 @@ impl Prepared {
         let Ok(Handover::Records { first, sets }) = FromSensor::decode(message) else {
             return Err(Error::Unusable("not a message of records"));
         };
-        let sets = sets.into_iter().map(Set::of).collect::<Result<Vec<_>, _>>()?;
-        Ok(Prepared { first, records: sets.iter().map(|set| set.records).sum(), octets: message.len(), sets })
+        let is_small = message.len() <= FEW_OCTETS;
+        let sets: Arc<[Set]> =
+            sets.into_iter().map(|set| Set::of(set, is_small)).collect::<Result<_, _>>()?;
+        let is_few = !sets.is_empty() && sets.iter().all(|set| matches!(set.content, Ok(Content::Few(_))));
+        let records = sets.iter().map(|set| set.records).sum();
+        let (octets, message) = (message.len(), is_few.then(|| message.into()));
+        Ok(Prepared { first, records, octets, sets, message })
     }
 }
 
 impl Set {
-    fn of(set: RecordSet<'_>) -> Result<Set, Error> {
+    fn of(set: RecordSet<'_>, is_small: bool) -> Result<Set, Error> {
         let content = match Sheet::read(set.columns) {
-            Ok(sheet) if sheet.records() == set.records => {
-                let whole = if set.columns.len() <= BLOCK_OCTETS { Whole::of(&sheet)? } else { None };
-                Ok(whole.map_or(Content::Mixed, |whole| Content::Whole(Box::new(whole))))
-            }
+            Ok(sheet) if sheet.records() == set.records => Ok(Content::of(&sheet, set.columns, is_small)?),
             Ok(_) => Err(reason(&RecordError::Encoding("columns"))),
             Err(error) => Err(reason(&error)),
         };
@@ -93,99 +97,45 @@ impl Set {
     }
 }
 
+impl Content {
+    fn of(sheet: &Sheet<'_>, columns: &[u8], is_small: bool) -> Result<Content, Error> {
+        if columns.len() > BLOCK_OCTETS {
+            return Ok(Content::Mixed);
+        }
+        let Some(outline) = Outline::of(sheet)? else { return Ok(Content::Mixed) };
+        if is_small && sheet.is_plain() {
+            return Ok(Content::Few(Box::new(outline)));
+        }
+        let whole = Whole::of(sheet, outline.like)?;
+        Ok(Content::Whole(Box::new(outline), Box::new(whole)))
+    }
+}
+
 impl Whole {
-    /// `None` where the records do not belong into one segment, or each must be looked at.
-    fn of(sheet: &Sheet<'_>) -> Result<Option<Whole>, Error> {
-        let kinds: Vec<Kind> = sheet.kinds().collect();
-        let Some(class) = kinds.first().map(|kind| kind.class()) else { return Ok(None) };
-        if sheet.records() == 0 {
-            return Ok(None);
-        }
-        let counts_members = |kind: &Kind| Field::GROUPS.iter().any(|field| field.kind() == *kind);
-        if kinds.iter().any(|kind| kind.class() != class || counts_members(kind)) {
-            return Ok(None);
-        }
-        let asks = |field: Field| {
-            field.identity() != Identity::Nobody
-                || is_station(field)
-                || matches!(field, Field::NeighborInfrastructure | Field::DeviceLocallyAdministered)
+    /// What makes a segment of records that are alike.
+    pub(crate) fn of(sheet: &Sheet<'_>, like: Like) -> Result<Whole, Error> {
+        let tells = |kind: Kind| match kind {
+            Kind::Counters => false,
+            Kind::Neighbor => !like.infrastructure,
+            _ => true,
         };
-        let (mut randomised, mut infrastructure, mut uniform) = (None, None, true);
-        let (mut counts, mut parts, mut who) = (Kinds::default(), Parts::default(), Vec::new());
-        sheet.each(asks, |kind, cells| {
-            let row = Row { kind, cells };
-            counts.add(kind);
-            let is_infrastructure = row.is_true(Field::NeighborInfrastructure);
-            if kind == Kind::Neighbor {
-                uniform &= *infrastructure.get_or_insert(is_infrastructure) == is_infrastructure;
-            }
-            let is_random = is_randomised(&row);
-            uniform &= *randomised.get_or_insert(is_random) == is_random;
-            let tells = kind != Kind::Counters && !is_infrastructure;
-            let part = |parts: &mut Parts, who| tells.then(|| parts.number(kind, cells, who)).flatten();
-            who.push([part(&mut parts, Identity::Subject), part(&mut parts, Identity::End)]);
-        })?;
-        if !uniform {
-            return Ok(None);
-        }
-        let infrastructure = infrastructure == Some(true);
-        let stays = |field: Field| {
-            let tells_nobody = match field.kind() {
-                Kind::Counters => true,
-                Kind::Neighbor => infrastructure,
-                _ => false,
-            };
-            tells_nobody || field.identity() == Identity::Nobody
-        };
+        let (mut kinds, mut parts, mut who) = (Kinds::default(), Parts::default(), Vec::new());
+        sheet.each(
+            |field| field.identity() != Identity::Nobody,
+            |kind, cells| {
+                kinds.add(kind);
+                let part =
+                    |parts: &mut Parts, who| tells(kind).then(|| parts.number(kind, cells, who)).flatten();
+                who.push([part(&mut parts, Identity::Subject), part(&mut parts, Identity::End)]);
+            },
+        )?;
+        let stays = |field: Field| !tells(field.kind()) || field.identity() == Identity::Nobody;
         let mut columns = Vec::new();
         sheet.encode(stays, &mut columns);
         let mut content = Vec::with_capacity(columns.len() + 4);
         codec::put_varint(&mut content, u64::try_from(columns.len()).unwrap_or(u64::MAX));
         content.extend_from_slice(&columns);
-        let packed = pack::pack(&content)?;
-        let (fields, stations) = (sheet.fields().collect(), sheet.macs().collect());
-        let summary = Summary { kinds, fields, stations, infrastructure };
-        let randomised = randomised == Some(true);
-        Ok(Some(Whole { class, randomised, summary, kinds: counts, packed, parts, who }))
-    }
-}
-
-/// Whether a field names a station whose address may be drawn at random.
-fn is_station(field: Field) -> bool {
-    field.kind().subject() == Some(field) || field.kind().stations().contains(&field)
-}
-
-/// A record of which the cells are known that a gate asks for.
-struct Row<'a> {
-    kind: Kind,
-    cells: &'a [Cell<'a>],
-}
-
-impl Row<'_> {
-    fn get(&self, field: Field) -> Option<ValueView<'_>> {
-        self.cells.iter().find(|cell| cell.field == field).map(|cell| cell.value)
-    }
-}
-
-impl Stated for Row<'_> {
-    fn kind(&self) -> Kind {
-        self.kind
-    }
-
-    fn mac(&self, field: Field) -> Option<Mac> {
-        self.get(field)?.mac()
-    }
-
-    fn is_true(&self, field: Field) -> bool {
-        field.kind() == self.kind && self.get(field).is_some_and(ValueView::is_true)
-    }
-
-    fn number(&self, field: Field) -> Option<u64> {
-        self.get(field)?.number()
-    }
-
-    fn text(&self, _: Field) -> Option<&str> {
-        None
+        Ok(Whole { kinds, packed: pack::pack(&content)?, parts, who })
     }
 }
 
@@ -262,3 +212,6 @@ fn reason(error: &RecordError) -> &'static str {
         _ => "encoding",
     }
 }
+
+/// Messages of the sensor's up to so many octets are not made ready by themselves: many of them make one segment together.
+pub(crate) const FEW_OCTETS: usize = 24 << 10;

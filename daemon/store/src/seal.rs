@@ -45,6 +45,8 @@ pub(crate) enum Place<'a> {
     Request { id: [u8; 8], key: KeyRef },
     /// A row of `outbox`.
     Outbox { sequence: u64, records: u64, digest: &'a [u8; 32], key: KeyRef },
+    /// What waits in the tail from a slot on; `head` is what its parts say of it.
+    Tail { slot: u64, head: &'a [u8] },
     /// A wrapped key: its purpose, and its epoch or session number.
     Key { purpose: KeyPurpose, number: u64 },
 }
@@ -183,6 +185,12 @@ impl Place<'_> {
                 data.extend_from_slice(&records.to_be_bytes());
                 data.extend_from_slice(digest.as_slice());
             }
+            Place::Tail { slot, head } => {
+                data.extend_from_slice(b"tail\0\0\0\0");
+                data.extend_from_slice(&slot.to_be_bytes());
+                // The last part may have any length.
+                data.extend_from_slice(head);
+            }
             Place::Key { purpose, number } => {
                 data.extend_from_slice(b"key\0\0\0\0\0");
                 data.extend_from_slice(&purpose.number().to_be_bytes());
@@ -229,6 +237,8 @@ pub(crate) const SET_BLOCK: u8 = 2;
 pub(crate) const BOUND_MENTION: u8 = 3;
 /// Version of mentions that name rows, and not their entries.
 pub(crate) const MENTIONED_ROWS: u8 = 2;
+/// Octets by which a sealed value is longer than its content.
+pub(crate) const OVERHEAD: usize = 1 + NONCE + TAG;
 const FORMAT: u8 = 1;
 const NONCE: usize = 12;
 const TAG: usize = 16;
@@ -258,6 +268,7 @@ mod tests {
             Place::Mention { segment: 5, key: KeyRef::Epoch(1), clock: 0, lived_ms: 0, kinds: &[] },
             Place::Identity { identity: 5, shared: false, key: KeyRef::Epoch(1) },
             Place::SubjectKey { identity: 5, key: KeyRef::Epoch(1) },
+            Place::Tail { slot: 5, head: &[] },
         ];
         for other in others {
             assert!(cipher.open(&[1; 16], other, &sealed).is_err(), "{other:?}");

@@ -72,9 +72,9 @@ impl<'a> Sealing<'a> {
     }
 
     /// Seals records that make a segment of their own under this key, behind those of their class and key that came before.
-    pub(crate) fn push_whole(&mut self, key: KeyRef, whole: &Whole) -> Result<(), Error> {
-        if let Some(before) = self.blocks.remove(&(whole.class, key)).filter(|block| block.records() > 0) {
-            self.seal(whole.class, key, before.pack()?)?;
+    pub(crate) fn push_whole(&mut self, key: KeyRef, class: Class, whole: &Whole) -> Result<(), Error> {
+        if let Some(before) = self.blocks.remove(&(class, key)).filter(|block| block.records() > 0) {
+            self.seal(class, key, before.pack()?)?;
         }
         let mut parts = Vec::new();
         for (who, part) in whole.parts.iter() {
@@ -92,7 +92,7 @@ impl<'a> Sealing<'a> {
         let (records, kinds) = (u32::try_from(whole.who.len()).unwrap_or(u32::MAX), whole.kinds.encode());
         let mut content = whole.packed.clone();
         let mentioned = told.pack_behind(&mut content)?;
-        self.seal(whole.class, key, Packed { records, kinds, content, mentioned })
+        self.seal(class, key, Packed { records, kinds, content, mentioned })
     }
 
     /// Seals what is left. Before this, what was added is only in part in the caller's transaction.

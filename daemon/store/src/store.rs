@@ -20,13 +20,16 @@ use crate::keys::{Keys, Rotation};
 use crate::ledger::{self, Event};
 use crate::master::MasterKey;
 use crate::outbox::{self, Refusal};
-use crate::prepare::Prepared;
 use crate::recipient::Recipient;
-use crate::{Error, OpenError, buffer, evict, kept, release, requests, retain, segment, sign, subject};
+use crate::tail::{self, Tail};
+use crate::{
+    Error, OpenError, buffer, evict, keeper, kept, release, requests, retain, segment, sign, subject,
+};
 
 mod carrying;
 mod opening;
 mod recovery;
+mod waiting;
 
 /// A store that is open. It belongs to one thread.
 pub(crate) struct Store {
@@ -45,6 +48,9 @@ pub(crate) struct Store {
     /// The file system is full: the database does with the pages that it has.
     is_tight: bool,
     clock: Clock,
+    tail: Tail,
+    /// The last committed record of a session, with what waits in the tail; `None` where that has to be looked up.
+    committed: Option<(u64, u64)>,
     /// Time lived when it was last looked for what is too old.
     expired_ms: Option<u64>,
     /// When a database that was in use was found damaged.
@@ -59,8 +65,13 @@ impl Store {
     /// Makes a sensor's session the present one. Gives the store's number for it and the number of its
     /// last committed record. What was kept for another session only is gone from the file afterwards.
     pub(crate) fn greet(&mut self, id: [u8; 16], now_ms: u64) -> Result<(u64, u64), Error> {
+        self.absorb(now_ms)?;
+        self.committed = None;
         let transaction = begin(&mut self.database.connection)?;
         let greeting = admit::greet(&transaction, &self.keys, id, now_ms)?;
+        if greeting.destroyed {
+            tail::wipe(&transaction)?;
+        }
         commit(transaction, &self.keys)?;
         self.keys.reload(&self.database.connection)?;
         if greeting.destroyed {
@@ -69,32 +80,9 @@ impl Store {
         Ok((greeting.session, greeting.committed))
     }
 
-    /// Commits hand-overs, all of them or none. Gives the number of the last record that is on disk.
-    pub(crate) fn hand_over(
-        &mut self,
-        session: u64,
-        prepared: &[Prepared],
-        now_ms: u64,
-    ) -> Result<u64, Error> {
-        let octets = prepared.iter().map(|prepared| prepared.octets).sum::<usize>();
-        self.make_room(u64::try_from(octets).unwrap_or(u64::MAX), now_ms)?;
-        let Store { database, keys, rules, clock, .. } = self;
-        let mut take = || {
-            let transaction = begin(&mut database.connection)?;
-            let at = clock.observe(&transaction, &Reading::now(now_ms))?;
-            let through = admit::hand_over(&transaction, keys, rules, session, prepared, at)?;
-            commit(transaction, keys)?;
-            Ok(through)
-        };
-        let taken = take();
-        if taken.is_err() {
-            self.undone(now_ms);
-        }
-        taken
-    }
-
     /// Makes a batch when one is due. Gives whether it did.
     pub(crate) fn release_if_due(&mut self, now_ms: u64) -> Result<bool, Error> {
+        self.absorb_what_is_due(now_ms)?;
         let db = &mut self.database.connection;
         if !self.settings.has_receiver || !release::is_due(db, &self.settings, now_ms)? {
             return Ok(false);
@@ -135,6 +123,8 @@ impl Store {
 
     /// Reads the rules again. Rules that cannot be used change nothing but [`Store::rules_refused`].
     pub(crate) fn reload_rules(&mut self, now_ms: u64) -> Result<(), Error> {
+        // Under the rules by which it was taken.
+        self.absorb(now_ms)?;
         match read_rules(&self.settings.rules) {
             Ok(rules) => {
                 self.rules = rules;
@@ -176,6 +166,7 @@ impl Store {
         target: Option<u64>,
         now_ms: u64,
     ) -> Result<Value, Error> {
+        self.absorb_within(target, now_ms)?;
         let Store { database, keys, rules, .. } = self;
         let transaction = begin(&mut database.connection)?;
         let answer = match action {
@@ -190,6 +181,7 @@ impl Store {
             }
             Action::Correct { field, value } => {
                 shrink_to(&transaction, keys, target, now_ms)?;
+                tail::wipe(&transaction)?;
                 let mut subject = subject::one(&transaction, keys, who)?;
                 subject::correct::correct(&transaction, keys, &mut subject, field, value, now_ms)
             }
@@ -199,6 +191,7 @@ impl Store {
                     found => Some(found?),
                 };
                 shrink_to(&transaction, keys, target, now_ms)?;
+                tail::wipe(&transaction)?;
                 match subject {
                     Some(subject) => subject::erase::erase(&transaction, keys, rules, &subject, now_ms),
                     None => subject::erase::erase_absent(&transaction, keys, rules, who, now_ms),
@@ -216,6 +209,7 @@ impl Store {
     }
 
     fn rotate_once(&mut self, rotation: Rotation, target: Option<u64>, now_ms: u64) -> Result<(), Error> {
+        self.absorb_within(target, now_ms)?;
         let transaction = begin(&mut self.database.connection)?;
         shrink_to(&transaction, &self.keys, target, now_ms)?;
         self.keys.rotate(&transaction, rotation, now_ms)?;
@@ -229,6 +223,7 @@ impl Store {
     /// What has to be done from time to time: the next key epoch, free pages beyond the cap, and a
     /// checkpoint that somebody prevented.
     pub(crate) fn maintain(&mut self, now_ms: u64) -> Result<(), Error> {
+        self.absorb_what_is_due(now_ms)?;
         if self.keys.is_rotation_due(now_ms) {
             self.rotate(Rotation::All, now_ms)?;
         }
@@ -273,6 +268,7 @@ impl Store {
     /// Wraps all keys under the master key that lies beside the present one, in one transaction: a crash at any moment
     /// leaves one of the two that opens the store, and [`Store::open`] tries both.
     pub(crate) fn rotate_master(&mut self, now_ms: u64) -> Result<(), Error> {
+        self.absorb(now_ms)?;
         let next = MasterKey::read_next(&self.settings.credentials)
             .map_err(|error| Error::NextKey(Box::new(error)))?;
         let transaction = begin(&mut self.database.connection)?;
@@ -325,6 +321,7 @@ impl Store {
         count_only: bool,
         now_ms: u64,
     ) -> Result<Value, Error> {
+        self.absorb(now_ms)?;
         let transaction = begin(&mut self.database.connection)?;
         let purged = buffer::purge(&transaction, &self.keys, class, before_ms, count_only, now_ms);
         let purged = purged
@@ -345,6 +342,7 @@ impl Store {
         taken: u32,
         now_ms: u64,
     ) -> Result<Value, Error> {
+        self.absorb(now_ms)?;
         if (after, taken) == (0, 0) {
             let transaction = begin(&mut self.database.connection)?;
             let event = Event::Exported { kind: kind.map_or("all", Kind::name) };
@@ -356,6 +354,7 @@ impl Store {
 
     /// Verifies the segments behind one; at the end, whether one has vanished since the last look, and the store's own values.
     pub(crate) fn verify(&mut self, after: u64, now_ms: u64) -> Result<Value, Error> {
+        self.absorb(now_ms)?;
         let verified = buffer::verify(&self.database.connection, &self.keys, after)?;
         if verified.get("next").is_none_or(Value::is_null) {
             segment::note_missing(&self.database.connection)?;
@@ -370,7 +369,9 @@ impl Store {
     }
 
     /// Moves the WAL into the database and closes it.
-    pub(crate) fn close(self) -> Result<(), Error> {
+    pub(crate) fn close(mut self) -> Result<(), Error> {
+        // What waits is on disk: where there is no room now, it is absorbed when the store is opened next.
+        let _ = self.absorb_within(None, keeper::now_ms());
         database::checkpoint(&self.database.connection, Checkpoint::Cut)?;
         self.database.connection.close().map_err(|(_, error)| error.into())
     }

@@ -12,7 +12,7 @@ use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::sync::LazyLock;
 
-use headgate_capture::{Error, FileError, FileSummary};
+use headgate_capture::{Error, FileError, FileInterface, FileSummary, Frame, Whole};
 use headgate_record::Record;
 use headgate_rules::Rules;
 use headgate_sensor::Engine;
@@ -92,27 +92,24 @@ fn frames(octets: &[u8], parse: bool) -> (Vec<u64>, Option<FileSummary>) {
         Err(Error::File(_)) => return (frames, None),
         Err(other) => panic!("a file gives {other}"),
     };
-    let read = file.read(
-        |frame| Some(frame.bytes.len()),
-        |interface, frame| {
-            let wire_len = usize::try_from(frame.wire_len).unwrap_or(usize::MAX);
-            assert!(frame.bytes.len() <= wire_len, "more is captured than was on the wire");
-            let mut hasher = DefaultHasher::new();
-            hasher.write(interface.name.as_bytes());
-            hasher.write(frame.bytes);
-            hasher.write_u64(frame.time_ns);
-            hasher.write_u32(frame.wire_len);
-            hasher.write_u32(frame.link);
-            let tag = frame.tag.map(|tag| (tag.protocol, tag.control));
-            tag.hash(&mut hasher);
-            frames.push(hasher.finish());
-            if let (Some(link), true) = (Link::from_linktype(frame.link), parse) {
-                let tag = frame.tag.map(|tag| vlan::Tag { tpid: tag.protocol, tci: tag.control });
-                put(&mut out, &headgate_wire::parse(link, frame.bytes, tag, frame.wire_len));
-            }
-            ControlFlow::Continue(())
-        },
-    );
+    let read = file.read(Whole(|interface: FileInterface<'_>, frame: Frame<'_>| {
+        let wire_len = usize::try_from(frame.wire_len).unwrap_or(usize::MAX);
+        assert!(frame.bytes.len() <= wire_len, "more is captured than was on the wire");
+        let mut hasher = DefaultHasher::new();
+        hasher.write(interface.name.as_bytes());
+        hasher.write(frame.bytes);
+        hasher.write_u64(frame.time_ns);
+        hasher.write_u32(frame.wire_len);
+        hasher.write_u32(frame.link);
+        let tag = frame.tag.map(|tag| (tag.protocol, tag.control));
+        tag.hash(&mut hasher);
+        frames.push(hasher.finish());
+        if let (Some(link), true) = (Link::from_linktype(frame.link), parse) {
+            let tag = frame.tag.map(|tag| vlan::Tag { tpid: tag.protocol, tci: tag.control });
+            put(&mut out, &headgate_wire::parse(link, frame.bytes, tag, frame.wire_len));
+        }
+        ControlFlow::Continue(())
+    }));
     let summary = match &read {
         Ok(summary) => Some(*summary),
         Err(error) => FileError::summary(error).copied(),

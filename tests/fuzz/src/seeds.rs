@@ -6,6 +6,7 @@ use std::io;
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
+use headgate_capture::{FileInterface, Frame, Whole};
 use headgate_record::{Kind, Record};
 use headgate_wire::{Layer, Link, Malformed};
 
@@ -30,15 +31,12 @@ pub fn make(into: &Path, folders: &[PathBuf]) -> io::Result<()> {
         let mut result = Ok(());
         let Ok(mut file) = headgate_capture::File::open(&path) else { continue };
         // A file that is damaged gives what comes before the damage.
-        let _ = file.read(
-            |frame| Some(frame.bytes.len()),
-            |_, frame| {
-                if let Some(link) = Link::from_linktype(frame.link) {
-                    result = frame_seeds(into, link, frame.bytes, frame.wire_len);
-                }
-                if result.is_ok() { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
-            },
-        );
+        let _ = file.read(Whole(|_: FileInterface<'_>, frame: Frame<'_>| {
+            if let Some(link) = Link::from_linktype(frame.link) {
+                result = frame_seeds(into, link, frame.bytes, frame.wire_len);
+            }
+            if result.is_ok() { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+        }));
         result?;
     }
     Ok(())

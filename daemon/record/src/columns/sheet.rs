@@ -8,11 +8,13 @@ use crate::{Error, Field, Form, Kind, Mac, ValueView};
 
 /// A message of which all is checked that [`super::Rows`] checks, and no record made.
 pub struct Sheet<'a> {
-    shapes: Vec<Shape>,
+    pub(super) shapes: Vec<Shape>,
     /// Of each record its shape.
-    rows: Vec<usize>,
+    pub(super) rows: Vec<usize>,
     rows_octets: &'a [u8],
-    columns: Vec<Column<'a>>,
+    pub(super) columns: Vec<Column<'a>>,
+    /// Octets of words, each as often as it is used.
+    pub(super) spent: usize,
 }
 
 /// A value of a record, in its column.
@@ -41,13 +43,14 @@ impl<'a> Sheet<'a> {
             }
             rows.push(usize::try_from(reader.varint()?).map_err(|_| COLUMNS)?);
         }
-        let sheet = Sheet { shapes, rows, rows_octets, columns };
-        sheet.check()?;
+        let mut sheet = Sheet { shapes, rows, rows_octets, columns, spent: 0 };
+        sheet.spent = sheet.check()?;
         Ok(sheet)
     }
 
-    /// Whether each column holds as many values as there are records that have one, and all words are there.
-    fn check(&self) -> Result<(), Error> {
+    /// Whether each column holds as many values as there are records that have one, and all words are there; gives how many
+    /// octets of words are used.
+    fn check(&self) -> Result<usize, Error> {
         let mut used = vec![0_usize; self.shapes.len()];
         for row in &self.rows {
             *used.get_mut(*row).ok_or(COLUMNS)? += 1;
@@ -64,7 +67,7 @@ impl<'a> Sheet<'a> {
             let over = Error::Limit { what: "record set", limit: MAX_SET_BYTES };
             budget = budget.checked_sub(spent).ok_or(over)?;
         }
-        Ok(())
+        Ok(MAX_SET_BYTES - budget)
     }
 
     /// How many records there are.

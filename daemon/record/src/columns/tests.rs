@@ -181,6 +181,21 @@ proptest! {
         prop_assert_eq!(rows(&less).unwrap(), left.collect::<Vec<_>>());
     }
 
+    /// As if all records had come together, whatever words, times and shapes the sets share.
+    #[test]
+    fn messages_behind_each_other_are_one(sets in prop::collection::vec(prop::collection::vec(any_record(), 0..8), 0..6)) {
+        let mut all = Columns::new();
+        for set in &sets {
+            let message = columns(set, |_| true);
+            prop_assert!(all.append(&Sheet::read(&message).unwrap()).unwrap());
+        }
+        let mut message = Vec::new();
+        all.encode(&mut message).unwrap();
+        let together = sets.concat();
+        prop_assert_eq!(all.records(), together.len());
+        prop_assert_eq!(rows(&message).unwrap(), together);
+    }
+
     #[test]
     fn the_message_is_what_protobuf_reads_and_writes(records in prop::collection::vec(any_record(), 0..12)) {
         let message = columns(&records, |_| true);
@@ -246,6 +261,29 @@ fn a_message_that_contradicts_itself_is_refused() {
     for (at, change) in changes.into_iter().enumerate() {
         assert!(changed(change).is_err(), "change {at}");
     }
+}
+
+/// The values of two columns of one field would change places.
+#[test]
+fn a_message_with_two_columns_of_a_field_is_put_behind_none() {
+    let mut twice = declared();
+    twice.shapes.push(ShapeMessage { kind: 1, columns: vec![0, 3, 2] });
+    twice.rows = vec![0, 1];
+    twice.columns[1].values.truncate(1);
+    twice.columns.push(ColumnMessage { values: vec![9], ..twice.columns[1].clone() });
+    let message = twice.encode_to_vec();
+    let sheet = Sheet::read(&message).unwrap();
+    assert!(!sheet.is_plain());
+    let mut all = Columns::new();
+    assert!(!all.append(&sheet).unwrap());
+    assert_eq!(all.records(), 0);
+    // And so is one for which there is no room.
+    let full = columns(&vec![device(1); MAX_RECORDS], |_| true);
+    let full = Sheet::read(&full).unwrap();
+    assert!(all.append(&full).unwrap());
+    let one = columns(&[device(2)], |_| true);
+    assert!(!all.append(&Sheet::read(&one).unwrap()).unwrap());
+    assert_eq!(all.records(), MAX_RECORDS);
 }
 
 #[test]

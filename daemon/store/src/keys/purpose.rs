@@ -15,6 +15,8 @@ pub(crate) enum KeyPurpose {
     Ledger,
     /// Tags by which identity rows are found.
     Blind,
+    /// Seals what waits in the tail, one filling of it.
+    Tail,
 }
 
 impl KeyPurpose {
@@ -30,6 +32,7 @@ impl KeyPurpose {
             KeyPurpose::Release => 3,
             KeyPurpose::Session => 4,
             KeyPurpose::Ledger => 16,
+            KeyPurpose::Tail => 17,
             KeyPurpose::Blind => 5,
         }
     }

@@ -11,6 +11,7 @@ use serde_json::Value;
 
 use super::site::{NOW_MS, Site, memory, numbers, receipt, record};
 use super::{Random, amount, message};
+use crate::database::{Checkpoint, checkpoint};
 use crate::store::Store;
 use crate::{account, buffer, ledger};
 
@@ -75,13 +76,23 @@ impl AtRest {
             assert!(store.release_if_due(NOW_MS - 7).unwrap());
         }
         store.close().unwrap();
+        // And hand-overs that wait, as a process leaves them that is killed.
+        let settings = Site::patient(&site.config(), &site.path("store"), amounts.batch);
+        let mut store = Store::open(settings, NOW_MS - 6).unwrap();
+        let (session, _) = store.greet([1; 16], NOW_MS - 5).unwrap();
+        for first in (amounts.records + 1..=amounts.all()).step_by(usize::try_from(step).unwrap()) {
+            let records = (first..first + step).map(record).collect();
+            store.hand_over(session, &[message(first, records)], NOW_MS - 4).unwrap();
+        }
+        assert!(checkpoint(store.connection(), Checkpoint::Cut).unwrap());
+        assert_eq!(store.records_in_tail(), amounts.all() - amounts.records);
         let content = fs::read(Path::new(&file)).unwrap();
         AtRest { site, content, amounts }
     }
 
     /// Opens a store on this file and compares what it has with what it was given.
     fn examine(&self, content: &[u8]) -> Result<Found, String> {
-        let records = self.amounts.records;
+        let records = self.amounts.all();
         let directory = tempfile::tempdir_in(memory()).unwrap();
         let file = directory.path().join("store.db");
         fs::write(&file, content).unwrap();
@@ -132,7 +143,7 @@ impl AtRest {
 
     /// A sensor that starts anew hands over records about everybody, and all of them leave or are counted.
     fn goes_on(&self, store: &mut Store) -> Result<(), String> {
-        let Amounts { records, afterwards, .. } = self.amounts;
+        let (records, Amounts { afterwards, .. }) = (self.amounts.all(), self.amounts);
         // Again where what failed could be mended.
         let mut wrong = Vec::new();
         for _ in 0..3 {
@@ -157,7 +168,7 @@ impl AtRest {
 
     /// Gives how many records were committed, have left, and were counted otherwise.
     fn takes_and_gives(&self, store: &mut Store) -> Result<(u64, u64, u64), crate::Error> {
-        let Amounts { records, afterwards, .. } = self.amounts;
+        let (records, Amounts { afterwards, .. }) = (self.amounts.all(), self.amounts);
         let before = counted(store)?;
         let (session, committed) = store.greet([2; 16], NOW_MS)?;
         let coming = (1..=afterwards).map(|number| record(records + number)).collect();
@@ -219,6 +230,13 @@ struct Amounts {
     afterwards: u64,
     /// Records of a batch.
     batch: usize,
+}
+
+impl Amounts {
+    /// With those that wait in the tail: three hand-overs.
+    fn all(&self) -> u64 {
+        self.records + 3 * (self.records / 10)
+    }
 }
 
 const USUAL: Amounts = Amounts { records: 400, afterwards: 200, batch: 50 };

@@ -128,7 +128,7 @@ impl World {
     }
 
     fn open(&mut self) {
-        let settings = Site::settings(&self.site.config(), self.directory.path(), 300);
+        let settings = Site::patient(&self.site.config(), self.directory.path(), 300);
         let mut store = Store::open(settings, self.now_ms).unwrap();
         let (number, committed) = store.greet(self.model.session, self.now_ms).unwrap();
         assert_eq!(committed, self.model.committed, "the session goes on where it was");
@@ -140,7 +140,8 @@ impl World {
     }
 
     fn act(&mut self, action: &Action) -> Result<(), TestCaseError> {
-        self.now_ms += 1_000;
+        // Less than a hand-over may wait, so that some do.
+        self.now_ms += 40;
         let (now, session) = (self.now_ms, self.number);
         match action {
             Action::HandOver { records, again } => {
@@ -311,8 +312,9 @@ impl World {
 
     /// All records that are kept: each says of its person what it should.
     fn kept(&mut self) -> Result<Vec<Kept>, TestCaseError> {
-        let World { store, model, .. } = self;
-        let store = store.as_ref().unwrap();
+        let (now, World { store, model, .. }) = (self.now_ms, self);
+        let store = store.as_mut().unwrap();
+        store.absorb(now).unwrap();
         let mut all = Vec::new();
         for segment in segment::after(store.connection(), 0, u32::MAX).unwrap() {
             all.extend(segment::open(store.connection(), store.keys(), &segment).unwrap());
@@ -358,8 +360,9 @@ impl World {
 
     /// Every record that was committed is in one place, and one only.
     fn agrees(&mut self) -> Result<(), TestCaseError> {
-        let db = self.store.as_ref().unwrap().connection();
-        let waiting = release::waiting(db).unwrap();
+        let store = self.store.as_ref().unwrap();
+        let db = store.connection();
+        let waiting = release::waiting(db).unwrap() + store.records_in_tail();
         let (_, in_outbox, _) = outbox::totals(db).unwrap();
         let [withheld, lost, malformed, not_collected] = account::totals(db).unwrap();
         let receipted = self.model.receipted.iter().map(|sequence| self.model.fetched[sequence].len());

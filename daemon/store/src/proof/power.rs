@@ -19,10 +19,11 @@ use crate::store::Store;
 fn nothing_acknowledged_is_lost_and_nothing_invented_wherever_power_is_cut() {
     let Some((site, done)) = recorded() else { return };
     let wanted = amount("HEADGATE_TEST_STATES", 100);
-    let (tried, wrong) = cut_everywhere(site, done, wanted, Obeys::Yes);
+    let Tried { tried, waited, wrong } = cut_everywhere(site, done, wanted, Obeys::Yes);
     assert!(wrong.is_empty(), "{} of {tried} states: {:#?}", wrong.len(), &wrong[..wrong.len().min(5)]);
     assert!(tried >= wanted / 2, "{tried}");
-    println!("{tried} states, all good");
+    assert!(waited > tried / 8, "in {waited} of {tried} states a hand-over waited");
+    println!("{tried} states, all good; in {waited} of them hand-overs waited in the tail");
 }
 
 /// A cut while the database was made once left a rollback journal that `examine` could not play back: the store never started.
@@ -43,7 +44,7 @@ fn power_cut_while_the_database_is_made_once_left_a_store_that_never_starts() {
 #[test]
 fn a_disk_that_does_not_synchronise_is_found_out() {
     let Some((site, done)) = recorded() else { return };
-    let (tried, wrong) = cut_everywhere(site, done, 60, Obeys::No);
+    let Tried { tried, wrong, .. } = cut_everywhere(site, done, 60, Obeys::No);
     assert!(wrong.len() > 5, "{} of {tried}", wrong.len());
 }
 
@@ -53,12 +54,21 @@ enum Obeys {
     No,
 }
 
-/// Opens a store on `wanted` states, spread over all that was done. Gives how many were tried, and what was wrong.
-fn cut_everywhere(site: &Site, done: &[Done], wanted: usize, obeys: Obeys) -> (usize, Vec<String>) {
+/// What came of many states.
+#[derive(Default)]
+struct Tried {
+    tried: usize,
+    /// In so many of them hand-overs waited in the tail.
+    waited: usize,
+    wrong: Vec<String>,
+}
+
+/// Opens a store on `wanted` states, spread over all that was done.
+fn cut_everywhere(site: &Site, done: &[Done], wanted: usize, obeys: Obeys) -> Tried {
     let seed = Random::seed();
     let mut random = Random(seed);
     let (mut disk, mut said) = (Disk::default(), Said::default());
-    let (mut tried, mut wrong) = (0, Vec::new());
+    let mut all = Tried::default();
     for (at, each) in done.iter().enumerate() {
         disk.does(each, obeys == Obeys::Yes);
         if let Done::Said(line) = each {
@@ -70,21 +80,24 @@ fn cut_everywhere(site: &Site, done: &[Done], wanted: usize, obeys: Obeys) -> (u
             let cut = Cut::ALL[usize::try_from(random.below(5)).unwrap()];
             let directory = tempfile::tempdir_in(super::site::memory()).unwrap();
             disk.after_power_cut(cut, &mut random, directory.path());
-            tried += 1;
-            if let Err(what) = reopen(site, directory.path(), said.clone()) {
-                wrong.push(format!("after step {at} ({cut:?}, seed {seed}): {what}"));
+            all.tried += 1;
+            match reopen(site, directory.path(), said.clone()) {
+                Ok(found) => all.waited += usize::from(found > 0),
+                Err(what) => all.wrong.push(format!("after step {at} ({cut:?}, seed {seed}): {what}")),
             }
         }
     }
-    (tried, wrong)
+    all
 }
 
-fn reopen(site: &Site, directory: &Path, said: Said) -> Result<(), String> {
+/// Gives how many hand-overs waited in the tail.
+fn reopen(site: &Site, directory: &Path, said: Said) -> Result<usize, String> {
     let mut store = Store::open(Site::settings(&site.config(), directory, 4_096), NOW_MS)
         .map_err(|error| format!("does not open: {}", headgate_service::exit::chain(&error)))?;
     let (_, committed) =
         store.greet(SESSION, NOW_MS).map_err(|error| headgate_service::exit::chain(&error))?;
-    said.holds(&mut store, committed)
+    let found = store.found_in_tail();
+    said.holds(&mut store, committed).map(|()| found)
 }
 
 fn hear(said: &mut Said, line: &Value) {
@@ -135,11 +148,12 @@ fn the_recorded_store() {
     let (mut random, mut now) = (Random(11), 1_000_000_000_000);
     let mut said = Said::default();
     for _ in 0..LIVES {
-        let mut store = Store::open(Site::settings(config, &directory, 20), now).unwrap();
+        let mut store = Store::open(Site::patient(config, &directory, 20), now).unwrap();
         let (session, committed) = store.greet(SESSION, now).unwrap();
         let mut next = committed + 1;
         for round in 0..ROUNDS {
-            now += 1_000 + if round == ROUNDS / 2 { 31 * 24 * 3_600 * 1_000 } else { 0 };
+            // So that some hand-overs wait in the tail, and the clock is not taken to have been set each time.
+            now += random.below(120) + if round == ROUNDS / 2 { 31 * 24 * 3_600 * 1_000 } else { 0 };
             // Some are said again.
             let first = next - random.below(3).min(next - 1);
             store.hand_over(session, &[message(first, (first..next).map(record).collect())], now).unwrap();

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use ed25519_dalek::pkcs8::spki::der::pem::LineEnding;
 use ed25519_dalek::pkcs8::{DecodePublicKey, EncodePublicKey};
@@ -69,6 +70,12 @@ impl Site {
         settings.directory = directory.to_owned();
         (settings.cap, settings.batch_records) = (CAP, batch);
         settings
+    }
+
+    /// As [`Site::settings`], where records wait for others, and so do small hand-overs in the tail.
+    pub(super) fn patient(config: &Path, directory: &Path, batch: usize) -> Settings {
+        let batch_delay = Duration::from_millis(DELAY_MS);
+        Settings { batch_delay, ..Site::settings(config, directory, batch) }
     }
 
     pub(super) fn config(&self) -> PathBuf {
@@ -258,4 +265,6 @@ pub(super) const PERSONS: u64 = 97;
 pub(super) const NOW_MS: u64 = 4_000_000_000_000;
 /// So small that segments are given up all the time: one MiB beside what is kept free.
 pub(super) const CAP: u64 = (8 << 20) + (1 << 20);
+/// How long a record waits for others.
+pub(super) const DELAY_MS: u64 = 300;
 const LONGEST_DRAIN: usize = 10_000;

@@ -19,6 +19,7 @@ use crate::master::MasterKey;
 use crate::recipient::Recipient;
 use crate::release::{self, Cursor};
 use crate::subject::erase;
+use crate::tail::Tail;
 use crate::{Error, OpenError, checksum, error, evict, kept, segment};
 
 impl Store {
@@ -88,6 +89,7 @@ impl Store {
         // Before anything is made of them.
         note_unsound(&mut database, &keys, now_ms)?;
         let clock = Clock::load(&database.connection, &Reading::now(now_ms))?;
+        let tail = Tail::load(&database.connection, &keys, settings.cap)?;
         let (rules_refused, checkpoint_due) = (None, true);
         let mut store = Store {
             database,
@@ -101,6 +103,8 @@ impl Store {
             ballast,
             is_tight: false,
             clock,
+            tail,
+            committed: None,
             expired_ms: None,
             anew_ms: None,
             reindexed_ms: None,
@@ -138,6 +142,7 @@ impl Store {
     }
 
     fn begin_work(&mut self, now_ms: u64) -> Result<(), Error> {
+        self.absorb_within(None, now_ms)?;
         segment::note_missing(&self.database.connection)?;
         erase::tell_again(&self.database.connection)?;
         self.note_aside(now_ms)?;

@@ -82,9 +82,15 @@ fn every_acknowledged_record_leaves_once_however_often_the_store_is_killed() {
     // 20 times, or as `tests/store/run --long` says.
     let kills = std::env::var("HEADGATE_TEST_KILLS").ok().and_then(|n| n.parse().ok()).unwrap_or(20);
     let site = Site::new("batch_records = 50\nbatch_delay = 0");
+    // In two lives of three hand-overs wait in the tail.
+    let delayed = |seconds: u32| {
+        let store = format!("batch_records = 50\nbatch_delay = {seconds}");
+        site.configure(&store, "receiver = \"receiver.example:443\"");
+    };
     let mut acknowledged = 0;
     let mut left: BTreeMap<u64, Vec<u8>> = BTreeMap::new();
     for round in 0..kills {
+        delayed(round % 3);
         let running = site.start();
         let mut random = [0; 1];
         getrandom::fill(&mut random).unwrap();
@@ -102,6 +108,7 @@ fn every_acknowledged_record_leaves_once_however_often_the_store_is_killed() {
             }
         });
     }
+    delayed(0);
     let running = site.start();
     let committed = running.sensor(1).committed;
     assert!(committed >= acknowledged && acknowledged > 0, "{committed} {acknowledged}");

@@ -473,3 +473,35 @@ fn persons_in_segments_of_an_earlier_format_are_found_and_erased() {
         }
     }
 }
+
+/// What was acknowledged a moment before waits for others; whoever is erased is not in it either.
+#[test]
+fn somebody_whose_records_wait_for_a_segment_is_found_and_erased() {
+    let site = Site::new("batch_delay = 3600");
+    let running = site.start();
+    let mut sensor = running.sensor(1);
+    sensor.hand_over((1..=5).map(device).collect()).unwrap();
+    let mac = |number: u64| match device(number).get(Field::DeviceMac) {
+        Some(Value::Mac(mac)) => mac.to_string(),
+        other => panic!("{other:?}"),
+    };
+    let wrapped = || -> Vec<u8> {
+        let key = "SELECT value FROM meta WHERE name = 'tail_key'";
+        site.sqlite().query_row(key, [], |r| r.get(0)).unwrap()
+    };
+    sensor.hand_over((6..=10).map(device).collect()).unwrap();
+    let waits = "SELECT COUNT(*) FROM tail WHERE part <> zeroblob(length(part))";
+    let waits = || site.sqlite().query_row(waits, [], |r| r.get::<_, i64>(0)).unwrap();
+    assert!(waits() > 0, "it waits, and is nowhere else");
+    let before = wrapped();
+    let who = || Who::Mac(mac(7));
+    let done = running.ask(&ControlRequest::Subject { who: who(), action: Action::Erase });
+    assert_eq!((&done["rows"], &done["wal_cut"]), (&1.into(), &true.into()), "{done}");
+    assert_eq!(waits(), 0, "not even what nobody can read is left");
+    assert_ne!(wrapped(), before);
+    let key = &before[13..];
+    let is_left = |octets: &[u8]| octets.windows(key.len()).any(|window| window == key);
+    assert!(!site.files().iter().any(|(_, octets)| is_left(octets)), "the key of what waited is in no file");
+    let found = running.ask(&ControlRequest::Subject { who: who(), action: Action::Find });
+    assert_eq!(found["subjects"], Json::Array(Vec::new()));
+}

@@ -15,6 +15,8 @@ fn verifying_counts_all_that_can_be_read_and_names_what_cannot() {
     let mut sensor = running.sensor(1);
     for first in [1, 101, 201] {
         sensor.hand_over((first..first + 100).map(device).collect()).unwrap();
+        // Whoever asks sees all of it: each is a segment of its own.
+        running.status();
     }
     let whole = running.ask(&ControlRequest::BufferVerify { after: 0 });
     assert_eq!((&whole["records"], &whole["damaged"]), (&300.into(), &Value::Array(vec![])));
@@ -37,6 +39,7 @@ fn a_segment_that_vanishes_while_the_store_runs_is_noticed_when_it_is_read() {
     let mut sensor = running.sensor(1);
     for number in 1..=3 {
         sensor.hand_over(vec![device(number)]).unwrap();
+        running.status();
     }
     site.sqlite().execute_batch("DELETE FROM segment WHERE id = 2").unwrap();
     let first = running.ask(&ControlRequest::BufferVerify { after: 0 });
@@ -52,6 +55,7 @@ fn a_segment_that_vanishes_while_the_store_runs_is_noticed_when_what_is_behind_i
     let mut sensor = running.sensor(1);
     for number in 1..=2 {
         sensor.hand_over(vec![device(number)]).unwrap();
+        running.status();
     }
     site.sqlite().execute_batch("DELETE FROM segment WHERE id = 1").unwrap();
     assert_eq!(running.status()["missing"], 0);

@@ -1,0 +1,124 @@
+//! Hand-overs, and what of them waits in the tail.
+
+use super::{Store, commit, shrink_to};
+use crate::clock::Reading;
+use crate::database::begin;
+use crate::prepare::Prepared;
+use crate::{Error, admit};
+
+impl Store {
+    /// Commits hand-overs, all of them or none. Gives the number of the last record that is on disk.
+    pub(crate) fn hand_over(
+        &mut self,
+        session: u64,
+        prepared: &[Prepared],
+        now_ms: u64,
+    ) -> Result<u64, Error> {
+        let taken = match self.put(session, prepared, now_ms) {
+            Ok(None) => self.seal(session, prepared, now_ms),
+            put => put.map(Option::unwrap_or_default),
+        };
+        self.committed = taken.as_ref().ok().map(|through| (session, *through));
+        if taken.is_err() {
+            self.undone(now_ms);
+        }
+        taken
+    }
+
+    /// Puts hand-overs into the tail; `None` where they do not belong there.
+    fn put(&mut self, session: u64, prepared: &[Prepared], now_ms: u64) -> Result<Option<u64>, Error> {
+        if !self.tail.takes(prepared, &self.rules) {
+            return Ok(None);
+        }
+        let Some(at) = self.clock.moment(&Reading::now(now_ms)) else { return Ok(None) };
+        let committed = match self.committed {
+            Some((of, committed)) if of == session => committed,
+            _ => {
+                // What waits counts only when it is absorbed.
+                self.absorb(now_ms)?;
+                admit::committed(&self.database.connection, session)?
+            }
+        };
+        let (new, through) = admit::behind(prepared, committed)?;
+        if new.is_empty() {
+            return Ok(Some(through));
+        }
+        if !self.tail.has_room(&new) {
+            self.absorb(now_ms)?;
+        }
+        self.make_room(self.tail.octets().saturating_add(octets(prepared)), now_ms)?;
+        let transaction = begin(&mut self.database.connection)?;
+        let put = self.tail.put(&transaction, &self.keys, session, &new, at)?;
+        transaction.commit()?;
+        self.tail.keep(put, now_ms);
+        Ok(Some(through))
+    }
+
+    /// Seals hand-overs into segments, behind what waits.
+    fn seal(&mut self, session: u64, prepared: &[Prepared], now_ms: u64) -> Result<u64, Error> {
+        self.make_room(self.tail.octets().saturating_add(octets(prepared)), now_ms)?;
+        let Store { database, keys, rules, clock, tail, .. } = self;
+        let transaction = begin(&mut database.connection)?;
+        let at = clock.observe(&transaction, &Reading::now(now_ms))?;
+        let is_to_be_absorbed = !tail.is_empty() || !tail.has_key();
+        let filling = is_to_be_absorbed.then(|| tail.absorb(&transaction, keys, now_ms)).transpose()?;
+        let through = admit::hand_over(&transaction, keys, rules, session, prepared, at)?;
+        commit(transaction, keys)?;
+        filling.into_iter().for_each(|filling| tail.begin(filling));
+        Ok(through)
+    }
+
+    /// Makes segments of what waits in the tail, so that it is read, deleted and changed as all else.
+    pub(crate) fn absorb(&mut self, now_ms: u64) -> Result<(), Error> {
+        if self.tail.is_empty() {
+            return Ok(());
+        }
+        self.make_room(self.tail.octets(), now_ms)?;
+        self.absorb_within(None, now_ms)
+    }
+
+    /// As [`Store::absorb`], with the database shrunk before where that is asked for, and no other room made.
+    pub(super) fn absorb_within(&mut self, target: Option<u64>, now_ms: u64) -> Result<(), Error> {
+        if self.tail.is_empty() {
+            return Ok(());
+        }
+        let Store { database, keys, tail, .. } = self;
+        let mut absorb = || {
+            let transaction = begin(&mut database.connection)?;
+            shrink_to(&transaction, keys, target, now_ms)?;
+            let filling = tail.absorb(&transaction, keys, now_ms)?;
+            commit(transaction, keys)?;
+            tail.begin(filling);
+            Ok(())
+        };
+        let absorbed = absorb();
+        if absorbed.is_err() {
+            self.undone(now_ms);
+        }
+        absorbed
+    }
+
+    /// As [`Store::absorb`], where there is enough, or it has waited for as long as records may.
+    pub(super) fn absorb_what_is_due(&mut self, now_ms: u64) -> Result<(), Error> {
+        let delay_ms = u64::try_from(self.settings.batch_delay.as_millis()).unwrap_or(u64::MAX);
+        if self.tail.is_due(now_ms, delay_ms) { self.absorb(now_ms) } else { Ok(()) }
+    }
+}
+
+#[cfg(test)]
+impl Store {
+    /// How many records wait in the tail.
+    pub(crate) fn records_in_tail(&self) -> u64 {
+        self.tail.records()
+    }
+
+    /// How many hand-overs waited in it when the store was opened.
+    pub(crate) fn found_in_tail(&self) -> usize {
+        self.tail.waited()
+    }
+}
+
+fn octets(prepared: &[Prepared]) -> u64 {
+    let octets = prepared.iter().map(|prepared| prepared.octets).sum::<usize>();
+    u64::try_from(octets).unwrap_or(u64::MAX)
+}

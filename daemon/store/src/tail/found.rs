@@ -1,0 +1,181 @@
+//! What is found in the tail when the store is opened: hand-overs that were acknowledged and not absorbed.
+
+use std::sync::Arc;
+
+use headgate_record::Class;
+use headgate_record::codec::take_varint;
+use rusqlite::types::Value;
+use rusqlite::{Connection, OptionalExtension};
+
+use super::damage::{Damage, add_of};
+use super::packer::Packer;
+use super::part::{Head, Part};
+use super::{Tail, most};
+use crate::clock::Moment;
+use crate::database::{meta, number};
+use crate::keys::Keys;
+use crate::prepare::{Prepared, Set};
+use crate::seal::{Cipher, Place};
+use crate::{Error, admit, error};
+
+/// Rows of the tail, each as it was read, in the order of their numbers.
+type Rows = Vec<(u64, Vec<u8>)>;
+
+impl Tail {
+    /// The tail as it was left. What waits in it is to be absorbed before anything else is asked of the store.
+    ///
+    /// # Errors
+    /// Those of the database. What is damaged is counted when it is absorbed, and is no error.
+    pub(crate) fn load(db: &Connection, keys: &Keys, cap: u64) -> Result<Tail, Error> {
+        let said = match single(db, meta::TAIL)? {
+            Some(Value::Integer(filling)) => Some(number(filling)),
+            _ => None,
+        };
+        let cipher = match (said, single(db, meta::TAIL_KEY)?) {
+            (Some(filling), Some(Value::Blob(wrapped))) => keys.tail_cipher(filling, &wrapped).ok(),
+            _ => None,
+        };
+        let rows = rows(db)?;
+        let heads = || {
+            rows.iter().filter_map(|(slot, octets)| match Part::read(*slot, octets) {
+                Part::Is(head, _) => Some(head.filling),
+                _ => None,
+            })
+        };
+        let latest = heads().max();
+        // Where the value that says it is damaged, the rows say which filling was the last.
+        let filling = match (&cipher, said) {
+            (Some(_), Some(filling)) => filling,
+            _ => latest.or(said).unwrap_or(0),
+        };
+        let lost_key = cipher.is_none() && (said.is_some() || latest.is_some());
+        let mut tail = Tail {
+            filling: filling.max(latest.unwrap_or(0)).max(said.unwrap_or(0)),
+            cipher: None,
+            waiting: None,
+            packer: Packer::new(),
+            made: Vec::new(),
+            slots: most(cap),
+            next: 0,
+            octets: 0,
+            since_ms: 0,
+            damage: Damage { rows: u64::from(lost_key), ..Damage::default() },
+            #[cfg(test)]
+            found: 0,
+        };
+        tail.find(db, keys, cipher.as_ref(), filling, &rows)?;
+        if tail.is_empty() {
+            tail.cipher = cipher;
+        }
+        Ok(tail)
+    }
+
+    fn find(
+        &mut self,
+        db: &Connection,
+        keys: &Keys,
+        cipher: Option<&Cipher>,
+        filling: u64,
+        rows: &Rows,
+    ) -> Result<(), Error> {
+        let mut expected = 0_u64;
+        for (slot, octets) in rows {
+            // Rows are added one behind the other, and none is taken away.
+            self.damage.rows = self.damage.rows.saturating_add(slot.saturating_sub(expected).min(1));
+            expected = slot.saturating_add(1);
+            match Part::read(*slot, octets) {
+                Part::Is(head, _) if head.filling == filling && head.at == 0 => {
+                    let content = cipher.and_then(|cipher| opened(keys, cipher, *slot, &head, rows));
+                    self.found(db, &head, content)?;
+                }
+                Part::Is(..) | Part::Wiped => {}
+                Part::Unsound => self.damage.rows = self.damage.rows.saturating_add(1),
+            }
+        }
+        Ok(())
+    }
+
+    /// Takes what was found, behind what was before; nothing, where it does not open.
+    fn found(
+        &mut self,
+        db: &Connection,
+        head: &Head,
+        content: Option<(Moment, Arc<[Set]>)>,
+    ) -> Result<(), Error> {
+        let Head { session, first, records, .. } = *head;
+        let before = match self.waiting {
+            Some((_, through)) => through,
+            None => match admit::committed(db, session) {
+                // Damage has taken the session: what waits is as good as before.
+                Err(Error::EndedSession) => first.saturating_sub(1),
+                committed => committed?,
+            },
+        };
+        let all = records.iter().fold(0, |sum: u64, records| sum.saturating_add((*records).into()));
+        let last = first.saturating_add(all).saturating_sub(1);
+        if last <= before {
+            return Ok(());
+        }
+        // Of what those were that are missing before it nobody knows: as a rule, of the class of most.
+        add_of(&mut self.damage.records, Class::Bulk, first.saturating_sub(before.saturating_add(1)));
+        match content {
+            Some((at, sets)) => self.packer.add(at, sets),
+            None => {
+                let classes = Class::ALL.into_iter().zip(records);
+                classes.for_each(|(class, records)| add_of(&mut self.damage.records, class, records.into()));
+            }
+        }
+        self.waiting = Some((session, last));
+        #[cfg(test)]
+        {
+            self.found += 1;
+        }
+        Ok(())
+    }
+}
+
+/// When a hand-over was taken, and its sets; `None` where it does not open.
+fn opened(keys: &Keys, cipher: &Cipher, slot: u64, head: &Head, rows: &Rows) -> Option<(Moment, Arc<[Set]>)> {
+    let mut sealed = Vec::new();
+    let start = rows.iter().skip_while(|(row, _)| *row < slot);
+    for (at, (row, octets)) in (0..head.of).zip(start) {
+        match Part::read(*row, octets) {
+            Part::Is(part, data) if part == head.numbered(at) => sealed.extend_from_slice(data),
+            _ => return None,
+        }
+    }
+    let length = usize::try_from(head.length).ok().filter(|length| *length <= sealed.len())?;
+    sealed.truncate(length);
+    let content = keys.open_with(cipher, Place::Tail { slot, head: &head.bound() }, &sealed).ok()?;
+    let mut octets = content.as_slice();
+    let (wall_ms, clock, lived_ms) =
+        (take_varint(&mut octets)?, take_varint(&mut octets)?, take_varint(&mut octets)?);
+    Some((Moment { wall_ms, clock, lived_ms }, Prepared::of(octets).ok()?.sets))
+}
+
+fn rows(db: &Connection) -> Result<Rows, Error> {
+    let mut statement = db.prepare_cached("SELECT slot, part FROM tail ORDER BY slot")?;
+    let mut rows = statement.query([])?;
+    let mut found = Vec::new();
+    loop {
+        match rows.next() {
+            Ok(Some(row)) => {
+                let octets = row.get_ref(1)?.as_blob().unwrap_or_default().to_vec();
+                found.push((number(row.get(0)?), octets));
+            }
+            Ok(None) => return Ok(found),
+            // What cannot be read is missing, which is seen by the numbers of what can be.
+            Err(failed) if error::is_damage(&failed) && !found.is_empty() => {
+                found.push((u64::MAX, Vec::new()));
+                return Ok(found);
+            }
+            Err(failed) => return Err(failed.into()),
+        }
+    }
+}
+
+/// A single value, of whatever type it is now.
+fn single(db: &Connection, name: &str) -> Result<Option<Value>, Error> {
+    let mut statement = db.prepare_cached("SELECT value FROM meta WHERE name = ?1")?;
+    Ok(statement.query_row([name], |r| r.get(0)).optional()?)
+}

@@ -1,0 +1,216 @@
+use headgate_record::local::FromSensor;
+use headgate_record::{Field, Kind, Mac, Record};
+
+use super::*;
+use crate::database::{self, get_number, in_memory};
+use crate::keys::Keys;
+use crate::master::MasterKey;
+use crate::segment;
+use crate::{account, ledger};
+
+const CAP: u64 = 64 << 20;
+
+/// A database with a session whose tail takes hand-overs.
+fn open() -> (Connection, Keys, Tail) {
+    let (db, mut keys) = in_memory(&MasterKey::random());
+    assert_eq!(admit::greet(&db, &keys, [1; 16], 1_000).unwrap().session, 1);
+    keys.reload(&db).unwrap();
+    let mut tail = Tail::load(&db, &keys, CAP).unwrap();
+    assert!(tail.is_empty() && !tail.has_key());
+    let filling = tail.absorb(&db, &keys, 1_000).unwrap();
+    tail.begin(filling);
+    (db, keys, tail)
+}
+
+fn device(number: u64) -> Record {
+    let mut record = Record::new(Kind::Device);
+    let first = if number.is_multiple_of(4) { 2 } else { 0 };
+    record.set(Field::DeviceMac, Mac([first, 1, 2, 3, 4, u8::try_from(number % 7).unwrap()])).unwrap();
+    record.set(Field::DeviceFrames, number).unwrap();
+    record
+}
+
+fn hand_over(db: &Connection, keys: &Keys, tail: &mut Tail, first: u64, records: u64) {
+    let records = (first..first + records).map(device).collect();
+    let prepared = Prepared::of(&FromSensor::Records { first, records }.encode()).unwrap();
+    assert!(prepared.message.is_some() && tail.has_room(&[&prepared]));
+    let at = Moment { wall_ms: 1_000, clock: 1, lived_ms: 7 };
+    let put = tail.put(db, keys, 1, &[&prepared], at).unwrap();
+    tail.keep(put, 1_000);
+}
+
+/// What is kept, and how many records are counted as lost, and how many rows as unsound.
+fn kept(db: &Connection, keys: &Keys) -> (Vec<u64>, u64, u64) {
+    let segments = segment::after(db, 0, 1_000).unwrap();
+    let records = segments.iter().flat_map(|segment| segment::read(db, keys, segment).unwrap());
+    let number = |record: Record| match record.get(Field::DeviceFrames) {
+        Some(headgate_record::Value::Number(number)) => *number,
+        _ => 0,
+    };
+    let mut numbers: Vec<u64> = records.map(number).collect();
+    numbers.sort_unstable();
+    let [_, lost, ..] = account::totals(db).unwrap();
+    let lost = lost.as_array().unwrap().iter().map(|row| row["records"].as_u64().unwrap()).sum();
+    (numbers, lost, get_number(db, meta::UNSOUND).unwrap())
+}
+
+fn absorb(db: &Connection, keys: &Keys, tail: &mut Tail) {
+    let filling = tail.absorb(db, keys, 2_000).unwrap();
+    tail.begin(filling);
+    assert!(tail.is_empty());
+}
+
+fn flip(db: &Connection, slot: u64, at: usize) {
+    let mut part: Vec<u8> =
+        db.query_row("SELECT part FROM tail WHERE slot = ?1", [sql(slot)], |r| r.get(0)).unwrap();
+    part[at] ^= 1;
+    db.execute("UPDATE tail SET part = ?2 WHERE slot = ?1", params![sql(slot), part]).unwrap();
+}
+
+#[test]
+fn what_waits_is_absorbed_once_and_makes_one_segment_of_each_key() {
+    let (db, keys, mut tail) = open();
+    (0..20).for_each(|n| hand_over(&db, &keys, &mut tail, n * 50 + 1, 50));
+    assert_eq!(admit::committed(&db, 1).unwrap(), 0);
+    absorb(&db, &keys, &mut tail);
+    assert_eq!(kept(&db, &keys), ((1..=1_000).collect(), 0, 0));
+    assert_eq!(admit::committed(&db, 1).unwrap(), 1_000);
+    assert_eq!(segment::after(&db, 0, 1_000).unwrap().len(), 2);
+    // What is left in its rows is nothing to whoever opens it again, and its key is gone.
+    let again = Tail::load(&db, &keys, CAP).unwrap();
+    assert!(again.is_empty() && again.has_key());
+    assert_eq!(again.waited(), 0);
+}
+
+#[test]
+fn what_waited_when_the_store_ended_is_absorbed_at_its_start() {
+    let (db, keys, mut tail) = open();
+    for round in 0..3 {
+        let before = round * 300;
+        (0..6).for_each(|n| hand_over(&db, &keys, &mut tail, before + n * 50 + 1, 50));
+        tail = Tail::load(&db, &keys, CAP).unwrap();
+        assert_eq!((tail.waited(), tail.records()), (6, 300));
+        assert!(!tail.has_key(), "nothing is put behind what was found");
+        absorb(&db, &keys, &mut tail);
+        assert_eq!(kept(&db, &keys), ((1..=before + 300).collect(), 0, 0));
+    }
+    // Segments say when their records were taken, not when they were absorbed.
+    assert!(segment::after(&db, 0, 10).unwrap().iter().all(|segment| segment.created_ms == 1_000));
+}
+
+#[test]
+fn an_absorption_that_fails_is_done_again() {
+    let (mut db, keys, mut tail) = open();
+    hand_over(&db, &keys, &mut tail, 1, 50);
+    let transaction = db.transaction().unwrap();
+    drop(tail.absorb(&transaction, &keys, 2_000).unwrap());
+    transaction.rollback().unwrap();
+    keys.identities().forget();
+    assert!(!tail.is_empty());
+    hand_over(&db, &keys, &mut tail, 51, 50);
+    absorb(&db, &keys, &mut tail);
+    assert_eq!(kept(&db, &keys), ((1..=100).collect(), 0, 0));
+}
+
+#[test]
+fn a_hand_over_that_does_not_open_is_counted_and_no_other_is_lost() {
+    for of_them in [0_u64, 1, 2] {
+        let (db, keys, mut tail) = open();
+        let mut starts = Vec::new();
+        for n in 0..3 {
+            starts.push(tail.next);
+            hand_over(&db, &keys, &mut tail, n * 50 + 1, 50);
+        }
+        flip(&db, starts[usize::try_from(of_them).unwrap()], 100);
+        let mut tail = Tail::load(&db, &keys, CAP).unwrap();
+        absorb(&db, &keys, &mut tail);
+        let expected = (1..=150).filter(|number| (number - 1) / 50 != of_them).collect();
+        assert_eq!(kept(&db, &keys), (expected, 50, 0), "{of_them}");
+        assert_eq!(admit::committed(&db, 1).unwrap(), 150);
+        let entry = &ledger::latest(&db, 1).unwrap()[0];
+        assert_eq!((&entry["event"], &entry["detail"]["records"]), (&"tail-damaged".into(), &50.into()));
+    }
+}
+
+/// Of the last one nobody knows any more how many records it had.
+#[test]
+fn a_head_that_is_not_what_was_written_is_told() {
+    for (of_them, lost, last) in [(0_u64, 50, 150), (1, 50, 150), (2, 0, 100)] {
+        let (db, keys, mut tail) = open();
+        let mut starts = Vec::new();
+        for n in 0..3 {
+            starts.push(tail.next);
+            hand_over(&db, &keys, &mut tail, n * 50 + 1, 50);
+        }
+        flip(&db, starts[usize::try_from(of_them).unwrap()], 7);
+        let mut tail = Tail::load(&db, &keys, CAP).unwrap();
+        absorb(&db, &keys, &mut tail);
+        let (records, counted, unsound) = kept(&db, &keys);
+        assert_eq!((records.len(), counted, unsound), (100, lost, 1), "{of_them}");
+        assert_eq!(admit::committed(&db, 1).unwrap(), last);
+        // Told once.
+        assert!(Tail::load(&db, &keys, CAP).unwrap().is_empty());
+    }
+}
+
+#[test]
+fn what_waits_under_a_key_that_is_damaged_is_counted() {
+    for name in [meta::TAIL, meta::TAIL_KEY] {
+        let (db, keys, mut tail) = open();
+        hand_over(&db, &keys, &mut tail, 1, 50);
+        absorb(&db, &keys, &mut tail);
+        hand_over(&db, &keys, &mut tail, 51, 50);
+        match name {
+            meta::TAIL => set(&db, name, 1).unwrap(),
+            _ => set(&db, name, vec![0; 61]).unwrap(),
+        }
+        let mut tail = Tail::load(&db, &keys, CAP).unwrap();
+        assert!(!tail.has_key());
+        absorb(&db, &keys, &mut tail);
+        assert_eq!(kept(&db, &keys), ((1..=50).collect(), 50, 1), "{name}");
+        assert_eq!(admit::committed(&db, 1).unwrap(), 100);
+        hand_over(&db, &keys, &mut tail, 101, 50);
+        let mut tail = Tail::load(&db, &keys, CAP).unwrap();
+        absorb(&db, &keys, &mut tail);
+        assert_eq!(kept(&db, &keys).0.len(), 100);
+    }
+}
+
+/// Whoever has the file and every key that is in it can read nothing of what was absorbed.
+#[test]
+fn the_key_of_a_filling_goes_with_it_and_wiping_leaves_zeros() {
+    let (db, keys, mut tail) = open();
+    hand_over(&db, &keys, &mut tail, 1, 50);
+    let wrapped = |db: &Connection| database::get::<Vec<u8>>(db, meta::TAIL_KEY).unwrap().unwrap();
+    let (filling, before) = (tail.filling, wrapped(&db));
+    assert!(keys.tail_cipher(filling, &before).is_ok());
+    absorb(&db, &keys, &mut tail);
+    assert!(keys.tail_cipher(filling, &wrapped(&db)).is_err());
+    let used = "SELECT COUNT(*) FROM tail WHERE part <> zeroblob(2000)";
+    let used = || db.query_row(used, [], |r| r.get::<_, i64>(0)).unwrap();
+    assert!(used() > 0);
+    wipe(&db).unwrap();
+    assert_eq!(used(), 0);
+    hand_over(&db, &keys, &mut tail, 51, 50);
+    absorb(&db, &keys, &mut tail);
+    assert_eq!(kept(&db, &keys), ((1..=100).collect(), 0, 0));
+}
+
+#[test]
+fn a_tail_is_full_in_good_time_and_due_when_records_have_waited() {
+    let (db, keys, mut tail) = open();
+    assert!(!tail.is_due(u64::MAX, 0), "nothing waits");
+    hand_over(&db, &keys, &mut tail, 1, 1);
+    assert!(!tail.is_due(1_000, 5_000) && tail.is_due(1_000 + LONGEST_MS, 5_000));
+    assert!(tail.is_due(1_000, 0) && tail.is_due(900, 5_000), "and where the clock was set back");
+    let mut next = 2;
+    while !tail.is_due(1_000, 5_000) {
+        hand_over(&db, &keys, &mut tail, next, 20);
+        next += 20;
+    }
+    let large = (next..next + 100).map(device).collect();
+    let large = Prepared::of(&FromSensor::Records { first: next, records: large }.encode()).unwrap();
+    assert!(tail.has_room(&[&large]), "one of usual size still has room");
+    absorb(&db, &keys, &mut tail);
+    assert_eq!(kept(&db, &keys).0.len(), usize::try_from(next - 1).unwrap());
+}
