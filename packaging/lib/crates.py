@@ -31,6 +31,17 @@ def run(command):
     return done.stdout
 
 
+def linked(roots):
+    """Names and versions of what is really built for `roots`: metadata also has what some feature could bring, which none asks for."""
+    command = ["cargo", "tree", "--locked", "--offline", "--edges", "normal", "--prefix", "none", "--format", "{p}"]
+    if (PROJECT / "vendor").is_dir():
+        command += ["--config", "packaging/vendored.toml"]
+    for root in roots:
+        command += ["--package", root]
+    lines = [line.split() for line in run(command).splitlines() if line]
+    return {(words[0], words[1].removeprefix("v")) for words in lines}
+
+
 class Tree:
     """The crates below some of the workspace's own, by name and version; what only tests and builds need is not among them."""
 
@@ -44,13 +55,14 @@ class Tree:
                 fail(f"{root} is no crate of this workspace")
         self.roots = [members[root] for root in roots]
         self.below = {}
+        built = linked(roots)
         waiting = list(self.roots)
         while waiting:
             key = waiting.pop()
             if key in self.below:
                 continue
-            linked = [d for d in nodes[key]["deps"] if any(k["kind"] is None for k in d["dep_kinds"])]
-            self.below[key] = sorted((d["pkg"] for d in linked), key=self.order)
+            needs = [d for d in nodes[key]["deps"] if any(k["kind"] is None for k in d["dep_kinds"])]
+            self.below[key] = sorted((d["pkg"] for d in needs if self.order(d["pkg"]) in built), key=self.order)
             waiting += self.below[key]
 
     def order(self, key):
