@@ -78,6 +78,12 @@ pub fn main() -> ExitCode {
     }
 }
 
+/// The command line, for its manual pages and completions.
+#[must_use]
+pub fn command() -> clap::Command {
+    <Args as clap::CommandFactory>::command()
+}
+
 /// Whether there was an answer.
 fn dispatch(command: Command) -> Result<bool, Error> {
     lockdown::privileges().map_err(|source| Error::System { what: "giving up privileges", source })?;
