@@ -28,6 +28,7 @@ const ONLY_IN: &[(&str, &[&str])] = &[
     ("rustls", &["uplink", "receiver"]),
     ("tokio-rustls", &["uplink", "receiver"]),
     ("hyper", &["uplink", "receiver"]),
+    ("async-nats", &["receiver"]),
     ("nom", &["wire"]),
     ("pcap-parser", &["capture"]),
     ("landlock", &["sensor"]),

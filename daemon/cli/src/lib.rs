@@ -58,6 +58,12 @@ pub fn main() -> ExitCode {
     }
 }
 
+/// The command line, for its manual pages and completions.
+#[must_use]
+pub fn command() -> clap::Command {
+    <Args as clap::CommandFactory>::command()
+}
+
 fn run(args: Args) -> Result<(), CliError> {
     let Args { config, json, command } = args;
     match command {

@@ -52,6 +52,9 @@ pub enum Command {
     Records(Records),
     /// Print the batches that were received, and which are missing
     Batches(Batches),
+    /// Say who may read what was received, over the export interface
+    #[command(subcommand)]
+    Reader(Reader),
 }
 
 /// `init`
@@ -277,6 +280,50 @@ pub struct Batches {
     /// One JSON document a line
     #[arg(long)]
     pub json: bool,
+}
+
+/// `reader`
+#[derive(Debug, Subcommand)]
+pub enum Reader {
+    /// Let somebody read; prints a token, which is not kept
+    Grant(Grant),
+    /// Take a grant back, at once
+    Revoke(RevokeReader),
+    /// Print who may read
+    List(Batches),
+}
+
+/// `reader grant`
+#[derive(Debug, clap::Args)]
+#[command(group = clap::ArgGroup::new("scope").required(true).args(["site", "organisation"]))]
+pub struct Grant {
+    /// Name of the reader: 1 to 64 of a-z 0-9 - .
+    pub name: String,
+    /// An appliance whose batches it may read, or *.NAME for all whose name ends so; several times if need be
+    #[arg(long, value_name = "APPLIANCE")]
+    pub site: Vec<String>,
+    /// All appliances' batches
+    #[arg(long)]
+    pub organisation: bool,
+    /// Opened; without this only as they are sealed
+    #[arg(long)]
+    pub records: bool,
+    /// For how long
+    #[arg(long, value_name = "N", default_value_t = 365, value_parser = clap::value_parser!(u32).range(1..=3650))]
+    pub days: u32,
+    /// Configuration file
+    #[arg(long, value_name = "FILE", default_value = crate::config::DEFAULT_PATH)]
+    pub config: PathBuf,
+}
+
+/// `reader revoke`
+#[derive(Debug, clap::Args)]
+pub struct RevokeReader {
+    /// Name of the reader
+    pub name: String,
+    /// Configuration file
+    #[arg(long, value_name = "FILE", default_value = crate::config::DEFAULT_PATH)]
+    pub config: PathBuf,
 }
 
 impl Sign {

@@ -4,25 +4,27 @@
 //! and that it contradicts nothing that is stored. Then each batch is stored, read and verified once more, and its receipt
 //! written. What is done twice is the same as once.
 
+mod destination;
 mod folder;
 mod signer;
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
-use rusqlite::Connection;
 use serde_json::json;
 
-use headgate_record::batch::{Batch, digest, may_be_stored};
+use headgate_record::batch::{digest, may_be_stored};
 use headgate_record::bundle::{
     Carried, MANIFEST, MAX_MANIFEST_BYTES, Manifest, MediumId, Receipts, Signed, batch_file,
 };
 use headgate_record::sealed::{KeyId, Sealed};
 use headgate_service::progress::Progress;
 
-use crate::database::{self, Database, Stored};
+use crate::engine::{Arrived, Stored};
 use crate::receipt::{Signer, statement};
 use crate::sealing::{Closed, Keys};
-use crate::{Config, Error, sweep};
+use crate::{Config, Error};
+use destination::Destination;
 use folder::Folder;
 
 /// Why a bundle is refused. Nothing of it was stored but where that is said.
@@ -147,23 +149,18 @@ impl Imported {
 /// receipts that cannot be written.
 pub fn import(config: &Config, directory: &Path, receipts: Option<&Path>) -> Result<Imported, Error> {
     let signer = Signer::load(&config.receipt_key)?;
-    let keys = Keys::load(config.seal_keys.iter().map(PathBuf::as_path))?;
+    let keys = Arc::new(Keys::load(config.seal_keys.iter().map(PathBuf::as_path))?);
     let folder = Folder::open(directory)?;
     let manifest = verified(config, &folder, &keys)?;
     let octets: u64 = manifest.batches.iter().map(|carried| u64::from(carried.octets)).sum();
 
-    let failed = |source| Error::Database { file: config.database.clone(), source };
-    let held = held(&config.database)?;
-    let contradicts = |batch: &Batch, digest: &[u8; 32]| match &held {
-        Some(held) => database::contradicts(held, batch, digest).map_err(failed),
-        None => Ok(false),
-    };
+    let mut destination = Destination::new(config, &keys)?;
     let mut progress = Progress::new("verified", octets);
     for carried in &manifest.batches {
-        let (batch, digest) = open(&folder, &keys, &manifest, carried)?;
+        let Arrived { batch, digest, .. } = open(&folder, &keys, &manifest, carried)?;
         let fault = if !may_be_stored(&batch.regions, config.region.as_deref()) {
             Fault::Region(batch.regions.join(", "))
-        } else if contradicts(&batch, &digest)? {
+        } else if destination.contradicts(&batch, &digest)? {
             Fault::Conflict
         } else {
             progress.add(carried.octets.into());
@@ -173,7 +170,7 @@ pub fn import(config: &Config, directory: &Path, receipts: Option<&Path>) -> Res
     }
     progress.end();
 
-    let mut database = Database::open(&config.database)?;
+    destination.begin()?;
     // That they can be written is known before there is one.
     let mut output = folder.output(receipts)?;
     let mut imported = Imported {
@@ -190,8 +187,9 @@ pub fn import(config: &Config, directory: &Path, receipts: Option<&Path>) -> Res
     let mut progress = Progress::new("stored", octets);
     for carried in &manifest.batches {
         let midway = |_| folder.fault(&batch_file(carried.sequence), Fault::Midway(imported.new));
-        let (batch, digest) = open(&folder, &keys, &manifest, carried).map_err(midway)?;
-        let stored = database.store(&batch, &digest).map_err(failed)?;
+        let arrived = open(&folder, &keys, &manifest, carried).map_err(midway)?;
+        let stored = destination.store(&arrived)?;
+        let Arrived { batch, digest, .. } = arrived;
         match stored {
             Stored::New { left_out, .. } => {
                 imported.new += 1;
@@ -212,25 +210,8 @@ pub fn import(config: &Config, directory: &Path, receipts: Option<&Path>) -> Res
     }
     progress.end();
     output.write(&Receipts { medium: manifest.medium, receipts: signed }.encode())?;
-    database.count_import(imported.new).map_err(failed)?;
-    // Where everything is carried nobody else does it.
-    let before_ms = sweep::before_ms(config.retention_days);
-    while database.expire(before_ms).map_err(failed)?.more {}
+    destination.end(imported.new)?;
     Ok(imported)
-}
-
-/// What is stored, to be looked at only; nothing where there is no database yet.
-fn held(file: &Path) -> Result<Option<Connection>, Error> {
-    if !file.exists() {
-        return Ok(None);
-    }
-    match database::read(file) {
-        Err(Error::Version { found, known, .. }) if found < known => {
-            drop(Database::open(file)?);
-            database::read(file).map(Some)
-        }
-        read => read.map(Some),
-    }
 }
 
 /// The manifest, once it is known that an appliance of this organisation made it for this receiver.
@@ -252,13 +233,8 @@ fn verified(config: &Config, folder: &Folder, keys: &Keys) -> Result<Manifest, E
     Ok(manifest)
 }
 
-/// A batch of the bundle, and its digest.
-fn open(
-    folder: &Folder,
-    keys: &Keys,
-    manifest: &Manifest,
-    carried: &Carried,
-) -> Result<(Batch, [u8; 32]), Error> {
+/// A batch of the bundle.
+fn open(folder: &Folder, keys: &Keys, manifest: &Manifest, carried: &Carried) -> Result<Arrived, Error> {
     let name = batch_file(carried.sequence);
     let fault = |fault| folder.fault(&name, fault);
     let octets = folder.read(&name, carried.octets)?;
@@ -273,5 +249,6 @@ fn open(
     if said != (manifest.appliance.as_str(), manifest.epoch, carried.sequence, manifest.key) {
         return Err(fault(Fault::Other));
     }
-    keys.open(&sealed).map_err(|e| fault(Fault::Closed(e)))
+    let (batch, digest) = keys.open(&sealed).map_err(|e| fault(Fault::Closed(e)))?;
+    Ok(Arrived { batch: Arc::new(batch), digest, sealed: octets.into() })
 }

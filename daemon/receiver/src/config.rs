@@ -1,6 +1,6 @@
 //! `receiver.toml`: what is written ([`File`]) and what it means ([`Config`]).
 
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -52,12 +52,44 @@ pub struct Config {
     pub seal_keys: Vec<PathBuf>,
     /// Region in which the receiver keeps what it has.
     pub region: Option<String>,
+    /// What keeps batches.
+    pub engine: Engine,
     /// Database.
     pub database: PathBuf,
     /// Address for who asks how the receiver is; nobody may without.
     pub status: Option<SocketAddr>,
+    /// Address for readers; nobody may read without.
+    pub export: Option<SocketAddr>,
+    /// Audit trail of what readers were given.
+    pub audit: PathBuf,
     /// Days that records are kept, counted from when they were stored.
     pub retention_days: u32,
+}
+
+/// What keeps batches.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Engine {
+    /// The SQLite file [`Config::database`].
+    Sqlite,
+    /// A NATS cluster with JetStream.
+    JetStream(Cluster),
+}
+
+/// A NATS cluster.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Cluster {
+    /// `host:port` of some of its servers; it names the others. At most 16.
+    pub servers: Vec<String>,
+    /// Credentials as `nsc` writes them: JWT and seed.
+    pub credentials: Option<PathBuf>,
+    /// Authority of the servers' certificates; without one there is no TLS, which is for loopback only.
+    pub authority: Option<PathBuf>,
+    /// Certificate that the servers know the receiver by, and its key.
+    pub certificate: Option<(PathBuf, PathBuf)>,
+    /// Name of the stream of batches; the index is beside it.
+    pub stream: String,
+    /// On how many servers each message is: a majority of them has it before there is a receipt.
+    pub replicas: usize,
 }
 
 impl Config {
@@ -84,7 +116,19 @@ impl Config {
 }
 
 fn resolve(file: File, directory: &Path) -> Config {
-    let File { server, clients, enrolment, receipts, sealing, database, retention, status } = file;
+    let File {
+        server,
+        clients,
+        enrolment,
+        receipts,
+        sealing,
+        engine,
+        jetstream,
+        database,
+        retention,
+        status,
+        export,
+    } = file;
     let path = |name: Option<PathBuf>, default: &str| directory.join(name.unwrap_or_else(|| default.into()));
     let database = path(database.file, "receiver.db");
     Config {
@@ -101,6 +145,20 @@ fn resolve(file: File, directory: &Path) -> Config {
             None => vec![directory.join(SEAL_KEY)],
         },
         region: server.region.map(|region| region.as_str().to_owned()),
+        engine: match engine.store {
+            Kind::Sqlite => Engine::Sqlite,
+            Kind::Jetstream => Engine::JetStream(Cluster {
+                servers: jetstream.servers,
+                credentials: jetstream.credentials.map(|file| directory.join(file)),
+                authority: jetstream.authority.map(|file| directory.join(file)),
+                certificate: jetstream
+                    .certificate
+                    .zip(jetstream.key)
+                    .map(|(certificate, key)| (directory.join(certificate), directory.join(key))),
+                stream: jetstream.stream.unwrap_or_else(|| DEFAULT_STREAM.into()),
+                replicas: jetstream.replicas.map_or(DEFAULT_REPLICAS, Bounded::count),
+            }),
+        },
         secrets: path(clients.secrets, SECRETS_ROOT),
         secrets_required: clients.secrets_required.unwrap_or(true),
         enroll_certificate: path(enrolment.certificate, ENROLL_CERTIFICATE),
@@ -111,6 +169,8 @@ fn resolve(file: File, directory: &Path) -> Config {
         trust: database.with_file_name("trust.db"),
         database,
         status: status.listen,
+        export: export.listen,
+        audit: path(export.audit, "audit.log"),
         retention_days: retention.days.map_or(DEFAULT_DAYS, Bounded::get),
     }
 }
@@ -123,9 +183,12 @@ struct File {
     enrolment: Enrolment,
     receipts: Receipts,
     sealing: Sealing,
+    engine: EngineKeys,
+    jetstream: JetStream,
     database: Database,
     retention: Retention,
     status: Status,
+    export: Export,
 }
 
 #[derive(Default, Deserialize)]
@@ -186,6 +249,81 @@ impl<'de> Deserialize<'de> for SealKeys {
 
 #[derive(Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
+struct EngineKeys {
+    store: Kind,
+}
+
+#[derive(Clone, Copy, Default, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum Kind {
+    #[default]
+    Sqlite,
+    Jetstream,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default, try_from = "JetStreamKeys")]
+struct JetStream {
+    servers: Vec<String>,
+    credentials: Option<PathBuf>,
+    authority: Option<PathBuf>,
+    certificate: Option<PathBuf>,
+    key: Option<PathBuf>,
+    stream: Option<String>,
+    replicas: Option<Bounded<1, 5>>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+struct JetStreamKeys {
+    servers: Option<Vec<String>>,
+    credentials: Option<PathBuf>,
+    authority: Option<PathBuf>,
+    certificate: Option<PathBuf>,
+    key: Option<PathBuf>,
+    stream: Option<String>,
+    replicas: Option<Bounded<1, 5>>,
+}
+
+impl TryFrom<JetStreamKeys> for JetStream {
+    type Error = String;
+
+    fn try_from(keys: JetStreamKeys) -> Result<JetStream, String> {
+        let JetStreamKeys { servers, credentials, authority, certificate, key, stream, replicas } = keys;
+        let servers = servers.unwrap_or_else(|| vec![DEFAULT_SERVER.into()]);
+        if !(1..=MAX_SERVERS).contains(&servers.len()) {
+            return Err(format!("[jetstream] servers: name 1 to {MAX_SERVERS}"));
+        }
+        for server in &servers {
+            let Some((host, port)) = server.rsplit_once(':') else {
+                return Err(format!("[jetstream] servers: {server:?} is no host:port"));
+            };
+            if host.is_empty() || host.contains(['/', '@']) || port.parse::<u16>().is_err() {
+                return Err(format!("[jetstream] servers: {server:?} is no host:port"));
+            }
+            let host = host.trim_start_matches('[').trim_end_matches(']');
+            let is_near = host == "localhost" || host.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback());
+            if authority.is_none() && !is_near {
+                return Err(format!(
+                    "[jetstream] servers: {server} is not on this machine, and without TLS anybody on the way could write in \
+                     its name: say authority"
+                ));
+            }
+        }
+        if certificate.is_some() != key.is_some() {
+            return Err("[jetstream]: certificate and key go together".into());
+        }
+        let letters =
+            |name: &String| name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_');
+        if stream.as_ref().is_some_and(|name| !(1..=MAX_STREAM).contains(&name.len()) || !letters(name)) {
+            return Err(format!("[jetstream] stream: 1 to {MAX_STREAM} letters, digits, - and _"));
+        }
+        Ok(JetStream { servers, credentials, authority, certificate, key, stream, replicas })
+    }
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
 struct Database {
     file: Option<PathBuf>,
 }
@@ -194,6 +332,13 @@ struct Database {
 #[serde(default, deny_unknown_fields)]
 struct Retention {
     days: Option<Bounded<1, 3_650>>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+struct Export {
+    listen: Option<SocketAddr>,
+    audit: Option<PathBuf>,
 }
 
 /// An address off this machine is one only where that is said.
@@ -246,6 +391,12 @@ pub const SERVER_KEY: &str = "server.key";
 pub const RECEIPT_KEY: &str = "receipt.key";
 /// Key that batches are sealed to.
 pub const SEAL_KEY: &str = "seal.key";
+/// Most servers of a cluster that are named.
+pub const MAX_SERVERS: usize = 16;
+const MAX_STREAM: usize = 32;
+const DEFAULT_SERVER: &str = "127.0.0.1:4222";
+const DEFAULT_STREAM: &str = "HEADGATE";
+const DEFAULT_REPLICAS: usize = 3;
 const DEFAULT_PORT: u16 = 8443;
 const DEFAULT_DAYS: u32 = 60;
 const DEFAULT_ENROLL_DAYS: u32 = 90;
@@ -275,8 +426,8 @@ mod tests {
     fn the_shipped_file_has_every_key() {
         let table: toml::Table = toml::from_str(crate::init::TEMPLATE).unwrap();
         let keys: usize = table.values().map(|section| section.as_table().unwrap().len()).sum();
-        // And `region`, `[enrolment] listen` and `[status] listen`, which have no default.
-        assert_eq!(keys, 18);
+        // And `region`, `listen` of `[enrolment]`, `[status]` and `[export]`, and the files of `[jetstream]`, which have no default.
+        assert_eq!(keys, 22);
     }
 
     #[test]
@@ -325,6 +476,30 @@ mod tests {
             assert!(error.starts_with("/receiver.toml:2:8: "), "{error}");
         }
         assert_eq!(load_text("").unwrap().retention_days, 60);
+    }
+
+    #[test]
+    fn a_cluster_off_this_machine_is_refused_without_tls() {
+        let cluster = |text: &str| {
+            let text = format!("[engine]\nstore = \"jetstream\"\n[jetstream]\n{text}\n");
+            load_text(&text).map(|config| config.engine)
+        };
+        let Ok(Engine::JetStream(near)) = cluster("") else { panic!("a cluster") };
+        assert_eq!((near.servers, near.replicas), (vec!["127.0.0.1:4222".to_owned()], 3));
+        let error = cluster("servers = [\"127.0.0.1:1\", \"nats-2.example:4222\"]").unwrap_err();
+        assert!(error.contains("nats-2.example:4222 is not on this machine"), "{error}");
+        assert!(cluster("servers = [\"nats-2.example:4222\"]\nauthority = \"nats.crt\"").is_ok());
+        for wrong in [
+            "servers = []",
+            "servers = [\"x\"]",
+            "servers = [\"nats://a@b:1\"]",
+            "certificate = \"c\"",
+            "stream = \"a.b\"",
+            "replicas = 0",
+        ] {
+            assert!(cluster(wrong).is_err(), "{wrong}");
+        }
+        assert_eq!(load_text("").unwrap().engine, Engine::Sqlite);
     }
 
     #[test]

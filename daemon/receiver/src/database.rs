@@ -3,22 +3,23 @@
 //! Write-ahead log with `synchronous=FULL`: what [`Database::store`] has returned survives a power cut.
 
 mod figures;
+pub mod pages;
 mod retention;
 
 use std::fs::OpenOptions;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use rusqlite::{Connection, OpenFlags, OptionalExtension, TransactionBehavior, params};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use headgate_record::batch::Batch;
 
+use crate::engine::{Held, Stored, now_ms};
 use crate::late::{self, Late};
 use crate::{Error, files, forget};
 
-pub use figures::Figures;
 pub use retention::Expired;
 
 /// The one that writes.
@@ -26,46 +27,6 @@ pub struct Database {
     connection: Connection,
     /// Whether something that expired may still be in the log.
     unpurged: bool,
-}
-
-/// What became of a batch. All of them are on disk.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Stored {
-    /// It is stored now, and what it asks to forget is forgotten.
-    New {
-        /// When, milliseconds since 1970.
-        stored_ms: u64,
-        /// How many records were deleted for what it asks to forget.
-        forgotten: u64,
-        /// How many of its own are of persons whom a later batch, which came before it, had asked to forget: they are not stored.
-        left_out: u64,
-    },
-    /// The same batch was stored before.
-    Again {
-        /// When, milliseconds since 1970.
-        stored_ms: u64,
-        /// How many records were deleted then.
-        forgotten: u64,
-    },
-    /// Another content was stored before that says that it took the place of this one; it stays.
-    Superseded(Held),
-    /// Other bytes were stored before under the same identity; they stay.
-    Conflict,
-}
-
-/// What is stored under a number.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Held {
-    /// Digest of the batch.
-    pub digest: [u8; 32],
-    /// When it was stored, milliseconds since 1970.
-    pub stored_ms: u64,
-    /// How many records it had.
-    pub records: u32,
-    /// How many values it asked to forget.
-    pub values: u32,
-    /// How many records were deleted for them.
-    pub forgotten: u64,
 }
 
 /// What is to become of a batch.
@@ -146,8 +107,14 @@ impl Database {
         }
         let late = Late::of(&transaction, batch)?;
         forgotten += forget::forget(&transaction, &id.appliance, &batch.forget)?;
+        let arrival = pages::arrival(&transaction)?;
         let stored_ms = now_ms();
-        let (withheld, lost) = if is_expired { ("[]".into(), "[]".into()) } else { accounts(batch) };
+        let (withheld, lost) = if is_expired {
+            ("[]".to_owned(), "[]".to_owned())
+        } else {
+            let (withheld, lost) = accounts(batch);
+            (withheld.to_string(), lost.to_string())
+        };
         transaction.prepare_cached(INSERT_BATCH)?.execute(params![
             id.appliance,
             epoch,
@@ -164,6 +131,7 @@ impl Database {
             batch.profile,
             age.map_or(stored_ms.cast_signed(), |(since_ms, _)| since_ms),
             if is_expired { retention::GONE } else { 0 },
+            arrival,
         ])?;
         figures::count(&transaction, id, matches!(verdict, Verdict::New), stored_ms)?;
         let mut left_out = 0;
@@ -237,14 +205,14 @@ fn verdict(connection: &Connection, batch: &Batch, digest: &[u8; 32]) -> rusqlit
 }
 
 /// What a batch says was withheld, and what was lost.
-fn accounts(batch: &Batch) -> (String, String) {
+pub fn accounts(batch: &Batch) -> (Value, Value) {
     let withheld = batch
         .withheld
         .iter()
         .map(|w| json!({"kind": w.kind.name(), "reason": w.reason, "records": w.records}));
     let lost =
         batch.lost.iter().map(|l| json!({"class": l.class.name(), "reason": l.reason, "records": l.records}));
-    (withheld.collect::<serde_json::Value>().to_string(), lost.collect::<serde_json::Value>().to_string())
+    (withheld.collect(), lost.collect())
 }
 
 /// Whether a batch brings nothing that was not there. What has expired cannot be compared, and is not stored again.
@@ -278,26 +246,21 @@ fn version(connection: &Connection) -> rusqlite::Result<i64> {
     connection.pragma_query_value(None, "user_version", |row| row.get(0))
 }
 
-/// Milliseconds since 1970, by this machine's clock.
-pub fn now_ms() -> u64 {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
-}
-
-const VERSION: i64 = 5;
+const VERSION: i64 = 6;
 /// In order; the version of a database is the number of its last migration.
-const MIGRATIONS: [&str; 5] = [
+const MIGRATIONS: [&str; 6] = [
     include_str!("../migrations/001_batches.sql"),
     include_str!("../migrations/002_forget.sql"),
     include_str!("../migrations/003_order.sql"),
     include_str!("../migrations/004_retention.sql"),
     include_str!("../migrations/005_figures.sql"),
+    include_str!("../migrations/006_arrival.sql"),
 ];
 const BUSY: Duration = Duration::from_secs(5);
 const FIND: &str = "SELECT digest, received_ms, forgotten_records, records, forgotten_values FROM batch WHERE appliance = ?1 AND epoch = ?2 AND sequence = ?3";
 const INSERT_BATCH: &str = "INSERT INTO batch (appliance, epoch, sequence, digest, rules, records, \
-     received_ms, withheld, lost, forgotten_values, forgotten_records, regions, profile, since_ms, expired) \
-     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15)";
+     received_ms, withheld, lost, forgotten_values, forgotten_records, regions, profile, since_ms, expired, arrival) \
+     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16)";
 const INSERT_RECORD: &str = "INSERT INTO record (appliance, epoch, sequence, position, kind, json) \
      VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
 

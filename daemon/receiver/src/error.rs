@@ -99,6 +99,24 @@ pub enum Error {
         /// The version known.
         known: i64,
     },
+    /// The cluster cannot be used.
+    #[error("{server}: {what}")]
+    Cluster {
+        /// Which.
+        server: String,
+        /// What is wrong, and what to do.
+        what: String,
+        /// Whether another start may succeed.
+        is_passing: bool,
+    },
+    /// Somebody cannot be a reader.
+    #[error("{name}: {why}")]
+    Reader {
+        /// Who.
+        name: String,
+        /// Why not.
+        why: String,
+    },
     /// A bundle is refused.
     #[error("{file}: {fault}", file = .file.display())]
     Bundle {
@@ -129,7 +147,7 @@ impl Exit for Error {
             Error::Bundle { fault: Fault::Read(_), .. } => exit::NO_INPUT,
             Error::Bundle { fault: Fault::Key(_), .. } => exit::CONFIG,
             Error::Request { .. } | Error::Version { .. } | Error::Bundle { .. } => exit::DATA,
-            Error::Name(_) => exit::USAGE,
+            Error::Name(_) | Error::Reader { .. } => exit::USAGE,
             Error::Certificate(_) | Error::Key => exit::SOFTWARE,
             Error::Exists(_) | Error::Write { .. } => exit::CANNOT_CREATE,
             Error::Listen { source, .. } => match source.kind() {
@@ -142,6 +160,8 @@ impl Exit for Error {
                 Some(rusqlite::ErrorCode::CannotOpen) => exit::NO_INPUT,
                 _ => exit::IO,
             },
+            Error::Cluster { is_passing: true, .. } => exit::UNAVAILABLE,
+            Error::Cluster { .. } => exit::CONFIG,
             Error::Output(_) => exit::IO,
             Error::System { .. } => exit::SYSTEM,
         }

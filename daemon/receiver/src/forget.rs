@@ -5,6 +5,8 @@ use rusqlite::{Connection, Transaction, params};
 use headgate_record::Record;
 use headgate_record::batch::Batch;
 
+use crate::database::pages::arrival;
+
 /// Writes down by what persons are named in a record, so that a tombstone finds it.
 pub fn index(
     transaction: &Transaction<'_>,
@@ -31,6 +33,9 @@ pub fn forget(transaction: &Transaction<'_>, appliance: &str, values: &[String])
     let mut delete = transaction.prepare_cached(
         "DELETE FROM record WHERE appliance = ?1 AND epoch = ?2 AND sequence = ?3 AND position = ?4",
     )?;
+    let mut changed = transaction.prepare_cached(
+        "UPDATE batch SET arrival = ?4 WHERE appliance = ?1 AND epoch = ?2 AND sequence = ?3",
+    )?;
     let mut deleted: u64 = 0;
     for value in values {
         let places = named.query_map(params![appliance, value], |row| {
@@ -39,6 +44,9 @@ pub fn forget(transaction: &Transaction<'_>, appliance: &str, values: &[String])
         for (epoch, sequence, position) in places.collect::<rusqlite::Result<Vec<_>>>()? {
             let gone = delete.execute(params![appliance, epoch, sequence, position])?;
             deleted = deleted.saturating_add(u64::try_from(gone).unwrap_or(0));
+            if gone > 0 {
+                changed.execute(params![appliance, epoch, sequence, arrival(transaction)?])?;
+            }
         }
         transaction
             .prepare_cached("DELETE FROM identifier WHERE appliance = ?1 AND value = ?2")?

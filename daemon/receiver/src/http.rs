@@ -13,21 +13,21 @@ use hyper::{Method, Request, Response, StatusCode};
 use tokio::sync::Semaphore;
 use tokio::time::timeout;
 
-use headgate_record::batch::{Batch, may_be_stored};
+use headgate_record::batch::may_be_stored;
 use headgate_record::enrolment::{KNOWN_PATH, MAX_ANSWER_BYTES, PROOF_HEADER, Proof, RENEW_PATH};
 use headgate_record::sealed::{MAX_SEALED_BYTES, Sealed};
 
 use crate::accounts::{Accounts, Outcome};
+use crate::engine::{Arrived, StoresOnce, Unstored};
 use crate::enroll::{ANSWER_TYPE, Registrar, Unanswered};
 use crate::receipt::{Signer, statement};
 use crate::sealing::{Closed, Keys};
 use crate::tls::Client;
 use crate::trust::{Trust, Unproved};
-use crate::writer::{Unstored, Writer};
 
 /// What answers requests. No `Debug`: it holds keys.
 pub struct Desk {
-    writer: Writer,
+    engine: Arc<dyn StoresOnce>,
     signer: Signer,
     keys: Arc<Keys>,
     region: Option<String>,
@@ -43,16 +43,16 @@ pub struct Desk {
 impl Desk {
     /// `timeout` bounds the transfer of one body.
     pub fn new(
-        writer: Writer,
+        engine: Arc<dyn StoresOnce>,
         signer: Signer,
-        keys: Keys,
+        keys: Arc<Keys>,
         region: Option<String>,
         timeout: Duration,
         accounts: Arc<Accounts>,
         (trust, registrar): (Arc<Trust>, Option<Arc<Registrar>>),
     ) -> Desk {
-        let (keys, bodies) = (Arc::new(keys), Semaphore::new(MAX_BODIES));
-        Desk { writer, signer, keys, region, timeout, bodies, trust, registrar, accounts }
+        let bodies = Semaphore::new(MAX_BODIES);
+        Desk { engine, signer, keys, region, timeout, bodies, trust, registrar, accounts }
     }
 
     /// Answers one request of a client. A receipt is given only for what is on disk.
@@ -136,13 +136,13 @@ impl Desk {
     }
 
     async fn store(&self, appliance: &str, request: Request<Incoming>) -> Result<Bytes, Refusal> {
-        let (batch, digest) =
+        let arrived =
             timeout(self.timeout, self.receive(appliance, request)).await.map_err(|_| Refusal::Slow)??;
+        let (batch, digest) = (Arc::clone(&arrived.batch), arrived.digest);
         if !may_be_stored(&batch.regions, self.region.as_deref()) {
             return Err(Refusal::Region);
         }
-        let batch = Arc::new(batch);
-        let stored = self.writer.store(Arc::clone(&batch), digest).await?;
+        let stored = self.engine.store(arrived).await?;
         let mut statement = statement(&batch, digest, stored).ok_or(Refusal::Conflict)?;
         let (trust, id) = (Arc::clone(&self.trust), statement.id.clone());
         let request = tokio::task::spawn_blocking(move || trust.request_for(&id)).await;
@@ -155,12 +155,8 @@ impl Desk {
         Ok(self.signer.sign(statement).into())
     }
 
-    /// The batch that an appliance sealed into a request, and its digest.
-    async fn receive(
-        &self,
-        appliance: &str,
-        request: Request<Incoming>,
-    ) -> Result<(Batch, [u8; 32]), Refusal> {
+    /// The batch that an appliance sealed into a request.
+    async fn receive(&self, appliance: &str, request: Request<Incoming>) -> Result<Arrived, Refusal> {
         // A body that says it is too long is not begun with.
         let announced = request.body().size_hint().lower();
         if usize::try_from(announced).map_or(true, |length| length > MAX_SEALED_BYTES) {
@@ -174,7 +170,6 @@ impl Desk {
         let bytes = body.to_bytes();
         self.accounts.count_octets(bytes.len());
         let sealed = Sealed::decode(&bytes).map_err(Refusal::Envelope)?;
-        drop(bytes);
         // What it says it is, before it is worth opening; that it is so, it says opened.
         if sealed.id.appliance != appliance {
             return Err(Refusal::Appliance);
@@ -182,7 +177,9 @@ impl Desk {
         // Megabytes to decrypt, expand and hash: not on the thread that serves everyone.
         let keys = Arc::clone(&self.keys);
         let opening = tokio::task::spawn_blocking(move || keys.open(&sealed));
-        opening.await.map_err(|_| Refusal::Unstored(Unstored::Failed))?.map_err(Refusal::Closed)
+        let opened = opening.await.map_err(|_| Refusal::Unstored(Unstored::Failed))?;
+        let (batch, digest) = opened.map_err(Refusal::Closed)?;
+        Ok(Arrived { batch: Arc::new(batch), digest, sealed: bytes })
     }
 }
 
@@ -253,7 +250,7 @@ impl Refusal {
         }
     }
 
-    /// What to count; nothing where [`Writer`] does.
+    /// What to count; nothing where [`StoresOnce`] does.
     fn outcome(&self) -> Option<Outcome> {
         Some(match self {
             Refusal::Identity | Refusal::Appliance => Outcome::Foreign,

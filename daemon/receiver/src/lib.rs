@@ -19,13 +19,16 @@ mod authority;
 mod bundle;
 mod config;
 mod database;
+mod engine;
 mod enroll;
 mod error;
+mod export;
 mod files;
 mod forget;
 mod http;
 mod init;
 mod issue;
+mod jetstream;
 mod late;
 mod list;
 mod metrics;
@@ -54,8 +57,9 @@ use args::{Args, Command};
 
 pub use authority::Validity;
 pub use bundle::{Fault, Imported, import};
-pub use config::Config;
+pub use config::{Cluster, Config, Engine};
 pub use error::Error;
+pub use export::{Reader, Readers, Scope, grant, list as readers, revoke as revoke_reader};
 pub use init::{Signed, enrolment, init, seal_key, server, sign};
 pub use list::{Filter, batches, records};
 pub use sealing::{Closed, Keys};
@@ -72,6 +76,12 @@ pub fn main() -> ExitCode {
         Ok(false) => ExitCode::from(exit::NO),
         Err(error) => exit::report(Err(error)),
     }
+}
+
+/// The command line, for its manual pages and completions.
+#[must_use]
+pub fn command() -> clap::Command {
+    <Args as clap::CommandFactory>::command()
 }
 
 /// Whether there was an answer.
@@ -162,11 +172,37 @@ fn dispatch(command: Command) -> Result<bool, Error> {
             let filter = Filter { appliance: args.appliance, kind: args.kind };
             return list(&args.config, |config, out| records(config, &filter, args.json, out));
         }
+        Command::Reader(args) => return reader(args),
         Command::Batches(args) => {
             return list(&args.config, |config, out| batches(config, args.json, out));
         }
     }
     Ok(true)
+}
+
+/// Who may read. Whether there was an answer.
+fn reader(args: args::Reader) -> Result<bool, Error> {
+    match args {
+        args::Reader::Grant(args) => {
+            let scope = if args.organisation { Scope::Organisation } else { Scope::Sites(args.site) };
+            say(&grant(&Config::load(&args.config)?, &args.name, scope, args.records, args.days)?)?;
+        }
+        args::Reader::Revoke(args) => return revoke_reader(&Config::load(&args.config)?, &args.name),
+        args::Reader::List(args) => {
+            let found = readers(&Config::load(&args.config)?)?.readers;
+            for reader in &found {
+                say(&if args.json { reader.to_json() } else { reader.to_text() })?;
+            }
+            return Ok(!found.is_empty());
+        }
+    }
+    Ok(true)
+}
+
+/// One thread for everything that waits.
+fn runtime() -> Result<tokio::runtime::Runtime, Error> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    runtime.map_err(|source| Error::System { what: "starting the runtime", source })
 }
 
 /// For whoever started the process and must know the port.
@@ -177,6 +213,9 @@ fn announce(listening: Listening) {
     }
     if let Some(enrolment) = listening.enrolment {
         text.push_str(&format!("enrolment on {enrolment}\n"));
+    }
+    if let Some(export) = listening.export {
+        text.push_str(&format!("readers on https://{export}/v1/export\n"));
     }
     let mut out = io::stdout().lock();
     // A closed standard output is no reason not to serve.

@@ -4,7 +4,7 @@
 use std::fmt::Write;
 
 use crate::accounts::{Accounts, Outcome};
-use crate::database::Figures;
+use crate::engine::Figures;
 
 /// The text.
 #[must_use]

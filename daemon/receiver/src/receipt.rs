@@ -10,7 +10,7 @@ use zeroize::Zeroizing;
 use headgate_record::batch::Batch;
 use headgate_record::receipt::{Forgotten, Receipt, Statement};
 
-use crate::database::{Held, Stored};
+use crate::engine::{Held, Stored};
 use crate::{Error, files};
 
 /// What a receipt says of a batch that came, or of what took its place; nothing of one that contradicts what is stored.

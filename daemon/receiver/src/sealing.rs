@@ -1,5 +1,7 @@
 //! The keys that batches are sealed to, and opening what is sealed (HPKE, RFC 9180; [`headgate_record::sealed`]).
 
+mod own;
+
 use std::path::Path;
 
 use ed25519_dalek::pkcs8::spki::der::pem::LineEnding;

@@ -20,9 +20,13 @@ use headgate_service::notify::{self, Watchdog};
 use headgate_service::stop::Stop;
 
 use crate::accounts::{Accounts, Outcome};
+use crate::config::Engine;
+use crate::engine::StoresOnce;
 use crate::enroll::{Gate, Registrar};
+use crate::export::{self, Audit, Export};
 use crate::http::Desk;
 use crate::issue::Office;
+use crate::jetstream::{self, JetStream};
 use crate::receipt::Signer;
 use crate::sealing::Keys;
 use crate::status::Status;
@@ -40,6 +44,8 @@ pub struct Listening {
     pub status: Option<SocketAddr>,
     /// For appliances with a token, if any are enrolled.
     pub enrolment: Option<SocketAddr>,
+    /// For readers, if there may be any.
+    pub export: Option<SocketAddr>,
 }
 
 /// Receives until `stop` is requested; then requests in flight are finished, for at most
@@ -60,31 +66,43 @@ pub fn serve(config: &Config, stop: &Stop, ready: impl FnOnce(Listening)) -> Res
         None
     };
     let accounts = Arc::<Accounts>::default();
-    let (writer, thread) = Writer::start(&config.database, config.retention_days, Arc::clone(&accounts))?;
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .map_err(|source| Error::System { what: "starting the runtime", source })?;
+    let keys = Arc::new(keys);
+    let runtime = crate::runtime()?;
+    let mut thread = None;
+    let engine: Arc<dyn StoresOnce> = match &config.engine {
+        Engine::Sqlite => {
+            let (writer, own) =
+                Writer::start(&config.database, config.retention_days, Arc::clone(&accounts))?;
+            thread = Some(own);
+            Arc::new(writer)
+        }
+        Engine::JetStream(cluster) => runtime.block_on(async {
+            let cluster = JetStream::reach(cluster, Arc::clone(&keys), config.retention_days).await?;
+            Ok::<_, Error>(Arc::new(jetstream::Writer::start(cluster, Arc::clone(&accounts))))
+        })?,
+    };
     let served = runtime.block_on(listen(
         config,
         tls,
         (signer, keys),
-        (writer, accounts),
+        (engine, accounts),
         (trust, registrar),
         stop,
         ready,
     ));
     // The last users of the writer go with the runtime; what they had handed over is still stored.
     drop(runtime);
-    let _ = thread.join();
+    if let Some(thread) = thread {
+        let _ = thread.join();
+    }
     served
 }
 
 async fn listen(
     config: &Config,
     tls: Arc<ServerConfig>,
-    (signer, keys): (Signer, Keys),
-    (writer, accounts): (Writer, Arc<Accounts>),
+    (signer, keys): (Signer, Arc<Keys>),
+    (engine, accounts): (Arc<dyn StoresOnce>, Arc<Accounts>),
     (trust, registrar): (Arc<Trust>, Option<Arc<Registrar>>),
     stop: &Stop,
     ready: impl FnOnce(Listening),
@@ -100,16 +118,24 @@ async fn listen(
     }
     let trust = (trust, registrar.filter(|_| config.renew));
     let region = config.region.clone();
-    let desk = Arc::new(Desk::new(writer.clone(), signer, keys, region, config.timeout, accounts, trust));
+    let desk =
+        Arc::new(Desk::new(Arc::clone(&engine), signer, keys, region, config.timeout, accounts, trust));
     let mut status = None;
     if let Some(address) = config.status {
         let (listener, address) = bind(address).await?;
-        let told = Status::new(Arc::clone(&desk), Arc::clone(writer.pulse()), config.database.clone());
+        let told = Status::new(Arc::clone(&desk), Arc::clone(&engine));
         // It ends with the runtime.
         tokio::spawn(told.serve(listener));
         status = Some(address);
     }
-    ready(Listening { batches, status, enrolment });
+    let mut export = None;
+    if let Some(address) = config.export {
+        let own = Export::new(Arc::clone(&engine), export::tls(config)?, Audit::open(&config.audit)?);
+        let (listener, address) = bind(address).await?;
+        tokio::spawn(own.serve(listener));
+        export = Some(address);
+    }
+    ready(Listening { batches, status, enrolment, export });
     notify::ready("no batch yet");
 
     let (closing, closed) = watch::channel(false);
@@ -121,7 +147,7 @@ async fn listen(
     let mut tick = interval(TICK);
     while !stop.is_requested() {
         tokio::select! {
-            _ = tick.tick() => health.check(&desk, &writer),
+            _ = tick.tick() => health.check(&desk, &*engine),
             accepted = accept(&listener, &slots) => match accepted {
                 Ok((stream, slot)) => drop(visits.spawn(visit.clone().serve(stream, slot))),
                 // Out of descriptors, or a client that left: wait for others to go.
@@ -242,8 +268,8 @@ impl Health {
     }
 
     /// Both the loop that accepts and the thread that writes must move.
-    fn check(&mut self, desk: &Desk, writer: &Writer) {
-        let beats = writer.pulse().beats();
+    fn check(&mut self, desk: &Desk, engine: &dyn StoresOnce) {
+        let beats = engine.pulse().beats();
         if beats != self.beats {
             self.beats = beats;
             self.watchdog.progress();

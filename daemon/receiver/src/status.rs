@@ -2,7 +2,6 @@
 //! `[status] listen` names one. It answers, and takes nothing.
 
 use std::convert::Infallible;
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -17,23 +16,21 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{sleep, timeout};
 
-use crate::database::{self, Figures};
+use crate::engine::StoresOnce;
 use crate::http::{Desk, answer};
+use crate::metrics;
 use crate::server::{TICK, accept};
-use crate::writer::Pulse;
-use crate::{Error, metrics};
 
 /// What is told. No `Debug`: the desk holds keys.
 pub struct Status {
     desk: Arc<Desk>,
-    pulse: Arc<Pulse>,
-    database: PathBuf,
+    engine: Arc<dyn StoresOnce>,
 }
 
 impl Status {
-    /// Of a receiver that stores in `database`.
-    pub fn new(desk: Arc<Desk>, pulse: Arc<Pulse>, database: PathBuf) -> Status {
-        Status { desk, pulse, database }
+    /// Of a receiver whose batches go to `engine`.
+    pub fn new(desk: Arc<Desk>, engine: Arc<dyn StoresOnce>) -> Status {
+        Status { desk, engine }
     }
 
     /// Answers, [`MAX_CONNECTIONS`] at once, until the runtime ends.
@@ -66,9 +63,9 @@ impl Status {
     }
 
     fn health(&self) -> Response<Full<Bytes>> {
-        let (status, text) = if self.pulse.silence() > SILENCE {
-            (StatusCode::SERVICE_UNAVAILABLE, "the database does not answer\n")
-        } else if self.pulse.is_failing() {
+        let (status, text) = if self.engine.pulse().silence() > SILENCE {
+            (StatusCode::SERVICE_UNAVAILABLE, "what stores does not answer\n")
+        } else if self.engine.pulse().is_failing() {
             (StatusCode::SERVICE_UNAVAILABLE, "batches cannot be stored; the log says why\n")
         } else {
             (StatusCode::OK, "ok\n")
@@ -77,22 +74,14 @@ impl Status {
     }
 
     async fn metrics(&self) -> Response<Full<Bytes>> {
-        let file = self.database.clone();
-        let read = tokio::task::spawn_blocking(move || {
-            let connection = database::read(&file)?;
-            Figures::of(&connection).map_err(|source| Error::Database { file, source })
-        });
-        match read.await {
-            Ok(Ok(figures)) => {
+        match self.engine.figures().await {
+            Ok(figures) => {
                 let text = metrics::text(&self.desk.accounts, &figures);
                 answer(StatusCode::OK, OPENMETRICS, text.into())
             }
-            Ok(Err(error)) => {
+            Err(error) => {
                 log::debug!("figures: {error}");
-                answer(StatusCode::SERVICE_UNAVAILABLE, TEXT, "the database cannot be read\n".into())
-            }
-            Err(_) => {
-                answer(StatusCode::INTERNAL_SERVER_ERROR, TEXT, "the figures are not to be had\n".into())
+                answer(StatusCode::SERVICE_UNAVAILABLE, TEXT, "what is kept cannot be read\n".into())
             }
         }
     }

@@ -2,7 +2,8 @@
 
 use std::time::{Duration, Instant};
 
-use crate::database::{Database, Expired, now_ms};
+use crate::database::{Database, Expired};
+use crate::engine::now_ms;
 
 /// Deletes what has been stored for longer than it is kept.
 pub struct Sweep {

@@ -1,19 +1,21 @@
 //! The one thread that writes to the database.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel};
 use std::thread::JoinHandle;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
+use rusqlite::Connection;
 use tokio::sync::oneshot;
 
 use headgate_record::batch::Batch;
 
 use crate::Error;
-use crate::accounts::{Accounts, Outcome};
-use crate::database::{Database, Stored};
+use crate::accounts::Accounts;
+use crate::database::{self, Database, pages};
+use crate::engine::{Arrived, Figures, Later, Pulse, Stored, StoresOnce, Told, Unstored};
+use crate::export::{Ask, Form, Page, Readers, Scope};
 use crate::sweep::Sweep;
 
 /// Takes batches to the thread.
@@ -21,46 +23,7 @@ use crate::sweep::Sweep;
 pub struct Writer {
     jobs: SyncSender<Job>,
     pulse: Arc<Pulse>,
-}
-
-/// How the thread is.
-pub struct Pulse {
-    began: Instant,
-    /// When the thread last began or waited for something, milliseconds since `began`.
-    moved_ms: AtomicU64,
-    /// Whether the last batch could not be stored.
-    failing: AtomicBool,
-}
-
-impl Pulse {
-    fn beat(&self) {
-        let since = u64::try_from(self.began.elapsed().as_millis()).unwrap_or(u64::MAX);
-        self.moved_ms.store(since, Ordering::Release);
-    }
-
-    /// A number that grows for as long as the thread works or waits for work.
-    pub fn beats(&self) -> u64 {
-        self.moved_ms.load(Ordering::Acquire)
-    }
-
-    /// Whether the last batch could not be stored.
-    pub fn is_failing(&self) -> bool {
-        self.failing.load(Ordering::Acquire)
-    }
-
-    /// How long the thread has been with one thing.
-    pub fn silence(&self) -> Duration {
-        self.began.elapsed().saturating_sub(Duration::from_millis(self.beats()))
-    }
-}
-
-/// Why a batch was not stored.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Unstored {
-    /// [`MAX_WAITING`] batches wait already.
-    Busy,
-    /// The database failed; the log says why.
-    Failed,
+    file: PathBuf,
 }
 
 struct Job {
@@ -79,37 +42,72 @@ impl Writer {
         let database = Database::open(file)?;
         let sweep = Sweep::new(days);
         let (jobs, waiting) = sync_channel(MAX_WAITING);
-        let pulse = Arc::new(Pulse {
-            began: Instant::now(),
-            moved_ms: AtomicU64::new(0),
-            failing: AtomicBool::new(false),
-        });
+        let pulse = Arc::new(Pulse::new());
         let own = Arc::clone(&pulse);
+        let told = Told::new(accounts, Arc::clone(&pulse));
         let thread = std::thread::Builder::new()
             .name("database".into())
-            .spawn(move || write(database, sweep, &waiting, &own, &accounts))
+            .spawn(move || write(database, sweep, &waiting, &own, told))
             .map_err(|source| Error::System { what: "starting a thread", source })?;
-        Ok((Writer { jobs, pulse }, thread))
+        Ok((Writer { jobs, pulse, file: file.to_path_buf() }, thread))
+    }
+}
+
+impl Writer {
+    /// Looks into the database beside the thread.
+    fn read<T: Send + 'static>(
+        &self,
+        look: impl FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
+    ) -> Later<'_, Result<T, Error>> {
+        let file = self.file.clone();
+        Box::pin(async move {
+            let read = tokio::task::spawn_blocking(move || {
+                let connection = database::read(&file)?;
+                look(&connection).map_err(|source| Error::Database { file, source })
+            });
+            read.await
+                .map_err(|error| Error::System { what: "looking into the database", source: error.into() })?
+        })
+    }
+}
+
+impl StoresOnce for Writer {
+    /// See [`Database::store`].
+    fn store(&self, Arrived { batch, digest, .. }: Arrived) -> Later<'_, Result<Stored, Unstored>> {
+        Box::pin(async move {
+            let (done, answer) = oneshot::channel();
+            self.jobs.try_send(Job { batch, digest, done }).map_err(|error| match error {
+                TrySendError::Full(_) => Unstored::Busy,
+                TrySendError::Disconnected(_) => Unstored::Failed,
+            })?;
+            answer.await.ok().and_then(Result::ok).ok_or(Unstored::Failed)
+        })
     }
 
-    /// Stores a batch; see [`Database::store`].
-    pub async fn store(&self, batch: Arc<Batch>, digest: [u8; 32]) -> Result<Stored, Unstored> {
-        let (done, answer) = oneshot::channel();
-        self.jobs.try_send(Job { batch, digest, done }).map_err(|error| match error {
-            TrySendError::Full(_) => Unstored::Busy,
-            TrySendError::Disconnected(_) => Unstored::Failed,
-        })?;
-        answer.await.ok().and_then(Result::ok).ok_or(Unstored::Failed)
+    fn figures(&self) -> Later<'_, Result<Figures, Error>> {
+        self.read(Figures::of)
     }
 
-    /// How the thread is.
-    pub fn pulse(&self) -> &Arc<Pulse> {
+    fn readers(&self) -> Later<'_, Result<Readers, Error>> {
+        self.read(pages::readers)
+    }
+
+    fn page(&self, ask: Ask, scope: Scope) -> Later<'_, Result<Option<Page>, Error>> {
+        Box::pin(async move {
+            // Batches are opened when they come, and not kept sealed.
+            if ask.form == Form::Sealed {
+                return Ok(None);
+            }
+            self.read(move |connection| pages::page(connection, &ask, &scope)).await.map(Some)
+        })
+    }
+
+    fn pulse(&self) -> &Arc<Pulse> {
         &self.pulse
     }
 }
 
-fn write(mut database: Database, mut sweep: Sweep, jobs: &Receiver<Job>, pulse: &Pulse, accounts: &Accounts) {
-    let mut fault = String::new();
+fn write(mut database: Database, mut sweep: Sweep, jobs: &Receiver<Job>, pulse: &Pulse, mut told: Told) {
     loop {
         pulse.beat();
         sweep.go_on(&mut database);
@@ -119,22 +117,7 @@ fn write(mut database: Database, mut sweep: Sweep, jobs: &Receiver<Job>, pulse: 
             Err(RecvTimeoutError::Disconnected) => return,
         };
         let stored = database.store(&job.batch, &job.digest);
-        match stored {
-            Ok(Stored::New { .. }) => accounts.count(Outcome::Stored),
-            Ok(Stored::Again { .. } | Stored::Superseded(_)) => accounts.count(Outcome::Repeated),
-            Ok(Stored::Conflict) => accounts.count(Outcome::Conflict),
-            Err(_) => {}
-        }
-        let now = stored.as_ref().map_or_else(ToString::to_string, |_| String::new());
-        if now != fault {
-            if now.is_empty() {
-                log::info!(event = "storing"; "batches are stored again");
-            } else {
-                log::error!(event = "not_storing"; "batches cannot be stored, appliances keep them: {now}");
-            }
-            pulse.failing.store(!now.is_empty(), Ordering::Release);
-            fault = now;
-        }
+        told.tell(&stored);
         // The client may have gone; the batch is stored all the same.
         let _ = job.done.send(stored);
     }

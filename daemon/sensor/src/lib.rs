@@ -55,3 +55,9 @@ pub fn main() -> ExitCode {
     headgate_service::log::init("headgate-sensor");
     exit::report(start::start(args))
 }
+
+/// The command line, for its manual pages and completions.
+#[must_use]
+pub fn command() -> clap::Command {
+    <args::Args as clap::CommandFactory>::command()
+}

@@ -106,3 +106,9 @@ pub fn main() -> std::process::ExitCode {
     headgate_service::log::init("headgate-store");
     headgate_service::exit::report(run(&arguments))
 }
+
+/// The command line, for its manual pages and completions.
+#[must_use]
+pub fn command() -> clap::Command {
+    <Arguments as clap::CommandFactory>::command()
+}

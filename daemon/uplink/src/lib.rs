@@ -56,6 +56,12 @@ pub fn main() -> ExitCode {
     exit::report(dispatch(&args))
 }
 
+/// The command line, for its manual pages and completions.
+#[must_use]
+pub fn command() -> clap::Command {
+    <args::Args as clap::CommandFactory>::command()
+}
+
 fn dispatch(args: &args::Args) -> Result<(), Error> {
     lockdown::privileges().map_err(|source| Error::System { what: "giving up privileges", source })?;
     match &args.command {

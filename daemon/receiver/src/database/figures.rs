@@ -4,40 +4,11 @@ use rusqlite::{Connection, params};
 
 use headgate_record::batch::BatchId;
 
-use super::{Database, now_ms};
-
-/// The database in figures.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Figures {
-    /// Of each appliance, in the order of their names, at most [`MAX_APPLIANCES`].
-    pub appliances: Vec<Appliance>,
-    /// How many appliances there are batches of.
-    pub known: u64,
-    /// Media that were imported.
-    pub media: u64,
-    /// Batches that were stored from them.
-    pub imported: u64,
-    /// Milliseconds since the oldest records were stored that are still kept.
-    pub oldest_ms: Option<u64>,
-    /// Octets of the database file.
-    pub octets: u64,
-}
-
-/// What there is of an appliance.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Appliance {
-    /// Its name.
-    pub name: String,
-    /// Batches that were stored, whether their records are still kept or not.
-    pub batches: u64,
-    /// Numbers below the highest of each epoch under which nothing was stored.
-    pub missing: u64,
-    /// Milliseconds since a batch was stored last.
-    pub quiet_ms: u64,
-}
+use super::Database;
+use crate::engine::{Appliance, Figures, now_ms};
 
 impl Figures {
-    /// Looks. How long it takes depends on how many appliances and epochs there are, not on how many batches.
+    /// Looks into the file. How long it takes depends on how many appliances and epochs there are, not on how many batches.
     ///
     /// # Errors
     /// What SQLite says.
@@ -53,15 +24,8 @@ impl Figures {
             let (highest, batches) = (row.get::<_, i64>(1)?.cast_unsigned(), row.get::<_, i64>(2)?);
             let batches = batches.cast_unsigned();
             let (missing, quiet_ms) = (highest.saturating_sub(batches), since(row.get(3)?));
-            let is_full = figures.appliances.len() >= MAX_APPLIANCES;
-            match figures.appliances.last_mut() {
-                Some(last) if last.name == name => {
-                    last.batches = last.batches.saturating_add(batches);
-                    last.missing = last.missing.saturating_add(missing);
-                    last.quiet_ms = last.quiet_ms.min(quiet_ms);
-                }
-                _ if is_full => break,
-                _ => figures.appliances.push(Appliance { name: name.into(), batches, missing, quiet_ms }),
+            if !figures.add(Appliance { name: name.into(), batches, missing, quiet_ms }) {
+                break;
             }
         }
         figures.known = connection.query_row("SELECT COUNT(DISTINCT appliance) FROM series", [], |row| {
@@ -107,8 +71,6 @@ pub fn count(connection: &Connection, id: &BatchId, is_first: bool, now_ms: u64)
     Ok(())
 }
 
-/// Most appliances of which figures are given.
-pub const MAX_APPLIANCES: usize = 16_384;
 const COUNT: &str = "INSERT INTO series (appliance, epoch, highest, batches, last_ms) VALUES (?1, ?2, ?3, ?4, ?5) \
      ON CONFLICT DO UPDATE SET highest = MAX(highest, excluded.highest), batches = batches + excluded.batches, \
      last_ms = excluded.last_ms";

@@ -3,6 +3,7 @@
 #![allow(dead_code, unused_imports)]
 
 pub mod medium;
+pub mod nats;
 pub mod proxy;
 pub mod status;
 
@@ -200,6 +201,7 @@ pub struct Server {
     pub address: SocketAddr,
     pub status: Option<SocketAddr>,
     pub enrolment: Option<SocketAddr>,
+    pub export: Option<SocketAddr>,
     stop: Stop,
     thread: Option<JoinHandle<Result<(), Error>>>,
 }
@@ -212,8 +214,8 @@ impl Server {
         let thread = std::thread::spawn(move || {
             headgate_receiver::serve(&config, &watched, |listening| ready.send(listening).unwrap())
         });
-        let Listening { batches, status, enrolment } = listening.recv().unwrap();
-        Server { address: batches, status, enrolment, stop, thread: Some(thread) }
+        let Listening { batches, status, enrolment, export } = listening.recv().unwrap();
+        Server { address: batches, status, enrolment, export, stop, thread: Some(thread) }
     }
 
     pub fn request_stop(&self) {
@@ -266,11 +268,18 @@ impl Client {
 
     /// One that waits so long for what it reads.
     pub fn patient(address: SocketAddr, tls: &Tls, patience: Duration) -> Client {
-        let stream = TcpStream::connect(address).unwrap();
-        stream.set_read_timeout(Some(patience)).unwrap();
+        Client::try_connect(address, tls, patience).unwrap()
+    }
+
+    /// One to a receiver that may be away.
+    pub fn try_connect(address: SocketAddr, tls: &Tls, patience: Duration) -> std::io::Result<Client> {
+        let stream = TcpStream::connect(address)?;
+        stream.set_read_timeout(Some(patience))?;
+        // A head and a body are two writes.
+        stream.set_nodelay(true)?;
         let name = address.ip().into();
         let connection = ClientConnection::new(Arc::new(tls.config.clone()), name).unwrap();
-        Client(StreamOwned::new(connection, stream), tls.secret.clone())
+        Ok(Client(StreamOwned::new(connection, stream), tls.secret.clone()))
     }
 
     /// The header that proves the secret on this connection; nothing without one, or where there was no handshake.
@@ -299,6 +308,11 @@ impl Client {
 
     /// The status and the body of the next response.
     pub fn response(&mut self) -> std::io::Result<(u16, Vec<u8>)> {
+        self.whole_response().map(|(status, _, body)| (status, body))
+    }
+
+    /// The status, the head in lower case, and the body of the next response.
+    pub fn whole_response(&mut self) -> std::io::Result<(u16, String, Vec<u8>)> {
         let mut head = Vec::new();
         while !head.ends_with(b"\r\n\r\n") {
             let mut octet = [0];
@@ -310,7 +324,7 @@ impl Client {
         let length = head.split("content-length: ").nth(1).unwrap().split('\r').next().unwrap();
         let mut body = vec![0; length.parse().unwrap()];
         self.0.read_exact(&mut body)?;
-        Ok((status, body))
+        Ok((status, head, body))
     }
 
     pub fn exchange(&mut self, head: &str, body: &[u8]) -> std::io::Result<(u16, Vec<u8>)> {

@@ -1,8 +1,8 @@
 //! What expires, and what is known of it afterwards.
 
-use super::super::figures::Appliance;
 use super::super::retention::MAX_RECORDS;
 use super::*;
+use crate::engine::{Appliance, Figures};
 
 /// Later than anything that a test stores.
 const LATER: u64 = u64::MAX;

@@ -1,0 +1,254 @@
+//! Reaching the cluster, and the two streams in it.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_nats::ConnectOptions;
+use async_nats::jetstream::context::ContextBuilder;
+use async_nats::jetstream::stream::{Config, StorageType, Stream};
+use async_nats::jetstream::{self, Context};
+use rustls::pki_types::PrivateKeyDer;
+use rustls::pki_types::pem::PemObject;
+use rustls::{ClientConfig, RootCertStore};
+
+use headgate_record::sealed::MAX_SEALED_BYTES;
+
+use super::trouble::causes;
+use crate::config::Cluster;
+use crate::{Error, files, tls};
+
+/// What was reached.
+pub struct Reached {
+    /// For publishing.
+    pub context: Context,
+    /// The stream of batches.
+    pub batches: Stream,
+    /// The stream of what outlives them.
+    pub index: Stream,
+}
+
+/// Subjects and names.
+pub struct Names(String);
+
+impl Names {
+    /// Below the name of a stream.
+    pub fn new(stream: &str) -> Names {
+        Names(stream.to_owned())
+    }
+
+    /// The messages of a series.
+    pub fn series(&self, appliance: &str, epoch: u64) -> String {
+        format!("{}.batch.{}.{epoch:016x}", self.0, token(appliance))
+    }
+
+    /// The messages of an appliance.
+    pub fn appliance(&self, appliance: &str) -> String {
+        format!("{}.batch.{}.*", self.0, token(appliance))
+    }
+
+    /// The messages of all.
+    pub fn all(&self) -> String {
+        format!("{}.batch.*.*", self.0)
+    }
+
+    /// The appliance and epoch of a message.
+    pub fn parse(&self, subject: &str) -> Option<(String, u64)> {
+        let rest = subject.strip_prefix(self.0.as_str())?.strip_prefix(".batch.")?;
+        let (appliance, epoch) = rest.split_once('.')?;
+        Some((appliance.replace('_', "."), u64::from_str_radix(epoch, 16).ok()?))
+    }
+
+    /// A page of a series in the index.
+    pub fn page(&self, appliance: &str, epoch: u64, page: u64) -> String {
+        format!("{}.index.{}.{epoch:016x}.{page:016x}", self.0, token(appliance))
+    }
+
+    /// Whom the batch of a number asked to forget, in the index.
+    pub fn tombstone(&self, appliance: &str, epoch: u64, sequence: u64) -> String {
+        format!("{}.index.{}.{epoch:016x}.forget-{sequence:016x}", self.0, token(appliance))
+    }
+
+    /// Who may read, in the index.
+    pub fn readers(&self) -> String {
+        format!("{}.index.readers", self.0)
+    }
+
+    /// How many media were imported, in the index.
+    pub fn imports(&self) -> String {
+        format!("{}.index.imports", self.0)
+    }
+
+    fn index_stream(&self) -> String {
+        format!("{}_INDEX", self.0)
+    }
+}
+
+/// The name of an appliance as one token of a subject: `_` is in no name.
+fn token(appliance: &str) -> String {
+    appliance.replace('.', "_")
+}
+
+/// Connects, and sees to it that both streams are there, on as many servers and on disk.
+///
+/// # Errors
+/// [`Error::Cluster`], and what is wrong with a file.
+pub async fn reach(cluster: &Cluster, names: &Names) -> Result<Reached, Error> {
+    let wrong =
+        |what: String, is_passing| Error::Cluster { server: cluster.servers.join(", "), what, is_passing };
+    let mut options = ConnectOptions::new()
+        .name("headgate-receiver")
+        .connection_timeout(CONNECTING)
+        .request_timeout(Some(ANSWER))
+        .ping_interval(PING)
+        .retain_servers_order();
+    if let Some(file) = &cluster.credentials {
+        let credentials = files::read(file)?;
+        let credentials = std::str::from_utf8(&credentials).ok();
+        options = credentials
+            .and_then(|text| ConnectOptions::new().credentials(text).ok().map(|_| text))
+            .and_then(|text| options.credentials(text).ok())
+            .ok_or(Error::Credential { file: file.clone(), what: "NATS credentials" })?;
+    }
+    if cluster.authority.is_some() {
+        options = options.require_tls(true).tls_client_config(client(cluster)?);
+    }
+    let servers = cluster.servers.iter().map(|server| {
+        let scheme = if cluster.authority.is_some() { "tls" } else { "nats" };
+        format!("{scheme}://{server}")
+    });
+    let servers: Vec<String> = servers.collect();
+    let client = options
+        .connect(servers)
+        .await
+        .map_err(|error| wrong(format!("the cluster cannot be reached: {}", causes(&error)), true))?;
+    let room = client.server_info().max_payload;
+    if room < MAX_SEALED_BYTES + MAX_HEADER {
+        return Err(wrong(
+            format!("its max_payload is {room} octets: set max_payload: 8MB on each server"),
+            false,
+        ));
+    }
+    let context = ContextBuilder::new()
+        .timeout(ANSWER)
+        .ack_timeout(ANSWER)
+        .max_ack_inflight(MAX_IN_FLIGHT)
+        .build(client);
+    // To make a stream takes longer than to use it.
+    let mut making = context.clone();
+    making.set_timeout(MAKING);
+    let wanted = [
+        Config {
+            name: names.0.clone(),
+            subjects: vec![format!("{}.batch.*.*", names.0)],
+            description: Some("Headgate: sealed batches".into()),
+            ..common(cluster)
+        },
+        Config {
+            name: names.index_stream(),
+            subjects: vec![format!("{}.index.>", names.0)],
+            description: Some("Headgate: which batches were stored, ever".into()),
+            max_messages_per_subject: 1,
+            ..common(cluster)
+        },
+    ];
+    let mut streams = Vec::with_capacity(wanted.len());
+    for config in wanted {
+        let name = config.name.clone();
+        stream(&making, config).await.map_err(|(what, is_passing)| wrong(what, is_passing))?;
+        let had = context.get_stream(name).await;
+        streams.push(had.map_err(|error| wrong(causes(&error), true))?);
+    }
+    match <[Stream; 2]>::try_from(streams) {
+        Ok([batches, index]) => Ok(Reached { context, batches, index }),
+        Err(_) => Err(wrong("it has not both streams".into(), true)),
+    }
+}
+
+fn common(cluster: &Cluster) -> Config {
+    Config {
+        storage: StorageType::File,
+        num_replicas: cluster.replicas,
+        duplicate_window: WINDOW,
+        ..Config::default()
+    }
+}
+
+/// The stream, as it must be. One that is there otherwise is left as it is.
+async fn stream(context: &Context, config: Config) -> Result<(), (String, bool)> {
+    let name = config.name.clone();
+    let stream = context.get_or_create_stream(config.clone()).await.map_err(|error| {
+        let is_passing =
+            !matches!(error.kind(), jetstream::context::CreateStreamErrorKind::JetStreamUnavailable);
+        (format!("stream {name} cannot be had: {}", causes(&error)), is_passing)
+    })?;
+    let found = &stream.cached_info().config;
+    let fault = if found.storage != StorageType::File {
+        "is not on disk"
+    } else if found.num_replicas != config.num_replicas {
+        "has another number of replicas than [jetstream] says"
+    } else if found.subjects != config.subjects {
+        "has other subjects"
+    } else if !found.max_age.is_zero() || found.max_messages > 0 || found.max_bytes > 0 {
+        "has a limit, which would delete what was receipted: [retention] is for that"
+    } else if found.deny_delete || found.deny_purge || found.sealed || found.no_ack {
+        "does not let delete, or does not acknowledge"
+    } else if found.max_messages_per_subject.max(0) != config.max_messages_per_subject.max(0) {
+        "has another limit for a subject"
+    } else {
+        return Ok(());
+    };
+    Err((
+        format!("stream {name} {fault}; `nats stream edit` changes it, or name another [jetstream] stream"),
+        false,
+    ))
+}
+
+/// TLS 1.3, and of all authorities only the one that is named.
+fn client(cluster: &Cluster) -> Result<ClientConfig, Error> {
+    let mut roots = RootCertStore::empty();
+    if let Some(file) = &cluster.authority {
+        for root in tls::certificates(file)? {
+            let unusable = || Error::Credential { file: file.clone(), what: "certificate" };
+            roots.add(root).map_err(|_| unusable())?;
+        }
+    }
+    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+    let builder = ClientConfig::builder_with_provider(provider)
+        .with_protocol_versions(&[&rustls::version::TLS13])
+        .map_err(|_| Error::Key)?
+        .with_root_certificates(roots);
+    match &cluster.certificate {
+        None => Ok(builder.with_no_client_auth()),
+        Some((certificate, key)) => {
+            let unusable =
+                || Error::Credential { file: key.clone(), what: "private key for the certificate" };
+            let private = PrivateKeyDer::from_pem_slice(&files::read(key)?).map_err(|_| unusable())?;
+            builder.with_client_auth_cert(tls::certificates(certificate)?, private).map_err(|_| unusable())
+        }
+    }
+}
+
+/// Longest wait for a connection, and for an answer: to a cluster that is choosing whom to follow it is better to ask again.
+const CONNECTING: Duration = Duration::from_secs(5);
+const ANSWER: Duration = Duration::from_secs(2);
+const MAKING: Duration = Duration::from_secs(10);
+const PING: Duration = Duration::from_secs(10);
+/// How long the cluster itself knows doubles by the numbers of batches. Nothing depends on it.
+const WINDOW: Duration = Duration::from_secs(120);
+/// Room for what is known of a series, beside a batch, in octets.
+const MAX_HEADER: usize = 256 << 10;
+const MAX_IN_FLIGHT: usize = 4_096;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_subject_names_one_series_and_is_read_back() {
+        let names = Names::new("HEADGATE");
+        let subject = names.series("site-1.example", 7);
+        assert_eq!(subject, "HEADGATE.batch.site-1_example.0000000000000007");
+        assert_eq!(names.parse(&subject), Some(("site-1.example".to_owned(), 7)));
+        assert_eq!(names.parse("HEADGATE.index.site-1.0000000000000007"), None);
+    }
+}

@@ -1,0 +1,141 @@
+//! Servers of NATS, as Debian has them, on loopback and in a temporary directory.
+
+use std::fmt::Write as _;
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+/// A cluster of its own for one test.
+pub struct Nats {
+    nodes: Vec<Node>,
+    directory: tempfile::TempDir,
+}
+
+struct Node {
+    child: Option<Child>,
+    client: SocketAddr,
+    monitor: SocketAddr,
+    config: std::path::PathBuf,
+}
+
+impl Nats {
+    /// So many servers, when they have found together. Without the program there is none, and a word of it.
+    pub fn start(count: usize) -> Option<Nats> {
+        Nats::with(count, "")
+    }
+
+    /// The same with more in the configuration of each.
+    pub fn with(count: usize, more: &str) -> Option<Nats> {
+        if Command::new(PROGRAM).arg("--version").stdout(Stdio::null()).status().is_err() {
+            eprintln!("skipped: nats-server is not installed (Debian: apt-get install nats-server)");
+            return None;
+        }
+        let directory = tempfile::tempdir().unwrap();
+        // All are held until all are known, so that none is given twice.
+        let held: Vec<TcpListener> =
+            (0..3 * count).map(|_| TcpListener::bind("127.0.0.1:0").unwrap()).collect();
+        let places: Vec<SocketAddr> = held.iter().map(|l| l.local_addr().unwrap()).collect();
+        drop(held);
+        let routes: Vec<String> =
+            places.iter().skip(2).step_by(3).map(|at| format!("\"nats-route://{at}\"")).collect();
+        let mut nodes = Vec::new();
+        for (n, of) in places.chunks(3).enumerate() {
+            let store = directory.path().join(format!("store-{n}"));
+            let mut text = format!(
+                "server_name: n{n}\nlisten: \"{}\"\nhttp: \"{}\"\nmax_payload: 8MB\n\
+                 jetstream {{ store_dir: \"{}\", max_mem: 64MB, max_file: 8GB }}\n{more}\n",
+                of[0],
+                of[1],
+                store.display()
+            );
+            if count > 1 {
+                writeln!(
+                    text,
+                    "cluster {{ name: headgate, listen: \"{}\", routes: [{}] }}",
+                    of[2],
+                    routes.join(", ")
+                )
+                .unwrap();
+            }
+            let config = directory.path().join(format!("n{n}.conf"));
+            std::fs::write(&config, text).unwrap();
+            nodes.push(Node { child: None, client: of[0], monitor: of[1], config });
+        }
+        let mut nats = Nats { nodes, directory };
+        for n in 0..count {
+            nats.revive(n);
+        }
+        let began = Instant::now();
+        while !(0..count).all(|n| nats.is_ready(n)) {
+            assert!(began.elapsed() < Duration::from_secs(60), "no cluster");
+            std::thread::sleep(Duration::from_millis(50));
+        }
+        Some(nats)
+    }
+
+    /// `host:port` of all.
+    pub fn servers(&self) -> Vec<String> {
+        self.nodes.iter().map(|node| node.client.to_string()).collect()
+    }
+
+    /// Kills a server as a power cut does.
+    pub fn kill(&mut self, n: usize) {
+        let mut child = self.nodes[n].child.take().unwrap();
+        child.kill().unwrap();
+        child.wait().unwrap();
+    }
+
+    /// Starts a server with what it has on disk.
+    pub fn revive(&mut self, n: usize) {
+        let log = std::fs::File::create(self.directory.path().join(format!("n{n}.log"))).unwrap();
+        let child = Command::new(PROGRAM)
+            .arg("--config")
+            .arg(&self.nodes[n].config)
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(log)
+            .spawn();
+        self.nodes[n].child = Some(child.unwrap());
+    }
+
+    /// Whether a server has JetStream, and where there are several, somebody to lead them.
+    fn is_ready(&self, n: usize) -> bool {
+        let ask = |path: &str| -> std::io::Result<String> {
+            let mut stream = TcpStream::connect(self.nodes[n].monitor)?;
+            write!(stream, "GET {path} HTTP/1.0\r\n\r\n")?;
+            let mut answer = String::new();
+            stream.read_to_string(&mut answer)?;
+            Ok(answer)
+        };
+        let is_well = ask("/healthz").is_ok_and(|answer| answer.starts_with("HTTP/1.0 200"));
+        is_well
+            && (self.nodes.len() == 1 || ask("/jsz").is_ok_and(|answer| answer.contains("\"leader\": \"n")))
+    }
+
+    /// Which server leads a stream.
+    pub fn leader(&self, stream: &str) -> Option<usize> {
+        let node = self.nodes.iter().find(|node| node.child.is_some())?;
+        let mut connection = TcpStream::connect(node.monitor).ok()?;
+        write!(connection, "GET /jsz?streams=1&accounts=1 HTTP/1.0\r\n\r\n").ok()?;
+        let mut answer = String::new();
+        connection.read_to_string(&mut answer).ok()?;
+        let body: serde_json::Value = answer.split_once("\r\n\r\n")?.1.parse().ok()?;
+        let streams = body["account_details"][0]["stream_detail"].as_array()?.clone();
+        let found = streams.into_iter().find(|of| of["name"] == stream)?;
+        found["cluster"]["leader"].as_str()?.strip_prefix('n')?.parse().ok()
+    }
+}
+
+impl Drop for Nats {
+    fn drop(&mut self) {
+        for node in &mut self.nodes {
+            if let Some(mut child) = node.child.take() {
+                let _ = child.kill();
+                let _ = child.wait();
+            }
+        }
+    }
+}
+
+const PROGRAM: &str = "/usr/sbin/nats-server";

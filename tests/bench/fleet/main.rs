@@ -1,0 +1,95 @@
+//! A fleet of appliances, for `tests/bench/uplink`: each has its own certificate, one connection over mutual TLS 1.3, and a full outbox of
+//! sealed batches that it sends one at a time, the next when the receipt of the one before is verified.
+//!
+//! `fleet send DIRECTORY ADDRESS FIRST APPLIANCES BATCHES RECORDS [hold]` sends to the receiver whose files `headgate-receiver init`
+//! made in DIRECTORY; appliances are numbered from FIRST. With `hold` all are connected before the first sends.
+//! `fleet publish DIRECTORY SERVERS STREAM SENDERS BATCHES RECORDS` is what the former is measured by: the same octets, published with nothing but
+//! async-nats, each sender's next when the one before is acknowledged by the cluster.
+// A tool for people who measure: it ends by panicking.
+#![allow(
+    clippy::panic,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::print_stderr,
+    clippy::print_stdout,
+    missing_docs
+)]
+
+#[allow(dead_code)]
+#[path = "../buffers/src/office.rs"]
+mod office;
+mod outbox;
+mod send;
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Instant;
+
+use async_nats::jetstream::stream::{Config, StorageType};
+use tokio::task::JoinSet;
+
+use outbox::{Outbox, outboxes};
+
+fn main() {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    let number = |text: &str| text.parse::<usize>().unwrap();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    match arguments[..] {
+        ["send", directory, address, first, appliances, batches, records, ref rest @ ..] => {
+            let made = outboxes(
+                Path::new(directory),
+                number(first),
+                number(appliances),
+                number(batches),
+                number(records),
+            );
+            let hold = rest == ["hold"];
+            runtime.block_on(send::all(Path::new(directory), address.parse().unwrap(), made, hold));
+        }
+        ["publish", directory, servers, stream, senders, batches, records] => {
+            let made = outboxes(Path::new(directory), 0, number(senders), number(batches), number(records));
+            runtime.block_on(publish(servers, stream, made));
+        }
+        _ => panic!("see the head of tests/bench/fleet/main.rs"),
+    }
+}
+
+async fn publish(servers: &str, stream: &str, made: Vec<Outbox>) {
+    let servers: Vec<String> = servers.split(',').map(|server| format!("nats://{server}")).collect();
+    let client = async_nats::connect(servers).await.unwrap();
+    let context = Arc::new(async_nats::jetstream::new(client));
+    let config = Config {
+        name: stream.into(),
+        subjects: vec![format!("{stream}.>")],
+        storage: StorageType::File,
+        num_replicas: 3,
+        ..Config::default()
+    };
+    context.get_or_create_stream(config).await.unwrap();
+    let (batches, records) = sums(&made);
+    let began = Instant::now();
+    let mut senders = JoinSet::new();
+    for outbox in made {
+        let (context, subject) = (Arc::clone(&context), format!("{stream}.{}", outbox.appliance));
+        senders.spawn(async move {
+            for batch in outbox.batches {
+                context.publish(subject.clone(), batch.sealed).await.unwrap().await.unwrap();
+            }
+        });
+    }
+    while let Some(sender) = senders.join_next().await {
+        sender.unwrap();
+    }
+    report(began, batches, records);
+}
+
+fn sums(made: &[Outbox]) -> (usize, usize) {
+    let batches = made.iter().map(|outbox| outbox.batches.len()).sum();
+    let records = made.iter().flat_map(|outbox| &outbox.batches).map(|batch| batch.records).sum();
+    (batches, records)
+}
+
+fn report(began: Instant, batches: usize, records: usize) {
+    println!("{{\"us\": {}, \"batches\": {batches}, \"records\": {records}}}", began.elapsed().as_micros());
+}

@@ -1,0 +1,152 @@
+//! Appliances that send.
+
+use std::net::SocketAddr;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use ed25519_dalek::pkcs8::DecodePublicKey;
+use ed25519_dalek::{Signature, VerifyingKey};
+use rcgen::{CertificateParams, DistinguishedName, DnType, ExtendedKeyUsagePurpose, Issuer, KeyPair};
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
+use rustls::{ClientConfig, RootCertStore};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio::sync::{Barrier, Semaphore};
+use tokio::task::JoinSet;
+use tokio_rustls::TlsConnector;
+use tokio_rustls::client::TlsStream;
+
+use headgate_record::receipt::Receipt;
+
+use crate::outbox::{Outbox, Waiting};
+use crate::{report, sums};
+
+/// Sends all; with `hold` when all are connected, and nobody leaves before all have sent.
+pub async fn all(directory: &Path, address: SocketAddr, made: Vec<Outbox>, hold: bool) {
+    let issuer = {
+        let key =
+            KeyPair::from_pem(&std::fs::read_to_string(directory.join("authority.key")).unwrap()).unwrap();
+        Issuer::from_ca_cert_pem(&std::fs::read_to_string(directory.join("authority.crt")).unwrap(), key)
+            .unwrap()
+    };
+    let mut roots = RootCertStore::empty();
+    roots.add(CertificateDer::from_pem_file(directory.join("authority.crt")).unwrap()).unwrap();
+    let roots = Arc::new(roots);
+    let receipts = std::fs::read_to_string(directory.join("receipt.pub")).unwrap();
+    let receipts = Arc::new(VerifyingKey::from_public_key_pem(&receipts).unwrap());
+    let (batches, records) = sums(&made);
+    let appliances: Vec<(Outbox, Arc<ClientConfig>)> = made
+        .into_iter()
+        .map(|outbox| {
+            let tls = enrolled(&issuer, &roots, &outbox.appliance);
+            (outbox, tls)
+        })
+        .collect();
+
+    let mut began = Instant::now();
+    let together = Arc::new(Barrier::new(appliances.len() + 1));
+    let hands = Arc::new(Semaphore::new(HANDSHAKES));
+    let mut sending = JoinSet::new();
+    for (outbox, tls) in appliances {
+        let (receipts, together, hands) = (Arc::clone(&receipts), Arc::clone(&together), Arc::clone(&hands));
+        sending.spawn(async move {
+            let mut stream = {
+                let _hand = hands.acquire().await.unwrap();
+                connect(address, Arc::clone(&tls)).await
+            };
+            if hold {
+                together.wait().await;
+            }
+            for batch in &outbox.batches {
+                while !deliver(&mut stream, batch, &receipts).await {
+                    // A receiver that was too busy to read it lets go of who sent it.
+                    stream = connect(address, Arc::clone(&tls)).await;
+                }
+            }
+            if hold {
+                together.wait().await;
+            }
+        });
+    }
+    if hold {
+        together.wait().await;
+        eprintln!("connected after {} ms", began.elapsed().as_millis());
+        began = Instant::now();
+        together.wait().await;
+    }
+    while let Some(sent) = sending.join_next().await {
+        sent.unwrap();
+    }
+    report(began, batches, records);
+}
+
+fn enrolled(issuer: &Issuer<'_, KeyPair>, roots: &Arc<RootCertStore>, name: &str) -> Arc<ClientConfig> {
+    let mut params = CertificateParams::new(vec![name.to_owned()]).unwrap();
+    params.distinguished_name = DistinguishedName::new();
+    params.distinguished_name.push(DnType::CommonName, name);
+    params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth];
+    let key = KeyPair::generate().unwrap();
+    let certificate = params.signed_by(&key, issuer).unwrap().der().clone();
+    let key = PrivateKeyDer::try_from(key.serialize_der()).unwrap();
+    let mut tls =
+        ClientConfig::builder_with_provider(Arc::new(rustls::crypto::aws_lc_rs::default_provider()))
+            .with_protocol_versions(&[&rustls::version::TLS13])
+            .unwrap()
+            .with_root_certificates(Arc::clone(roots))
+            .with_client_auth_cert(vec![certificate], key)
+            .unwrap();
+    tls.alpn_protocols = vec![b"http/1.1".to_vec()];
+    Arc::new(tls)
+}
+
+async fn connect(address: SocketAddr, tls: Arc<ClientConfig>) -> TlsStream<TcpStream> {
+    let stream = TcpStream::connect(address).await.unwrap();
+    stream.set_nodelay(true).unwrap();
+    TlsConnector::from(tls).connect(ServerName::from(address.ip()), stream).await.unwrap()
+}
+
+/// Posts a batch until it is receipted, and verifies the receipt. False where the connection is at its end.
+async fn deliver(stream: &mut TlsStream<TcpStream>, batch: &Waiting, receipts: &VerifyingKey) -> bool {
+    let head =
+        format!("POST /v1/batches HTTP/1.1\r\nhost: x\r\ncontent-length: {}\r\n\r\n", batch.sealed.len());
+    let request = [head.as_bytes(), &batch.sealed].concat();
+    loop {
+        stream.write_all(&request).await.unwrap();
+        stream.flush().await.unwrap();
+        let (status, body) = response(stream).await;
+        match status {
+            200 => {
+                let receipt = Receipt::decode(&body).unwrap();
+                let signature = Signature::from_bytes(&receipt.signature);
+                receipts.verify_strict(&receipt.statement.signed_bytes(), &signature).unwrap();
+                assert_eq!((&receipt.statement.id, receipt.statement.digest), (&batch.id, batch.digest));
+                return true;
+            }
+            408 => return false,
+            503 => tokio::time::sleep(Duration::from_millis(20)).await,
+            _ => panic!("{status}: {}", String::from_utf8_lossy(&body)),
+        }
+    }
+}
+
+async fn response(stream: &mut TlsStream<TcpStream>) -> (u16, Vec<u8>) {
+    let (mut answer, mut part) = (Vec::new(), [0; 4_096]);
+    loop {
+        let read = stream.read(&mut part).await.unwrap();
+        assert!(read > 0, "the receiver closed the connection");
+        answer.extend_from_slice(&part[..read]);
+        let Some(end) = answer.windows(4).position(|octets| octets == b"\r\n\r\n") else { continue };
+        let head = String::from_utf8_lossy(&answer[..end]).to_lowercase();
+        let length = head.split("content-length: ").nth(1).unwrap().lines().next().unwrap();
+        let length: usize = length.trim().parse().unwrap();
+        if answer.len() >= end + 4 + length {
+            let status = head.split(' ').nth(1).unwrap().parse().unwrap();
+            return (status, answer[end + 4..].to_vec());
+        }
+    }
+}
+
+/// Handshakes under way at once.
+const HANDSHAKES: usize = 64;
