@@ -1,7 +1,7 @@
 //! What the receiver did and has, as OpenMetrics text (OpenMetrics 1.0.0). Of appliances there are names and counts; of what is in
 //! their batches nothing.
 
-use std::fmt::Write;
+use headgate_service::openmetrics::Exposition;
 
 use crate::accounts::{Accounts, Outcome};
 use crate::engine::Figures;
@@ -9,9 +9,9 @@ use crate::engine::Figures;
 /// The text.
 #[must_use]
 pub fn text(accounts: &Accounts, figures: &Figures) -> String {
-    let mut text = Exposition(String::new());
+    let mut text = Exposition::new(PREFIX);
     text.family("build", "info", "", "The program that runs.");
-    text.sample("build_info", Some(("version", env!("CARGO_PKG_VERSION"))), 1);
+    text.sample("build_info", &[("version", env!("CARGO_PKG_VERSION"))], 1);
 
     text.family(
         "batches",
@@ -20,11 +20,11 @@ pub fn text(accounts: &Accounts, figures: &Figures) -> String {
         "Batches that came over the network and got a receipt, since the start.",
     );
     for (outcome, label) in [(Outcome::Stored, "stored"), (Outcome::Repeated, "repeated")] {
-        text.sample("batches_total", Some(("outcome", label)), accounts.of(outcome));
+        text.sample("batches_total", &[("outcome", label)], accounts.of(outcome));
     }
     text.family("refused", "counter", "", "Requests and connections that got no receipt, since the start.");
     for (outcome, reason) in REFUSED {
-        text.sample("refused_total", Some(("reason", reason)), accounts.of(outcome));
+        text.sample("refused_total", &[("reason", reason)], accounts.of(outcome));
     }
     text.family(
         "received_bytes",
@@ -32,18 +32,18 @@ pub fn text(accounts: &Accounts, figures: &Figures) -> String {
         "bytes",
         "Bodies that arrived whole, as they were sealed, since the start.",
     );
-    text.sample("received_bytes_total", None, accounts.octets());
+    text.sample("received_bytes_total", &[], accounts.octets());
 
     text.family("media_imported", "counter", "", "Carried media that were imported, ever.");
-    text.sample("media_imported_total", None, figures.media);
+    text.sample("media_imported_total", &[], figures.media);
     text.family("batches_imported", "counter", "", "Batches that were stored from media, ever.");
-    text.sample("batches_imported_total", None, figures.imported);
+    text.sample("batches_imported_total", &[], figures.imported);
 
     text.family("appliances", "gauge", "", "Appliances of which there are batches.");
-    text.sample("appliances", None, figures.known);
+    text.sample("appliances", &[], figures.known);
     text.family("appliance_batches", "counter", "", "Batches of an appliance that were stored, ever.");
     for of in &figures.appliances {
-        text.sample("appliance_batches_total", Some(("appliance", &of.name)), of.batches);
+        text.sample("appliance_batches_total", &[("appliance", &of.name)], of.batches);
     }
     text.family(
         "appliance_missing_batches",
@@ -52,7 +52,7 @@ pub fn text(accounts: &Accounts, figures: &Figures) -> String {
         "Numbers below the highest of each epoch under which nothing was stored.",
     );
     for of in &figures.appliances {
-        text.sample("appliance_missing_batches", Some(("appliance", &of.name)), of.missing);
+        text.sample("appliance_missing_batches", &[("appliance", &of.name)], of.missing);
     }
     text.family(
         "appliance_quiet_seconds",
@@ -61,7 +61,7 @@ pub fn text(accounts: &Accounts, figures: &Figures) -> String {
         "Since a batch of an appliance was stored last.",
     );
     for of in &figures.appliances {
-        text.sample("appliance_quiet_seconds", Some(("appliance", &of.name)), seconds(of.quiet_ms));
+        text.sample("appliance_quiet_seconds", &[("appliance", &of.name)], seconds(of.quiet_ms));
     }
 
     text.family(
@@ -71,38 +71,11 @@ pub fn text(accounts: &Accounts, figures: &Figures) -> String {
         "Since the oldest records that are kept were stored.",
     );
     if let Some(age_ms) = figures.oldest_ms {
-        text.sample("oldest_records_seconds", None, seconds(age_ms));
+        text.sample("oldest_records_seconds", &[], seconds(age_ms));
     }
     text.family("database_bytes", "gauge", "bytes", "Size of the database file.");
-    text.sample("database_bytes", None, figures.octets);
-    text.0.push_str("# EOF\n");
-    text.0
-}
-
-struct Exposition(String);
-
-impl Exposition {
-    /// Begins a metric family. A unit is the end of its name.
-    fn family(&mut self, name: &str, kind: &str, unit: &str, help: &str) {
-        // Writing into a `String` does not fail.
-        let _ = writeln!(self.0, "# TYPE {PREFIX}{name} {kind}");
-        if !unit.is_empty() {
-            let _ = writeln!(self.0, "# UNIT {PREFIX}{name} {unit}");
-        }
-        let _ = writeln!(self.0, "# HELP {PREFIX}{name} {help}");
-    }
-
-    fn sample(&mut self, name: &str, label: Option<(&str, &str)>, value: impl std::fmt::Display) {
-        let _ = match label {
-            Some((key, of)) => writeln!(self.0, "{PREFIX}{name}{{{key}=\"{}\"}} {value}", escape(of)),
-            None => writeln!(self.0, "{PREFIX}{name} {value}"),
-        };
-    }
-}
-
-/// The text of a label: what would end it is escaped.
-fn escape(text: &str) -> String {
-    text.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n")
+    text.sample("database_bytes", &[], figures.octets);
+    text.finish()
 }
 
 fn seconds(ms: u64) -> String {
@@ -123,11 +96,6 @@ const REFUSED: [(Outcome, &str); 7] = [
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn what_would_end_a_label_is_escaped() {
-        assert_eq!(escape("a\"b\\c\nd"), r#"a\"b\\c\nd"#);
-    }
 
     #[test]
     fn each_refusal_has_a_reason_of_its_own() {

@@ -17,10 +17,12 @@ use crate::state::counters::{Counters, Outcome};
 use crate::state::neighbor::Neighbors;
 use crate::state::{InterfaceNumber, REPORT_INTERVAL, SECOND, Seen, Sink};
 
+pub(crate) use self::arrival::Arrival;
 pub(crate) use self::contribution::Contribution;
 use self::shares::Part;
 pub use self::shares::Tally;
 
+mod arrival;
 mod contribution;
 mod shares;
 mod tables;
@@ -468,32 +470,6 @@ fn opts_out(rules: &Rules, ends: wire::IpEnds) -> bool {
     rules.collect().exclusions().opts_out([Mac(source_mac.0), Mac(destination_mac.0)])
 }
 
-/// What is told of every frame beside what it says.
-#[derive(Clone, Copy)]
-pub(crate) struct Arrival {
-    /// Nanoseconds since 1970, or 0 where it is not known.
-    time_ns: u64,
-    /// Octets on the wire, with the tag that is not in the frame.
-    bytes: u32,
-    /// Octets at hand.
-    kept: u32,
-    /// VLAN of that tag, or 0.
-    vlan: u16,
-}
-
-impl Arrival {
-    #[inline(always)]
-    pub(crate) fn of(frame: &Frame<'_>) -> Arrival {
-        let tag_octets = if frame.tag.is_some() { TAG_OCTETS } else { 0 };
-        Arrival {
-            time_ns: frame.time_ns,
-            bytes: frame.wire_len.saturating_add(tag_octets),
-            kept: u32::try_from(frame.bytes.len()).unwrap_or(u32::MAX),
-            vlan: frame.tag.map_or(0, |tag| stripped(tag).vid()),
-        }
-    }
-}
-
 #[inline(always)]
 fn stripped(tag: Tag) -> wire::vlan::Tag {
     wire::vlan::Tag { tpid: tag.protocol, tci: tag.control }
@@ -506,5 +482,3 @@ const OTHER: &str = "other";
 const OTHER_EXCLUDED: &str = "other-excluded";
 /// Flows that [`Engine::finish_into`] records at once.
 const FLOWS_AT_ONCE: usize = 1_024;
-/// A tag that is not in the frame was on the wire.
-const TAG_OCTETS: u32 = 4;

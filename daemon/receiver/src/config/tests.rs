@@ -1,0 +1,99 @@
+use super::*;
+
+fn load_text(text: &str) -> Result<Config, String> {
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("receiver.toml");
+    std::fs::write(&file, text).unwrap();
+    Config::load(&file).map_err(|e| e.to_string().replace(directory.path().to_str().unwrap(), ""))
+}
+
+#[test]
+fn the_shipped_file_is_the_defaults() {
+    let shipped = toml::from_str(crate::init::TEMPLATE).unwrap();
+    let place = Path::new("/etc/headgate");
+    assert_eq!(resolve(shipped, place), resolve(File::default(), place));
+}
+
+#[test]
+fn the_shipped_file_has_every_key() {
+    let table: toml::Table = toml::from_str(crate::init::TEMPLATE).unwrap();
+    let keys: usize = table.values().map(|section| section.as_table().unwrap().len()).sum();
+    // And `region`, `listen` of `[enrolment]`, `[status]` and `[export]`, and the files of `[jetstream]`, which have no default.
+    assert_eq!(keys, 22);
+}
+
+#[test]
+fn an_unknown_key_is_named_with_its_place_and_what_is_allowed() {
+    let error = load_text("[server]\nport = 5\n").unwrap_err();
+    assert!(error.starts_with("/receiver.toml:2:1: unknown field `port`, expected one of"), "{error}");
+}
+
+#[test]
+fn a_listen_address_without_a_port_is_refused_with_its_place() {
+    let error = load_text("[server]\nlisten = \"localhost\"\n").unwrap_err();
+    assert!(error.starts_with("/receiver.toml:2:10: "), "{error}");
+}
+
+#[test]
+fn no_sealing_key_and_too_many_are_refused_with_their_place() {
+    for keys in [vec![], vec!["seal.key"; 9]] {
+        let error = load_text(&format!("[sealing]\nkeys = {keys:?}\n")).unwrap_err();
+        assert!(error.starts_with("/receiver.toml:2:8: name 1 to 8"), "{error}");
+    }
+}
+
+#[test]
+fn a_status_address_off_this_machine_is_refused_unless_that_is_meant() {
+    let status = |text: &str| load_text(&format!("[status]\n{text}\n")).map(|config| config.status);
+    assert_eq!(status(""), Ok(None));
+    for local in ["127.0.0.1:9464", "[::1]:9464"] {
+        assert_eq!(status(&format!("listen = \"{local}\"")), Ok(Some(local.parse().unwrap())));
+    }
+    for far in ["0.0.0.0:9464", "[::]:9464", "192.0.2.1:9464"] {
+        let listen = format!("listen = \"{far}\"");
+        let error = status(&listen).unwrap_err();
+        assert!(error.starts_with("/receiver.toml:1:1: [status] listen: ") && error.contains(far), "{error}");
+        let meant = format!("{listen}\nbeyond_loopback = true");
+        assert_eq!(status(&meant), Ok(Some(far.parse().unwrap())));
+    }
+}
+
+#[test]
+fn days_that_are_none_are_refused_with_their_place() {
+    for days in ["0", "3651", "-1", "\"60\""] {
+        let error = load_text(&format!("[retention]\ndays = {days}\n")).unwrap_err();
+        assert!(error.starts_with("/receiver.toml:2:8: "), "{error}");
+    }
+    assert_eq!(load_text("").unwrap().retention_days, 60);
+}
+
+#[test]
+fn a_cluster_off_this_machine_is_refused_without_tls() {
+    let cluster = |text: &str| {
+        let text = format!("[engine]\nstore = \"jetstream\"\n[jetstream]\n{text}\n");
+        load_text(&text).map(|config| config.engine)
+    };
+    let Ok(Engine::JetStream(near)) = cluster("") else { panic!("a cluster") };
+    assert_eq!((near.servers, near.replicas), (vec!["127.0.0.1:4222".to_owned()], 3));
+    let error = cluster("servers = [\"127.0.0.1:1\", \"nats-2.example:4222\"]").unwrap_err();
+    assert!(error.contains("nats-2.example:4222 is not on this machine"), "{error}");
+    assert!(cluster("servers = [\"nats-2.example:4222\"]\nauthority = \"nats.crt\"").is_ok());
+    for wrong in [
+        "servers = []",
+        "servers = [\"x\"]",
+        "servers = [\"nats://a@b:1\"]",
+        "certificate = \"c\"",
+        "stream = \"a.b\"",
+        "replicas = 0",
+    ] {
+        assert!(cluster(wrong).is_err(), "{wrong}");
+    }
+    assert_eq!(load_text("").unwrap().engine, Engine::Sqlite);
+}
+
+#[test]
+fn names_are_relative_to_the_file() {
+    let config = load_text("[database]\nfile = \"/var/db/x\"\n").unwrap();
+    assert_eq!(config.database, Path::new("/var/db/x"));
+    assert!(config.key.is_absolute() && config.key.ends_with("server.key"));
+}
