@@ -19,7 +19,7 @@ fn the_shipped_file_has_every_key() {
     let table: toml::Table = toml::from_str(crate::init::TEMPLATE).unwrap();
     let keys: usize = table.values().map(|section| section.as_table().unwrap().len()).sum();
     // And `region`, `listen` of `[enrolment]`, `[status]` and `[export]`, and the files of `[jetstream]`, which have no default.
-    assert_eq!(keys, 22);
+    assert_eq!(keys, 23);
 }
 
 #[test]
