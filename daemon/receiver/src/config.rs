@@ -131,6 +131,7 @@ fn resolve(file: File, directory: &Path) -> Config {
     } = file;
     let path = |name: Option<PathBuf>, default: &str| directory.join(name.unwrap_or_else(|| default.into()));
     let database = path(database.file, "receiver.db");
+    let JetStream(jetstream) = jetstream;
     Config {
         listen: server.listen.unwrap_or_else(|| SocketAddr::from((Ipv4Addr::LOCALHOST, DEFAULT_PORT))),
         certificate: path(server.certificate, SERVER_CERTIFICATE),
@@ -148,7 +149,7 @@ fn resolve(file: File, directory: &Path) -> Config {
         engine: match engine.store {
             Kind::Sqlite => Engine::Sqlite,
             Kind::Jetstream => Engine::JetStream(Cluster {
-                servers: jetstream.servers,
+                servers: jetstream.servers.unwrap_or_else(|| vec![DEFAULT_SERVER.into()]),
                 credentials: jetstream.credentials.map(|file| directory.join(file)),
                 authority: jetstream.authority.map(|file| directory.join(file)),
                 certificate: jetstream
@@ -261,17 +262,10 @@ enum Kind {
     Jetstream,
 }
 
+/// Checked together.
 #[derive(Default, Deserialize)]
 #[serde(default, try_from = "JetStreamKeys")]
-struct JetStream {
-    servers: Vec<String>,
-    credentials: Option<PathBuf>,
-    authority: Option<PathBuf>,
-    certificate: Option<PathBuf>,
-    key: Option<PathBuf>,
-    stream: Option<String>,
-    replicas: Option<Bounded<1, 5>>,
-}
+struct JetStream(JetStreamKeys);
 
 #[derive(Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -289,12 +283,12 @@ impl TryFrom<JetStreamKeys> for JetStream {
     type Error = String;
 
     fn try_from(keys: JetStreamKeys) -> Result<JetStream, String> {
-        let JetStreamKeys { servers, credentials, authority, certificate, key, stream, replicas } = keys;
-        let servers = servers.unwrap_or_else(|| vec![DEFAULT_SERVER.into()]);
-        if !(1..=MAX_SERVERS).contains(&servers.len()) {
+        let JetStreamKeys { servers, authority, certificate, key, stream, .. } = &keys;
+        let servers = servers.as_deref().unwrap_or_default();
+        if keys.servers.is_some() && !(1..=MAX_SERVERS).contains(&servers.len()) {
             return Err(format!("[jetstream] servers: name 1 to {MAX_SERVERS}"));
         }
-        for server in &servers {
+        for server in servers {
             let Some((host, port)) = server.rsplit_once(':') else {
                 return Err(format!("[jetstream] servers: {server:?} is no host:port"));
             };
@@ -318,7 +312,7 @@ impl TryFrom<JetStreamKeys> for JetStream {
         if stream.as_ref().is_some_and(|name| !(1..=MAX_STREAM).contains(&name.len()) || !letters(name)) {
             return Err(format!("[jetstream] stream: 1 to {MAX_STREAM} letters, digits, - and _"));
         }
-        Ok(JetStream { servers, credentials, authority, certificate, key, stream, replicas })
+        Ok(JetStream(keys))
     }
 }
 

@@ -20,7 +20,7 @@ use crate::error::CredentialFault;
 use crate::http::{self, Destination};
 use crate::problem::Problem;
 use crate::request::{Pair, prepare, sync, write};
-use crate::verify::Pinned;
+use crate::verify::Receiver;
 
 /// What an enrolment came to.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -82,7 +82,7 @@ async fn ask(destination: &Destination, token: &Token, said: Bytes) -> Result<By
     let mut tls = tls
         .map_err(|_| Problem::Tls)?
         .dangerous()
-        .with_custom_certificate_verifier(Arc::new(Pinned::to(token.authority, token.region.clone())))
+        .with_custom_certificate_verifier(Arc::new(Receiver::pinned(token.authority, token.region.clone())))
         .with_no_client_auth();
     tls.alpn_protocols = vec![b"http/1.1".to_vec()];
     tls.resumption = rustls::client::Resumption::disabled();

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use rustls::client::WebPkiServerVerifier;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
+use rustls::crypto::WebPkiSupportedAlgorithms;
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::{CertificateError, DigitallySignedStruct, OtherError, RootCertStore, SignatureScheme};
 use x509_parser::prelude::{FromDer, GeneralName, X509Certificate};
@@ -20,18 +21,41 @@ pub struct OtherRegion {
     pub said: String,
 }
 
-/// Verifies the enrolled receiver.
+/// Verifies the receiver, before anything is said to it.
 #[derive(Debug)]
 pub struct Receiver {
-    verifier: Arc<WebPkiServerVerifier>,
+    authority: Authority,
+    /// One of these must stand in its certificate; none where any will do.
     regions: Vec<String>,
+    /// How signatures are verified does not depend on the authority.
+    signatures: WebPkiSupportedAlgorithms,
+}
+
+/// Of whom its certificate is.
+#[derive(Debug)]
+enum Authority {
+    /// Enrolled: the certificates of authorities are at hand.
+    Known(Arc<WebPkiServerVerifier>),
+    /// A token's: nothing is known but the SHA-256 of its certificate, so the receiver sends that along.
+    Pinned([u8; 32]),
 }
 
 impl Receiver {
     /// One whose certificate comes from one of these authorities; where regions are named, it must say one of them. Nothing where
     /// an authority's certificate is none.
     pub fn of(authorities: &[CertificateDer<'static>], regions: Vec<String>) -> Option<Receiver> {
-        Some(Receiver { verifier: web_pki(authorities)?, regions })
+        Some(Receiver::new(Authority::Known(web_pki(authorities)?), regions))
+    }
+
+    /// One whose certificate comes from the authority whose certificate has this SHA-256, and says this region, if any.
+    pub fn pinned(authority: [u8; 32], region: String) -> Receiver {
+        let regions = if region.is_empty() { Vec::new() } else { vec![region] };
+        Receiver::new(Authority::Pinned(authority), regions)
+    }
+
+    fn new(authority: Authority, regions: Vec<String>) -> Receiver {
+        let signatures = rustls::crypto::aws_lc_rs::default_provider().signature_verification_algorithms;
+        Receiver { authority, regions, signatures }
     }
 }
 
@@ -44,68 +68,17 @@ impl ServerCertVerifier for Receiver {
         ocsp: &[u8],
         now: UnixTime,
     ) -> Result<ServerCertVerified, rustls::Error> {
-        let verified = self.verifier.verify_server_cert(own, between, name, ocsp, now)?;
-        if !self.regions.is_empty() {
-            check_region(own, |region| self.regions.iter().any(|allowed| allowed == region))?;
-        }
-        Ok(verified)
-    }
-
-    fn verify_tls12_signature(
-        &self,
-        message: &[u8],
-        own: &CertificateDer<'_>,
-        signed: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        self.verifier.verify_tls12_signature(message, own, signed)
-    }
-
-    fn verify_tls13_signature(
-        &self,
-        message: &[u8],
-        own: &CertificateDer<'_>,
-        signed: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        self.verifier.verify_tls13_signature(message, own, signed)
-    }
-
-    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.verifier.supported_verify_schemes()
-    }
-}
-
-/// Verifies the receiver that a token names: of its authority nothing is known but a hash, so it sends the certificate along.
-#[derive(Debug)]
-pub struct Pinned {
-    authority: [u8; 32],
-    region: String,
-    /// Any verifier: how signatures are verified does not depend on the authority.
-    signatures: rustls::crypto::WebPkiSupportedAlgorithms,
-}
-
-impl Pinned {
-    /// One whose certificate comes from the authority whose certificate has this SHA-256, and says this region, if any.
-    pub fn to(authority: [u8; 32], region: String) -> Pinned {
-        let signatures = rustls::crypto::aws_lc_rs::default_provider().signature_verification_algorithms;
-        Pinned { authority, region, signatures }
-    }
-}
-
-impl ServerCertVerifier for Pinned {
-    fn verify_server_cert(
-        &self,
-        own: &CertificateDer<'_>,
-        between: &[CertificateDer<'_>],
-        name: &ServerName<'_>,
-        ocsp: &[u8],
-        now: UnixTime,
-    ) -> Result<ServerCertVerified, rustls::Error> {
-        let unknown = || rustls::Error::InvalidCertificate(CertificateError::UnknownIssuer);
-        let authority = between.iter().find(|der| digest(der) == self.authority).ok_or_else(unknown)?;
-        let verifier = web_pki(&[authority.clone().into_owned()]).ok_or_else(unknown)?;
+        let verifier = match &self.authority {
+            Authority::Known(verifier) => Arc::clone(verifier),
+            Authority::Pinned(pin) => {
+                let unknown = || rustls::Error::InvalidCertificate(CertificateError::UnknownIssuer);
+                let authority = between.iter().find(|der| digest(der) == *pin).ok_or_else(unknown)?;
+                web_pki(&[authority.clone().into_owned()]).ok_or_else(unknown)?
+            }
+        };
         let verified = verifier.verify_server_cert(own, between, name, ocsp, now)?;
-        if !self.region.is_empty() {
-            check_region(own, |region| region == self.region)?;
+        if !self.regions.is_empty() {
+            check_region(own, &self.regions)?;
         }
         Ok(verified)
     }
@@ -143,9 +116,9 @@ fn web_pki(authorities: &[CertificateDer<'static>]) -> Option<Arc<WebPkiServerVe
     WebPkiServerVerifier::builder_with_provider(Arc::new(roots), provider).build().ok()
 }
 
-fn check_region(own: &CertificateDer<'_>, is_allowed: impl Fn(&str) -> bool) -> Result<(), rustls::Error> {
+fn check_region(own: &CertificateDer<'_>, allowed: &[String]) -> Result<(), rustls::Error> {
     let said = regions(own);
-    if said.iter().any(|region| is_allowed(region)) {
+    if said.iter().any(|region| allowed.contains(region)) {
         return Ok(());
     }
     let other = OtherRegion { said: said.join(", ") };

@@ -6,6 +6,7 @@ mod bounds;
 mod bundles;
 mod credentials;
 mod damage;
+mod forgotten;
 mod memory;
 mod opening;
 mod privacy;
