@@ -97,3 +97,12 @@ fn names_are_relative_to_the_file() {
     assert_eq!(config.database, Path::new("/var/db/x"));
     assert!(config.key.is_absolute() && config.key.ends_with("server.key"));
 }
+
+/// Once it had no server at all.
+#[test]
+fn a_cluster_that_is_named_and_not_described_is_the_one_on_this_machine() {
+    let config = load_text("[engine]\nstore = \"jetstream\"\n").unwrap();
+    let Engine::JetStream(cluster) = config.engine else { panic!("another engine") };
+    assert_eq!(cluster.servers, ["127.0.0.1:4222"]);
+    assert_eq!((cluster.stream.as_str(), cluster.replicas), ("HEADGATE", 3));
+}

@@ -1,0 +1,80 @@
+//! Of a plain frame only its ends go from the thread that reads a file to the one that counts: the records are those of whole frames.
+// A test fails by panicking.
+#![allow(clippy::panic, clippy::unwrap_used)]
+
+use std::ops::ControlFlow;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use headgate_capture::{File, FileInterface, Frame, Whole};
+use headgate_record::{Kind, Record};
+use headgate_rules::Rules;
+use headgate_rules::filter::VlanTag;
+use headgate_sensor::{Engine, replay};
+use headgate_service::config::Headgate;
+
+/// Where ends are enough, and where frames must be judged: without and with what limits or ends some.
+const RULES: [&str; 5] = [
+    "",
+    "[headers_only]\nvlans = [20]\nprotocols = [\"dhcp\"]\n",
+    "[[rule]]\nname = \"control\"\nprotocols = [\"tcp/443\"]\ncollect = \"headers\"\n",
+    "[exclude]\nprotocols = [\"udp/53\"]\n",
+    "[exclude]\ninterfaces = [\"file\"]\n",
+];
+
+#[test]
+fn records_of_a_file_are_those_of_its_whole_frames() {
+    let directory = tempfile::tempdir().unwrap();
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+    let office = directory.path().join("office.pcap");
+    let made = Command::new(root.join("tests/day/make")).arg(&office).args(["40", "2"]).status();
+    assert!(made.unwrap().success());
+    let golden = std::fs::read_dir(root.join("tests/golden")).unwrap().map(|file| file.unwrap().path());
+    let mut files: Vec<PathBuf> =
+        golden.filter(|file| file.extension().is_some_and(|end| end == "pcap")).collect();
+    files.push(office);
+    assert!(files.len() > 3);
+    let mut flows = 0;
+    for text in RULES {
+        let rules = Rules::parse(&[("rules.toml".into(), text.into())]).unwrap();
+        for file in &files {
+            let Some(whole) = by_whole_frames(file, &rules) else { continue };
+            let ends = by_replay(file, &rules);
+            assert_eq!(ends, whole, "{text:?} {}", file.display());
+            flows += ends.iter().filter(|record| record.kind() == Kind::Flow).count();
+        }
+    }
+    assert!(flows > 1_000, "{flows}");
+}
+
+fn by_replay(file: &Path, rules: &Rules) -> Vec<Record> {
+    let mut engine = Engine::new(rules.clone(), &Headgate::default());
+    let mut records = Vec::new();
+    let taken = replay(&mut engine, file, &mut |more| {
+        records.extend(more);
+        ControlFlow::Continue(())
+    });
+    taken.unwrap();
+    ended(engine, records)
+}
+
+/// Nothing for a file of other than Ethernet frames, which have another way.
+fn by_whole_frames(file: &Path, rules: &Rules) -> Option<Vec<Record>> {
+    let mut engine = Engine::new(rules.clone(), &Headgate::default());
+    let (number, mut records, mut is_ethernet) = (engine.interface("file"), Vec::new(), true);
+    let read = File::open(file).unwrap().read(Whole(|_: FileInterface<'_>, frame: Frame<'_>| {
+        is_ethernet &= frame.link == Frame::ETHERNET && frame.bytes.len() >= 14;
+        let octets = rules.keep().octets(frame.bytes, frame.tag.map(|tag| VlanTag(tag.control)));
+        engine.frame(number, &Frame { bytes: frame.bytes.get(..octets).unwrap_or(frame.bytes), ..frame });
+        records.extend(engine.take());
+        ControlFlow::Continue(())
+    }));
+    (read.is_ok() && is_ethernet).then(|| ended(engine, records))
+}
+
+fn ended(mut engine: Engine, mut records: Vec<Record>) -> Vec<Record> {
+    engine.finish();
+    engine.account([0; 3]);
+    records.extend(engine.take());
+    records
+}
