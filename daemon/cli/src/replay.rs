@@ -30,6 +30,8 @@ pub(crate) fn replay(config_file: &Path, files: &[PathBuf], as_json: bool) -> Re
     engine.finish_into(&mut |records| printer.take(records));
     engine.account([0; 3]);
     let _ = printer.take(engine.take());
+    // A million flows and a table of text need not be in memory together.
+    drop(engine);
     match (result, printer.finish()) {
         // It has been said already; only its code is left to give.
         (Err(error), Ok(()) | Err(CliError::Nothing(_))) => Err(CliError::Said(Box::new(error))),
