@@ -13,7 +13,7 @@ pub(super) fn timeline(html: &mut Html, timeline: &Timeline, description: &str) 
         timeline.steps.iter().map(|step| step.iter().sum::<u64>() as f64 / seconds).collect();
     let highest = sums.iter().copied().fold(0.0, f64::max);
     // The axis is in bits.
-    let top = ceiling(highest * 8.0) / 8.0;
+    let top = ceiling(highest * 8.0 / f64::from(PARTS)) * f64::from(PARTS) / 8.0;
     let (columns, rows) = (timeline.steps.len().max(1) as f64, PLOT_BOTTOM - PLOT_TOP);
     let x = |step: usize| PLOT_LEFT + (PLOT_RIGHT - PLOT_LEFT) * step as f64 / columns;
     let y = |rate: f64| PLOT_BOTTOM - rows * rate / top;
@@ -37,7 +37,7 @@ pub(super) fn timeline(html: &mut Html, timeline: &Timeline, description: &str) 
             let _ = write!(path, "L{:.1} {:.1}H{:.1}", x(at + 1), y(*height), x(at));
         }
         path.push('Z');
-        html.shape("path", &[("class", SERIES.get(series).copied().unwrap_or("s5")), ("d", &path)]);
+        html.path(SERIES.get(series).copied().unwrap_or("s5"), &path);
         below = above;
     }
     line(html, "axis", [PLOT_LEFT, PLOT_BOTTOM, PLOT_RIGHT, PLOT_BOTTOM]);
@@ -73,7 +73,7 @@ pub(super) fn columns(
     names: &[String],
 ) {
     let highest = groups.iter().flat_map(|(_, counts)| counts).copied().max().unwrap_or(0);
-    let top = ceiling(highest as f64).max(f64::from(PARTS));
+    let top = ceiling(highest as f64 / f64::from(PARTS)) * f64::from(PARTS);
     let rows = PLOT_BOTTOM - PLOT_TOP;
     let group_width = (PLOT_RIGHT - PLOT_LEFT) / groups.len().max(1) as f64;
     let width = (group_width * 0.7 / names.len().max(1) as f64).min(MOST_COLUMN);
@@ -183,10 +183,10 @@ fn ceiling(number: f64) -> f64 {
 }
 
 /// Units of every chart; the page scales them.
-pub(super) const WIDTH: f64 = 720.0;
+pub(super) const WIDTH: f64 = 860.0;
 const HEIGHT: f64 = 220.0;
 const PLOT_LEFT: f64 = 82.0;
-const PLOT_RIGHT: f64 = 712.0;
+const PLOT_RIGHT: f64 = 852.0;
 const PLOT_TOP: f64 = 14.0;
 const PLOT_BOTTOM: f64 = 190.0;
 /// Lines of the grid above the axis, and marks of time behind the first.

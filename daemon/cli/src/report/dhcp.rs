@@ -82,7 +82,7 @@ fn servers(html: &mut Html, site: &Site) {
         let vlan = if vlan.is_empty() { "untagged".into() } else { vlan };
         vec![server, vlan, count(exchanges), count(leases)]
     });
-    html.table("Servers", &["Server", "VLAN", ">Exchanges answered", ">Leases"], &rows.collect::<Vec<_>>());
+    html.table("Servers", &["@Server", "VLAN", ">Exchanges answered", ">Leases"], &rows.collect::<Vec<_>>());
 }
 
 fn sorted(exchanges: &[Value], field: &str) -> Vec<u64> {
@@ -132,7 +132,7 @@ fn failures(html: &mut Html, exchanges: &[Value]) {
             servers.collect::<Vec<_>>().join(", "),
         ]
     });
-    let columns = ["Began (UTC)", "Client", ">VLAN", "Result", ">Messages", "Servers"];
+    let columns = ["@Began (UTC)", "@Client", "VLAN", "Result", ">Messages", "Servers"];
     html.table("Exchanges that failed, the latest first", &columns, &rows.collect::<Vec<_>>());
     super::more(html, failed.len(), MOST_FAILURES, "headgate exchanges");
 }

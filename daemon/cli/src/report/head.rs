@@ -4,7 +4,7 @@ use headgate_record::Kind;
 
 use super::html::Html;
 use super::site::Site;
-use crate::figures::{count, duration, moment, number, octets, shown};
+use crate::figures::{clean, count, duration, moment, number, octets, shown};
 
 /// What the browser's tab says.
 pub(super) fn title(site: &Site) -> String {
@@ -12,7 +12,11 @@ pub(super) fn title(site: &Site) -> String {
 }
 
 fn name(site: &Site) -> String {
-    if site.is_live() { shown(&site.status["appliance"], 64) } else { site.captures.join(", ") }
+    match site.captures.as_slice() {
+        [] => shown(&site.status["appliance"], 64),
+        [name] => clean(name, 96),
+        names => format!("{} captures", names.len()),
+    }
 }
 
 /// The header with its figures, and the way to the sections.
@@ -26,6 +30,9 @@ pub(super) fn header(html: &mut Html, site: &Site) {
             html.text(&format!("Seen from {} to {} UTC ({lasts}).", moment(from), moment(to)));
         }
         None => html.raw("Nothing has been counted yet."),
+    }
+    if site.captures.len() > 1 {
+        html.text(&format!(" Read from {}.", site.captures.join(", ")));
     }
     if let Some(made) = site.made {
         html.text(&format!(" Made {} UTC.", moment(made)));

@@ -66,13 +66,21 @@ impl Html {
         self.close(tag);
     }
 
+    /// A path of SVG, drawn by this program: the data is as long as the drawing needs.
+    pub(super) fn path(&mut self, class: &'static str, data: &str) {
+        let _ = write!(self.document, "<path class=\"{class}\" d=\"");
+        self.escape(data);
+        self.raw("\"></path>");
+    }
+
     /// A paragraph.
     pub(super) fn paragraph(&mut self, text: &str) {
         self.element("p", &[], text);
         self.raw("\n");
     }
 
-    /// A table that can be scrolled where it is wider than the screen; columns that begin with `>` hold figures.
+    /// A table that can be scrolled where it is wider than the screen; columns that begin with `>` hold figures, and those with `@`
+    /// what is not broken into lines.
     pub(super) fn table(&mut self, caption: &str, columns: &[&'static str], rows: &[Vec<String>]) {
         self.open(
             "div",
@@ -81,24 +89,38 @@ impl Html {
         self.raw("<table>");
         self.element("caption", &[], caption);
         self.raw("<thead><tr>");
-        let is_figure = |at: usize| columns.get(at).is_some_and(|column| column.starts_with('>'));
+        let class = |at: usize| match columns.get(at).and_then(|column| column.chars().next()) {
+            Some('>') => "n",
+            Some('@') => "w",
+            _ => "t",
+        };
         for (at, column) in columns.iter().enumerate() {
-            let class = if is_figure(at) { "n" } else { "t" };
-            self.element("th", &[("scope", "col"), ("class", class)], column.trim_start_matches('>'));
+            let title = column.trim_start_matches(['>', '@']);
+            self.element("th", &[("scope", "col"), ("class", class(at))], title);
         }
         self.raw("</tr></thead>\n<tbody>");
         for row in rows {
             self.raw("<tr>");
             for (at, cell) in row.iter().enumerate() {
-                match (at, is_figure(at)) {
-                    (0, _) => self.element("th", &[("scope", "row"), ("class", "t")], cell),
-                    (_, true) => self.element("td", &[("class", "n")], cell),
-                    (_, false) => self.element("td", &[], cell),
+                match at {
+                    0 => self.element("th", &[("scope", "row"), ("class", class(at))], cell),
+                    _ => self.element("td", &[("class", class(at))], cell),
                 }
             }
             self.raw("</tr>\n");
         }
         self.raw("</tbody></table></div>\n");
+    }
+
+    /// Names, and what each of them is.
+    pub(super) fn facts(&mut self, rows: &[(&'static str, String)]) {
+        self.raw("<dl class=\"facts\">\n");
+        for (name, fact) in rows {
+            self.element("dt", &[], name);
+            self.element("dd", &[], fact);
+            self.raw("\n");
+        }
+        self.raw("</dl>\n");
     }
 
     /// The document.
@@ -140,12 +162,12 @@ mod tests {
     #[test]
     fn a_table_has_caption_and_scopes() {
         let mut html = Html::default();
-        html.table("Servers", &["Server", ">Leases"], &[vec!["10.0.0.1".into(), "3".into()]]);
+        html.table("Servers", &["@Server", ">Leases"], &[vec!["10.0.0.1".into(), "3".into()]]);
         let html = html.finish();
         for part in [
             "<caption>Servers</caption>",
             "<th scope=\"col\" class=\"n\">Leases</th>",
-            "<th scope=\"row\" class=\"t\">10.0.0.1</th>",
+            "<th scope=\"row\" class=\"w\">10.0.0.1</th>",
             "<td class=\"n\">3</td>",
         ] {
             assert!(html.contains(part), "{part}: {html}");

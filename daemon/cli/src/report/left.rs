@@ -77,7 +77,7 @@ fn batches(html: &mut Html, site: &Site) {
         html.paragraph("No batch has been made yet.");
         return;
     }
-    html.table("The latest of the ledger", &["Time (UTC)", "What", ">Batch", ">Records", ">Octets"], &rows);
+    html.table("The latest of the ledger", &["@Time (UTC)", "What", ">Batch", ">Records", ">Octets"], &rows);
 }
 
 fn withheld(html: &mut Html, site: &Site) {
@@ -119,7 +119,7 @@ fn elements(html: &mut Html, facts: &Value, nothing_leaves: bool) {
             rows.push(vec![form.to_owned(), kind, fields.join(", ")]);
         }
     }
-    html.table("In which form each element leaves", &["Leaves", "Record", "Elements"], &rows);
+    html.table("In which form each element leaves", &["Leaves", "@Record", "Elements"], &rows);
     html.raw("<p class=\"note\">All of it, with sources: ");
     html.element("code", &[], "headgate rules processing");
     html.raw("</p>\n");

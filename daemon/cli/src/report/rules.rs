@@ -23,16 +23,16 @@ pub(super) fn section(html: &mut Html, site: &Site) {
     let retention: Vec<String> =
         retention.map(|row| format!("{}: {} days", shown(&row["of"], 96), row["days"])).collect();
     let mut rows = vec![
-        vec!["Digest (SHA-256)".to_owned(), digest],
-        vec!["Groups of stations of which less is kept or leaves".into(), list("groups")],
-        vec!["Stations that opted out".into(), shown(&facts["opted_out"], 20)],
-        vec!["Regions that data may go to".into(), list("regions")],
-        vec!["Kept on the appliance".into(), retention.join("; ")],
+        ("Digest (SHA-256)", digest),
+        ("Groups of stations of which less is kept or leaves", list("groups")),
+        ("Stations that opted out", shown(&facts["opted_out"], 20)),
+        ("Regions that data may go to", list("regions")),
+        ("Kept on the appliance", retention.join("; ")),
     ];
     if site.is_live() {
-        rows.insert(1, vec!["Interfaces".into(), list("interfaces")]);
+        rows.insert(1, ("Interfaces", list("interfaces")));
     }
-    html.table("In short", &["Rule", "Says"], &rows);
+    html.facts(&rows);
     html.raw("<h3>In full</h3>\n<pre tabindex=\"0\" aria-label=\"The effective rules\">");
     html.lines(&site.rules);
     html.raw("</pre>\n");

@@ -48,8 +48,16 @@ pub(super) fn devices(html: &mut Html, site: &Site) {
             time_of(&device["last_seen"]).map(moment).unwrap_or_default(),
         ]
     });
-    let columns =
-        ["Address", ">VLAN", "Kind", "Vendor", "Name", "IP addresses", "First seen (UTC)", "Last seen (UTC)"];
+    let columns = [
+        "@Address",
+        "VLAN",
+        "Kind",
+        "Vendor",
+        "Name",
+        "IP addresses",
+        "@First seen (UTC)",
+        "@Last seen (UTC)",
+    ];
     html.table("Devices, those that were seen last first", &columns, &rows.collect::<Vec<_>>());
     super::more(html, latest.len(), MOST_DEVICES, "headgate devices");
 }

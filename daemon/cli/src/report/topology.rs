@@ -40,15 +40,15 @@ pub(super) fn section(html: &mut Html, site: &Site) {
         ]
     });
     let columns = [
-        "Name",
+        "@Name",
         "Heard on",
         "By",
-        "Its port",
+        "@Its port",
         "Port description",
         "Is a",
         "Managed at",
         "Model",
-        "Last heard (UTC)",
+        "@Last heard (UTC)",
         "State",
     ];
     html.table("All neighbours", &columns, &rows.collect::<Vec<_>>());
@@ -81,7 +81,9 @@ fn draw(html: &mut Html, site: &Site, neighbors: &[&Value]) {
         let class = if neighbor["infrastructure"] == true { "box infrastructure" } else { "box" };
         let at = y(row as f64);
         let port = shown(&neighbor["port_id"], 24);
-        label(html, "end", NEIGHBOR_LEFT - 8.0, at - 5.0, &port);
+        html.raw("<g class=\"port\">");
+        label(html, "end", NEIGHBOR_LEFT - 10.0, at + 4.0, &port);
+        html.close("g");
         let is = list(&neighbor["capabilities_enabled"]);
         let protocol = shown(&neighbor["protocol"], 8);
         let is = if is.is_empty() { protocol } else { format!("{is} · {protocol}") };
@@ -121,9 +123,11 @@ fn curve(html: &mut Html, [x1, y1, x2, y2]: [f64; 4]) {
         line(html, "link", [x1, y1, x2, y2]);
         return;
     }
-    let half = x1 + (x2 - x1) / 2.0;
-    let path = format!("M{x1:.1} {y1:.1}C{half:.1} {y1:.1} {half:.1} {y2:.1} {x2:.1} {y2:.1}");
-    html.shape("path", &[("class", "link"), ("d", &path)]);
+    // Flat at the end, where the port's name stands on it.
+    let bend = x1 + (x2 - x1).min(BEND);
+    let half = x1 + (bend - x1) / 2.0;
+    let path = format!("M{x1:.1} {y1:.1}C{half:.1} {y1:.1} {half:.1} {y2:.1} {bend:.1} {y2:.1}H{x2:.1}");
+    html.path("link", &path);
 }
 
 fn list(value: &Value) -> String {
@@ -135,11 +139,13 @@ fn list(value: &Value) -> String {
 const MOST_DRAWN: usize = 24;
 const MOST_ROWS: usize = 200;
 const TOP: f64 = 8.0;
+/// Over how much a link goes from one height to another.
+const BEND: f64 = 110.0;
 const ROW: f64 = 52.0;
 const BOX: f64 = 40.0;
 const APPLIANCE_LEFT: f64 = 4.0;
-const APPLIANCE_RIGHT: f64 = 124.0;
-const INTERFACE_LEFT: f64 = 164.0;
-const INTERFACE_RIGHT: f64 = 264.0;
-const NEIGHBOR_LEFT: f64 = 452.0;
+const APPLIANCE_RIGHT: f64 = 144.0;
+const INTERFACE_LEFT: f64 = 196.0;
+const INTERFACE_RIGHT: f64 = 306.0;
+const NEIGHBOR_LEFT: f64 = 560.0;
 const NEIGHBOR_RIGHT: f64 = WIDTH - 4.0;
