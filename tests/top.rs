@@ -120,7 +120,7 @@ fn a_store_that_dies_is_said_and_a_signal_gives_the_terminal_back() {
     let site = Site::new();
     let config = site.config();
     let arguments = ["--config", config.to_str().unwrap(), "top"];
-    let steps = ["wait is headgate.service running?", "kill TERM", "end"];
+    let steps = ["wait headgate.service", "kill TERM", "end"];
     let said = play(&arguments, &steps);
     is_restored(&said[0], 0);
     let store = site.start_store();
@@ -133,7 +133,7 @@ fn a_store_that_dies_is_said_and_a_signal_gives_the_terminal_back() {
         "type 1",
         "wait laptop-anna",
         &dies,
-        "wait is headgate.service running?",
+        "wait headgate.service",
         "wait laptop-anna",
         "show",
         "kill HUP",

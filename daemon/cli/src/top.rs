@@ -46,11 +46,15 @@ pub(crate) fn run(config: &Path, once: bool, view: View) -> Result<(), CliError>
     }
     let stop = Stop::install().map_err(|source| CliError::System { step: "watch for signals", source })?;
     let (wishes, looks) = watch::start(config, view)?;
-    // This sets a hook as well, so that a panic gives the terminal back before it speaks.
-    let mut terminal = ratatui::try_init()?;
+    let mut terminal = open()?;
     let result = follow(&mut terminal, Screen::new(view), &stop, &wishes, &looks);
     let restored = ratatui::try_restore();
     result.and(restored).map_err(CliError::Output)
+}
+
+/// Takes the terminal: raw, on its other screen. A panic gives it back before it speaks.
+fn open() -> io::Result<DefaultTerminal> {
+    ratatui::try_init()
 }
 
 /// One frame of text, as wide as the terminal, or as [`PLAIN`] where there is none.
@@ -155,3 +159,72 @@ const TICK: Duration = Duration::from_millis(100);
 const PLAIN: (u16, u16) = (80, 24);
 /// A terminal that says less does not know.
 const SMALLEST: (u16, u16) = (20, 5);
+
+#[cfg(test)]
+mod tests {
+    use std::process::{Command, Stdio};
+
+    use serde_json::Value;
+
+    use super::*;
+
+    const INSIDE: &str = "HEADGATE_TEST_INSIDE";
+
+    /// What is said of a panic is on the terminal that was there before, which has its modes back.
+    #[test]
+    fn a_panic_gives_the_terminal_back_before_it_speaks() {
+        if std::env::var_os(INSIDE).is_some() {
+            let mut terminal = open().unwrap();
+            terminal
+                .draw(|frame| draw::draw(frame, &mut Screen::new(View::Devices), &Look::default()))
+                .unwrap();
+            panic!("on purpose");
+        }
+        let player = concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/support/terminal");
+        let mut command = Command::new(player);
+        command.arg(std::env::current_exe().unwrap()).env(INSIDE, "").env("RUST_BACKTRACE", "0");
+        command.args([
+            "--exact",
+            "top::tests::a_panic_gives_the_terminal_back_before_it_speaks",
+            "--nocapture",
+        ]);
+        let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+        child.stdin.take().unwrap().write_all(b"end\n").unwrap();
+        let output = child.wait_with_output().unwrap();
+        assert!(output.status.success());
+        let end: Value = serde_json::from_slice(&output.stdout).unwrap();
+        for what in ["modes", "screen", "cursor"] {
+            assert_eq!(end[what], true, "{what}: {end}");
+        }
+        assert!(end["behind"].as_str().unwrap().contains("on purpose"), "{end}");
+    }
+
+    fn press(screen: &mut Screen, code: KeyCode, wishes: &Sender<Wish>) -> bool {
+        typed(screen, KeyEvent::new(code, KeyModifiers::NONE), wishes)
+    }
+
+    #[test]
+    fn keys_do_what_the_help_says() {
+        let (wishes, wanted) = std::sync::mpsc::channel();
+        let mut screen = Screen::new(View::Devices);
+        for end in [KeyCode::Char('q'), KeyCode::Esc] {
+            assert!(press(&mut screen, end, &wishes));
+        }
+        assert!(typed(&mut screen, KeyEvent::new(KeyCode::Char('c'), KeyModifiers::CONTROL), &wishes));
+        for (key, view) in [
+            (KeyCode::Tab, View::Neighbors),
+            (KeyCode::Right, View::Traffic),
+            (KeyCode::Left, View::Neighbors),
+            (KeyCode::Char('5'), View::Sent),
+            (KeyCode::BackTab, View::Losses),
+        ] {
+            assert!(!press(&mut screen, key, &wishes));
+            assert!(screen.view == view && matches!(wanted.try_recv(), Ok(Wish::See(seen)) if seen == view));
+        }
+        press(&mut screen, KeyCode::Char('p'), &wishes);
+        assert!(screen.is_paused && matches!(wanted.try_recv(), Ok(Wish::Pause(true))));
+        press(&mut screen, KeyCode::Char('?'), &wishes);
+        assert!(screen.has_help && !press(&mut screen, KeyCode::Esc, &wishes) && !screen.has_help);
+        assert!(wanted.try_recv().is_err());
+    }
+}

@@ -106,10 +106,9 @@ fn elements(html: &mut Html, facts: &Value, nothing_leaves: bool) {
         let form = FORMS.iter().find(|(known, _)| *known == leaves).map_or("otherwise", |(_, form)| form);
         forms.entry(form).or_default().entry(kind.to_owned()).or_default().push(field.replace('_', " "));
     }
-    html.text(&format!(
+    html.paragraph(&format!(
         "{personal} of the elements that are kept tell of a person; {leaving} of these leave in some form."
     ));
-    html.raw("\n");
     if nothing_leaves {
         return;
     }

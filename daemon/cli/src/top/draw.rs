@@ -32,8 +32,10 @@ pub(super) fn draw(frame: &mut Frame<'_>, screen: &mut Screen, look: &Look) {
     lines.push(kept(look, width));
     lines.push(sent(look));
     lines.push(lost(look));
-    let rest = room.saturating_sub(lines.len());
-    lines.extend(wrong(look, width, rest.max(1)));
+    // On a small screen what is wrong and a few rows are worth more than all figures.
+    lines.truncate(room.saturating_sub(1).max(1));
+    let rest = room.saturating_sub(lines.len()).max(1);
+    lines.extend(wrong(look, width, rest));
     let (sort, reversed) = screen.sort();
     let table = table::of(screen.view, look, sort, reversed);
     lines.push(tabs(screen, width));
@@ -195,20 +197,24 @@ fn wrong(look: &Look, width: usize, room: usize) -> Vec<Line<'static>> {
         let nothing = if look.status.is_null() { "asking the store …" } else { "nothing is wrong" };
         return vec![Line::from(vec![label(""), Span::styled(nothing, GOOD)])];
     }
+    let room_for_text = width.saturating_sub(LABEL).max(20);
     let mut lines: Vec<Line<'static>> = Vec::new();
     for (at, finding) in all.iter().enumerate() {
-        let text = wrapped(&crate::figures::clean(finding, 400), width.saturating_sub(LABEL).max(20));
+        let mut text = wrapped(&crate::figures::clean(finding, MOST_FINDING), room_for_text);
         let is_last = at + 1 == all.len();
-        if lines.len() + text.len() + usize::from(!is_last) > room && at > 0 {
+        let left = room.saturating_sub(lines.len() + usize::from(!is_last));
+        if text.len() > left && at > 0 {
             let more = format!("and {} more: headgate status", all.len() - at);
             lines.push(Line::from(vec![label(""), Span::styled(more, BAD)]));
             break;
         }
+        text.truncate(left.max(1));
         for (part, text) in text.into_iter().enumerate() {
             lines
                 .push(Line::from(vec![label(if part == 0 { "wrong" } else { "" }), Span::styled(text, BAD)]));
         }
     }
+    lines.truncate(room);
     lines
 }
 
@@ -320,7 +326,9 @@ const LABEL: usize = 8;
 /// Columns of the bar of the buffer.
 const GAUGE: usize = 20;
 /// Lines that a table has at least, with what is above and below it.
-const LEAST_TABLE: usize = 9;
+const LEAST_TABLE: usize = 8;
+/// Most characters of a finding.
+const MOST_FINDING: usize = 400;
 /// Interfaces with a line of their own.
 const MOST_INTERFACES: usize = 4;
 const MOST_BARS: usize = 60;

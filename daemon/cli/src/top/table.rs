@@ -64,9 +64,14 @@ impl Table {
                 .sum::<usize>()
                 .saturating_sub(GAP)
         };
-        while least(&fitting) > width
-            && let Some(drop) =
-                fitting.iter().map(|(_, column, _)| column.drop).max().filter(|drop| *drop > 0)
+        // Columns that are nice to have go before those that matter are cut.
+        let all = |fitting: &[(usize, &Column, usize)]| -> usize {
+            fitting.iter().map(|(_, _, wanted)| wanted + GAP).sum::<usize>().saturating_sub(GAP)
+        };
+        let last =
+            |fitting: &[(usize, &Column, usize)]| fitting.iter().map(|(_, column, _)| column.drop).max();
+        while let Some(drop @ 1..) = last(&fitting)
+            && (least(&fitting) > width || drop >= NICE && all(&fitting) > width)
         {
             fitting.retain(|(_, column, _)| column.drop != drop);
         }
@@ -271,6 +276,8 @@ const fn figures(title: &'static str, most: usize, drop: u8) -> Column {
     Column { title, right: true, least: most, most, drop }
 }
 
+/// From where on a column is nice to have.
+const NICE: u8 = 4;
 /// Characters between columns.
 pub(super) const GAP: usize = 2;
 

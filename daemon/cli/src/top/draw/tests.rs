@@ -117,3 +117,14 @@ fn scrolling_shows_other_rows_and_the_last_page_is_full() {
     assert!(first >= 5, "{first}");
     assert!(rows(drawn(&mut screen, &look, 80, 40)) > first, "a larger screen shows more");
 }
+
+/// What is wrong, and a few rows, have room on the smallest screens as well.
+#[test]
+fn a_small_screen_has_what_is_wrong_and_some_rows() {
+    let look = busy();
+    for (width, height) in [(40, 12), (80, 15), (60, 24)] {
+        let rows = drawn(&mut Screen::new(View::Devices), &look, width, height);
+        let devices = rows.iter().filter(|row| row.contains("00:1b:21")).count();
+        assert!(devices >= 3 && rows.iter().any(|row| row.contains("wrong")), "{}", rows.join("\n"));
+    }
+}
