@@ -47,11 +47,11 @@ impl View {
     }
 
     pub(super) fn next(self) -> View {
-        View::ALL.into_iter().cycle().skip(self.position() + 1).next().unwrap_or_default()
+        View::ALL.into_iter().cycle().nth(self.position() + 1).unwrap_or_default()
     }
 
     pub(super) fn previous(self) -> View {
-        View::ALL.into_iter().cycle().skip(self.position() + VIEWS - 1).next().unwrap_or_default()
+        View::ALL.into_iter().cycle().nth(self.position() + VIEWS - 1).unwrap_or_default()
     }
 
     /// The view of a key, `1` the first.
