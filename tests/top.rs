@@ -123,6 +123,9 @@ fn a_store_that_dies_is_said_and_a_signal_gives_the_terminal_back() {
     let steps = ["wait headgate.service", "kill TERM", "end"];
     let said = play(&arguments, &steps);
     is_restored(&said[0], 0);
+    // A terminal that is closed ends it too: once it read its end for ever.
+    let said = play(&arguments, &["wait headgate.service", "hangup"]);
+    assert_eq!(said[0]["code"], 0, "{said:?}");
     let store = site.start_store();
     assert!(site.start_replay(&[&support::golden("site.pcap")]).wait().success());
     let dies = format!("run kill -KILL {}", store.child.id());

@@ -4,21 +4,22 @@
 //! these do. Whoever looks must not slow down what is looked at: only what is on the screen is asked for, and a question is asked
 //! again after twenty times as long as its answer took, at the earliest.
 
-use std::io::{self, IsTerminal, Write};
+use std::io::{self, IsTerminal};
 use std::path::Path;
 use std::sync::mpsc::{Receiver, Sender};
 use std::time::Duration;
 
+use headgate_service::exit;
 use headgate_service::stop::Stop;
 use ratatui::DefaultTerminal;
 use ratatui::Terminal;
 use ratatui::backend::TestBackend;
-use ratatui::crossterm::event::{self, Event, KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
 
 use crate::error::CliError;
 use crate::show;
 
 mod draw;
+mod keys;
 mod screen;
 mod table;
 mod view;
@@ -26,6 +27,7 @@ mod watch;
 
 pub(crate) use view::View;
 
+use keys::{Key, Keys, Typed};
 use screen::Screen;
 use watch::{Look, Wish};
 
@@ -47,9 +49,14 @@ pub(crate) fn run(config: &Path, once: bool, view: View) -> Result<(), CliError>
     let stop = Stop::install().map_err(|source| CliError::System { step: "watch for signals", source })?;
     let (wishes, looks) = watch::start(config, view)?;
     let mut terminal = open()?;
-    let result = follow(&mut terminal, Screen::new(view), &stop, &wishes, &looks);
+    let guarded = guard(stop.clone());
+    let result = guarded.and_then(|()| follow(&mut terminal, Screen::new(view), &stop, &wishes, &looks));
+    if let Ok(End::Gone) = result {
+        // Nothing can be given back, and nobody can be told.
+        std::process::exit(exit::OK.into());
+    }
     let restored = ratatui::try_restore();
-    result.and(restored).map_err(CliError::Output)
+    Ok(result.map(drop).and(restored)?)
 }
 
 /// Takes the terminal: raw, on its other screen. A panic gives it back before it speaks.
@@ -92,59 +99,82 @@ fn follow(
     stop: &Stop,
     wishes: &Sender<Wish>,
     looks: &Receiver<Look>,
-) -> io::Result<()> {
+) -> io::Result<End> {
     let mut look = Look::default();
-    let mut is_stale = true;
-    while !stop.is_requested() && !stop.take_reload() {
+    let mut keys = Keys::default();
+    let (mut is_stale, mut drawn) = (true, None);
+    while !stop.is_requested() {
         // Of several that came meanwhile the last is the news.
         while let Ok(news) = looks.try_recv() {
             (look, is_stale) = (news, true);
         }
-        if is_stale {
+        let now = size();
+        if is_stale || now != drawn {
             terminal.draw(|frame| draw::draw(frame, &mut screen, &look))?;
-            is_stale = false;
+            (is_stale, drawn) = (false, now);
         }
-        if !event::poll(TICK)? {
-            continue;
-        }
-        match event::read()? {
-            Event::Key(key) if key.kind != KeyEventKind::Release => {
-                if typed(&mut screen, key, wishes) {
+        match keys.wait(TICK)? {
+            Typed::Gone => return Ok(End::Gone),
+            Typed::Keys(typed_now) => {
+                is_stale |= !typed_now.is_empty();
+                if typed_now.into_iter().any(|key| typed(&mut screen, key, wishes)) {
                     break;
                 }
-                is_stale = true;
             }
-            Event::Resize(..) => is_stale = true,
-            _ => {}
         }
     }
-    terminal.backend_mut().flush()
+    Ok(End::Asked)
+}
+
+/// Why it ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum End {
+    Asked,
+    /// The terminal has been closed.
+    Gone,
+}
+
+/// Ends the program when it has been told to and does not: a terminal may go while it is being read.
+fn guard(stop: Stop) -> io::Result<()> {
+    let watch = move || loop {
+        std::thread::sleep(TICK);
+        // SIGHUP: the terminal has gone, or whoever started this.
+        if stop.take_reload() {
+            stop.request();
+        }
+        if stop.is_requested() {
+            std::thread::sleep(GRACE);
+            let _ = ratatui::try_restore();
+            std::process::exit(exit::OK.into());
+        }
+    };
+    std::thread::Builder::new().name("guard".into()).spawn(watch).map(drop)
 }
 
 /// Does what a key says; gives whether it ends.
-fn typed(screen: &mut Screen, key: KeyEvent, wishes: &Sender<Wish>) -> bool {
+fn typed(screen: &mut Screen, key: Key, wishes: &Sender<Wish>) -> bool {
     let before = screen.view;
-    match key.code {
-        KeyCode::Char('c' | 'd') if key.modifiers.contains(KeyModifiers::CONTROL) => return true,
-        KeyCode::Char('?' | 'h') => screen.has_help = !screen.has_help,
-        KeyCode::Esc if screen.has_help => screen.has_help = false,
-        KeyCode::Char('q') | KeyCode::Esc => return true,
-        KeyCode::Tab | KeyCode::Right => screen.view = screen.view.next(),
-        KeyCode::BackTab | KeyCode::Left => screen.view = screen.view.previous(),
-        KeyCode::Char(digit @ '1'..='9') => screen.view = View::of_digit(digit).unwrap_or(screen.view),
-        KeyCode::Char('s') => screen.sort_by_next(),
-        KeyCode::Char('r') => screen.reverse(),
-        KeyCode::Up | KeyCode::Char('k') => screen.scroll(-1),
-        KeyCode::Down | KeyCode::Char('j') => screen.scroll(1),
-        KeyCode::PageUp => screen.scroll(-screen.page()),
-        KeyCode::PageDown => screen.scroll(screen.page()),
-        KeyCode::Home => screen.scroll(isize::MIN),
-        KeyCode::End => screen.scroll(isize::MAX),
-        KeyCode::Char('p' | ' ') => {
+    match key {
+        Key::Interrupt => return true,
+        Key::Char('?' | 'h') => screen.has_help = !screen.has_help,
+        Key::Escape if screen.has_help => screen.has_help = false,
+        Key::Char('q') | Key::Escape => return true,
+        Key::Tab | Key::Right => screen.view = screen.view.next(),
+        Key::BackTab | Key::Left => screen.view = screen.view.previous(),
+        Key::Char(digit @ '1'..='9') => screen.view = View::of_digit(digit).unwrap_or(screen.view),
+        Key::Char('s') => screen.sort_by_next(),
+        Key::Char('r') => screen.reverse(),
+        Key::Up | Key::Char('k') => screen.scroll(-1),
+        Key::Down | Key::Char('j') => screen.scroll(1),
+        Key::PageUp => screen.scroll(-screen.page()),
+        Key::PageDown => screen.scroll(screen.page()),
+        Key::Home => screen.scroll(isize::MIN),
+        Key::End => screen.scroll(isize::MAX),
+        Key::Char('p' | ' ') => {
             screen.is_paused = !screen.is_paused;
             let _ = wishes.send(Wish::Pause(screen.is_paused));
         }
-        _ => {}
+        Key::Char(_) => {}
     }
     if screen.view != before {
         // Who watches ends with this program; that it has gone shows on the screen.
@@ -155,6 +185,8 @@ fn typed(screen: &mut Screen, key: KeyEvent, wishes: &Sender<Wish>) -> bool {
 
 /// The longest time until a signal, or what came from the store, is noticed.
 const TICK: Duration = Duration::from_millis(100);
+/// What drawing the last frame and giving the terminal back may take.
+const GRACE: Duration = Duration::from_secs(2);
 /// Columns and rows of a frame that goes to no terminal.
 const PLAIN: (u16, u16) = (80, 24);
 /// A terminal that says less does not know.
@@ -162,6 +194,7 @@ const SMALLEST: (u16, u16) = (20, 5);
 
 #[cfg(test)]
 mod tests {
+    use std::io::Write;
     use std::process::{Command, Stdio};
 
     use serde_json::Value;
@@ -199,33 +232,32 @@ mod tests {
         assert!(end["behind"].as_str().unwrap().contains("on purpose"), "{end}");
     }
 
-    fn press(screen: &mut Screen, code: KeyCode, wishes: &Sender<Wish>) -> bool {
-        typed(screen, KeyEvent::new(code, KeyModifiers::NONE), wishes)
+    fn press(screen: &mut Screen, key: Key, wishes: &Sender<Wish>) -> bool {
+        typed(screen, key, wishes)
     }
 
     #[test]
     fn keys_do_what_the_help_says() {
         let (wishes, wanted) = std::sync::mpsc::channel();
         let mut screen = Screen::new(View::Devices);
-        for end in [KeyCode::Char('q'), KeyCode::Esc] {
+        for end in [Key::Char('q'), Key::Escape, Key::Interrupt] {
             assert!(press(&mut screen, end, &wishes));
         }
-        assert!(typed(&mut screen, KeyEvent::new(KeyCode::Char('c'), KeyModifiers::CONTROL), &wishes));
         for (key, view) in [
-            (KeyCode::Tab, View::Neighbors),
-            (KeyCode::Right, View::Traffic),
-            (KeyCode::Left, View::Neighbors),
-            (KeyCode::Char('5'), View::Sent),
-            (KeyCode::BackTab, View::Losses),
+            (Key::Tab, View::Neighbors),
+            (Key::Right, View::Traffic),
+            (Key::Left, View::Neighbors),
+            (Key::Char('5'), View::Sent),
+            (Key::BackTab, View::Losses),
         ] {
             assert!(!press(&mut screen, key, &wishes));
             assert!(screen.view == view && matches!(wanted.try_recv(), Ok(Wish::See(seen)) if seen == view));
         }
-        press(&mut screen, KeyCode::Char('p'), &wishes);
+        press(&mut screen, Key::Char('p'), &wishes);
         assert!(screen.is_paused && matches!(wanted.try_recv(), Ok(Wish::Pause(true))));
-        press(&mut screen, KeyCode::Char('?'), &wishes);
+        press(&mut screen, Key::Char('?'), &wishes);
         assert!(screen.has_help);
-        assert!(!press(&mut screen, KeyCode::Esc, &wishes), "it closes the help alone");
+        assert!(!press(&mut screen, Key::Escape, &wishes), "it closes the help alone");
         assert!(!screen.has_help);
         assert!(wanted.try_recv().is_err());
     }

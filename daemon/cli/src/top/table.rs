@@ -75,7 +75,9 @@ impl Table {
         {
             fitting.retain(|(_, column, _)| column.drop != drop);
         }
+        // What is left goes to the columns that matter most, and stands where it stood.
         let mut spare = width.saturating_sub(least(&fitting));
+        fitting.sort_by_key(|(at, column, _)| (column.drop, *at));
         let mut widths: Vec<(usize, usize)> = Vec::new();
         for (at, column, wanted) in fitting {
             let least = column.least.min(wanted);
@@ -83,6 +85,7 @@ impl Table {
             spare -= more;
             widths.push((at, least + more));
         }
+        widths.sort_unstable();
         widths
     }
 }
