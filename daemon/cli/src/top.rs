@@ -18,6 +18,7 @@ use ratatui::backend::TestBackend;
 use crate::error::CliError;
 use crate::show;
 
+mod columns;
 mod draw;
 mod keys;
 mod screen;

@@ -4,24 +4,13 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
+use super::columns::{Column, column, figures};
 use super::view::View;
 use super::watch::Look;
 use crate::figures::{
     clean, count, duration, kind_of, moment, name_of, nanoseconds, number, octets, shown, time_of,
 };
 use crate::health::FRAMES;
-
-/// A column, and how it gives way when there is little room.
-pub(super) struct Column {
-    pub(super) title: &'static str,
-    /// Its text stands at its right end.
-    pub(super) right: bool,
-    /// Characters that it can be cut down to, and that it grows to.
-    least: usize,
-    most: usize,
-    /// Those with the highest go first; one with 0 stays.
-    drop: u8,
-}
 
 /// What a view shows.
 pub(super) struct Table {
@@ -46,48 +35,6 @@ pub(super) fn of(view: View, look: &Look, sort: usize, reversed: bool) -> Table 
         table.rows.reverse();
     }
     table
-}
-
-impl Table {
-    /// The columns that fit into so many characters, each with its width.
-    pub(super) fn fit(&self, width: usize) -> Vec<(usize, usize)> {
-        let wanted = |at: usize, column: &Column| {
-            let cells = self.rows.iter().filter_map(|row| row.get(at)).map(|cell| cell.chars().count());
-            cells.max().unwrap_or(0).max(column.title.chars().count()).min(column.most)
-        };
-        let mut fitting: Vec<(usize, &Column, usize)> =
-            self.columns.iter().enumerate().map(|(at, column)| (at, column, wanted(at, column))).collect();
-        let least = |fitting: &[(usize, &Column, usize)]| -> usize {
-            fitting
-                .iter()
-                .map(|(_, column, wanted)| column.least.min(*wanted) + GAP)
-                .sum::<usize>()
-                .saturating_sub(GAP)
-        };
-        // Columns that are nice to have go before those that matter are cut.
-        let all = |fitting: &[(usize, &Column, usize)]| -> usize {
-            fitting.iter().map(|(_, _, wanted)| wanted + GAP).sum::<usize>().saturating_sub(GAP)
-        };
-        let last =
-            |fitting: &[(usize, &Column, usize)]| fitting.iter().map(|(_, column, _)| column.drop).max();
-        while let Some(drop @ 1..) = last(&fitting)
-            && (least(&fitting) > width || drop >= NICE && all(&fitting) > width)
-        {
-            fitting.retain(|(_, column, _)| column.drop != drop);
-        }
-        // What is left goes to the columns that matter most, and stands where it stood.
-        let mut spare = width.saturating_sub(least(&fitting));
-        fitting.sort_by_key(|(at, column, _)| (column.drop, *at));
-        let mut widths: Vec<(usize, usize)> = Vec::new();
-        for (at, column, wanted) in fitting {
-            let least = column.least.min(wanted);
-            let more = (wanted - least).min(spare);
-            spare -= more;
-            widths.push((at, least + more));
-        }
-        widths.sort_unstable();
-        widths
-    }
 }
 
 fn devices(look: &Look, records: &[Value], sort: usize) -> Table {
@@ -271,19 +218,6 @@ fn age(now: u64, time: &Value) -> String {
     time_of(time).map(|time| duration(now.saturating_sub(time) / 1_000_000_000)).unwrap_or_default()
 }
 
-const fn column(title: &'static str, least: usize, most: usize, drop: u8) -> Column {
-    Column { title, right: false, least, most, drop }
-}
-
-const fn figures(title: &'static str, most: usize, drop: u8) -> Column {
-    Column { title, right: true, least: most, most, drop }
-}
-
-/// From where on a column is nice to have.
-const NICE: u8 = 4;
-/// Characters between columns.
-pub(super) const GAP: usize = 2;
-
 const DEVICES: &[Column] = &[
     column("MAC", 17, 17, 0),
     column("KIND", 8, 16, 1),
@@ -402,19 +336,5 @@ mod tests {
             ]
         );
         assert!(table.summary.starts_with("frames since 2026-11-24 06:48:00"), "{}", table.summary);
-    }
-
-    /// However narrow, columns do not overlap; the most important stay.
-    #[test]
-    fn columns_fit_every_width() {
-        let answer = json!([device("00:1b:21:00:00:03", Some("phone"), 5, 1, 30)]);
-        let table = of(View::Devices, &look(View::Devices, answer, Value::Null), 0, false);
-        for width in 30..200 {
-            let fit = table.fit(width);
-            let taken: usize = fit.iter().map(|(_, width)| width + GAP).sum::<usize>() - GAP;
-            assert!(taken <= width, "{taken} of {width}");
-            assert!(fit.iter().any(|(at, _)| *at == 0), "{width}");
-        }
-        assert_eq!(table.fit(199).len(), DEVICES.len());
     }
 }

@@ -9,7 +9,7 @@ use super::super::view::View;
 use super::super::watch::Look;
 use super::*;
 use crate::figures::time_of;
-use crate::health;
+use crate::health::{self, Period};
 
 fn busy() -> Look {
     let status = json!({
