@@ -36,7 +36,7 @@ pub(crate) enum Command {
     ///
     /// q ends it; ? shows all keys. It needs a terminal, and reads only what status, devices, neighbors, flows and ledger read.
     Top {
-        /// Draw one frame as text and end, for a file or a pipe
+        /// Draw one frame as text and end, for a file or a pipe; with --json, what it would draw
         #[arg(long)]
         once: bool,
         /// What the lower part shows at the beginning

@@ -72,8 +72,8 @@ fn run(args: Args) -> Result<(), CliError> {
     let Args { config, json, command } = args;
     match command {
         Command::Status => show::status(&ask::status(&config)?, json),
-        Command::Top { once, view } => top::run(&config, once, view),
-        Command::Report { html, captures } => report::run(&config, &html, &captures),
+        Command::Top { once, view } => top::run(&config, once, view, json),
+        Command::Report { html, captures } => report::run(&config, &html, &captures, json),
         Command::Metrics { file } => metrics::run(&config, file.as_deref()),
         Command::Doctor { seconds } => doctor::run(&config, seconds, json),
         Command::Devices { limit } => show::records(headgate_record::Kind::Device, &config, limit, json),

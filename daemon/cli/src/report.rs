@@ -28,18 +28,19 @@ use site::Site;
 /// # Errors
 /// As of asking the store, reading the configuration and captures, and writing the file. A damaged capture gives a page of what
 /// comes before the damage, and then its error.
-pub(crate) fn run(config: &Path, file: &Path, captures: &[PathBuf]) -> Result<(), CliError> {
+pub(crate) fn run(config: &Path, file: &Path, captures: &[PathBuf], as_json: bool) -> Result<(), CliError> {
     let (site, result) = match captures {
         [] => (Site::of_appliance(config)?, Ok(())),
         files => Site::of_captures(config, files)?,
     };
     let page = page(&site);
     write(file, &page)?;
-    show::line(&format!(
-        "{}: {}",
-        file.display(),
-        crate::figures::octets(u64::try_from(page.len()).unwrap_or(u64::MAX))
-    ))?;
+    let octets = u64::try_from(page.len()).unwrap_or(u64::MAX);
+    if as_json {
+        show::json(&serde_json::json!({ "file": file, "bytes": octets }))?;
+    } else {
+        show::line(&format!("{}: {}", file.display(), crate::figures::octets(octets)))?;
+    }
     result
 }
 

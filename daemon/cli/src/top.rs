@@ -15,6 +15,8 @@ use ratatui::DefaultTerminal;
 use ratatui::Terminal;
 use ratatui::backend::TestBackend;
 
+use serde_json::{Value, json};
+
 use crate::error::CliError;
 use crate::show;
 
@@ -32,11 +34,18 @@ use keys::{Key, Keys, Typed};
 use screen::Screen;
 use watch::{Look, Wish};
 
-/// Draws until q, Ctrl-C or SIGTERM; or `once`, as plain text.
+/// Draws until q, Ctrl-C or SIGTERM; or `once`, as plain text, or what it would draw as JSON.
 ///
 /// # Errors
 /// [`CliError::NoTerminal`] where there is none to draw on; once, also what asking the store gives.
-pub(crate) fn run(config: &Path, once: bool, view: View) -> Result<(), CliError> {
+pub(crate) fn run(config: &Path, once: bool, view: View, as_json: bool) -> Result<(), CliError> {
+    if as_json {
+        let look = watch::once(config, view)?;
+        let wrong = look.wrong.iter().map(|it| json!({ "what": it.what, "do": it.do_this }));
+        let wrong = wrong.collect::<Value>();
+        let shown = look.answers.get(&view).unwrap_or(&Value::Null);
+        return show::json(&json!({ "status": look.status, "wrong": wrong, "shown": shown }));
+    }
     if once {
         return print(config, view);
     }
@@ -197,8 +206,6 @@ const SMALLEST: (u16, u16) = (20, 5);
 mod tests {
     use std::io::Write;
     use std::process::{Command, Stdio};
-
-    use serde_json::Value;
 
     use super::*;
 
