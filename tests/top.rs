@@ -89,7 +89,13 @@ fn a_neighbour_that_lldpd_announces_is_on_the_screen_at_every_size() {
 
         let shown = site.ask(&["top", "--view", "neighbors"]).unwrap();
         assert_eq!(shown["shown"][0]["system_name"], "core-sw1", "{shown}");
-        assert!(shown["wrong"].as_array().unwrap().iter().any(|it| it["do"] == "systemctl status headgate-uplink"));
+        assert!(
+            shown["wrong"]
+                .as_array()
+                .unwrap()
+                .iter()
+                .any(|it| it["do"] == "systemctl status headgate-uplink")
+        );
 
         // Not on a terminal: one frame, or a word on what to type.
         let once = site.headgate(&["top", "--once", "--view", "neighbors"]);
