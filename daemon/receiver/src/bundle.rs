@@ -157,10 +157,11 @@ pub fn import(config: &Config, directory: &Path, receipts: Option<&Path>) -> Res
     let mut destination = Destination::new(config, &keys)?;
     let mut progress = Progress::new("verified", octets);
     for carried in &manifest.batches {
-        let Arrived { batch, digest, .. } = open(&folder, &keys, &manifest, carried)?;
-        let fault = if !may_be_stored(&batch.regions, config.region.as_deref()) {
-            Fault::Region(batch.regions.join(", "))
-        } else if destination.contradicts(&batch, &digest)? {
+        let Arrived { content, digest, .. } = open(&folder, &keys, &manifest, carried)?;
+        let regions = &content.says().regions;
+        let fault = if !may_be_stored(regions, config.region.as_deref()) {
+            Fault::Region(regions.join(", "))
+        } else if destination.contradicts(&content, &digest)? {
             Fault::Conflict
         } else {
             progress.add(carried.octets.into());
@@ -189,11 +190,11 @@ pub fn import(config: &Config, directory: &Path, receipts: Option<&Path>) -> Res
         let midway = |_| folder.fault(&batch_file(carried.sequence), Fault::Midway(imported.new));
         let arrived = open(&folder, &keys, &manifest, carried).map_err(midway)?;
         let stored = destination.store(&arrived)?;
-        let Arrived { batch, digest, .. } = arrived;
+        let Arrived { content, digest, .. } = arrived;
         match stored {
             Stored::New { left_out, .. } => {
                 imported.new += 1;
-                imported.records += u64::try_from(batch.records.len()).unwrap_or(u64::MAX);
+                imported.records += u64::from(content.records());
                 imported.left_out += left_out;
             }
             Stored::Again { .. } => imported.again += 1,
@@ -205,7 +206,7 @@ pub fn import(config: &Config, directory: &Path, receipts: Option<&Path>) -> Res
                 return Err(folder.fault(&batch_file(carried.sequence), Fault::Midway(imported.new)));
             }
         }
-        signed.extend(statement(&batch, digest, stored).map(|statement| signer.sign(statement)));
+        signed.extend(statement(&content, digest, stored).map(|statement| signer.sign(statement)));
         progress.add(carried.octets.into());
     }
     progress.end();
@@ -249,6 +250,6 @@ fn open(folder: &Folder, keys: &Keys, manifest: &Manifest, carried: &Carried) ->
     if said != (manifest.appliance.as_str(), manifest.epoch, carried.sequence, manifest.key) {
         return Err(fault(Fault::Other));
     }
-    let (batch, digest) = keys.open(&sealed).map_err(|e| fault(Fault::Closed(e)))?;
-    Ok(Arrived { batch: Arc::new(batch), digest, sealed: octets.into() })
+    let (content, digest) = keys.open_content(&sealed, true).map_err(|e| fault(Fault::Closed(e)))?;
+    Ok(Arrived { content: Arc::new(content), digest, sealed: octets.into() })
 }

@@ -9,12 +9,10 @@ use std::time::Duration;
 use rusqlite::Connection;
 use tokio::sync::oneshot;
 
-use headgate_record::batch::Batch;
-
 use crate::Error;
 use crate::accounts::Accounts;
 use crate::database::{self, Database, pages};
-use crate::engine::{Arrived, Figures, Later, Pulse, Stored, StoresOnce, Told, Unstored};
+use crate::engine::{Arrived, Content, Figures, Later, Pulse, Stored, StoresOnce, Told, Unstored};
 use crate::export::{Ask, Form, Page, Readers, Scope};
 use crate::sweep::Sweep;
 
@@ -27,7 +25,7 @@ pub struct Writer {
 }
 
 struct Job {
-    batch: Arc<Batch>,
+    content: Arc<Content>,
     digest: [u8; 32],
     done: oneshot::Sender<rusqlite::Result<Stored>>,
 }
@@ -73,10 +71,10 @@ impl Writer {
 
 impl StoresOnce for Writer {
     /// See [`Database::store`].
-    fn store(&self, Arrived { batch, digest, .. }: Arrived) -> Later<'_, Result<Stored, Unstored>> {
+    fn store(&self, Arrived { content, digest, .. }: Arrived) -> Later<'_, Result<Stored, Unstored>> {
         Box::pin(async move {
             let (done, answer) = oneshot::channel();
-            self.jobs.try_send(Job { batch, digest, done }).map_err(|error| match error {
+            self.jobs.try_send(Job { content, digest, done }).map_err(|error| match error {
                 TrySendError::Full(_) => Unstored::Busy,
                 TrySendError::Disconnected(_) => Unstored::Failed,
             })?;
@@ -102,6 +100,10 @@ impl StoresOnce for Writer {
         })
     }
 
+    fn reads_records(&self) -> bool {
+        true
+    }
+
     fn pulse(&self) -> &Arc<Pulse> {
         &self.pulse
     }
@@ -116,7 +118,10 @@ fn write(mut database: Database, mut sweep: Sweep, jobs: &Receiver<Job>, pulse: 
             Err(RecvTimeoutError::Timeout) => continue,
             Err(RecvTimeoutError::Disconnected) => return,
         };
-        let stored = database.store(&job.batch, &job.digest);
+        let stored = match job.content.whole() {
+            Ok(batch) => database.store(&batch, &job.digest),
+            Err(_) => Err(rusqlite::Error::InvalidQuery),
+        };
         told.tell(&stored);
         // The client may have gone; the batch is stored all the same.
         let _ = job.done.send(stored);

@@ -1,4 +1,4 @@
-//! Reaching the cluster, and the two streams in it.
+//! Reaching the cluster, and the three streams in it.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -25,6 +25,8 @@ pub struct Reached {
     pub batches: Stream,
     /// The stream of what outlives them.
     pub index: Stream,
+    /// The stream of what receivers know of whom to trust.
+    pub trust: Stream,
 }
 
 /// Subjects and names.
@@ -78,6 +80,20 @@ impl Names {
         format!("{}.index.imports", self.0)
     }
 
+    /// A word about trust.
+    pub fn word(&self, place: &str) -> String {
+        format!("{}.trust.{place}", self.0)
+    }
+
+    /// The place of a word.
+    pub fn parse_word(&self, subject: &str) -> Option<String> {
+        Some(subject.strip_prefix(self.0.as_str())?.strip_prefix(".trust.")?.to_owned())
+    }
+
+    fn trust_stream(&self) -> String {
+        format!("{}_TRUST", self.0)
+    }
+
     fn index_stream(&self) -> String {
         format!("{}_INDEX", self.0)
     }
@@ -88,7 +104,7 @@ fn token(appliance: &str) -> String {
     appliance.replace('.', "_")
 }
 
-/// Connects, and sees to it that both streams are there, on as many servers and on disk.
+/// Connects, and sees to it that its streams are there, on as many servers and on disk.
 ///
 /// # Errors
 /// [`Error::Cluster`], and what is wrong with a file.
@@ -150,6 +166,12 @@ pub async fn reach(cluster: &Cluster, names: &Names) -> Result<Reached, Error> {
             max_messages_per_subject: 1,
             ..common(cluster)
         },
+        Config {
+            name: names.trust_stream(),
+            subjects: vec![format!("{}.trust.>", names.0)],
+            description: Some("Headgate: tokens, generations of secrets, requests".into()),
+            ..common(cluster)
+        },
     ];
     let mut streams = Vec::with_capacity(wanted.len());
     for config in wanted {
@@ -158,9 +180,9 @@ pub async fn reach(cluster: &Cluster, names: &Names) -> Result<Reached, Error> {
         let had = context.get_stream(name).await;
         streams.push(had.map_err(|error| wrong(causes(&error), true))?);
     }
-    match <[Stream; 2]>::try_from(streams) {
-        Ok([batches, index]) => Ok(Reached { context, batches, index }),
-        Err(_) => Err(wrong("it has not both streams".into(), true)),
+    match <[Stream; 3]>::try_from(streams) {
+        Ok([batches, index, trust]) => Ok(Reached { context, batches, index, trust }),
+        Err(_) => Err(wrong("it has not all streams".into(), true)),
     }
 }
 
