@@ -4,8 +4,11 @@
 //! store's database is made, so the numbers of a rebuilt store never collide with the old one's;
 //! within an epoch sequences start at 1 and have no gaps.
 
+use std::cell::RefCell;
+
 use prost::Message;
 use sha2::{Digest, Sha256};
+use zstd::bulk::Decompressor;
 
 use crate::{Class, Error, Kind, MAX_TEXT, Record, codec, columns};
 
@@ -167,11 +170,7 @@ impl Outline {
         let records = if message.version < COLUMNS {
             codec::decode(&body)?.len()
         } else {
-            let (mut rows, mut records) = (columns::Rows::new(&body)?, 0);
-            while rows.pass()? {
-                records += 1;
-            }
-            records
+            columns::Sheet::read(&body)?.records()
         };
         counted(&message, records)?;
         Ok(Outline { records: message.records, says: said(message)? })
@@ -221,7 +220,18 @@ fn expand(message: &BatchMessage) -> Result<Vec<u8>, Error> {
     if octets > codec::MAX_SET_BYTES {
         return Err(Error::Compression);
     }
-    zstd::bulk::decompress(&message.body, octets).map_err(|_| Error::Compression)
+    // One is kept for each thread: to make it takes a tenth of the time of using it.
+    DECOMPRESSOR.with_borrow_mut(|kept| {
+        let decompressor = match kept {
+            Some(decompressor) => decompressor,
+            None => kept.insert(Decompressor::new().map_err(|_| Error::Compression)?),
+        };
+        decompressor.decompress(&message.body, octets).map_err(|_| Error::Compression)
+    })
+}
+
+thread_local! {
+    static DECOMPRESSOR: RefCell<Option<Decompressor<'static>>> = const { RefCell::new(None) };
 }
 
 fn counted(message: &BatchMessage, records: usize) -> Result<(), Error> {

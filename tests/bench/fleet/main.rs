@@ -1,4 +1,4 @@
-//! A fleet of appliances, for `tests/bench/uplink`: each has its own certificate, one connection over mutual TLS 1.3, and a full outbox of
+//! A fleet of appliances, for `tests/bench/uplink`: each has its own certificate and secret, one connection over mutual TLS 1.3, and a full outbox of
 //! sealed batches that it sends one at a time, the next when the receipt of the one before is verified.
 //!
 //! `fleet send DIRECTORY ADDRESS FIRST APPLIANCES BATCHES RECORDS [hold]` sends to the receiver whose files `headgate-receiver init`

@@ -18,6 +18,7 @@ use tokio::task::JoinSet;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
+use headgate_record::enrolment::{EXPORTER, PROOF_HEADER, Root, Secret};
 use headgate_record::receipt::Receipt;
 
 use crate::outbox::{Outbox, Waiting};
@@ -36,12 +37,14 @@ pub async fn all(directory: &Path, address: SocketAddr, made: Vec<Outbox>, hold:
     let roots = Arc::new(roots);
     let receipts = std::fs::read_to_string(directory.join("receipt.pub")).unwrap();
     let receipts = Arc::new(VerifyingKey::from_public_key_pem(&receipts).unwrap());
+    let root = Root::new(&std::fs::read(directory.join("appliances.key")).unwrap()).unwrap();
     let (batches, records) = sums(&made);
-    let appliances: Vec<(Outbox, Arc<ClientConfig>)> = made
+    let appliances: Vec<(Outbox, Appliance)> = made
         .into_iter()
         .map(|outbox| {
+            let secret = Arc::new(root.secret(&outbox.appliance, 1));
             let tls = enrolled(&issuer, &roots, &outbox.appliance);
-            (outbox, tls)
+            (outbox, Appliance { address, tls, secret })
         })
         .collect();
 
@@ -49,20 +52,20 @@ pub async fn all(directory: &Path, address: SocketAddr, made: Vec<Outbox>, hold:
     let together = Arc::new(Barrier::new(appliances.len() + 1));
     let hands = Arc::new(Semaphore::new(HANDSHAKES));
     let mut sending = JoinSet::new();
-    for (outbox, tls) in appliances {
+    for (outbox, appliance) in appliances {
         let (receipts, together, hands) = (Arc::clone(&receipts), Arc::clone(&together), Arc::clone(&hands));
         sending.spawn(async move {
-            let mut stream = {
+            let mut link = {
                 let _hand = hands.acquire().await.unwrap();
-                connect(address, Arc::clone(&tls)).await
+                appliance.connect().await
             };
             if hold {
                 together.wait().await;
             }
             for batch in &outbox.batches {
-                while !deliver(&mut stream, batch, &receipts).await {
+                while !deliver(&mut link, batch, &receipts).await {
                     // A receiver that was too busy to read it lets go of who sent it.
-                    stream = connect(address, Arc::clone(&tls)).await;
+                    link = appliance.connect().await;
                 }
             }
             if hold {
@@ -101,16 +104,37 @@ fn enrolled(issuer: &Issuer<'_, KeyPair>, roots: &Arc<RootCertStore>, name: &str
     Arc::new(tls)
 }
 
-async fn connect(address: SocketAddr, tls: Arc<ClientConfig>) -> TlsStream<TcpStream> {
-    let stream = TcpStream::connect(address).await.unwrap();
-    stream.set_nodelay(true).unwrap();
-    TlsConnector::from(tls).connect(ServerName::from(address.ip()), stream).await.unwrap()
+/// What one comes with: its certificate, and its secret.
+struct Appliance {
+    address: SocketAddr,
+    tls: Arc<ClientConfig>,
+    secret: Arc<Secret>,
+}
+
+/// A connection, and the proof of the secret on it.
+struct Link {
+    stream: TlsStream<TcpStream>,
+    proof: String,
+}
+
+impl Appliance {
+    async fn connect(&self) -> Link {
+        let stream = TcpStream::connect(self.address).await.unwrap();
+        stream.set_nodelay(true).unwrap();
+        let tls = TlsConnector::from(Arc::clone(&self.tls));
+        let stream = tls.connect(ServerName::from(self.address.ip()), stream).await.unwrap();
+        let session = stream.get_ref().1.export_keying_material([0; 32], EXPORTER, None).unwrap();
+        Link { proof: self.secret.prove(&session).to_string(), stream }
+    }
 }
 
 /// Posts a batch until it is receipted, and verifies the receipt. False where the connection is at its end.
-async fn deliver(stream: &mut TlsStream<TcpStream>, batch: &Waiting, receipts: &VerifyingKey) -> bool {
-    let head =
-        format!("POST /v1/batches HTTP/1.1\r\nhost: x\r\ncontent-length: {}\r\n\r\n", batch.sealed.len());
+async fn deliver(link: &mut Link, batch: &Waiting, receipts: &VerifyingKey) -> bool {
+    let Link { stream, proof } = link;
+    let head = format!(
+        "POST /v1/batches HTTP/1.1\r\nhost: x\r\n{PROOF_HEADER}: {proof}\r\ncontent-length: {}\r\n\r\n",
+        batch.sealed.len()
+    );
     let request = [head.as_bytes(), &batch.sealed].concat();
     loop {
         stream.write_all(&request).await.unwrap();

@@ -4,6 +4,14 @@ const SESSION: Session = [9; 32];
 
 use rusqlite::Connection;
 
+use crate::config::Cluster;
+
+#[path = "../../tests/support/nats.rs"]
+#[allow(dead_code)]
+mod nats;
+
+use nats::Nats;
+
 /// A trust, asked without waiting.
 struct Asking(Trust, tokio::runtime::Runtime);
 
@@ -181,4 +189,57 @@ fn a_request_goes_with_receipts_until_a_later_batch_comes() {
     request(&trust, 3);
     assert!(trust.withdraw(3));
     assert!(trust.request_for(&batch("site-1", 8)).is_empty());
+}
+
+/// Two receivers before one server.
+async fn together(nats: &Nats, config: &Config) -> [Trust; 2] {
+    let keys = Keys::load(config.seal_keys.iter().map(PathBuf::as_path)).unwrap();
+    let (keys, stream, servers) = (Arc::new(keys), "ASKED".to_owned(), nats.servers());
+    let cluster =
+        Cluster { servers, credentials: None, authority: None, certificate: None, stream, replicas: 1 };
+    let mut both = Vec::new();
+    for _ in 0..2 {
+        let cluster = JetStream::reach(&cluster, Arc::clone(&keys), 60).await.unwrap();
+        both.push(Trust::in_cluster(config, Arc::new(cluster)).await.unwrap());
+    }
+    both.try_into().ok().unwrap()
+}
+
+#[tokio::test]
+async fn what_is_asked_goes_with_receipts_of_whichever_receiver_until_a_later_batch_comes_to_one() {
+    let Some(nats) = Nats::start(1) else { return };
+    let Place { _directory, config } = place();
+    let [one, other] = together(&nats, &config).await;
+    let batch = |sequence| BatchId { appliance: "site-1".into(), epoch: u64::MAX, sequence };
+    let asked = |id: u8| Request {
+        id: RequestId([id; 8]),
+        ask: headgate_record::request::Ask::Look,
+        expires: u64::MAX / 1_000,
+        why: "calls drop".to_owned(),
+        minutes: 0,
+        content: String::new(),
+    };
+    // To look is to hear: a receiver does so by itself.
+    let heard = async |trust: &Trust| _ = trust.next_generation("site-1").await.unwrap();
+    let a_second = std::time::Duration::from_secs(1);
+    one.ask("site-1", &asked(1)).await.unwrap();
+    other.ask("site-1", &asked(2)).await.unwrap();
+    assert_eq!(other.request_for(&batch(5)).await.unwrap(), asked(1).encode());
+    tokio::time::sleep(a_second).await;
+    heard(&one).await;
+    assert_eq!(one.request_for(&batch(5)).await.unwrap(), asked(1).encode(), "its receipt was lost");
+    assert_eq!(one.request_for(&batch(6)).await.unwrap(), asked(2).encode(), "the first has arrived");
+    tokio::time::sleep(a_second).await;
+    heard(&other).await;
+    assert_eq!(
+        other.asked().unwrap().iter().map(|asked| asked.has_arrived).collect::<Vec<_>>(),
+        [true, false]
+    );
+    assert!(!other.withdraw(RequestId([1; 8])).await.unwrap(), "it has arrived");
+    assert!(other.withdraw(RequestId([2; 8])).await.unwrap());
+    assert!(other.request_for(&batch(7)).await.unwrap().is_empty());
+    for n in 3..18 {
+        one.ask("site-1", &asked(n)).await.unwrap();
+    }
+    assert!(matches!(one.ask("site-1", &asked(19)).await, Err(Error::Token(_))), "no more than sixteen");
 }

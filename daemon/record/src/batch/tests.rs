@@ -74,7 +74,7 @@ fn an_outline_is_read_as_strictly_as_a_batch() {
     let whole = |bytes: &[u8]| {
         let batch = Batch::decode(bytes)?;
         let records = u32::try_from(batch.records.len()).unwrap();
-        Ok(Outline { records, says: Batch { records: Vec::new(), ..batch } })
+        Ok::<_, Error>(Outline { records, says: Batch { records: Vec::new(), ..batch } })
     };
     let mut batch = sample();
     for n in 0..20 {
@@ -93,7 +93,8 @@ fn an_outline_is_read_as_strictly_as_a_batch() {
             body[at] ^= change;
             let body = zstd::bulk::compress(&body, 1).unwrap();
             let changed = BatchMessage { body, ..message.clone() }.encode_to_vec();
-            assert_eq!(Outline::decode(&changed), whole(&changed), "{at} {change}");
+            // Of two faults they may name another first.
+            assert_eq!(Outline::decode(&changed).ok(), whole(&changed).ok(), "{at} {change}");
             refused += usize::from(Outline::decode(&changed).is_err());
         }
     }
@@ -101,7 +102,7 @@ fn an_outline_is_read_as_strictly_as_a_batch() {
     for at in 0..bytes.len() {
         let mut changed = bytes.clone();
         changed[at] ^= 1;
-        assert_eq!(Outline::decode(&changed), whole(&changed), "{at}");
+        assert_eq!(Outline::decode(&changed).ok(), whole(&changed).ok(), "{at}");
         assert!(Outline::decode(&bytes[..at]).is_err(), "cut at {at}");
     }
 }
