@@ -17,7 +17,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use zeroize::Zeroizing;
 
 use headgate_record::batch::BatchId;
-use headgate_record::enrolment::{Proof, Root, Session, Token};
+use headgate_record::enrolment::{Proof, Root, Secret, Session, Token};
 use headgate_record::request::{Request, RequestId};
 
 use crate::config::Engine;
@@ -59,7 +59,7 @@ pub enum Failure {
 }
 
 /// Why an appliance is not taken for itself although its certificate says so.
-#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Unproved {
     /// It shows no proof.
     #[error("the appliance's secret is not proved; enroll it again")]
@@ -148,22 +148,58 @@ impl Trust {
         proof: Option<&Proof>,
         session: Option<&Session>,
     ) -> Result<(), Unproved> {
+        let is_proved =
+            |secret: &Secret, proof: &Proof| session.is_some_and(|session| secret.is_proved(proof, session));
+        match self.weigh(appliance, proof, is_proved).await? {
+            Some(generation) => self.raise(appliance, generation).await.map_err(|error| failed(&error)),
+            None => Ok(()),
+        }
+    }
+
+    /// Whether a manifest is of the appliance itself, by the same measure. Gives the generation of a secret that is proved for the first
+    /// time: nothing is changed before all of the medium is verified.
+    ///
+    /// # Errors
+    /// Why it is not.
+    pub async fn check_medium(
+        &self,
+        appliance: &str,
+        proof: Option<&Proof>,
+        manifest: &[u8],
+    ) -> Result<Option<u64>, Unproved> {
+        self.weigh(appliance, proof, |secret, proof| secret.is_proved_for_medium(proof, manifest)).await
+    }
+
+    /// Secrets of an appliance before the one that a medium proved count no longer.
+    ///
+    /// # Errors
+    /// When it cannot be written down.
+    pub async fn proved_by_medium(&self, appliance: &str, generation: u64) -> Result<(), Error> {
+        self.raise(appliance, generation).await.map_err(|failure| self.failure(failure))
+    }
+
+    /// Whether a proof is good. Gives its generation where it is newer than what is known.
+    async fn weigh(
+        &self,
+        appliance: &str,
+        proof: Option<&Proof>,
+        is_proved: impl FnOnce(&Secret, &Proof) -> bool,
+    ) -> Result<Option<u64>, Unproved> {
         let least = self.least(appliance).await.map_err(|error| failed(&error))?;
         let Some(proof) = proof else {
-            return if self.is_required || least.is_some() { Err(Unproved::Missing) } else { Ok(()) };
+            return if self.is_required || least.is_some() { Err(Unproved::Missing) } else { Ok(None) };
         };
         let Some(root) = &self.root else {
             // Nobody can be asked, and nobody has to be.
-            return if least.is_some() { Err(Unproved::Wrong) } else { Ok(()) };
+            return if least.is_some() { Err(Unproved::Wrong) } else { Ok(None) };
         };
-        let session = session.ok_or(Unproved::Wrong)?;
-        if !root.secret(appliance, proof.generation()).is_proved(proof, session) {
+        if !is_proved(&root.secret(appliance, proof.generation()), proof) {
             return Err(Unproved::Wrong);
         }
         match least {
             Some(least) if proof.generation() < least => Err(Unproved::Old),
-            Some(least) if proof.generation() == least => Ok(()),
-            _ => self.raise(appliance, proof.generation()).await.map_err(|error| failed(&error)),
+            Some(least) if proof.generation() == least => Ok(None),
+            _ => Ok(Some(proof.generation())),
         }
     }
 
