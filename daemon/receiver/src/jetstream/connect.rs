@@ -1,12 +1,13 @@
 //! Reaching the cluster, and the three streams in it.
 
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use async_nats::ConnectOptions;
 use async_nats::jetstream::context::ContextBuilder;
 use async_nats::jetstream::stream::{Config, StorageType, Stream};
 use async_nats::jetstream::{self, Context};
+use async_nats::{ConnectError, ConnectErrorKind, ConnectOptions};
 use rustls::pki_types::PrivateKeyDer;
 use rustls::pki_types::pem::PemObject;
 use rustls::{ClientConfig, RootCertStore};
@@ -118,12 +119,7 @@ pub async fn reach(cluster: &Cluster, names: &Names) -> Result<Reached, Error> {
         .ping_interval(PING)
         .retain_servers_order();
     if let Some(file) = &cluster.credentials {
-        let credentials = files::read(file)?;
-        let credentials = std::str::from_utf8(&credentials).ok();
-        options = credentials
-            .and_then(|text| ConnectOptions::new().credentials(text).ok().map(|_| text))
-            .and_then(|text| options.credentials(text).ok())
-            .ok_or(Error::Credential { file: file.clone(), what: "NATS credentials" })?;
+        options = authenticated(options, file)?;
     }
     if cluster.authority.is_some() {
         options = options.require_tls(true).tls_client_config(client(cluster)?);
@@ -133,10 +129,7 @@ pub async fn reach(cluster: &Cluster, names: &Names) -> Result<Reached, Error> {
         format!("{scheme}://{server}")
     });
     let servers: Vec<String> = servers.collect();
-    let client = options
-        .connect(servers)
-        .await
-        .map_err(|error| wrong(format!("the cluster cannot be reached: {}", causes(&error)), true))?;
+    let client = options.connect(servers).await.map_err(|error| wrong(unreached(cluster, &error), true))?;
     let room = client.server_info().max_payload;
     if room < MAX_SEALED_BYTES + MAX_HEADER {
         return Err(wrong(
@@ -183,6 +176,39 @@ pub async fn reach(cluster: &Cluster, names: &Names) -> Result<Reached, Error> {
     match <[Stream; 3]>::try_from(streams) {
         Ok([batches, index, trust]) => Ok(Reached { context, batches, index, trust }),
         Err(_) => Err(wrong("it has not all streams".into(), true)),
+    }
+}
+
+/// With what `file` holds: credentials as nsc writes them (a JWT and the seed of its user), or the seed of a user alone (an nkey).
+fn authenticated(options: ConnectOptions, file: &Path) -> Result<ConnectOptions, Error> {
+    let what = "NATS credentials: neither a .creds file, nor a line with the seed of a user";
+    let unusable = || Error::Credential { file: file.to_path_buf(), what };
+    let content = files::read(file)?;
+    let text = std::str::from_utf8(&content).map_err(|_| unusable())?;
+    if text.contains(JWT) {
+        return options.credentials(text).map_err(|_| unusable());
+    }
+    let seed = text.lines().map(str::trim).find(|line| line.starts_with(USER_SEED)).ok_or_else(unusable)?;
+    nkeys::KeyPair::from_seed(seed).map_err(|_| unusable())?;
+    Ok(options.nkey(seed.to_owned()))
+}
+
+/// Why there is no connection, and what to do where the servers do not let this receiver in.
+fn unreached(cluster: &Cluster, error: &ConnectError) -> String {
+    let why = causes(error);
+    match (error.kind(), &cluster.credentials) {
+        (ConnectErrorKind::AuthorizationViolation | ConnectErrorKind::Authentication, Some(file)) => {
+            let file = file.display();
+            format!(
+                "its servers do not let this receiver in by {file} ({why}): have its user admitted there, or put its own file there"
+            )
+        }
+        (ConnectErrorKind::AuthorizationViolation | ConnectErrorKind::Authentication, None) => {
+            format!(
+                "its servers let nobody in without credentials ({why}): name a file as [jetstream] credentials"
+            )
+        }
+        _ => format!("the cluster cannot be reached: {why}"),
     }
 }
 
@@ -250,6 +276,9 @@ fn client(cluster: &Cluster) -> Result<ClientConfig, Error> {
     }
 }
 
+/// How the part of a .creds file begins that says who somebody is, and the seed of a user's key.
+const JWT: &str = "BEGIN NATS USER JWT";
+const USER_SEED: &str = "SU";
 /// Longest wait for a connection, and for an answer: to a cluster that is choosing whom to follow it is better to ask again.
 const CONNECTING: Duration = Duration::from_secs(5);
 const ANSWER: Duration = Duration::from_secs(2);
