@@ -188,4 +188,4 @@ const FIRST_ROUND: Duration = Duration::from_secs(60);
 const ROUND: Duration = Duration::from_secs(3_600);
 
 #[cfg(test)]
-mod tests;
+pub mod tests;

@@ -2,7 +2,7 @@
 
 #[path = "../../tests/support/nats.rs"]
 #[allow(dead_code)]
-mod nats;
+pub mod nats;
 
 use std::sync::Arc;
 use std::time::Duration;

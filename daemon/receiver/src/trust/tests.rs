@@ -6,11 +6,7 @@ use rusqlite::Connection;
 
 use crate::config::Cluster;
 
-#[path = "../../tests/support/nats.rs"]
-#[allow(dead_code)]
-mod nats;
-
-use nats::Nats;
+use crate::jetstream::tests::nats::Nats;
 
 /// A trust, asked without waiting.
 struct Asking(Trust, tokio::runtime::Runtime);
