@@ -128,6 +128,14 @@ impl Desk {
     }
 
     async fn store(&self, appliance: &str, request: Request<Incoming>) -> Result<Bytes, Refusal> {
+        // A body that says it is too long is not begun with.
+        let announced = request.body().size_hint().lower();
+        if usize::try_from(announced).map_or(true, |length| length > MAX_SEALED_BYTES) {
+            return Err(Refusal::TooLarge);
+        }
+        // Until it is stored: what waits in memory has one bound, and who finds no room is not read yet.
+        let room = timeout(self.timeout, self.bodies.acquire()).await.ok().and_then(Result::ok);
+        let _room = room.ok_or(Refusal::Unstored(Unstored::Busy))?;
         let arrived =
             timeout(self.timeout, self.receive(appliance, request)).await.map_err(|_| Refusal::Slow)??;
         let (content, digest) = (Arc::clone(&arrived.content), arrived.digest);
@@ -148,12 +156,6 @@ impl Desk {
 
     /// The batch that an appliance sealed into a request.
     async fn receive(&self, appliance: &str, request: Request<Incoming>) -> Result<Arrived, Refusal> {
-        // A body that says it is too long is not begun with.
-        let announced = request.body().size_hint().lower();
-        if usize::try_from(announced).map_or(true, |length| length > MAX_SEALED_BYTES) {
-            return Err(Refusal::TooLarge);
-        }
-        let _room = self.bodies.acquire().await.map_err(|_| Refusal::Unstored(Unstored::Busy))?;
         let body = Limited::new(request.into_body(), MAX_SEALED_BYTES)
             .collect()
             .await
@@ -256,5 +258,5 @@ impl Refusal {
 
 const PATH: &str = "/v1/batches";
 const RECEIPT_TYPE: &str = "application/vnd.headgate.receipt";
-/// Most bodies in memory at once; others wait. Each is at most [`MAX_SEALED_BYTES`].
+/// Most bodies in memory at once, until they are stored; others wait, for as long as one may take to arrive. Each is at most [`MAX_SEALED_BYTES`].
 const MAX_BODIES: usize = 64;

@@ -14,6 +14,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use tokio::sync::Mutex;
 use zeroize::Zeroizing;
 
 use headgate_record::batch::BatchId;
@@ -40,7 +41,8 @@ pub struct Trust {
 
 /// Where it is written down.
 enum Book {
-    File(Arc<File>),
+    /// With whose turn it is to write: thousands who come at once take one thread, not all.
+    File(Arc<File>, Mutex<()>),
     Cluster(Arc<Shared>),
 }
 
@@ -81,7 +83,7 @@ impl Trust {
     /// # Errors
     /// [`Error::Write`], [`Error::Database`], [`Error::Version`]; those of the root's file.
     pub fn in_file(config: &Config) -> Result<Trust, Error> {
-        Trust::with(config, Book::File(Arc::new(File::open(&config.trust)?)))
+        Trust::with(config, Book::File(Arc::new(File::open(&config.trust)?), Mutex::new(())))
     }
 
     /// As all receivers before a cluster have it. What lies in the file of a receiver that had an engine of its own is taken over.
@@ -226,7 +228,7 @@ impl Trust {
     /// [`Error::Token`] when too many are out; [`Error::Key`]; when it cannot be written down.
     pub async fn offer(&self, offer: Offer) -> Result<Token, Error> {
         match &self.book {
-            Book::File(file) => file.offer(offer),
+            Book::File(file, _) => file.offer(offer),
             Book::Cluster(shared) => shared.offer(offer).await,
         }
     }
@@ -237,10 +239,10 @@ impl Trust {
     /// Why it is not good, within `Ok`; when it cannot be written down.
     pub async fn redeem(&self, used: &Use<'_>) -> Result<Result<(), Misuse>, Failure> {
         match &self.book {
-            Book::File(file) => {
+            Book::File(file, turn) => {
                 let (id, secret) = (used.id, Zeroizing::new(used.secret.to_vec()));
                 let (appliance, key) = (used.appliance.to_owned(), used.key.to_vec());
-                aside(file, move |file| {
+                aside(file, turn, move |file| {
                     file.redeem(&Use { id, secret: &secret, appliance: &appliance, key: &key })
                 })
                 .await
@@ -255,7 +257,7 @@ impl Trust {
     /// [`Error::Token`] when too many are under way; when it cannot be written down.
     pub async fn ask(&self, appliance: &str, request: &Request) -> Result<(), Error> {
         match &self.book {
-            Book::File(file) => file.ask(appliance, request),
+            Book::File(file, _) => file.ask(appliance, request),
             Book::Cluster(shared) => shared.ask(appliance, request).await,
         }
     }
@@ -267,13 +269,13 @@ impl Trust {
     /// When it cannot be looked up, or written down.
     pub async fn request_for(&self, batch: &BatchId) -> Result<Vec<u8>, Failure> {
         match &self.book {
-            Book::File(file) => {
+            Book::File(file, turn) => {
                 // Most of the time there is none, and nothing is written.
                 if !file.has_requests(&batch.appliance)? {
                     return Ok(Vec::new());
                 }
                 let batch = batch.clone();
-                aside(file, move |file| file.request_for(&batch)).await
+                aside(file, turn, move |file| file.request_for(&batch)).await
             }
             Book::Cluster(shared) => shared.request_for(batch).await,
         }
@@ -285,7 +287,7 @@ impl Trust {
     /// When it cannot be looked up.
     pub fn asked(&self) -> Result<Vec<Asked>, Error> {
         match &self.book {
-            Book::File(file) => file.asked(),
+            Book::File(file, _) => file.asked(),
             Book::Cluster(shared) => Ok(shared.asked()),
         }
     }
@@ -296,7 +298,7 @@ impl Trust {
     /// When it cannot be written down.
     pub async fn withdraw(&self, id: RequestId) -> Result<bool, Error> {
         match &self.book {
-            Book::File(file) => file.withdraw(id),
+            Book::File(file, _) => file.withdraw(id),
             Book::Cluster(shared) => shared.withdraw(id).await.map_err(|failure| self.failure(failure)),
         }
     }
@@ -304,16 +306,16 @@ impl Trust {
     async fn least(&self, appliance: &str) -> Result<Option<u64>, Failure> {
         match &self.book {
             // Who looks waits for nobody who writes.
-            Book::File(file) => Ok(file.least(appliance)?),
+            Book::File(file, _) => Ok(file.least(appliance)?),
             Book::Cluster(shared) => shared.least(appliance).await,
         }
     }
 
     async fn raise(&self, appliance: &str, least: u64) -> Result<(), Failure> {
         match &self.book {
-            Book::File(file) => {
+            Book::File(file, turn) => {
                 let appliance = appliance.to_owned();
-                aside(file, move |file| file.raise(&appliance, least)).await
+                aside(file, turn, move |file| file.raise(&appliance, least)).await
             }
             Book::Cluster(shared) => shared.raise(appliance, least).await,
         }
@@ -321,7 +323,7 @@ impl Trust {
 
     fn failure(&self, failure: Failure) -> Error {
         match (failure, &self.book) {
-            (Failure::Database(source), Book::File(file)) => file.failure(source),
+            (Failure::Database(source), Book::File(file, _)) => file.failure(source),
             (Failure::Cluster(trouble), Book::Cluster(shared)) => shared.failure(&trouble),
             (failure, _) => Error::System {
                 what: "looking into what is known of tokens and secrets",
@@ -334,8 +336,10 @@ impl Trust {
 /// Writes beside the thread that serves everyone: it may have to wait for a command of the operator's.
 async fn aside<T: Send + 'static>(
     file: &Arc<File>,
+    turn: &Mutex<()>,
     write: impl FnOnce(&File) -> rusqlite::Result<T> + Send + 'static,
 ) -> Result<T, Failure> {
+    let _turn = turn.lock().await;
     let file = Arc::clone(file);
     let written = tokio::task::spawn_blocking(move || write(&file)).await;
     Ok(written.map_err(|_| Failure::Ending)??)

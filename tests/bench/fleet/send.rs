@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use ed25519_dalek::pkcs8::DecodePublicKey;
 use ed25519_dalek::{Signature, VerifyingKey};
@@ -22,7 +22,7 @@ use headgate_record::enrolment::{EXPORTER, PROOF_HEADER, Root, Secret};
 use headgate_record::receipt::Receipt;
 
 use crate::outbox::{Outbox, Waiting};
-use crate::{report, sums};
+use crate::{Began, report, sums};
 
 /// Sends all; with `hold` when all are connected, and nobody leaves before all have sent.
 pub async fn all(directory: &Path, address: SocketAddr, made: Vec<Outbox>, hold: bool) {
@@ -48,7 +48,7 @@ pub async fn all(directory: &Path, address: SocketAddr, made: Vec<Outbox>, hold:
         })
         .collect();
 
-    let mut began = Instant::now();
+    let mut began = Began::now();
     let together = Arc::new(Barrier::new(appliances.len() + 1));
     let hands = Arc::new(Semaphore::new(HANDSHAKES));
     let mut sending = JoinSet::new();
@@ -75,14 +75,14 @@ pub async fn all(directory: &Path, address: SocketAddr, made: Vec<Outbox>, hold:
     }
     if hold {
         together.wait().await;
-        eprintln!("connected after {} ms", began.elapsed().as_millis());
-        began = Instant::now();
+        eprintln!("connected after {} ms", began.at.elapsed().as_millis());
+        began = Began::now();
         together.wait().await;
     }
     while let Some(sent) = sending.join_next().await {
         sent.unwrap();
     }
-    report(began, batches, records);
+    report(&began, batches, records);
 }
 
 fn enrolled(issuer: &Issuer<'_, KeyPair>, roots: &Arc<RootCertStore>, name: &str) -> Arc<ClientConfig> {
