@@ -7,7 +7,7 @@ use std::time::Duration;
 use async_nats::jetstream::context::ContextBuilder;
 use async_nats::jetstream::stream::{Config, StorageType, Stream};
 use async_nats::jetstream::{self, Context};
-use async_nats::{ConnectError, ConnectErrorKind, ConnectOptions};
+use async_nats::{Client, ConnectError, ConnectErrorKind, ConnectOptions};
 use rustls::pki_types::PrivateKeyDer;
 use rustls::pki_types::pem::PemObject;
 use rustls::{ClientConfig, RootCertStore};
@@ -112,24 +112,8 @@ fn token(appliance: &str) -> String {
 pub async fn reach(cluster: &Cluster, names: &Names) -> Result<Reached, Error> {
     let wrong =
         |what: String, is_passing| Error::Cluster { server: cluster.servers.join(", "), what, is_passing };
-    let mut options = ConnectOptions::new()
-        .name("headgate-receiver")
-        .connection_timeout(CONNECTING)
-        .request_timeout(Some(ANSWER))
-        .ping_interval(PING)
-        .retain_servers_order();
-    if let Some(file) = &cluster.credentials {
-        options = authenticated(options, file)?;
-    }
-    if cluster.authority.is_some() {
-        options = options.require_tls(true).tls_client_config(client(cluster)?);
-    }
-    let servers = cluster.servers.iter().map(|server| {
-        let scheme = if cluster.authority.is_some() { "tls" } else { "nats" };
-        format!("{scheme}://{server}")
-    });
-    let servers: Vec<String> = servers.collect();
-    let client = options.connect(servers).await.map_err(|error| wrong(unreached(cluster, &error), true))?;
+    let connected = connect(cluster, 0).await?;
+    let client = connected.map_err(|error| wrong(unreached(cluster, &error), true))?;
     let room = client.server_info().max_payload;
     if room < MAX_SEALED_BYTES + MAX_HEADER {
         return Err(wrong(
@@ -137,11 +121,7 @@ pub async fn reach(cluster: &Cluster, names: &Names) -> Result<Reached, Error> {
             false,
         ));
     }
-    let context = ContextBuilder::new()
-        .timeout(ANSWER)
-        .ack_timeout(ANSWER)
-        .max_ack_inflight(MAX_IN_FLIGHT)
-        .build(client);
+    let mut context = context(client);
     // To make a stream takes longer than to use it.
     let mut making = context.clone();
     making.set_timeout(MAKING);
@@ -166,10 +146,18 @@ pub async fn reach(cluster: &Cluster, names: &Names) -> Result<Reached, Error> {
             ..common(cluster)
         },
     ];
-    let mut streams = Vec::with_capacity(wanted.len());
+    let names = wanted.each_ref().map(|config| config.name.clone());
+    let mut leaders = Vec::with_capacity(wanted.len());
     for config in wanted {
-        let name = config.name.clone();
-        stream(&making, config).await.map_err(|(what, is_passing)| wrong(what, is_passing))?;
+        leaders.push(stream(&making, config).await.map_err(|(what, is_passing)| wrong(what, is_passing))?);
+    }
+    if let Some(leader) = leaders.into_iter().next().flatten()
+        && let Some(client) = beside(cluster, &context, &leader).await?
+    {
+        context = self::context(client);
+    }
+    let mut streams = Vec::with_capacity(names.len());
+    for name in names {
         let had = context.get_stream(name).await;
         streams.push(had.map_err(|error| wrong(causes(&error), true))?);
     }
@@ -177,6 +165,48 @@ pub async fn reach(cluster: &Cluster, names: &Names) -> Result<Reached, Error> {
         Ok([batches, index, trust]) => Ok(Reached { context, batches, index, trust }),
         Err(_) => Err(wrong("it has not all streams".into(), true)),
     }
+}
+
+/// A connection to the cluster: to its servers in their order, from one of them on.
+async fn connect(cluster: &Cluster, first: usize) -> Result<Result<Client, ConnectError>, Error> {
+    let mut options = ConnectOptions::new()
+        .name("headgate-receiver")
+        .connection_timeout(CONNECTING)
+        .request_timeout(Some(ANSWER))
+        .ping_interval(PING)
+        .retain_servers_order();
+    if let Some(file) = &cluster.credentials {
+        options = authenticated(options, file)?;
+    }
+    if cluster.authority.is_some() {
+        options = options.require_tls(true).tls_client_config(client(cluster)?);
+    }
+    let scheme = if cluster.authority.is_some() { "tls" } else { "nats" };
+    let mut servers: Vec<String> =
+        cluster.servers.iter().map(|server| format!("{scheme}://{server}")).collect();
+    servers.rotate_left(first.min(cluster.servers.len()));
+    Ok(options.connect(servers).await)
+}
+
+/// A connection to the server of this name, if it is not what there is and one of those that are configured. What is sent to
+/// another one goes through two servers: a third of what a batch costs them all.
+async fn beside(cluster: &Cluster, context: &Context, leader: &str) -> Result<Option<Client>, Error> {
+    if context.client().server_info().server_name == leader {
+        return Ok(None);
+    }
+    for first in 1..cluster.servers.len() {
+        // One that cannot be reached is none that leads: what there is goes on.
+        if let Ok(client) = connect(cluster, first).await?
+            && client.server_info().server_name == leader
+        {
+            return Ok(Some(client));
+        }
+    }
+    Ok(None)
+}
+
+fn context(client: Client) -> Context {
+    ContextBuilder::new().timeout(ANSWER).ack_timeout(ANSWER).max_ack_inflight(MAX_IN_FLIGHT).build(client)
 }
 
 /// With what `file` holds: credentials as nsc writes them (a JWT and the seed of its user), or the seed of a user alone (an nkey).
@@ -221,8 +251,8 @@ fn common(cluster: &Cluster) -> Config {
     }
 }
 
-/// The stream, as it must be. One that is there otherwise is left as it is.
-async fn stream(context: &Context, config: Config) -> Result<(), (String, bool)> {
+/// The stream, as it must be. One that is there otherwise is left as it is. Gives the server that leads it, if one does.
+async fn stream(context: &Context, config: Config) -> Result<Option<String>, (String, bool)> {
     let name = config.name.clone();
     let stream = context.get_or_create_stream(config.clone()).await.map_err(|error| {
         let is_passing =
@@ -243,7 +273,7 @@ async fn stream(context: &Context, config: Config) -> Result<(), (String, bool)>
     } else if found.max_messages_per_subject.max(0) != config.max_messages_per_subject.max(0) {
         "has another limit for a subject"
     } else {
-        return Ok(());
+        return Ok(stream.cached_info().cluster.as_ref().and_then(|cluster| cluster.leader.clone()));
     };
     Err((
         format!("stream {name} {fault}; `nats stream edit` changes it, or name another [jetstream] stream"),
