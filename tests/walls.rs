@@ -23,7 +23,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
 /// A library, and the only crates that may import it.
 const ONLY_IN: &[(&str, &[&str])] = &[
     ("rusqlite", &["store", "receiver"]),
-    ("aes-gcm", &["store"]),
+    ("aes-gcm", &["receiver", "store"]),
     ("hpke", &["store", "uplink", "receiver"]),
     ("rustls", &["uplink", "receiver"]),
     ("tokio-rustls", &["uplink", "receiver"]),

@@ -37,16 +37,16 @@ pub fn ask(appliance: &str, what: &What) -> Result<RequestId, Error> {
             "a reason has 1 to 160 octets on one line, conditions or rules at most 400, and all is printable",
         )
     })?;
-    Trust::open(&Config::load(config)?)?.ask(appliance, &request)?;
+    Trust::at_once(&Config::load(config)?, async |trust| trust.ask(appliance, &request).await)?;
     Ok(request.id)
 }
 
 /// Lists what was asked and has not expired. Gives how many there are.
 ///
 /// # Errors
-/// [`Error::Output`]; [`Error::Database`].
+/// [`Error::Output`]; [`Error::Database`], [`Error::Cluster`].
 pub fn asked(config: &Config, as_json: bool, out: &mut dyn Write) -> Result<u64, Error> {
-    let all = Trust::open(config)?.asked()?;
+    let all = Trust::at_once(config, async |trust| trust.asked())?;
     for Asked { appliance, request, asked, has_arrived } in &all {
         let line = if as_json {
             json!({
@@ -73,7 +73,7 @@ pub fn asked(config: &Config, as_json: bool, out: &mut dyn Write) -> Result<u64,
 /// Takes a request back. Whether it had not arrived.
 ///
 /// # Errors
-/// [`Error::Database`].
+/// [`Error::Database`], [`Error::Cluster`].
 pub fn withdraw(config: &Config, id: RequestId) -> Result<bool, Error> {
-    Trust::open(config)?.withdraw(id)
+    Trust::at_once(config, async |trust| trust.withdraw(id).await)
 }

@@ -23,6 +23,7 @@ use headgate_service::progress::Progress;
 use crate::engine::{Arrived, Stored};
 use crate::receipt::{Signer, statement};
 use crate::sealing::{Closed, Keys};
+use crate::trust::{Trust, Unproved};
 use crate::{Config, Error};
 use destination::Destination;
 use folder::Folder;
@@ -53,6 +54,9 @@ pub enum Fault {
     /// The certificate is another appliance's.
     #[error("is signed by another appliance than the one it names")]
     Appliance,
+    /// Whoever made it did not prove the appliance's secret, or one that counts no longer.
+    #[error("{}", unproved(*.0))]
+    Unproved(Unproved),
     /// What is signed is something else.
     #[error("was changed: the signature is not of this")]
     Signature,
@@ -151,16 +155,17 @@ pub fn import(config: &Config, directory: &Path, receipts: Option<&Path>) -> Res
     let signer = Signer::load(&config.receipt_key)?;
     let keys = Arc::new(Keys::load(config.seal_keys.iter().map(PathBuf::as_path))?);
     let folder = Folder::open(directory)?;
-    let manifest = verified(config, &folder, &keys)?;
+    let (manifest, proved) = verified(config, &folder, &keys)?;
     let octets: u64 = manifest.batches.iter().map(|carried| u64::from(carried.octets)).sum();
 
     let mut destination = Destination::new(config, &keys)?;
     let mut progress = Progress::new("verified", octets);
     for carried in &manifest.batches {
-        let Arrived { batch, digest, .. } = open(&folder, &keys, &manifest, carried)?;
-        let fault = if !may_be_stored(&batch.regions, config.region.as_deref()) {
-            Fault::Region(batch.regions.join(", "))
-        } else if destination.contradicts(&batch, &digest)? {
+        let Arrived { content, digest, .. } = open(&folder, &keys, &manifest, carried)?;
+        let regions = &content.says().regions;
+        let fault = if !may_be_stored(regions, config.region.as_deref()) {
+            Fault::Region(regions.join(", "))
+        } else if destination.contradicts(&content, &digest)? {
             Fault::Conflict
         } else {
             progress.add(carried.octets.into());
@@ -171,6 +176,9 @@ pub fn import(config: &Config, directory: &Path, receipts: Option<&Path>) -> Res
     progress.end();
 
     destination.begin()?;
+    if let Some(generation) = proved {
+        Trust::at_once(config, async |trust| trust.proved_by_medium(&manifest.appliance, generation).await)?;
+    }
     // That they can be written is known before there is one.
     let mut output = folder.output(receipts)?;
     let mut imported = Imported {
@@ -189,11 +197,11 @@ pub fn import(config: &Config, directory: &Path, receipts: Option<&Path>) -> Res
         let midway = |_| folder.fault(&batch_file(carried.sequence), Fault::Midway(imported.new));
         let arrived = open(&folder, &keys, &manifest, carried).map_err(midway)?;
         let stored = destination.store(&arrived)?;
-        let Arrived { batch, digest, .. } = arrived;
+        let Arrived { content, digest, .. } = arrived;
         match stored {
             Stored::New { left_out, .. } => {
                 imported.new += 1;
-                imported.records += u64::try_from(batch.records.len()).unwrap_or(u64::MAX);
+                imported.records += u64::from(content.records());
                 imported.left_out += left_out;
             }
             Stored::Again { .. } => imported.again += 1,
@@ -205,7 +213,7 @@ pub fn import(config: &Config, directory: &Path, receipts: Option<&Path>) -> Res
                 return Err(folder.fault(&batch_file(carried.sequence), Fault::Midway(imported.new)));
             }
         }
-        signed.extend(statement(&batch, digest, stored).map(|statement| signer.sign(statement)));
+        signed.extend(statement(&content, digest, stored).map(|statement| signer.sign(statement)));
         progress.add(carried.octets.into());
     }
     progress.end();
@@ -214,8 +222,9 @@ pub fn import(config: &Config, directory: &Path, receipts: Option<&Path>) -> Res
     Ok(imported)
 }
 
-/// The manifest, once it is known that an appliance of this organisation made it for this receiver.
-fn verified(config: &Config, folder: &Folder, keys: &Keys) -> Result<Manifest, Error> {
+/// The manifest, once it is known that an appliance of this organisation made it for this receiver; and the generation of its secret,
+/// where that is newer than what is known.
+fn verified(config: &Config, folder: &Folder, keys: &Keys) -> Result<(Manifest, Option<u64>), Error> {
     let fault = |fault| folder.fault(MANIFEST, fault);
     let limit = u32::try_from(MAX_MANIFEST_BYTES).unwrap_or(u32::MAX);
     let signed = Signed::decode(&folder.read(MANIFEST, limit)?).map_err(|e| fault(Fault::Manifest(e)))?;
@@ -224,13 +233,35 @@ fn verified(config: &Config, folder: &Folder, keys: &Keys) -> Result<Manifest, E
     if manifest.appliance != name {
         return Err(fault(Fault::Appliance));
     }
+    let proved = Trust::at_once(config, async |trust| {
+        Ok(trust.check_medium(&manifest.appliance, signed.proof.as_ref(), &signed.manifest).await)
+    })?;
+    let proved = proved.map_err(|why| fault(Fault::Unproved(why)))?;
     if !may_be_stored(&manifest.regions, config.region.as_deref()) {
         return Err(fault(Fault::Region(manifest.regions.join(", "))));
     }
     if !keys.has(manifest.key) {
         return Err(fault(Fault::Key(manifest.key)));
     }
-    Ok(manifest)
+    Ok((manifest, proved))
+}
+
+/// What that is for a medium, and what to do.
+fn unproved(why: Unproved) -> &'static str {
+    match why {
+        Unproved::Missing => {
+            "does not prove the appliance's secret: it was written by a program of before, or by somebody who has the certificate alone; bring the appliance up to date and export again, or for what is under way set [enrolment] secrets_required = false while no secret of it is known"
+        }
+        Unproved::Old => {
+            "proves a secret of the appliance that was replaced or revoked since; have the appliance export again, and find out why where it was revoked"
+        }
+        Unproved::Wrong => {
+            "does not prove the appliance's secret: the proof is of another secret, or of another manifest; find out who made it"
+        }
+        Unproved::Failed => {
+            "whether the appliance's secret counts cannot be said now; the log says why, import it again"
+        }
+    }
 }
 
 /// A batch of the bundle.
@@ -249,6 +280,6 @@ fn open(folder: &Folder, keys: &Keys, manifest: &Manifest, carried: &Carried) ->
     if said != (manifest.appliance.as_str(), manifest.epoch, carried.sequence, manifest.key) {
         return Err(fault(Fault::Other));
     }
-    let (batch, digest) = keys.open(&sealed).map_err(|e| fault(Fault::Closed(e)))?;
-    Ok(Arrived { batch: Arc::new(batch), digest, sealed: octets.into() })
+    let (content, digest) = keys.open_content(&sealed, true).map_err(|e| fault(Fault::Closed(e)))?;
+    Ok(Arrived { content: Arc::new(content), digest, sealed: octets.into() })
 }

@@ -85,88 +85,112 @@ impl Database {
     /// # Errors
     /// What SQLite says; then nothing of the batch is stored.
     pub fn store(&mut self, batch: &Batch, digest: &[u8; 32]) -> rusqlite::Result<Stored> {
-        let id = &batch.id;
-        let (epoch, sequence) = (id.epoch.cast_signed(), id.sequence.cast_signed());
-        let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-        let mut forgotten = 0;
-        let verdict = verdict(&transaction, batch, digest)?;
-        // What takes the place of another content is as old as that, and where its records have expired they stay away.
-        let age = retention::age(&transaction, id)?;
-        let is_expired = age.is_some_and(|(_, is_expired)| is_expired);
-        match &verdict {
-            Verdict::New => {}
-            Verdict::Again(Held { stored_ms, forgotten, .. }) => {
-                return Ok(Stored::Again { stored_ms: *stored_ms, forgotten: *forgotten });
+        let mut stored = self.store_all(&[(batch, digest)])?;
+        stored.pop().unwrap_or(Err(rusqlite::Error::QueryReturnedNoRows))
+    }
+
+    /// The same of several that came together, in one transaction, of which the log is synchronised once. Gives what became of each.
+    ///
+    /// # Errors
+    /// What SQLite says; then nothing of any is stored. What it says of one batch, of which then nothing is stored, is within.
+    pub fn store_all(
+        &mut self,
+        batches: &[(&Batch, &[u8; 32])],
+    ) -> rusqlite::Result<Vec<rusqlite::Result<Stored>>> {
+        let mut transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        let (mut all, mut purges) = (Vec::with_capacity(batches.len()), false);
+        for (batch, digest) in batches {
+            // Where it fails, what it had done is undone, and not what others did.
+            let point = transaction.savepoint()?;
+            let stored = store_in(&point, batch, digest);
+            if let Ok(stored) = &stored {
+                point.commit()?;
+                purges |= matches!(stored, Stored::New { .. })
+                    && !(batch.forget.is_empty() && batch.replaces.is_empty());
+            } else {
+                point.finish()?;
             }
-            Verdict::Superseded(held) => return Ok(Stored::Superseded(*held)),
-            Verdict::Conflict => return Ok(Stored::Conflict),
-            Verdict::Replaces(held) => {
-                forgotten = held.forgotten;
-                forget::delete_batch(&transaction, &id.appliance, epoch, sequence)?;
-            }
+            all.push(stored);
         }
-        let late = Late::of(&transaction, batch)?;
-        forgotten += forget::forget(&transaction, &id.appliance, &batch.forget)?;
-        let arrival = pages::arrival(&transaction)?;
-        let stored_ms = now_ms();
-        let (withheld, lost) = if is_expired {
-            ("[]".to_owned(), "[]".to_owned())
-        } else {
-            let (withheld, lost) = accounts(batch);
-            (withheld.to_string(), lost.to_string())
-        };
-        transaction.prepare_cached(INSERT_BATCH)?.execute(params![
-            id.appliance,
-            epoch,
-            sequence,
-            digest,
-            batch.rules,
-            i64::try_from(batch.records.len()).unwrap_or(i64::MAX),
-            stored_ms.cast_signed(),
-            withheld,
-            lost,
-            i64::try_from(batch.forget.len()).unwrap_or(i64::MAX),
-            forgotten.cast_signed(),
-            json!(batch.regions).to_string(),
-            batch.profile,
-            age.map_or(stored_ms.cast_signed(), |(since_ms, _)| since_ms),
-            if is_expired { retention::GONE } else { 0 },
-            arrival,
-        ])?;
-        figures::count(&transaction, id, matches!(verdict, Verdict::New), stored_ms)?;
-        let mut left_out = 0;
-        if !is_expired {
-            let mut insert = transaction.prepare_cached(INSERT_RECORD)?;
-            for (position, record) in (0i64..).zip(&batch.records) {
-                if late.names(record) {
-                    left_out += 1;
-                    continue;
-                }
-                let json = record.to_json().to_string();
-                insert.execute(params![
-                    id.appliance,
-                    epoch,
-                    sequence,
-                    position,
-                    record.kind().name(),
-                    json
-                ])?;
-                forget::index(&transaction, &id.appliance, epoch, sequence, position, record)?;
-            }
-        }
-        late::keep_replaced(&transaction, batch)?;
-        if matches!(verdict, Verdict::New) {
-            late::came(&transaction, batch)?;
-        }
-        late::keep(&transaction, batch)?;
         transaction.commit()?;
-        if !batch.forget.is_empty() || !batch.replaces.is_empty() {
+        if purges {
             // What was deleted is still in the log until it has been moved and cut. Somebody who reads prevents it: the
             // next one does it.
             self.connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))?;
         }
-        Ok(Stored::New { stored_ms, forgotten, left_out })
+        Ok(all)
     }
+}
+
+/// Stores a batch within a transaction.
+fn store_in(transaction: &Connection, batch: &Batch, digest: &[u8; 32]) -> rusqlite::Result<Stored> {
+    let id = &batch.id;
+    let (epoch, sequence) = (id.epoch.cast_signed(), id.sequence.cast_signed());
+    let mut forgotten = 0;
+    let verdict = verdict(transaction, batch, digest)?;
+    // What takes the place of another content is as old as that, and where its records have expired they stay away.
+    let age = retention::age(transaction, id)?;
+    let is_expired = age.is_some_and(|(_, is_expired)| is_expired);
+    match &verdict {
+        Verdict::New => {}
+        Verdict::Again(Held { stored_ms, forgotten, .. }) => {
+            return Ok(Stored::Again { stored_ms: *stored_ms, forgotten: *forgotten });
+        }
+        Verdict::Superseded(held) => return Ok(Stored::Superseded(*held)),
+        Verdict::Conflict => return Ok(Stored::Conflict),
+        Verdict::Replaces(held) => {
+            forgotten = held.forgotten;
+            forget::delete_batch(transaction, &id.appliance, epoch, sequence)?;
+        }
+    }
+    let late = Late::of(transaction, batch)?;
+    forgotten += forget::forget(transaction, &id.appliance, &batch.forget)?;
+    let arrival = pages::arrival(transaction)?;
+    let stored_ms = now_ms();
+    let (withheld, lost) = if is_expired {
+        ("[]".to_owned(), "[]".to_owned())
+    } else {
+        let (withheld, lost) = accounts(batch);
+        (withheld.to_string(), lost.to_string())
+    };
+    transaction.prepare_cached(INSERT_BATCH)?.execute(params![
+        id.appliance,
+        epoch,
+        sequence,
+        digest,
+        batch.rules,
+        i64::try_from(batch.records.len()).unwrap_or(i64::MAX),
+        stored_ms.cast_signed(),
+        withheld,
+        lost,
+        i64::try_from(batch.forget.len()).unwrap_or(i64::MAX),
+        forgotten.cast_signed(),
+        json!(batch.regions).to_string(),
+        batch.profile,
+        age.map_or(stored_ms.cast_signed(), |(since_ms, _)| since_ms),
+        if is_expired { retention::GONE } else { 0 },
+        arrival,
+    ])?;
+    figures::count(transaction, id, matches!(verdict, Verdict::New), stored_ms)?;
+    let mut left_out = 0;
+    if !is_expired {
+        let mut insert = transaction.prepare_cached(INSERT_RECORD)?;
+        for (position, record) in (0i64..).zip(&batch.records) {
+            if late.names(record) {
+                left_out += 1;
+                continue;
+            }
+            let json = record.to_json().to_string();
+            insert.execute(params![id.appliance, epoch, sequence, position, record.kind().name(), json])?;
+            forget::index(transaction, &id.appliance, epoch, sequence, position, record)?;
+        }
+    }
+    late::keep_replaced(transaction, batch)?;
+    if matches!(verdict, Verdict::New) {
+        late::came(transaction, batch)?;
+    }
+    late::keep(transaction, batch)?;
+    Ok(Stored::New { stored_ms, forgotten, left_out })
 }
 
 /// Whether a batch contradicts what is stored.

@@ -1,5 +1,6 @@
 //! What keeps batches: one contract, and who fulfils it ([`crate::writer`]: one SQLite file; [`crate::jetstream`]: a cluster).
 
+use std::borrow::Cow;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -8,7 +9,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use bytes::Bytes;
 
-use headgate_record::batch::Batch;
+use headgate_record::batch::{Batch, Outline};
 
 use crate::Error;
 use crate::accounts::{Accounts, Outcome};
@@ -32,6 +33,9 @@ pub trait StoresOnce: Send + Sync {
     /// What is kept of these appliances, from where a reader left off; nothing where it is not kept in this form.
     fn page(&self, ask: Ask, scope: Scope) -> Later<'_, Result<Option<Page>, Error>>;
 
+    /// Whether batches are handed to it with their records, and not closed behind an outline.
+    fn reads_records(&self) -> bool;
+
     /// How whatever stores is.
     fn pulse(&self) -> &Arc<Pulse>;
 }
@@ -40,11 +44,54 @@ pub trait StoresOnce: Send + Sync {
 #[derive(Clone)]
 pub struct Arrived {
     /// What is in it.
-    pub batch: Arc<Batch>,
+    pub content: Arc<Content>,
     /// Digest of its bytes before they were sealed.
     pub digest: [u8; 32],
     /// Its bytes as they came.
     pub sealed: Bytes,
+}
+
+/// What is in a batch, every value of it checked.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Content {
+    /// With its records.
+    Whole(Batch),
+    /// Who only keeps it seldom needs them: they are made when they are asked for.
+    Outline {
+        /// What it says beside them.
+        outline: Outline,
+        /// [`Batch::encode`].
+        bytes: Vec<u8>,
+    },
+}
+
+impl Content {
+    /// What it says, its records aside: there may be none here.
+    pub fn says(&self) -> &Batch {
+        match self {
+            Content::Whole(batch) => batch,
+            Content::Outline { outline, .. } => &outline.says,
+        }
+    }
+
+    /// How many records it has.
+    pub fn records(&self) -> u32 {
+        match self {
+            Content::Whole(batch) => u32::try_from(batch.records.len()).unwrap_or(u32::MAX),
+            Content::Outline { outline, .. } => outline.records,
+        }
+    }
+
+    /// All of it.
+    ///
+    /// # Errors
+    /// None where it was checked.
+    pub fn whole(&self) -> Result<Cow<'_, Batch>, headgate_record::Error> {
+        match self {
+            Content::Whole(batch) => Ok(Cow::Borrowed(batch)),
+            Content::Outline { bytes, .. } => Batch::decode(bytes).map(Cow::Owned),
+        }
+    }
 }
 
 /// What became of a batch. All of them are kept for good.

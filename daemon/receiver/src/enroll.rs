@@ -27,7 +27,7 @@ use crate::http::answer;
 use crate::issue::Office;
 use crate::rate::Rate;
 use crate::server::{TICK, accept, linger};
-use crate::trust::{Misuse, Trust, Use};
+use crate::trust::{Failure, Misuse, Trust, Use};
 
 /// What a visitor without a certificate meets.
 #[derive(Clone)]
@@ -115,9 +115,7 @@ async fn respond(
         return Ok(text(StatusCode::PAYLOAD_TOO_LARGE, "the request did not arrive, or is too large".into()));
     };
     let body = body.to_bytes();
-    let at_work = Arc::clone(registrar);
-    let done = tokio::task::spawn_blocking(move || at_work.enroll(&body)).await;
-    Ok(match done.unwrap_or(Err(Unanswered::Failed)) {
+    Ok(match registrar.enroll(body).await {
         Ok((appliance, pem)) => {
             log::info!(event = "enrolled"; "{appliance} was enrolled with a token, from {peer}");
             answer(StatusCode::OK, ANSWER_TYPE, pem.into())
@@ -136,29 +134,33 @@ impl Registrar {
         Registrar { office, trust, days }
     }
 
-    fn enroll(&self, body: &[u8]) -> Result<(String, String), Unanswered> {
+    async fn enroll(self: &Arc<Self>, body: Bytes) -> Result<(String, String), Unanswered> {
         let said = EnrollRequest::decode(body).map_err(|_| Unanswered::Malformed)?;
         let id = said.id.as_slice().try_into().map_err(|_| Unanswered::Malformed)?;
         let requested = requested(said.request.as_bytes())?;
         let appliance = requested.name.as_str();
         let used = Use { id, secret: &said.secret, appliance, key: requested.key.der_bytes() };
-        self.trust.redeem(&used).map_err(|error| failed(&error))??;
-        self.renew(appliance, said.request.as_bytes()).map(|pem| (appliance.to_owned(), pem))
+        self.trust.redeem(&used).await.map_err(|error| failed(&error))??;
+        let pem = self.renew(appliance, Bytes::copy_from_slice(said.request.as_bytes())).await?;
+        Ok((requested.name, pem))
     }
 
     /// The answer to a request of an appliance that has proved that it is itself.
     ///
     /// # Errors
     /// Why there is none.
-    pub fn renew(&self, appliance: &str, request: &[u8]) -> Result<String, Unanswered> {
-        let generation = self.trust.next_generation(appliance).map_err(|error| failed(&error))?;
-        let answer = self.office.answer(request, Validity::days(self.days), generation)?;
+    pub async fn renew(self: &Arc<Self>, appliance: &str, request: Bytes) -> Result<String, Unanswered> {
+        let generation = self.trust.next_generation(appliance).await.map_err(|error| failed(&error))?;
+        let (own, validity) = (Arc::clone(self), Validity::days(self.days));
+        // Signatures: not on the thread that serves everyone.
+        let answer = tokio::task::spawn_blocking(move || own.office.answer(&request, validity, generation));
+        let answer = answer.await.map_err(|_| Unanswered::Failed)??;
         if answer.appliance.name == appliance { Ok(answer.text) } else { Err(Unanswered::Foreign) }
     }
 }
 
-fn failed(error: &rusqlite::Error) -> Unanswered {
-    log::error!(event = "trust_failed"; "the database of tokens and secrets failed: {error}");
+fn failed(failure: &Failure) -> Unanswered {
+    log::error!(event = "trust_failed"; "a certificate cannot be given: {failure}");
     Unanswered::Failed
 }
 

@@ -1,6 +1,6 @@
 //! Forgetting persons: what a tombstone names, and what a batch leaves out of its earlier content.
 
-use rusqlite::{Connection, Transaction, params};
+use rusqlite::{Connection, params};
 
 use headgate_record::Record;
 use headgate_record::batch::Batch;
@@ -9,7 +9,7 @@ use crate::database::pages::arrival;
 
 /// Writes down by what persons are named in a record, so that a tombstone finds it.
 pub fn index(
-    transaction: &Transaction<'_>,
+    transaction: &Connection,
     appliance: &str,
     epoch: i64,
     sequence: i64,
@@ -26,7 +26,7 @@ pub fn index(
 }
 
 /// Deletes the appliance's records in which one of the values names somebody, of all batches. Gives how many.
-pub fn forget(transaction: &Transaction<'_>, appliance: &str, values: &[String]) -> rusqlite::Result<u64> {
+pub fn forget(transaction: &Connection, appliance: &str, values: &[String]) -> rusqlite::Result<u64> {
     let mut named = transaction.prepare_cached(
         "SELECT epoch, sequence, position FROM identifier WHERE appliance = ?1 AND value = ?2",
     )?;
@@ -78,7 +78,7 @@ pub fn leaves_out(connection: &Connection, batch: &Batch) -> rusqlite::Result<bo
 
 /// Deletes a batch with its records.
 pub fn delete_batch(
-    transaction: &Transaction<'_>,
+    transaction: &Connection,
     appliance: &str,
     epoch: i64,
     sequence: i64,

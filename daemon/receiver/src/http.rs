@@ -111,11 +111,8 @@ impl Desk {
             }
             None => None,
         };
-        let (trust, appliance, session) = (Arc::clone(&self.trust), appliance.to_owned(), client.session);
-        let checked = move || trust.check(&appliance, proof.as_ref(), session.as_ref());
-        // It may write, and wait for a command of the operator's.
-        let checked = tokio::task::spawn_blocking(checked).await;
-        checked.unwrap_or(Err(Unproved::Failed)).map_err(Refusal::Unproved)
+        let checked = self.trust.check(appliance, proof.as_ref(), client.session.as_ref()).await;
+        checked.map_err(Refusal::Unproved)
     }
 
     async fn renew(&self, appliance: &str, request: Request<Incoming>) -> Result<Bytes, Refusal> {
@@ -123,46 +120,42 @@ impl Desk {
         let body = Limited::new(request.into_body(), MAX_ANSWER_BYTES).collect();
         let body = timeout(self.timeout, body).await.map_err(|_| Refusal::Slow)?;
         let body = body.map_err(|_| Refusal::Unanswered(Unanswered::Malformed))?.to_bytes();
-        let appliance = appliance.to_owned();
-        let renewed = tokio::task::spawn_blocking(move || {
-            let renewed = registrar.renew(&appliance, &body);
-            if renewed.is_ok() {
-                log::info!(event = "renewed"; "the certificate of {appliance} was renewed");
-            }
-            renewed
-        });
-        let renewed = renewed.await.unwrap_or(Err(Unanswered::Failed));
+        let renewed = registrar.renew(appliance, body).await;
+        if renewed.is_ok() {
+            log::info!(event = "renewed"; "the certificate of {appliance} was renewed");
+        }
         renewed.map(Bytes::from).map_err(Refusal::Unanswered)
     }
 
     async fn store(&self, appliance: &str, request: Request<Incoming>) -> Result<Bytes, Refusal> {
+        // A body that says it is too long is not begun with.
+        let announced = request.body().size_hint().lower();
+        if usize::try_from(announced).map_or(true, |length| length > MAX_SEALED_BYTES) {
+            return Err(Refusal::TooLarge);
+        }
+        // Until it is stored: what waits in memory has one bound, and who finds no room is not read yet.
+        let room = timeout(self.timeout, self.bodies.acquire()).await.ok().and_then(Result::ok);
+        let _room = room.ok_or(Refusal::Unstored(Unstored::Busy))?;
         let arrived =
             timeout(self.timeout, self.receive(appliance, request)).await.map_err(|_| Refusal::Slow)??;
-        let (batch, digest) = (Arc::clone(&arrived.batch), arrived.digest);
-        if !may_be_stored(&batch.regions, self.region.as_deref()) {
+        let (content, digest) = (Arc::clone(&arrived.content), arrived.digest);
+        if !may_be_stored(&content.says().regions, self.region.as_deref()) {
             return Err(Refusal::Region);
         }
         let stored = self.engine.store(arrived).await?;
-        let mut statement = statement(&batch, digest, stored).ok_or(Refusal::Conflict)?;
-        let (trust, id) = (Arc::clone(&self.trust), statement.id.clone());
-        let request = tokio::task::spawn_blocking(move || trust.request_for(&id)).await;
-        match request {
-            Ok(Ok(request)) => statement.request = request,
+        let mut statement = statement(&content, digest, stored).ok_or(Refusal::Conflict)?;
+        match self.trust.request_for(&statement.id).await {
+            Ok(request) => statement.request = request,
             // The batch is stored, and what is asked waits for another.
-            Ok(Err(error)) => log::error!(event = "trust_failed"; "the database of requests failed: {error}"),
-            Err(_) => {}
+            Err(failure) => {
+                log::error!(event = "trust_failed"; "what is asked of a site cannot be said: {failure}")
+            }
         }
         Ok(self.signer.sign(statement).into())
     }
 
     /// The batch that an appliance sealed into a request.
     async fn receive(&self, appliance: &str, request: Request<Incoming>) -> Result<Arrived, Refusal> {
-        // A body that says it is too long is not begun with.
-        let announced = request.body().size_hint().lower();
-        if usize::try_from(announced).map_or(true, |length| length > MAX_SEALED_BYTES) {
-            return Err(Refusal::TooLarge);
-        }
-        let _room = self.bodies.acquire().await.map_err(|_| Refusal::Unstored(Unstored::Busy))?;
         let body = Limited::new(request.into_body(), MAX_SEALED_BYTES)
             .collect()
             .await
@@ -175,11 +168,11 @@ impl Desk {
             return Err(Refusal::Appliance);
         }
         // Megabytes to decrypt, expand and hash: not on the thread that serves everyone.
-        let keys = Arc::clone(&self.keys);
-        let opening = tokio::task::spawn_blocking(move || keys.open(&sealed));
+        let (keys, with_records) = (Arc::clone(&self.keys), self.engine.reads_records());
+        let opening = tokio::task::spawn_blocking(move || keys.open_content(&sealed, with_records));
         let opened = opening.await.map_err(|_| Refusal::Unstored(Unstored::Failed))?;
-        let (batch, digest) = opened.map_err(Refusal::Closed)?;
-        Ok(Arrived { batch: Arc::new(batch), digest, sealed: bytes })
+        let (content, digest) = opened.map_err(Refusal::Closed)?;
+        Ok(Arrived { content: Arc::new(content), digest, sealed: bytes })
     }
 }
 
@@ -265,5 +258,5 @@ impl Refusal {
 
 const PATH: &str = "/v1/batches";
 const RECEIPT_TYPE: &str = "application/vnd.headgate.receipt";
-/// Most bodies in memory at once; others wait. Each is at most [`MAX_SEALED_BYTES`].
+/// Most bodies in memory at once, until they are stored; others wait, for as long as one may take to arrive. Each is at most [`MAX_SEALED_BYTES`].
 const MAX_BODIES: usize = 64;

@@ -12,6 +12,7 @@ mod series;
 mod state;
 mod store;
 mod trouble;
+mod words;
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -43,6 +44,7 @@ pub struct JetStream {
     context: Context,
     batches: Stream,
     index: Stream,
+    trust: Stream,
     names: Names,
     keys: Arc<Keys>,
     days: u32,
@@ -59,10 +61,10 @@ impl JetStream {
     /// [`Error::Cluster`], and what is wrong with a file.
     pub async fn reach(cluster: &Cluster, keys: Arc<Keys>, days: u32) -> Result<JetStream, Error> {
         let names = Names::new(&cluster.stream);
-        let Reached { context, batches, index } = connect::reach(cluster, &names).await?;
+        let Reached { context, batches, index, trust } = connect::reach(cluster, &names).await?;
         let (slots, looked) = (Mutex::default(), AsyncMutex::default());
         let servers = cluster.servers.join(", ");
-        Ok(JetStream { context, batches, index, names, keys, days, slots, looked, servers })
+        Ok(JetStream { context, batches, index, trust, names, keys, days, slots, looked, servers })
     }
 
     /// As an error of a command.
@@ -91,8 +93,8 @@ pub struct Writer {
 
 impl Writer {
     /// Begins. Within a runtime, with which it ends.
-    pub fn start(cluster: JetStream, accounts: Arc<Accounts>) -> Writer {
-        let (cluster, pulse) = (Arc::new(cluster), Arc::new(Pulse::new()));
+    pub fn start(cluster: Arc<JetStream>, accounts: Arc<Accounts>) -> Writer {
+        let pulse = Arc::new(Pulse::new());
         let told = Arc::new(Mutex::new(Told::new(accounts, Arc::clone(&pulse))));
         tokio::spawn(watch(Arc::clone(&cluster), Arc::clone(&pulse)));
         tokio::spawn(sweep(Arc::clone(&cluster)));
@@ -142,6 +144,11 @@ impl StoresOnce for Writer {
         })
     }
 
+    /// It keeps batches as they came.
+    fn reads_records(&self) -> bool {
+        false
+    }
+
     fn pulse(&self) -> &Arc<Pulse> {
         &self.pulse
     }
@@ -181,4 +188,4 @@ const FIRST_ROUND: Duration = Duration::from_secs(60);
 const ROUND: Duration = Duration::from_secs(3_600);
 
 #[cfg(test)]
-mod tests;
+pub mod tests;

@@ -3,7 +3,7 @@
 //! Batches come in any order when they are carried. A tombstone is of its number: what an appliance sends under higher
 //! ones may be of the same person again.
 
-use rusqlite::{Connection, Transaction, params};
+use rusqlite::{Connection, params};
 
 use headgate_record::Record;
 use headgate_record::batch::{Batch, digest};
@@ -13,7 +13,7 @@ pub struct Late(Vec<(Vec<u8>, Vec<[u8; 32]>)>);
 
 impl Late {
     /// Those for one batch.
-    pub fn of(transaction: &Transaction<'_>, batch: &Batch) -> rusqlite::Result<Late> {
+    pub fn of(transaction: &Connection, batch: &Batch) -> rusqlite::Result<Late> {
         let (epoch, sequence) = (batch.id.epoch.cast_signed(), batch.id.sequence.cast_signed());
         let mut later = transaction.prepare_cached(
             "SELECT sequence, salt FROM tombstone WHERE appliance = ?1 AND epoch = ?2 AND sequence > ?3",
@@ -41,7 +41,7 @@ impl Late {
 }
 
 /// A number that was missing is here: tombstones above it wait for one less, and go when they wait for none.
-pub fn came(transaction: &Transaction<'_>, batch: &Batch) -> rusqlite::Result<()> {
+pub fn came(transaction: &Connection, batch: &Batch) -> rusqlite::Result<()> {
     let (epoch, sequence) = (batch.id.epoch.cast_signed(), batch.id.sequence.cast_signed());
     transaction
         .prepare_cached(
@@ -53,7 +53,7 @@ pub fn came(transaction: &Transaction<'_>, batch: &Batch) -> rusqlite::Result<()
 }
 
 /// Keeps what a batch asks to forget for the numbers below its own that are missing, if any are.
-pub fn keep(transaction: &Transaction<'_>, batch: &Batch) -> rusqlite::Result<()> {
+pub fn keep(transaction: &Connection, batch: &Batch) -> rusqlite::Result<()> {
     if batch.forget.is_empty() {
         return Ok(());
     }
@@ -82,7 +82,7 @@ pub fn keep(transaction: &Transaction<'_>, batch: &Batch) -> rusqlite::Result<()
 }
 
 /// Keeps which contents a batch took the place of.
-pub fn keep_replaced(transaction: &Transaction<'_>, batch: &Batch) -> rusqlite::Result<()> {
+pub fn keep_replaced(transaction: &Connection, batch: &Batch) -> rusqlite::Result<()> {
     let (epoch, sequence) = (batch.id.epoch.cast_signed(), batch.id.sequence.cast_signed());
     let mut insert = transaction.prepare_cached(
         "INSERT OR IGNORE INTO replaced (appliance, epoch, sequence, digest) VALUES (?1, ?2, ?3, ?4)",

@@ -199,11 +199,15 @@ fn reader(args: args::Reader) -> Result<bool, Error> {
     Ok(true)
 }
 
-/// One thread for everything that waits.
+/// One thread for everything that waits, and [`MAX_WORKERS`] for what takes its time.
 fn runtime() -> Result<tokio::runtime::Runtime, Error> {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let mut builder = tokio::runtime::Builder::new_current_thread();
+    let runtime = builder.enable_all().max_blocking_threads(MAX_WORKERS).build();
     runtime.map_err(|source| Error::System { what: "starting the runtime", source })
 }
+
+/// Each has its stack, and memory of its own that it keeps.
+const MAX_WORKERS: usize = 16;
 
 /// For whoever started the process and must know the port.
 fn announce(listening: Listening) {

@@ -7,21 +7,21 @@ use ed25519_dalek::pkcs8::{DecodePrivateKey, EncodePrivateKey, EncodePublicKey};
 use ed25519_dalek::{SECRET_KEY_LENGTH, Signer as _, SigningKey};
 use zeroize::Zeroizing;
 
-use headgate_record::batch::Batch;
 use headgate_record::receipt::{Forgotten, Receipt, Statement};
 
-use crate::engine::{Held, Stored};
+use crate::engine::{Content, Held, Stored};
 use crate::{Error, files};
 
 /// What a receipt says of a batch that came, or of what took its place; nothing of one that contradicts what is stored.
 #[must_use]
-pub fn statement(batch: &Batch, digest: [u8; 32], stored: Stored) -> Option<Statement> {
+pub fn statement(content: &Content, digest: [u8; 32], stored: Stored) -> Option<Statement> {
+    let batch = content.says();
     let id = batch.id.clone();
     let held = match stored {
         Stored::New { stored_ms, forgotten, .. } | Stored::Again { stored_ms, forgotten } => Held {
             digest,
             stored_ms,
-            records: u32::try_from(batch.records.len()).unwrap_or(u32::MAX),
+            records: content.records(),
             values: u32::try_from(batch.forget.len()).unwrap_or(u32::MAX),
             forgotten,
         },

@@ -12,9 +12,10 @@ use hpke::kem::X25519HkdfSha256;
 use hpke::{Deserializable, Kem, OpModeR, Serializable};
 use zeroize::Zeroizing;
 
-use headgate_record::batch::{Batch, digest};
+use headgate_record::batch::{Batch, Outline, digest};
 use headgate_record::sealed::{INFO, KeyId, PRIVATE_KEY_DER, PUBLIC_KEY_DER, Sealed, associated_data};
 
+use crate::engine::Content;
 use crate::{Error, files};
 
 type PrivateKey = <X25519HkdfSha256 as Kem>::PrivateKey;
@@ -81,10 +82,33 @@ impl Keys {
     /// # Errors
     /// Why it does not open.
     pub fn open(&self, sealed: &Sealed) -> Result<(Batch, [u8; 32]), Closed> {
+        let bytes = self.unseal(sealed)?;
+        let batch = Batch::decode(&bytes).map_err(Closed::Batch)?;
+        if batch.id == sealed.id { Ok((batch, digest(&bytes))) } else { Err(Closed::Other) }
+    }
+
+    /// What is in the batch that is sealed, and its digest: with its records or without.
+    ///
+    /// # Errors
+    /// Why it does not open.
+    pub fn open_content(&self, sealed: &Sealed, with_records: bool) -> Result<(Content, [u8; 32]), Closed> {
+        if with_records {
+            return self.open(sealed).map(|(batch, digest)| (Content::Whole(batch), digest));
+        }
+        let bytes = self.unseal(sealed)?;
+        let outline = Outline::decode(&bytes).map_err(Closed::Batch)?;
+        if outline.says.id != sealed.id {
+            return Err(Closed::Other);
+        }
+        let digest = digest(&bytes);
+        Ok((Content::Outline { outline, bytes }, digest))
+    }
+
+    fn unseal(&self, sealed: &Sealed) -> Result<Vec<u8>, Closed> {
         let key = self.0.iter().find(|(id, _)| *id == sealed.key);
         let (_, key) = key.ok_or(Closed::Key(sealed.key))?;
         let encapsulated = Deserializable::from_bytes(&sealed.encapsulated).map_err(|_| Closed::Changed)?;
-        let bytes = hpke::single_shot_open::<AesGcm256, HkdfSha256, X25519HkdfSha256>(
+        hpke::single_shot_open::<AesGcm256, HkdfSha256, X25519HkdfSha256>(
             &OpModeR::Base,
             key,
             &encapsulated,
@@ -92,9 +116,7 @@ impl Keys {
             &sealed.ciphertext,
             &associated_data(sealed.key, &sealed.id),
         )
-        .map_err(|_| Closed::Changed)?;
-        let batch = Batch::decode(&bytes).map_err(Closed::Batch)?;
-        if batch.id == sealed.id { Ok((batch, digest(&bytes))) } else { Err(Closed::Other) }
+        .map_err(|_| Closed::Changed)
     }
 }
 

@@ -58,7 +58,19 @@ pub fn serve(config: &Config, stop: &Stop, ready: impl FnOnce(Listening)) -> Res
     tls::check_region(config)?;
     let signer = Signer::load(&config.receipt_key)?;
     let keys = Keys::load(config.seal_keys.iter().map(PathBuf::as_path))?;
-    let trust = Arc::new(Trust::open(config)?);
+    let runtime = crate::runtime()?;
+    let keys = Arc::new(keys);
+    let (cluster, trust) = match &config.engine {
+        Engine::Sqlite => (None, Trust::in_file(config)?),
+        Engine::JetStream(cluster) => runtime.block_on(async {
+            let cluster = JetStream::reach(cluster, Arc::clone(&keys), config.retention_days).await?;
+            let cluster = Arc::new(cluster);
+            let trust = Trust::in_cluster(config, Arc::clone(&cluster)).await?;
+            trust.follow();
+            Ok::<_, Error>((Some(cluster), trust))
+        })?,
+    };
+    let trust = Arc::new(trust);
     let registrar = if config.enrolls() {
         let office = Office::over_the_network(config, &signer, &keys)?;
         Some(Arc::new(Registrar::new(office, Arc::clone(&trust), config.enroll_days)))
@@ -66,20 +78,17 @@ pub fn serve(config: &Config, stop: &Stop, ready: impl FnOnce(Listening)) -> Res
         None
     };
     let accounts = Arc::<Accounts>::default();
-    let keys = Arc::new(keys);
-    let runtime = crate::runtime()?;
     let mut thread = None;
-    let engine: Arc<dyn StoresOnce> = match &config.engine {
-        Engine::Sqlite => {
+    let engine: Arc<dyn StoresOnce> = match cluster {
+        None => {
             let (writer, own) =
                 Writer::start(&config.database, config.retention_days, Arc::clone(&accounts))?;
             thread = Some(own);
             Arc::new(writer)
         }
-        Engine::JetStream(cluster) => runtime.block_on(async {
-            let cluster = JetStream::reach(cluster, Arc::clone(&keys), config.retention_days).await?;
-            Ok::<_, Error>(Arc::new(jetstream::Writer::start(cluster, Arc::clone(&accounts))))
-        })?,
+        Some(cluster) => {
+            runtime.block_on(async { Arc::new(jetstream::Writer::start(cluster, Arc::clone(&accounts))) })
+        }
     };
     let served = runtime.block_on(listen(
         config,

@@ -41,16 +41,15 @@ pub fn token(config: &Config, appliance: &str, address: Option<&str>, hours: u32
     let seconds = u64::from(hours).saturating_mul(3_600);
     let offer =
         Offer { address, authority: digest(issuer), appliance: appliance.to_owned(), region, seconds };
-    Trust::open(config)?.offer(offer)
+    Trust::at_once(config, async |trust| trust.offer(offer).await)
 }
 
 /// Revokes every secret that an appliance has.
 ///
 /// # Errors
-/// [`Error::Database`].
+/// [`Error::Database`], [`Error::Cluster`].
 pub fn revoke(config: &Config, appliance: &str) -> Result<(), Error> {
-    let trust = Trust::open(config)?;
-    trust.revoke(appliance).map_err(|source| trust.failure(source))
+    Trust::at_once(config, async |trust| trust.revoke(appliance).await)
 }
 
 fn first_name(certificate: &X509Certificate<'_>) -> Option<String> {

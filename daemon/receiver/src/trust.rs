@@ -1,36 +1,67 @@
-//! Whom the receiver trusts beyond certificates: tokens that are out, and which secret of an appliance counts.
+//! Whom the receiver trusts beyond certificates: tokens that are out, which secret of an appliance counts, and what is asked of sites.
 //!
-//! An SQLite file of its own beside the batches: commands of the operator write to it while the receiver runs. Of a token only a
-//! hash is kept, and of a secret nothing but its generation: secrets are made of the organisation's root when they are needed.
+//! With SQLite in a file of its own beside the batches ([`file`]), before a cluster in a stream that all receivers share ([`shared`]).
+//! Of a token only a hash is kept, and of a secret nothing but its generation: secrets are made of the organisation's root when they
+//! are needed.
 
+mod file;
+mod known;
 mod requests;
+mod shared;
 mod tokens;
 
-use std::fs::OpenOptions;
-use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
-use std::path::{Path, PathBuf};
-use std::sync::{Mutex, PoisonError};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::{SystemTime, UNIX_EPOCH};
 
-use rusqlite::{Connection, OptionalExtension, TransactionBehavior, params};
+use tokio::sync::Mutex;
+use zeroize::Zeroizing;
 
-use headgate_record::enrolment::{Proof, Root, Session};
+use headgate_record::batch::BatchId;
+use headgate_record::enrolment::{Proof, Root, Secret, Session, Token};
+use headgate_record::request::{Request, RequestId};
 
-use crate::{Config, Error, files, issue};
+use crate::config::Engine;
+use crate::jetstream::{JetStream, Trouble};
+use crate::sealing::Keys;
+use crate::{Config, Error, issue};
+
+use file::File;
+use shared::Shared;
 
 pub use requests::Asked;
 pub use tokens::{Misuse, Offer, Use};
 
-/// The database, and the root of secrets. No `Debug`: it holds a key.
+/// What is known, and the root of secrets. No `Debug`: it holds a key.
 pub struct Trust {
-    connection: Mutex<Connection>,
-    file: PathBuf,
+    book: Book,
     root: Option<Root>,
     is_required: bool,
 }
 
+/// Where it is written down.
+enum Book {
+    /// With whose turn it is to write: thousands who come at once take one thread, not all.
+    File(Arc<File>, Mutex<()>),
+    Cluster(Arc<Shared>),
+}
+
+/// Why something cannot be looked up, or written down.
+#[derive(Debug, thiserror::Error)]
+pub enum Failure {
+    /// The file failed.
+    #[error("the database of tokens and secrets failed: {0}")]
+    Database(#[from] rusqlite::Error),
+    /// The cluster did not answer.
+    #[error("{0}")]
+    Cluster(#[from] Trouble),
+    /// This process is at its end.
+    #[error("the process ends")]
+    Ending,
+}
+
 /// Why an appliance is not taken for itself although its certificate says so.
-#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Unproved {
     /// It shows no proof.
     #[error("the appliance's secret is not proved; enroll it again")]
@@ -41,25 +72,71 @@ pub enum Unproved {
     /// The proof is not of its secret, or of another connection.
     #[error("the proof is not that of the appliance's secret on this connection")]
     Wrong,
-    /// The database failed.
+    /// It cannot be looked up.
     #[error("whether the appliance's secret counts cannot be said now")]
     Failed,
 }
 
 impl Trust {
-    /// Opens the database of a receiver, and makes it when it is not there, readable by its owner only.
+    /// As a receiver with this configuration has it: in its file.
     ///
     /// # Errors
     /// [`Error::Write`], [`Error::Database`], [`Error::Version`]; those of the root's file.
-    pub fn open(config: &Config) -> Result<Trust, Error> {
+    pub fn in_file(config: &Config) -> Result<Trust, Error> {
+        Trust::with(config, Book::File(Arc::new(File::open(&config.trust)?), Mutex::new(())))
+    }
+
+    /// As all receivers before a cluster have it. What lies in the file of a receiver that had an engine of its own is taken over.
+    ///
+    /// # Errors
+    /// [`Error::Cluster`]; those of the root's file, and of the database's.
+    pub async fn in_cluster(config: &Config, cluster: Arc<JetStream>) -> Result<Trust, Error> {
+        let shared = Shared::new(cluster).await?;
+        if config.trust.exists() {
+            let taken = shared.take_over(&File::open(&config.trust)?).await?;
+            if taken > 0 {
+                log::info!(event = "trust_taken_over"; "{taken} tokens, generations and requests of {} are in the cluster now", config.trust.display());
+            }
+        }
+        Trust::with(config, Book::Cluster(Arc::new(shared)))
+    }
+
+    fn with(config: &Config, book: Book) -> Result<Trust, Error> {
         // Without a root nobody can prove anything, and where nobody has to nobody is asked.
         let root = if config.secrets_required || config.secrets.exists() {
             Some(issue::root(&config.secrets)?)
         } else {
             None
         };
-        let connection = Mutex::new(connect(&config.trust)?);
-        Ok(Trust { connection, file: config.trust.clone(), root, is_required: config.secrets_required })
+        Ok(Trust { book, root, is_required: config.secrets_required })
+    }
+
+    /// Does something with what is known, as a command.
+    ///
+    /// # Errors
+    /// When it cannot be reached; what the work says.
+    pub fn at_once<T>(
+        config: &Config,
+        work: impl AsyncFnOnce(&Trust) -> Result<T, Error>,
+    ) -> Result<T, Error> {
+        crate::runtime()?.block_on(async {
+            let trust = match &config.engine {
+                Engine::Sqlite => Trust::in_file(config)?,
+                Engine::JetStream(cluster) => {
+                    let keys = Keys::load(config.seal_keys.iter().map(PathBuf::as_path))?;
+                    let cluster = JetStream::reach(cluster, Arc::new(keys), config.retention_days).await?;
+                    Trust::in_cluster(config, Arc::new(cluster)).await?
+                }
+            };
+            work(&trust).await
+        })
+    }
+
+    /// Keeps up with what other receivers say, until the runtime ends.
+    pub fn follow(&self) {
+        if let Book::Cluster(shared) = &self.book {
+            tokio::spawn(Arc::clone(shared).follow());
+        }
     }
 
     /// Whether an appliance is itself: whether it proves, on this connection, that it has a secret that counts. A secret that is
@@ -67,112 +144,210 @@ impl Trust {
     ///
     /// # Errors
     /// Why it is not.
-    pub fn check(
+    pub async fn check(
         &self,
         appliance: &str,
         proof: Option<&Proof>,
         session: Option<&Session>,
     ) -> Result<(), Unproved> {
-        let least = self.least(appliance).map_err(|error| failed(&error))?;
+        let is_proved =
+            |secret: &Secret, proof: &Proof| session.is_some_and(|session| secret.is_proved(proof, session));
+        match self.weigh(appliance, proof, is_proved).await? {
+            Some(generation) => self.raise(appliance, generation).await.map_err(|error| failed(&error)),
+            None => Ok(()),
+        }
+    }
+
+    /// Whether a manifest is of the appliance itself, by the same measure. Gives the generation of a secret that is proved for the first
+    /// time: nothing is changed before all of the medium is verified.
+    ///
+    /// # Errors
+    /// Why it is not.
+    pub async fn check_medium(
+        &self,
+        appliance: &str,
+        proof: Option<&Proof>,
+        manifest: &[u8],
+    ) -> Result<Option<u64>, Unproved> {
+        self.weigh(appliance, proof, |secret, proof| secret.is_proved_for_medium(proof, manifest)).await
+    }
+
+    /// Secrets of an appliance before the one that a medium proved count no longer.
+    ///
+    /// # Errors
+    /// When it cannot be written down.
+    pub async fn proved_by_medium(&self, appliance: &str, generation: u64) -> Result<(), Error> {
+        self.raise(appliance, generation).await.map_err(|failure| self.failure(failure))
+    }
+
+    /// Whether a proof is good. Gives its generation where it is newer than what is known.
+    async fn weigh(
+        &self,
+        appliance: &str,
+        proof: Option<&Proof>,
+        is_proved: impl FnOnce(&Secret, &Proof) -> bool,
+    ) -> Result<Option<u64>, Unproved> {
+        let least = self.least(appliance).await.map_err(|error| failed(&error))?;
         let Some(proof) = proof else {
-            return if self.is_required || least.is_some() { Err(Unproved::Missing) } else { Ok(()) };
+            return if self.is_required || least.is_some() { Err(Unproved::Missing) } else { Ok(None) };
         };
         let Some(root) = &self.root else {
             // Nobody can be asked, and nobody has to be.
-            return if least.is_some() { Err(Unproved::Wrong) } else { Ok(()) };
+            return if least.is_some() { Err(Unproved::Wrong) } else { Ok(None) };
         };
-        let session = session.ok_or(Unproved::Wrong)?;
-        if !root.secret(appliance, proof.generation()).is_proved(proof, session) {
+        if !is_proved(&root.secret(appliance, proof.generation()), proof) {
             return Err(Unproved::Wrong);
         }
         match least {
             Some(least) if proof.generation() < least => Err(Unproved::Old),
-            Some(least) if proof.generation() == least => Ok(()),
-            _ => self.raise(appliance, proof.generation()).map_err(|error| failed(&error)),
+            Some(least) if proof.generation() == least => Ok(None),
+            _ => Ok(Some(proof.generation())),
         }
     }
 
     /// The generation of the next secret of an appliance: the time in milliseconds, and more than those before.
     ///
     /// # Errors
-    /// When the database fails.
-    pub fn next_generation(&self, appliance: &str) -> rusqlite::Result<u64> {
-        Ok(now_ms().max(self.least(appliance)?.map_or(0, |least| least.saturating_add(1))))
+    /// When it cannot be looked up.
+    pub async fn next_generation(&self, appliance: &str) -> Result<u64, Failure> {
+        Ok(now_ms().max(self.least(appliance).await?.map_or(0, |least| least.saturating_add(1))))
     }
 
     /// Revokes every secret that an appliance has.
     ///
     /// # Errors
-    /// When the database fails.
-    pub fn revoke(&self, appliance: &str) -> rusqlite::Result<()> {
-        self.raise(appliance, self.next_generation(appliance)?)
+    /// When it cannot be written down.
+    pub async fn revoke(&self, appliance: &str) -> Result<(), Error> {
+        let revoked = async { self.raise(appliance, self.next_generation(appliance).await?).await };
+        revoked.await.map_err(|failure| self.failure(failure))
     }
 
-    fn least(&self, appliance: &str) -> rusqlite::Result<Option<u64>> {
-        let connection = self.lock();
-        let mut statement = connection.prepare_cached("SELECT least FROM secret WHERE appliance = ?1")?;
-        statement
-            .query_row([appliance], |row| row.get::<_, i64>(0))
-            .optional()
-            .map(|least| least.map(|least| u64::try_from(least).unwrap_or(0)))
-    }
-
-    fn raise(&self, appliance: &str, least: u64) -> rusqlite::Result<()> {
-        let least = signed(least);
-        self.lock()
-            .execute(
-                "INSERT INTO secret (appliance, least) VALUES (?1, ?2)
-                 ON CONFLICT (appliance) DO UPDATE SET least = max(least, excluded.least)",
-                params![appliance, least],
-            )
-            .map(|_| ())
-    }
-
-    fn lock(&self) -> std::sync::MutexGuard<'_, Connection> {
-        // A transaction that a panic ended is rolled back: what is there is whole.
-        self.connection.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-fn failed(error: &rusqlite::Error) -> Unproved {
-    log::error!(event = "trust_failed"; "the database of tokens and secrets failed: {error}");
-    Unproved::Failed
-}
-
-fn connect(file: &Path) -> Result<Connection, Error> {
-    let write = |source| Error::Write { file: file.to_path_buf(), source };
-    let made = OpenOptions::new().write(true).create_new(true).mode(files::SECRET).open(file);
-    match made {
-        // A command of root's made it first: it is for whom the directory is.
-        Ok(made) => {
-            let directory = file.parent().filter(|d| !d.as_os_str().is_empty()).unwrap_or(Path::new("."));
-            let owner = directory.metadata().map_err(write)?;
-            let own = made.metadata().map_err(write)?;
-            if (own.uid(), own.gid()) != (owner.uid(), owner.gid()) && rustix::process::geteuid().is_root() {
-                std::os::unix::fs::fchown(&made, Some(owner.uid()), Some(owner.gid())).map_err(write)?;
-            }
+    /// Makes a token, and keeps its hash.
+    ///
+    /// # Errors
+    /// [`Error::Token`] when too many are out; [`Error::Key`]; when it cannot be written down.
+    pub async fn offer(&self, offer: Offer) -> Result<Token, Error> {
+        match &self.book {
+            Book::File(file, _) => file.offer(offer),
+            Book::Cluster(shared) => shared.offer(offer).await,
         }
-        Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {}
-        Err(error) => return Err(write(error)),
     }
-    let failed = |source| Error::Database { file: file.to_path_buf(), source };
-    let mut connection = Connection::open(file).map_err(failed)?;
-    connection.busy_timeout(BUSY).map_err(failed)?;
-    connection.pragma_update(None, "journal_mode", "WAL").map_err(failed)?;
-    connection.pragma_update(None, "synchronous", "FULL").map_err(failed)?;
-    connection.pragma_update(None, "secure_delete", true).map_err(failed)?;
-    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(failed)?;
-    let found: i64 =
-        transaction.pragma_query_value(None, "user_version", |row| row.get(0)).map_err(failed)?;
-    match found {
-        0 => transaction.execute_batch(SCHEMA).map_err(failed)?,
-        VERSION => {}
-        found => return Err(Error::Version { file: file.to_path_buf(), found, known: VERSION }),
+
+    /// Uses a token. It is good once: said again with the same key it is the same use, whose answer may have been lost.
+    ///
+    /// # Errors
+    /// Why it is not good, within `Ok`; when it cannot be written down.
+    pub async fn redeem(&self, used: &Use<'_>) -> Result<Result<(), Misuse>, Failure> {
+        match &self.book {
+            Book::File(file, turn) => {
+                let (id, secret) = (used.id, Zeroizing::new(used.secret.to_vec()));
+                let (appliance, key) = (used.appliance.to_owned(), used.key.to_vec());
+                aside(file, turn, move |file| {
+                    file.redeem(&Use { id, secret: &secret, appliance: &appliance, key: &key })
+                })
+                .await
+            }
+            Book::Cluster(shared) => shared.redeem(used).await,
+        }
     }
-    transaction.pragma_update(None, "user_version", VERSION).map_err(failed)?;
-    transaction.commit().map_err(failed)?;
-    files::sync_directory(file.parent().unwrap_or(Path::new("")))?;
-    Ok(connection)
+
+    /// Keeps a request, to go with the next receipt of the appliance.
+    ///
+    /// # Errors
+    /// [`Error::Token`] when too many are under way; when it cannot be written down.
+    pub async fn ask(&self, appliance: &str, request: &Request) -> Result<(), Error> {
+        match &self.book {
+            Book::File(file, _) => file.ask(appliance, request),
+            Book::Cluster(shared) => shared.ask(appliance, request).await,
+        }
+    }
+
+    /// The request that goes with the receipt of a batch: empty for none. That a batch comes behind the one whose receipt a request
+    /// went with shows that it has arrived: the appliance goes on only when it has kept a receipt.
+    ///
+    /// # Errors
+    /// When it cannot be looked up, or written down.
+    pub async fn request_for(&self, batch: &BatchId) -> Result<Vec<u8>, Failure> {
+        match &self.book {
+            Book::File(file, turn) => {
+                // Most of the time there is none, and nothing is written.
+                if !file.has_requests(&batch.appliance)? {
+                    return Ok(Vec::new());
+                }
+                let batch = batch.clone();
+                aside(file, turn, move |file| file.request_for(&batch)).await
+            }
+            Book::Cluster(shared) => shared.request_for(batch).await,
+        }
+    }
+
+    /// All that is asked and has not expired, the oldest first.
+    ///
+    /// # Errors
+    /// When it cannot be looked up.
+    pub fn asked(&self) -> Result<Vec<Asked>, Error> {
+        match &self.book {
+            Book::File(file, _) => file.asked(),
+            Book::Cluster(shared) => Ok(shared.asked()),
+        }
+    }
+
+    /// Takes a request back, as far as it has not arrived. Whether there was one.
+    ///
+    /// # Errors
+    /// When it cannot be written down.
+    pub async fn withdraw(&self, id: RequestId) -> Result<bool, Error> {
+        match &self.book {
+            Book::File(file, _) => file.withdraw(id),
+            Book::Cluster(shared) => shared.withdraw(id).await.map_err(|failure| self.failure(failure)),
+        }
+    }
+
+    async fn least(&self, appliance: &str) -> Result<Option<u64>, Failure> {
+        match &self.book {
+            // Who looks waits for nobody who writes.
+            Book::File(file, _) => Ok(file.least(appliance)?),
+            Book::Cluster(shared) => shared.least(appliance).await,
+        }
+    }
+
+    async fn raise(&self, appliance: &str, least: u64) -> Result<(), Failure> {
+        match &self.book {
+            Book::File(file, turn) => {
+                let appliance = appliance.to_owned();
+                aside(file, turn, move |file| file.raise(&appliance, least)).await
+            }
+            Book::Cluster(shared) => shared.raise(appliance, least).await,
+        }
+    }
+
+    fn failure(&self, failure: Failure) -> Error {
+        match (failure, &self.book) {
+            (Failure::Database(source), Book::File(file, _)) => file.failure(source),
+            (Failure::Cluster(trouble), Book::Cluster(shared)) => shared.failure(&trouble),
+            (failure, _) => Error::System {
+                what: "looking into what is known of tokens and secrets",
+                source: std::io::Error::other(failure.to_string()),
+            },
+        }
+    }
+}
+
+/// Writes beside the thread that serves everyone: it may have to wait for a command of the operator's.
+async fn aside<T: Send + 'static>(
+    file: &Arc<File>,
+    turn: &Mutex<()>,
+    write: impl FnOnce(&File) -> rusqlite::Result<T> + Send + 'static,
+) -> Result<T, Failure> {
+    let _turn = turn.lock().await;
+    let file = Arc::clone(file);
+    let written = tokio::task::spawn_blocking(move || write(&file)).await;
+    Ok(written.map_err(|_| Failure::Ending)??)
+}
+
+fn failed(failure: &Failure) -> Unproved {
+    log::error!(event = "trust_failed"; "whether an appliance is itself cannot be said: {failure}");
+    Unproved::Failed
 }
 
 fn now_ms() -> u64 {
@@ -183,11 +358,6 @@ fn now_ms() -> u64 {
 fn signed(number: u64) -> i64 {
     i64::try_from(number).unwrap_or(i64::MAX)
 }
-
-const VERSION: i64 = 1;
-const SCHEMA: &str = include_str!("../migrations/trust/001_trust.sql");
-/// A command of the operator's is done by then.
-const BUSY: Duration = Duration::from_secs(10);
 
 #[cfg(test)]
 mod tests;

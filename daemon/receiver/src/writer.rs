@@ -14,7 +14,7 @@ use headgate_record::batch::Batch;
 use crate::Error;
 use crate::accounts::Accounts;
 use crate::database::{self, Database, pages};
-use crate::engine::{Arrived, Figures, Later, Pulse, Stored, StoresOnce, Told, Unstored};
+use crate::engine::{Arrived, Content, Figures, Later, Pulse, Stored, StoresOnce, Told, Unstored};
 use crate::export::{Ask, Form, Page, Readers, Scope};
 use crate::sweep::Sweep;
 
@@ -27,7 +27,7 @@ pub struct Writer {
 }
 
 struct Job {
-    batch: Arc<Batch>,
+    content: Arc<Content>,
     digest: [u8; 32],
     done: oneshot::Sender<rusqlite::Result<Stored>>,
 }
@@ -73,10 +73,10 @@ impl Writer {
 
 impl StoresOnce for Writer {
     /// See [`Database::store`].
-    fn store(&self, Arrived { batch, digest, .. }: Arrived) -> Later<'_, Result<Stored, Unstored>> {
+    fn store(&self, Arrived { content, digest, .. }: Arrived) -> Later<'_, Result<Stored, Unstored>> {
         Box::pin(async move {
             let (done, answer) = oneshot::channel();
-            self.jobs.try_send(Job { batch, digest, done }).map_err(|error| match error {
+            self.jobs.try_send(Job { content, digest, done }).map_err(|error| match error {
                 TrySendError::Full(_) => Unstored::Busy,
                 TrySendError::Disconnected(_) => Unstored::Failed,
             })?;
@@ -102,6 +102,10 @@ impl StoresOnce for Writer {
         })
     }
 
+    fn reads_records(&self) -> bool {
+        true
+    }
+
     fn pulse(&self) -> &Arc<Pulse> {
         &self.pulse
     }
@@ -111,12 +115,39 @@ fn write(mut database: Database, mut sweep: Sweep, jobs: &Receiver<Job>, pulse: 
     loop {
         pulse.beat();
         sweep.go_on(&mut database);
-        let job = match jobs.recv_timeout(sweep.wait().min(BEAT)) {
+        let first = match jobs.recv_timeout(sweep.wait().min(BEAT)) {
             Ok(job) => job,
             Err(RecvTimeoutError::Timeout) => continue,
             Err(RecvTimeoutError::Disconnected) => return,
         };
-        let stored = database.store(&job.batch, &job.digest);
+        // What came meanwhile is synchronised together.
+        let (mut together, mut records) = (vec![first], 0_u32);
+        while let Some(last) = together.last().filter(|_| together.len() < MAX_TOGETHER) {
+            records = records.saturating_add(last.content.records());
+            match (records < MAX_RECORDS_TOGETHER).then(|| jobs.try_recv()) {
+                Some(Ok(job)) => together.push(job),
+                _ => break,
+            }
+        }
+        store(&mut database, together, &mut told);
+    }
+}
+
+fn store(database: &mut Database, jobs: Vec<Job>, told: &mut Told) {
+    let whole = jobs.iter().map(|job| job.content.whole().map(|batch| (batch, &job.digest)));
+    // What was read before can be read again.
+    let Ok(whole) = whole.collect::<Result<Vec<_>, _>>() else { return };
+    let batches: Vec<(&Batch, &[u8; 32])> = whole.iter().map(|(batch, digest)| (&**batch, *digest)).collect();
+    let stored = match database.store_all(&batches) {
+        Ok(stored) => stored,
+        Err(error) => {
+            // Who waits hears it by that nobody answers.
+            return told.tell(&Err::<Stored, _>(error));
+        }
+    };
+    drop(batches);
+    drop(whole);
+    for (job, stored) in jobs.into_iter().zip(stored) {
         told.tell(&stored);
         // The client may have gone; the batch is stored all the same.
         let _ = job.done.send(stored);
@@ -125,4 +156,7 @@ fn write(mut database: Database, mut sweep: Sweep, jobs: &Receiver<Job>, pulse: 
 
 /// Most batches that wait for the thread.
 const MAX_WAITING: usize = 64;
+/// Most batches of one transaction, and records above which it takes in no more.
+const MAX_TOGETHER: usize = 32;
+const MAX_RECORDS_TOGETHER: u32 = 16_384;
 const BEAT: Duration = Duration::from_millis(500);

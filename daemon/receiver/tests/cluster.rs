@@ -14,6 +14,8 @@ use headgate_receiver::{Cluster, Config, Engine, Filter, Validity};
 use headgate_record::batch::{Batch, digest};
 use headgate_record::receipt::{Receipt, Statement};
 use headgate_record::{Field, Kind, Record};
+use headgate_service::exit::{CONFIG, Exit};
+use nkeys::KeyPair;
 use support::medium::{Medium, batches};
 use support::nats::Nats;
 use support::status::{ask, samples};
@@ -275,6 +277,108 @@ fn a_cluster_is_spoken_to_over_mutual_tls() {
     }
     let plain = Config { engine: engine(&nats, "TLS", 1), ..config };
     assert!(refused(&plain).to_string().contains("cannot be reached"));
+}
+
+/// A server's configuration with an operator's word for one account, and the account's word for one user, as nsc writes them.
+struct Operator {
+    account: KeyPair,
+    config: String,
+}
+
+impl Operator {
+    fn new() -> Operator {
+        let (operator, account) = (KeyPair::new_operator(), KeyPair::new_account());
+        // JetStream wants one for the servers' own affairs.
+        let system = KeyPair::new_account();
+        let limits = serde_json::json!({
+            "subs": -1, "data": -1, "payload": -1, "imports": -1, "exports": -1, "wildcards": true, "conn": -1, "leaf": -1,
+            "mem_storage": -1, "disk_storage": -1, "streams": -1, "consumer": -1,
+        });
+        let own = jwt(&operator, &operator, serde_json::json!({"type": "operator", "version": 2}));
+        let of = serde_json::json!({"type": "account", "version": 2, "limits": limits});
+        let config = format!(
+            "operator: {own}\nsystem_account: {}\nresolver: MEMORY\nresolver_preload: {{\n{}: {}\n{}: {}\n}}\n",
+            system.public_key(),
+            account.public_key(),
+            jwt(&operator, &account, of.clone()),
+            system.public_key(),
+            jwt(
+                &operator,
+                &system,
+                serde_json::json!({"type": "account", "version": 2, "limits": {
+                    "subs": -1, "data": -1, "payload": -1, "imports": -1, "exports": -1, "wildcards": true, "conn": -1, "leaf": -1,
+                }})
+            ),
+        );
+        Operator { account, config }
+    }
+
+    /// The file of a new user.
+    fn credentials(&self) -> String {
+        let user = KeyPair::new_user();
+        let of = serde_json::json!({
+            "type": "user", "version": 2, "pub": {}, "sub": {}, "subs": -1, "data": -1, "payload": -1,
+        });
+        format!(
+            "-----BEGIN NATS USER JWT-----\n{}\n------END NATS USER JWT------\n\n\
+             -----BEGIN USER NKEY SEED-----\n{}\n------END USER NKEY SEED------\n",
+            jwt(&self.account, &user, of),
+            user.seed().unwrap()
+        )
+    }
+}
+
+/// What `issuer` says of `subject`.
+fn jwt(issuer: &KeyPair, subject: &KeyPair, nats: serde_json::Value) -> String {
+    use base64::Engine as _;
+    let part = |octets: &[u8]| base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(octets);
+    let header = serde_json::json!({"typ": "JWT", "alg": "ed25519-nkey"});
+    let claims = serde_json::json!({
+        "jti": subject.public_key(), "iat": 1_700_000_000, "iss": issuer.public_key(), "name": "headgate",
+        "sub": subject.public_key(), "nats": nats,
+    });
+    let said = format!("{}.{}", part(header.to_string().as_bytes()), part(claims.to_string().as_bytes()));
+    format!("{said}.{}", part(&issuer.sign(said.as_bytes()).unwrap()))
+}
+
+/// Users that an operator's account knows, and such that the servers know by their keys alone.
+#[test]
+fn a_cluster_that_asks_for_credentials_lets_in_who_has_them_and_nobody_else() {
+    let cloud = Cloud::new();
+    let (operator, user) = (Operator::new(), KeyPair::new_user());
+    let by_key = format!("authorization {{ users: [ {{ nkey: {} }} ] }}", user.public_key());
+    let cases = [
+        (operator.config.clone(), operator.credentials(), Operator::new().credentials()),
+        (by_key, format!("{}\n", user.seed().unwrap()), KeyPair::new_user().seed().unwrap()),
+    ];
+    for (at, (servers, good, foreign)) in cases.into_iter().enumerate() {
+        let Some(nats) = Nats::with(1, &servers) else { return };
+        let with = |content: Option<&str>| {
+            let file = cloud.path("receiver.creds");
+            std::fs::write(&file, content.unwrap_or_default()).unwrap();
+            let Engine::JetStream(cluster) = engine(&nats, "CREDS", 1) else { panic!("a cluster") };
+            let credentials = content.map(|_| file);
+            Config { engine: Engine::JetStream(Cluster { credentials, ..cluster }), ..cloud.config() }
+        };
+        let refused =
+            |content| headgate_receiver::batches(&with(content), true, &mut Vec::new()).unwrap_err();
+        let error = refused(Some(&foreign)).to_string();
+        assert!(
+            error.contains("do not let this receiver in by") && error.contains("receiver.creds"),
+            "{at}: {error}"
+        );
+        let error = refused(None).to_string();
+        assert!(error.contains("name a file as [jetstream] credentials"), "{at}: {error}");
+        for garbage in ["", "garbage", "SUGARBAGE", "-----BEGIN NATS USER JWT-----\nx\n"] {
+            let error = refused(Some(garbage));
+            assert!(error.to_string().contains("neither a .creds file"), "{at}: {error}");
+            assert_eq!(error.code(), CONFIG);
+        }
+        let config = with(Some(&good));
+        let server = Server::start(config.clone());
+        let sent = Client::connect(server.address, &cloud.appliance()).post(&cloud, &batch(1));
+        assert_eq!((sent.0, listed(&config).len()), (200, 1), "{at}");
+    }
 }
 
 #[test]

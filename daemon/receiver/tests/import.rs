@@ -49,6 +49,57 @@ fn media_in_any_order_beside_a_wire_are_stored_once_each() {
     );
 }
 
+/// A certificate and its key lie in two files. Whoever has them alone makes no medium either.
+#[test]
+fn a_medium_is_of_whoever_has_the_secret_too() {
+    let cloud = Cloud::new();
+    let mut medium = Medium::of(&cloud, 1, &batches(1..=2));
+    let refused = |medium: &mut Medium, secret, says: &str| {
+        medium.secret = secret;
+        medium.sign();
+        let (fault, text) = medium.refused(&cloud, says);
+        assert!(matches!(fault, Fault::Unproved(_)) && text.contains(says), "{text}");
+    };
+    refused(&mut medium, None, "by a program of before");
+    refused(&mut medium, Some(Cloud::new().secret(APPLIANCE, 1)), "of another secret");
+    refused(&mut medium, Some(cloud.secret("site-2", 1)), "of another secret");
+    // A proof that belongs to another manifest.
+    let other = Medium::of(&cloud, 2, &batches(1..=2));
+    medium.write(&Signed { proof: other.signed().proof, ..medium.signed() });
+    let (fault, _) = medium.refused(&cloud, "another manifest's");
+    assert!(matches!(fault, Fault::Unproved(_)));
+    // One that a medium proved for the first time takes the place of those before, on the wire too.
+    medium.secret = Some(cloud.secret(APPLIANCE, 5));
+    medium.sign();
+    assert_eq!(medium.import(&cloud).unwrap().new, 2);
+    let server = cloud.start();
+    let visit = |generation| {
+        let client = Client::connect(server.address, &cloud.appliance());
+        client.with_secret(Some(cloud.secret(APPLIANCE, generation))).post(&cloud, &batch(3)).0
+    };
+    assert_eq!((visit(4), visit(5)), (401, 200));
+    let mut late = Medium::of(&cloud, 3, &batches(4..=4));
+    refused(&mut late, Some(cloud.secret(APPLIANCE, 4)), "replaced or revoked");
+    headgate_receiver::revoke(&cloud.config(), APPLIANCE).unwrap();
+    refused(&mut late, Some(cloud.secret(APPLIANCE, 5)), "replaced or revoked");
+}
+
+/// What an appliance of before wrote comes in where secrets need not be proved, until one is known.
+#[test]
+fn a_medium_of_before_is_taken_while_no_secret_is_known_and_none_is_required() {
+    let cloud = Cloud::new();
+    let mut config = cloud.config();
+    config.secrets_required = false;
+    let mut medium = Medium::of(&cloud, 1, &batches(1..=2));
+    medium.secret = None;
+    medium.sign();
+    assert_eq!(import(&config, medium.path(), None).unwrap().new, 2);
+    let proved = Medium::of(&cloud, 2, &batches(3..=3));
+    assert_eq!(import(&config, proved.path(), None).unwrap().new, 1);
+    let error = import(&config, medium.path(), Some(&cloud.path("again"))).unwrap_err();
+    assert!(error.to_string().contains("does not prove"), "{error}");
+}
+
 #[test]
 fn what_is_changed_cut_or_missing_is_refused_whole() {
     let cloud = Cloud::new();
@@ -161,24 +212,24 @@ fn other_signers_and_other_recipients_are_refused() {
     let own = || cloud.certified(APPLIANCE, Validity::days(9));
     let ago = |days: u64| SystemTime::now() - Duration::from_secs(86_400 * days);
 
-    let foreign = Medium::with(other.certified(APPLIANCE, Validity::days(9)), 1, good());
+    let foreign = Medium::with(&cloud, other.certified(APPLIANCE, Validity::days(9)), 1, good());
     assert!(matches!(foreign.refused(&cloud, "another organisation's").0, Fault::Certificate(_)));
     let expired =
-        Medium::with(cloud.certified(APPLIANCE, Validity { from: ago(9), until: ago(1) }), 1, good());
+        Medium::with(&cloud, cloud.certified(APPLIANCE, Validity { from: ago(9), until: ago(1) }), 1, good());
     assert!(matches!(expired.refused(&cloud, "expired").0, Fault::Expired));
-    let neighbour = Medium::with(cloud.certified("site-2", Validity::days(9)), 1, good());
+    let neighbour = Medium::with(&cloud, cloud.certified("site-2", Validity::days(9)), 1, good());
     assert!(matches!(neighbour.refused(&cloud, "another appliance's").0, Fault::Appliance));
     // The receiver's own certificate is of the same authority, and no appliance's.
     let server = CertificateDer::from(pem(&cloud.path("server.crt")));
     let key = PrivateKeyDer::try_from(pem(&cloud.path("server.key"))).unwrap();
-    let server = Medium::with((server, key), 1, good());
+    let server = Medium::with(&cloud, (server, key), 1, good());
     assert!(matches!(server.refused(&cloud, "a server's").0, Fault::Certificate(_)));
 
-    let to_others = Medium::with(own(), 1, vec![(1, other.seal(&batch(1)))]);
+    let to_others = Medium::with(&cloud, own(), 1, vec![(1, other.seal(&batch(1)))]);
     let (fault, text) = to_others.refused(&cloud, "another recipient's");
     assert!(matches!(fault, Fault::Key(_)) && text.contains("for another receiver"), "{text}");
 
-    let medium = Medium::with(own(), 1, good());
+    let medium = Medium::with(&cloud, own(), 1, good());
     type Change<'a> = (&'a str, &'a dyn Fn(&mut Signed));
     let changes: [Change<'_>; 5] = [
         ("manifest", &|s| s.manifest[12] ^= 1),
@@ -209,21 +260,22 @@ fn batches_that_are_not_what_the_manifest_says_are_refused() {
 
     let mut neighbour = batch(1);
     neighbour.id.appliance = "site-2".into();
-    let mut medium = Medium::with(own(), 1, vec![(1, cloud.seal(&neighbour))]);
+    let mut medium = Medium::with(&cloud, own(), 1, vec![(1, cloud.seal(&neighbour))]);
     medium.manifest.appliance = APPLIANCE.into();
+    medium.secret = Some(cloud.secret(APPLIANCE, 1));
     medium.sign();
     assert!(matches!(medium.refused(&cloud, "a neighbour's").0, Fault::Other));
 
-    let renumbered = Medium::with(own(), 1, vec![(2, cloud.seal(&batch(1)))]);
+    let renumbered = Medium::with(&cloud, own(), 1, vec![(2, cloud.seal(&batch(1)))]);
     assert!(matches!(renumbered.refused(&cloud, "another number").0, Fault::Other));
-    let within = Medium::with(own(), 1, vec![(2, seal(batch(2).id, &plain))]);
+    let within = Medium::with(&cloud, own(), 1, vec![(2, seal(batch(2).id, &plain))]);
     assert!(matches!(within.refused(&cloud, "another number within").0, Fault::Closed(_)));
-    let no_batch = Medium::with(own(), 1, vec![(1, seal(batch(1).id, b"hello"))]);
+    let no_batch = Medium::with(&cloud, own(), 1, vec![(1, seal(batch(1).id, b"hello"))]);
     assert!(matches!(no_batch.refused(&cloud, "no batch").0, Fault::Closed(_)));
 
     // Some thousand octets that expand to 64 MiB.
     let bomb = zstd_bomb();
-    let bomb = Medium::with(own(), 1, vec![(1, seal(batch(1).id, &bomb))]);
+    let bomb = Medium::with(&cloud, own(), 1, vec![(1, seal(batch(1).id, &bomb))]);
     let (fault, text) = bomb.refused(&cloud, "a bomb");
     assert!(matches!(fault, Fault::Closed(_)) && text.contains("cannot be expanded"), "{text}");
 

@@ -4,8 +4,11 @@
 //! store's database is made, so the numbers of a rebuilt store never collide with the old one's;
 //! within an epoch sequences start at 1 and have no gaps.
 
+use std::cell::RefCell;
+
 use prost::Message;
 use sha2::{Digest, Sha256};
+use zstd::bulk::Decompressor;
 
 use crate::{Class, Error, Kind, MAX_TEXT, Record, codec, columns};
 
@@ -139,64 +142,128 @@ impl Batch {
     /// # Errors
     /// What is wrong with the first part that is not valid.
     pub fn decode(bytes: &[u8]) -> Result<Batch, Error> {
-        if bytes.len() > MAX_BATCH_BYTES {
-            return Err(Error::Limit { what: "batch", limit: MAX_BATCH_BYTES });
-        }
-        let message = BatchMessage::decode(bytes).map_err(|_| Error::Encoding("batch"))?;
-        // What an earlier version did not have, a reader of it would pass over.
-        let least = if !message.regions.is_empty() || !message.profile.is_empty() {
-            VERSION
-        } else if !message.forget.is_empty() || !message.replaces.is_empty() {
-            SET
-        } else {
-            PLAIN
-        };
-        if !(least..=VERSION).contains(&message.version) {
-            return Err(Error::Version { message: "batch", found: message.version, expected: VERSION });
-        }
-        check_appliance(&message.appliance)?;
-        if message.sequence == 0 {
-            return Err(Error::Missing { message: "batch", part: "sequence" });
-        }
-        if message.withheld.len().max(message.lost.len()) > MAX_ACCOUNT_ROWS {
-            return Err(Error::Limit { what: "batch account", limit: MAX_ACCOUNT_ROWS });
-        }
-        check_forget(&message.forget)?;
-        check_regions(&message.regions)?;
-        check_profile(&message.profile)?;
-        if message.replaces.len() > MAX_REPLACED {
-            return Err(Error::Limit { what: "replaced contents", limit: MAX_REPLACED });
-        }
-        if message.body.is_empty() {
-            return Err(Error::Missing { message: "batch", part: "body" });
-        }
-        let body =
-            zstd::bulk::decompress(&message.body, codec::MAX_SET_BYTES).map_err(|_| Error::Compression)?;
+        let message = read(bytes)?;
+        let body = expand(&message)?;
         let records = if message.version < COLUMNS { codec::decode(&body)? } else { columns::decode(&body)? };
-        if u32::try_from(records.len()) != Ok(message.records) {
-            return Err(Error::Contradiction("record count"));
-        }
-        let withheld = message.withheld.into_iter().map(|r| {
-            let kind = Kind::from_number(r.of).ok_or(Error::UnknownKind(r.of))?;
-            Ok(Withheld { kind, reason: r.reason, records: r.records })
-        });
-        let lost = message.lost.into_iter().map(|r| {
-            let class = Class::from_number(r.of).ok_or(Error::UnknownKind(r.of))?;
-            Ok(Lost { class, reason: r.reason, records: r.records })
-        });
-        let replaces = message.replaces.iter().map(|digest| digest.as_slice().try_into());
-        Ok(Batch {
-            replaces: replaces.collect::<Result<_, _>>().map_err(|_| Error::Encoding("digest"))?,
-            forget: message.forget,
-            regions: message.regions,
-            profile: message.profile,
-            id: BatchId { appliance: message.appliance, epoch: message.epoch, sequence: message.sequence },
-            rules: message.rules.as_slice().try_into().map_err(|_| Error::Encoding("rules hash"))?,
-            records,
-            withheld: withheld.collect::<Result<_, Error>>()?,
-            lost: lost.collect::<Result<_, Error>>()?,
-        })
+        counted(&message, records.len())?;
+        Ok(Batch { records, ..said(message)? })
     }
+}
+
+/// A batch that was read to its last value, without its records: who only keeps it need not make them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Outline {
+    /// All that it says, but no records.
+    pub says: Batch,
+    /// How many records it has.
+    pub records: u32,
+}
+
+impl Outline {
+    /// Reads a batch from an untrusted peer as strictly as [`Batch::decode`], in a fraction of its time.
+    ///
+    /// # Errors
+    /// Those of [`Batch::decode`].
+    pub fn decode(bytes: &[u8]) -> Result<Outline, Error> {
+        let message = read(bytes)?;
+        let body = expand(&message)?;
+        let records = if message.version < COLUMNS {
+            codec::decode(&body)?.len()
+        } else {
+            columns::Sheet::read(&body)?.records()
+        };
+        counted(&message, records)?;
+        Ok(Outline { records: message.records, says: said(message)? })
+    }
+}
+
+/// The message, all of it checked but what it becomes in [`said`] and its body.
+fn read(bytes: &[u8]) -> Result<BatchMessage, Error> {
+    if bytes.len() > MAX_BATCH_BYTES {
+        return Err(Error::Limit { what: "batch", limit: MAX_BATCH_BYTES });
+    }
+    let message = BatchMessage::decode(bytes).map_err(|_| Error::Encoding("batch"))?;
+    // What an earlier version did not have, a reader of it would pass over.
+    let least = if !message.regions.is_empty() || !message.profile.is_empty() {
+        VERSION
+    } else if !message.forget.is_empty() || !message.replaces.is_empty() {
+        SET
+    } else {
+        PLAIN
+    };
+    if !(least..=VERSION).contains(&message.version) {
+        return Err(Error::Version { message: "batch", found: message.version, expected: VERSION });
+    }
+    check_appliance(&message.appliance)?;
+    if message.sequence == 0 {
+        return Err(Error::Missing { message: "batch", part: "sequence" });
+    }
+    if message.withheld.len().max(message.lost.len()) > MAX_ACCOUNT_ROWS {
+        return Err(Error::Limit { what: "batch account", limit: MAX_ACCOUNT_ROWS });
+    }
+    check_forget(&message.forget)?;
+    check_regions(&message.regions)?;
+    check_profile(&message.profile)?;
+    if message.replaces.len() > MAX_REPLACED {
+        return Err(Error::Limit { what: "replaced contents", limit: MAX_REPLACED });
+    }
+    if message.body.is_empty() {
+        return Err(Error::Missing { message: "batch", part: "body" });
+    }
+    Ok(message)
+}
+
+/// The body, in as much memory as its frame says that it takes, where it says so.
+fn expand(message: &BatchMessage) -> Result<Vec<u8>, Error> {
+    let said = zstd::zstd_safe::get_frame_content_size(&message.body).map_err(|_| Error::Compression)?;
+    let octets = said.map_or(Ok(codec::MAX_SET_BYTES), usize::try_from).map_err(|_| Error::Compression)?;
+    if octets > codec::MAX_SET_BYTES {
+        return Err(Error::Compression);
+    }
+    // One is kept for each thread: to make it takes a tenth of the time of using it.
+    DECOMPRESSOR.with_borrow_mut(|kept| {
+        let decompressor = match kept {
+            Some(decompressor) => decompressor,
+            None => kept.insert(Decompressor::new().map_err(|_| Error::Compression)?),
+        };
+        decompressor.decompress(&message.body, octets).map_err(|_| Error::Compression)
+    })
+}
+
+thread_local! {
+    static DECOMPRESSOR: RefCell<Option<Decompressor<'static>>> = const { RefCell::new(None) };
+}
+
+fn counted(message: &BatchMessage, records: usize) -> Result<(), Error> {
+    if u32::try_from(records) == Ok(message.records) {
+        Ok(())
+    } else {
+        Err(Error::Contradiction("record count"))
+    }
+}
+
+/// What a message says beside its records.
+fn said(message: BatchMessage) -> Result<Batch, Error> {
+    let withheld = message.withheld.into_iter().map(|r| {
+        let kind = Kind::from_number(r.of).ok_or(Error::UnknownKind(r.of))?;
+        Ok(Withheld { kind, reason: r.reason, records: r.records })
+    });
+    let lost = message.lost.into_iter().map(|r| {
+        let class = Class::from_number(r.of).ok_or(Error::UnknownKind(r.of))?;
+        Ok(Lost { class, reason: r.reason, records: r.records })
+    });
+    let replaces = message.replaces.iter().map(|digest| digest.as_slice().try_into());
+    Ok(Batch {
+        replaces: replaces.collect::<Result<_, _>>().map_err(|_| Error::Encoding("digest"))?,
+        forget: message.forget,
+        regions: message.regions,
+        profile: message.profile,
+        id: BatchId { appliance: message.appliance, epoch: message.epoch, sequence: message.sequence },
+        rules: message.rules.as_slice().try_into().map_err(|_| Error::Encoding("rules hash"))?,
+        records: Vec::new(),
+        withheld: withheld.collect::<Result<_, Error>>()?,
+        lost: lost.collect::<Result<_, Error>>()?,
+    })
 }
 
 /// Which batch these bytes are, without reading its records.
@@ -325,110 +392,4 @@ struct AccountRow {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::Field;
-
-    fn sample() -> Batch {
-        let mut record = Record::new(Kind::Device);
-        record.set(Field::DeviceVendor, "Example").unwrap();
-        Batch {
-            id: BatchId { appliance: "site-1".into(), epoch: 7, sequence: 1 },
-            rules: [9; 32],
-            regions: Vec::new(),
-            profile: String::new(),
-            records: vec![record],
-            withheld: vec![Withheld { kind: Kind::Device, reason: "randomised-mac".into(), records: 3 }],
-            lost: vec![Lost { class: Class::Bulk, reason: "buffer-full".into(), records: 2 }],
-            forget: Vec::new(),
-            replaces: Vec::new(),
-        }
-    }
-
-    #[test]
-    fn batches_of_earlier_versions_are_read() {
-        let earlier = |batch: &Batch, version| {
-            let mut message = BatchMessage::decode(batch.encode().unwrap().as_slice()).unwrap();
-            message.body = zstd::bulk::compress(&codec::encode(&batch.records).unwrap(), 3).unwrap();
-            message.version = version;
-            Batch::decode(&message.encode_to_vec())
-        };
-        let plain = sample();
-        let mut tombstone = sample();
-        tombstone.forget = vec!["3f2a".into()];
-        tombstone.replaces = vec![[7; 32]];
-        assert_eq!((earlier(&plain, 1), earlier(&plain, 2)), (Ok(plain.clone()), Ok(plain.clone())));
-        assert_eq!(earlier(&tombstone, 2), Ok(tombstone.clone()));
-        // One that says so under the first version would be taken by a receiver that does not forget.
-        assert!(matches!(earlier(&tombstone, 1), Err(Error::Version { .. })));
-        assert!(matches!(earlier(&plain, 0), Err(Error::Version { .. })));
-        assert!(matches!(earlier(&plain, 5), Err(Error::Version { .. })));
-        assert!(earlier(&plain, 3).is_err(), "a set is no columns");
-        let mut pinned = sample();
-        pinned.regions = vec!["eu".into()];
-        assert!(
-            matches!(earlier(&pinned, 2), Err(Error::Version { .. })),
-            "its reader would not see the region"
-        );
-    }
-
-    #[test]
-    fn a_tombstone_has_bounds() {
-        let mut tombstone = sample();
-        tombstone.forget = vec!["3f2a".into()];
-        tombstone.replaces = vec![[7; 32]];
-        assert_eq!(Batch::decode(&tombstone.encode().unwrap()), Ok(tombstone.clone()));
-        tombstone.forget = vec![String::new()];
-        assert!(tombstone.encode().is_err());
-        tombstone.forget = vec!["x".into(); MAX_FORGET + 1];
-        assert!(tombstone.encode().is_err());
-    }
-
-    #[test]
-    fn a_batch_survives_its_encoding() {
-        let batch = sample();
-        assert_eq!(id_of(&batch.encode().unwrap()), Ok(batch.id.clone()));
-        assert_eq!(Batch::decode(&batch.encode().unwrap()), Ok(batch));
-    }
-
-    #[test]
-    fn a_batch_cut_anywhere_is_refused() {
-        let bytes = sample().encode().unwrap();
-        for cut in 0..bytes.len() {
-            assert!(Batch::decode(&bytes[..cut]).is_err(), "cut at {cut}");
-        }
-    }
-
-    #[test]
-    fn regions_and_profile_survive_and_have_bounds() {
-        let mut pinned = sample();
-        (pinned.regions, pinned.profile) = (vec!["eu".into(), "eu-central-1".into()], "pseudonymous".into());
-        assert_eq!(Batch::decode(&pinned.encode().unwrap()), Ok(pinned.clone()));
-        for regions in [vec!["EU".into()], vec![String::new()], vec!["x".repeat(17)], vec!["eu".into(); 17]] {
-            pinned.regions = regions;
-            assert!(pinned.encode().is_err(), "{:?}", pinned.regions);
-        }
-        assert!(may_be_stored(&[], None) && may_be_stored(&[], Some("us")));
-        let pinned = ["eu".to_owned()];
-        assert!(
-            may_be_stored(&pinned, Some("eu"))
-                && !may_be_stored(&pinned, Some("us"))
-                && !may_be_stored(&pinned, None)
-        );
-    }
-
-    #[test]
-    fn a_body_that_expands_beyond_the_limit_is_refused() {
-        let body = zstd::bulk::compress(&vec![0; codec::MAX_SET_BYTES + 1], 3).unwrap();
-        let mut message = BatchMessage::decode(sample().encode().unwrap().as_slice()).unwrap();
-        message.body = body;
-        assert_eq!(Batch::decode(&message.encode_to_vec()), Err(Error::Compression));
-    }
-
-    #[test]
-    fn an_appliance_identifier_with_a_path_is_refused() {
-        let mut batch = sample();
-        batch.id.appliance = "../x".into();
-        assert_eq!(batch.encode(), Err(Error::Encoding("appliance identifier")));
-    }
-}
+mod tests;

@@ -9,6 +9,7 @@ use prost::Message;
 
 use crate::Error;
 use crate::batch::{check_appliance, check_regions};
+use crate::enrolment::Proof;
 use crate::receipt::MAX_RECEIPT_BYTES;
 use crate::sealed::{KeyId, MAX_SEALED_BYTES};
 
@@ -91,6 +92,8 @@ pub struct Signed {
     pub scheme: u16,
     /// Signature of [`signed_bytes`] with the key of the first certificate.
     pub signature: Vec<u8>,
+    /// That whoever made it has the appliance's secret, too; none from an appliance without one, or of before.
+    pub proof: Option<Proof>,
 }
 
 /// The file of a batch.
@@ -177,6 +180,7 @@ impl Signed {
             certificates: self.certificates.clone(),
             scheme: self.scheme.into(),
             signature: self.signature.clone(),
+            proof: self.proof.as_ref().map(Proof::to_string).unwrap_or_default(),
         }
         .encode_to_vec()
     }
@@ -198,6 +202,7 @@ impl Signed {
             certificates: message.certificates,
             scheme: u16::try_from(message.scheme).map_err(|_| Error::Encoding("signature scheme"))?,
             signature: message.signature,
+            proof: if message.proof.is_empty() { None } else { Some(message.proof.parse()?) },
         })
     }
 }
@@ -287,6 +292,8 @@ struct SignedMessage {
     scheme: u32,
     #[prost(bytes = "vec", tag = "4")]
     signature: Vec<u8>,
+    #[prost(string, tag = "5")]
+    proof: String,
 }
 
 #[derive(Clone, PartialEq, Message)]
@@ -302,6 +309,7 @@ struct ReceiptsMessage {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::enrolment::Secret;
 
     fn sample() -> Manifest {
         let carried = |sequence| Carried { sequence, octets: 100, digest: [7; 32] };
@@ -324,8 +332,12 @@ mod tests {
             certificates: vec![vec![1]],
             scheme: 0x0403,
             signature: vec![2; 70],
+            proof: None,
         };
-        assert_eq!(Signed::decode(&signed.encode()), Ok(signed));
+        assert_eq!(Signed::decode(&signed.encode()), Ok(signed.clone()));
+        let proof = Secret::new(7, &[3; 32]).map(|secret| secret.prove_medium(&signed.manifest));
+        let proved = Signed { proof, ..signed };
+        assert_eq!(Signed::decode(&proved.encode()), Ok(proved));
         let receipts = Receipts { medium: MediumId([1; 8]), receipts: vec![vec![1, 2]] };
         assert_eq!(Receipts::decode(&receipts.encode()), Ok(receipts));
         assert_eq!("abababababababab".parse(), Ok(sample().medium));
@@ -360,7 +372,8 @@ mod tests {
         let entry = Carried { sequence: 0, octets: 4_194_560, digest: [7; 32] };
         full.batches = (0..10_000).map(|at| Carried { sequence: u64::MAX - 10_000 + at, ..entry }).collect();
         let certificates = vec![vec![0; 4_096]; 4];
-        let signed = Signed { manifest: full.encode(), certificates, scheme: 0, signature: vec![0; 512] };
+        let signed =
+            Signed { manifest: full.encode(), certificates, scheme: 0, signature: vec![0; 512], proof: None };
         assert!(signed.encode().len() <= MAX_MANIFEST_BYTES, "{}", signed.encode().len());
         let receipts = Receipts { medium: full.medium, receipts: vec![vec![0; 224]; 10_000] };
         assert!(receipts.encode().len() <= MAX_RECEIPTS_BYTES);

@@ -7,7 +7,7 @@ use std::net::IpAddr;
 
 use headgate_record::batch::{Batch, BatchId, Lost, Withheld};
 use headgate_record::bundle::{Carried, Manifest, MediumId, Receipts, Signed};
-use headgate_record::enrolment::{EnrollRequest, SealedSecret, Token};
+use headgate_record::enrolment::{EnrollRequest, SealedSecret, Secret, Token};
 use headgate_record::receipt::{Forgotten, Receipt, Statement};
 use headgate_record::request::{Ask, Request, RequestId};
 use headgate_record::sealed::{KeyId, Sealed};
@@ -168,8 +168,9 @@ fn the_published_file_is_what_the_programs_write() {
     }
     .encode();
     met.read(&pool, "Manifest", &manifest);
-    let signed =
-        Signed { manifest, certificates: vec![vec![0xff]], scheme: 0x0403, signature: vec![0xff; 70] };
+    let proof = Secret::new(u64::MAX, &[0xff; 32]).map(|secret| secret.prove_medium(&manifest));
+    let (certificates, signature) = (vec![vec![0xff]], vec![0xff; 70]);
+    let signed = Signed { manifest, certificates, scheme: 0x0403, signature, proof };
     met.read(&pool, "SignedManifest", &signed.encode());
     met.read(&pool, "Receipts", &Receipts { medium, receipts: vec![receipt] }.encode());
 

@@ -23,6 +23,23 @@ impl Backoff {
         self.wait_at(random)
     }
 
+    /// The wait after a failure that says nothing of the next attempt and befalls one alone, as damage on the way does: short, where
+    /// the attempt before succeeded. Once: behind that it is [`Backoff::wait`].
+    pub fn brief_wait(&mut self) -> Duration {
+        let random = getrandom::u32().unwrap_or(u32::MAX);
+        self.brief_wait_at(random)
+    }
+
+    fn brief_wait_at(&mut self, random: u32) -> Duration {
+        if self.failures > 0 {
+            return self.wait_at(random);
+        }
+        self.failures = 1;
+        let share = f64::from(random) / f64::from(u32::MAX);
+        let spread = BRIEF_MAX.saturating_sub(BRIEF_MIN);
+        (BRIEF_MIN + spread.mul_f64(share)).min(self.max)
+    }
+
     /// The last attempt succeeded: begin again with short waits.
     pub fn reset(&mut self) {
         self.failures = 0;
@@ -37,6 +54,10 @@ impl Backoff {
         self.min + (ceiling - self.min).mul_f64(share)
     }
 }
+
+/// Bounds of a brief wait.
+const BRIEF_MIN: Duration = Duration::from_millis(50);
+const BRIEF_MAX: Duration = Duration::from_millis(250);
 
 #[cfg(test)]
 mod tests {
@@ -79,6 +100,19 @@ mod tests {
         (0..20).for_each(|_| _ = backoff.wait());
         backoff.reset();
         assert!(backoff.wait() <= 2 * SECOND);
+    }
+
+    #[test]
+    fn a_wait_is_brief_once_behind_a_success_and_within_its_bounds() {
+        let mut backoff = Backoff::new(SECOND, 300 * SECOND);
+        for random in [0, u32::MAX / 2, u32::MAX] {
+            assert!((BRIEF_MIN..=BRIEF_MAX).contains(&backoff.brief_wait_at(random)));
+            assert!(backoff.brief_wait_at(random) >= SECOND, "the second in a row");
+            assert!(backoff.wait_at(random) >= SECOND);
+            backoff.reset();
+        }
+        backoff.wait();
+        assert!(backoff.brief_wait() >= SECOND, "not behind another failure");
     }
 
     #[test]

@@ -188,7 +188,8 @@ fn sign(config: &Headgate, identity: &Identity, manifest: &Manifest) -> Result<S
     let manifest = manifest.encode();
     let signature = signer.sign(&signed_bytes(&manifest)).map_err(|_| unusable())?;
     let certificates = identity.chain.iter().map(|certificate| certificate.to_vec()).collect();
-    Ok(Signed { manifest, certificates, scheme: signer.scheme().into(), signature })
+    let proof = identity.secret.as_ref().map(|secret| secret.prove_medium(&manifest));
+    Ok(Signed { manifest, certificates, scheme: signer.scheme().into(), signature, proof })
 }
 
 /// The store, for one question after the other.

@@ -28,6 +28,11 @@ pub enum Problem {
     /// The connection ended without a word.
     #[error("connection lost")]
     Lost,
+    /// What arrived at one end is not what the other sent: a record of TLS does not verify.
+    #[error(
+        "the connection to the receiver was damaged on its way (a TLS record does not verify); nothing of it counts and it is made anew; if this goes on, look for a faulty cable, switch, proxy or firewall between this appliance and the receiver"
+    )]
+    Damaged,
     /// The receiver's certificate is out of its validity.
     #[error("receiver's certificate expired")]
     Expired,
@@ -153,7 +158,11 @@ impl Problem {
         for _ in 0..MAX_CAUSES {
             let Some(inner) = cause else { break };
             if let Some(io) = inner.downcast_ref::<io::Error>() {
-                return Problem::from_io(io);
+                return match Problem::from_io(io) {
+                    // Behind a handshake both have shown that they speak it.
+                    Problem::Tls => Problem::Damaged,
+                    problem => problem,
+                };
             }
             cause = inner.source();
         }
@@ -199,8 +208,10 @@ impl Problem {
                 | AlertDescription::CertificateRequired
                 | AlertDescription::AccessDenied
                 | AlertDescription::DecryptError => Problem::Unaccepted("refused"),
+                AlertDescription::BadRecordMac => Problem::Damaged,
                 _ => Problem::Tls,
             },
+            rustls::Error::DecryptError => Problem::Damaged,
             _ => Problem::Tls,
         }
     }

@@ -168,7 +168,11 @@ impl Speaker {
     }
 
     async fn failed(&mut self, outbox: &mut Outbox, problem: Problem) -> Result<(), End> {
-        let wait = self.link_retry.wait();
+        let wait = match problem {
+            // A receiver that is away is away for all who come back; damage is one connection's.
+            Problem::Damaged => self.link_retry.brief_wait(),
+            _ => self.link_retry.wait(),
+        };
         let state = Some(Err(problem));
         if self.state != state {
             if let Some(Err(problem)) = &state {

@@ -10,7 +10,9 @@ use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
 
 use headgate_service::exit::{CONFIG, Exit};
-use support::{APPLIANCE, Answer, Authority, Receiver, Site, Uplink, batch, free_port, sequences, until};
+use support::{
+    APPLIANCE, Answer, Authority, Receiver, Site, Uplink, Way, Wire, batch, free_port, sequences, until,
+};
 
 fn good_receiver(site: &Site, port: u16) -> Receiver {
     Receiver::start(port, site.authority.server("127.0.0.1", false), site.authority.der())
@@ -148,6 +150,31 @@ fn nothing_is_sent_to_a_receiver_that_does_not_prove_who_it_is() {
         assert!(store.receipted().is_empty());
         uplink.stop().unwrap();
     }
+}
+
+/// Whichever end notices: the administrator reads what it was, and the batch goes out again soon.
+#[test]
+fn a_damaged_record_is_called_that_and_the_batch_sent_again_soon() {
+    let site = Site::new();
+    let receiver = good_receiver(&site, 0);
+    let wire = Wire::to(receiver.port);
+    let store = site.store(1);
+    let _uplink = run(&site, wire.port);
+    until("a first receipt", || store.receipted() == [1]);
+    for (sequence, way) in [(2, Way::ToUplink), (3, Way::ToReceiver)] {
+        let known = store.states().len();
+        wire.damage(way);
+        store.push(&batch(sequence));
+        until("the receipt", || store.receipted() == sequences(1, sequence));
+        let failures: Vec<_> = store.states().into_iter().skip(known).filter(|(good, ..)| !good).collect();
+        // A receiver that closes at once may take its alert with it: then the uplink has a new connection before it has a failure.
+        assert!(failures.len() == 1 || way as u8 == Way::ToReceiver as u8 && failures.is_empty());
+        for (_, problem, retry_ms) in failures {
+            assert!(problem.contains("damaged on its way") && problem.contains("look for"), "{problem}");
+            assert!((50..=250).contains(&retry_ms), "{retry_ms}");
+        }
+    }
+    assert_eq!(receiver.connections(), 3);
 }
 
 /// Not even a certificate of ours has been shown to it by then.

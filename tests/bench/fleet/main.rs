@@ -1,4 +1,4 @@
-//! A fleet of appliances, for `tests/bench/uplink`: each has its own certificate, one connection over mutual TLS 1.3, and a full outbox of
+//! A fleet of appliances, for `tests/bench/uplink`: each has its own certificate and secret, one connection over mutual TLS 1.3, and a full outbox of
 //! sealed batches that it sends one at a time, the next when the receipt of the one before is verified.
 //!
 //! `fleet send DIRECTORY ADDRESS FIRST APPLIANCES BATCHES RECORDS [hold]` sends to the receiver whose files `headgate-receiver init`
@@ -68,7 +68,7 @@ async fn publish(servers: &str, stream: &str, made: Vec<Outbox>) {
     };
     context.get_or_create_stream(config).await.unwrap();
     let (batches, records) = sums(&made);
-    let began = Instant::now();
+    let began = Began::now();
     let mut senders = JoinSet::new();
     for outbox in made {
         let (context, subject) = (Arc::clone(&context), format!("{stream}.{}", outbox.appliance));
@@ -81,7 +81,7 @@ async fn publish(servers: &str, stream: &str, made: Vec<Outbox>) {
     while let Some(sender) = senders.join_next().await {
         sender.unwrap();
     }
-    report(began, batches, records);
+    report(&began, batches, records);
 }
 
 fn sums(made: &[Outbox]) -> (usize, usize) {
@@ -90,6 +90,26 @@ fn sums(made: &[Outbox]) -> (usize, usize) {
     (batches, records)
 }
 
-fn report(began: Instant, batches: usize, records: usize) {
-    println!("{{\"us\": {}, \"batches\": {batches}, \"records\": {records}}}", began.elapsed().as_micros());
+/// When it began, and what processor time had been used by then.
+pub struct Began {
+    at: Instant,
+    cpu_ms: u64,
+}
+
+impl Began {
+    pub fn now() -> Began {
+        Began { at: Instant::now(), cpu_ms: cpu_ms() }
+    }
+}
+
+/// Processor time of this process, user and system (proc(5), in ticks of 10 ms).
+fn cpu_ms() -> u64 {
+    let stat = std::fs::read_to_string("/proc/self/stat").unwrap();
+    let (_, fields) = stat.rsplit_once(')').unwrap();
+    fields.split_whitespace().skip(11).take(2).map(|ticks| 10 * ticks.parse::<u64>().unwrap()).sum()
+}
+
+fn report(began: &Began, batches: usize, records: usize) {
+    let (us, cpu_ms) = (began.at.elapsed().as_micros(), cpu_ms() - began.cpu_ms);
+    println!("{{\"us\": {us}, \"cpu_ms\": {cpu_ms}, \"batches\": {batches}, \"records\": {records}}}");
 }

@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use ed25519_dalek::pkcs8::DecodePublicKey;
 use ed25519_dalek::{Signature, VerifyingKey};
@@ -18,10 +18,11 @@ use tokio::task::JoinSet;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
+use headgate_record::enrolment::{EXPORTER, PROOF_HEADER, Root, Secret};
 use headgate_record::receipt::Receipt;
 
 use crate::outbox::{Outbox, Waiting};
-use crate::{report, sums};
+use crate::{Began, report, sums};
 
 /// Sends all; with `hold` when all are connected, and nobody leaves before all have sent.
 pub async fn all(directory: &Path, address: SocketAddr, made: Vec<Outbox>, hold: bool) {
@@ -36,33 +37,35 @@ pub async fn all(directory: &Path, address: SocketAddr, made: Vec<Outbox>, hold:
     let roots = Arc::new(roots);
     let receipts = std::fs::read_to_string(directory.join("receipt.pub")).unwrap();
     let receipts = Arc::new(VerifyingKey::from_public_key_pem(&receipts).unwrap());
+    let root = Root::new(&std::fs::read(directory.join("appliances.key")).unwrap()).unwrap();
     let (batches, records) = sums(&made);
-    let appliances: Vec<(Outbox, Arc<ClientConfig>)> = made
+    let appliances: Vec<(Outbox, Appliance)> = made
         .into_iter()
         .map(|outbox| {
+            let secret = Arc::new(root.secret(&outbox.appliance, 1));
             let tls = enrolled(&issuer, &roots, &outbox.appliance);
-            (outbox, tls)
+            (outbox, Appliance { address, tls, secret })
         })
         .collect();
 
-    let mut began = Instant::now();
+    let mut began = Began::now();
     let together = Arc::new(Barrier::new(appliances.len() + 1));
     let hands = Arc::new(Semaphore::new(HANDSHAKES));
     let mut sending = JoinSet::new();
-    for (outbox, tls) in appliances {
+    for (outbox, appliance) in appliances {
         let (receipts, together, hands) = (Arc::clone(&receipts), Arc::clone(&together), Arc::clone(&hands));
         sending.spawn(async move {
-            let mut stream = {
+            let mut link = {
                 let _hand = hands.acquire().await.unwrap();
-                connect(address, Arc::clone(&tls)).await
+                appliance.connect().await
             };
             if hold {
                 together.wait().await;
             }
             for batch in &outbox.batches {
-                while !deliver(&mut stream, batch, &receipts).await {
+                while !deliver(&mut link, batch, &receipts).await {
                     // A receiver that was too busy to read it lets go of who sent it.
-                    stream = connect(address, Arc::clone(&tls)).await;
+                    link = appliance.connect().await;
                 }
             }
             if hold {
@@ -72,14 +75,14 @@ pub async fn all(directory: &Path, address: SocketAddr, made: Vec<Outbox>, hold:
     }
     if hold {
         together.wait().await;
-        eprintln!("connected after {} ms", began.elapsed().as_millis());
-        began = Instant::now();
+        eprintln!("connected after {} ms", began.at.elapsed().as_millis());
+        began = Began::now();
         together.wait().await;
     }
     while let Some(sent) = sending.join_next().await {
         sent.unwrap();
     }
-    report(began, batches, records);
+    report(&began, batches, records);
 }
 
 fn enrolled(issuer: &Issuer<'_, KeyPair>, roots: &Arc<RootCertStore>, name: &str) -> Arc<ClientConfig> {
@@ -101,16 +104,37 @@ fn enrolled(issuer: &Issuer<'_, KeyPair>, roots: &Arc<RootCertStore>, name: &str
     Arc::new(tls)
 }
 
-async fn connect(address: SocketAddr, tls: Arc<ClientConfig>) -> TlsStream<TcpStream> {
-    let stream = TcpStream::connect(address).await.unwrap();
-    stream.set_nodelay(true).unwrap();
-    TlsConnector::from(tls).connect(ServerName::from(address.ip()), stream).await.unwrap()
+/// What one comes with: its certificate, and its secret.
+struct Appliance {
+    address: SocketAddr,
+    tls: Arc<ClientConfig>,
+    secret: Arc<Secret>,
+}
+
+/// A connection, and the proof of the secret on it.
+struct Link {
+    stream: TlsStream<TcpStream>,
+    proof: String,
+}
+
+impl Appliance {
+    async fn connect(&self) -> Link {
+        let stream = TcpStream::connect(self.address).await.unwrap();
+        stream.set_nodelay(true).unwrap();
+        let tls = TlsConnector::from(Arc::clone(&self.tls));
+        let stream = tls.connect(ServerName::from(self.address.ip()), stream).await.unwrap();
+        let session = stream.get_ref().1.export_keying_material([0; 32], EXPORTER, None).unwrap();
+        Link { proof: self.secret.prove(&session).to_string(), stream }
+    }
 }
 
 /// Posts a batch until it is receipted, and verifies the receipt. False where the connection is at its end.
-async fn deliver(stream: &mut TlsStream<TcpStream>, batch: &Waiting, receipts: &VerifyingKey) -> bool {
-    let head =
-        format!("POST /v1/batches HTTP/1.1\r\nhost: x\r\ncontent-length: {}\r\n\r\n", batch.sealed.len());
+async fn deliver(link: &mut Link, batch: &Waiting, receipts: &VerifyingKey) -> bool {
+    let Link { stream, proof } = link;
+    let head = format!(
+        "POST /v1/batches HTTP/1.1\r\nhost: x\r\n{PROOF_HEADER}: {proof}\r\ncontent-length: {}\r\n\r\n",
+        batch.sealed.len()
+    );
     let request = [head.as_bytes(), &batch.sealed].concat();
     loop {
         stream.write_all(&request).await.unwrap();

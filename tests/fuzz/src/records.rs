@@ -8,6 +8,7 @@
 use headgate_record::batch::{Batch, BatchId, Lost, Withheld};
 use headgate_record::bundle::{Carried, Manifest, MediumId, Receipts, Signed};
 use headgate_record::columns::{self, Rows, Sheet};
+use headgate_record::enrolment::Secret;
 use headgate_record::local::{
     ControlRequest, FromSensor, FromUplink, Handover, LinkState, MAX_HANDOVER, ToSensor, ToUplink,
 };
@@ -305,6 +306,7 @@ pub(super) fn messages() -> Vec<Seed> {
         certificates: vec![vec![7; 40]],
         scheme: 0x0403,
         signature: vec![8; 70],
+        proof: Secret::new(5, &[7; 32]).map(|secret| secret.prove_medium(&manifest.encode())),
     };
     let sealed = Sealed { key: KeyId([5; 8]), id: id(), encapsulated: [9; 32], ciphertext: vec![1; 100] };
     let carried =

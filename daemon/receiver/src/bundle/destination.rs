@@ -1,16 +1,16 @@
 //! Where the batches of a medium go.
 
+use std::borrow::Cow;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use headgate_record::batch::Batch;
 use rusqlite::Connection;
 use tokio::runtime::Runtime;
 
-use headgate_record::batch::Batch;
-
 use crate::config::Engine;
 use crate::database::{self, Database};
-use crate::engine::{Arrived, Stored};
+use crate::engine::{Arrived, Content, Stored};
 use crate::jetstream::{JetStream, Trouble};
 use crate::sealing::Keys;
 use crate::{Config, Error, sweep};
@@ -41,13 +41,15 @@ impl Destination {
     }
 
     /// Whether a batch contradicts what is stored.
-    pub fn contradicts(&self, batch: &Batch, digest: &[u8; 32]) -> Result<bool, Error> {
+    pub fn contradicts(&self, content: &Content, digest: &[u8; 32]) -> Result<bool, Error> {
         match self {
             Destination::File { held: None, .. } => Ok(false),
-            Destination::File { held: Some(held), file, .. } => database::contradicts(held, batch, digest)
-                .map_err(|source| Error::Database { file: file.clone(), source }),
+            Destination::File { held: Some(held), file, .. } => {
+                database::contradicts(held, &*whole(content)?, digest)
+                    .map_err(|source| Error::Database { file: file.clone(), source })
+            }
             Destination::Cluster { runtime, cluster } => {
-                told(cluster, runtime.block_on(cluster.contradicts(batch, digest)))
+                told(cluster, runtime.block_on(cluster.contradicts(content, digest)))
             }
         }
     }
@@ -64,9 +66,10 @@ impl Destination {
     pub fn store(&mut self, arrived: &Arrived) -> Result<Stored, Error> {
         match self {
             Destination::File { file, database, .. } => match database {
-                Some(database) => database
-                    .store(&arrived.batch, &arrived.digest)
-                    .map_err(|source| Error::Database { file: file.clone(), source }),
+                Some(database) => {
+                    let stored = database.store(&*whole(&arrived.content)?, &arrived.digest);
+                    stored.map_err(|source| Error::Database { file: file.clone(), source })
+                }
                 None => Err(Error::System {
                     what: "storing before the database is open",
                     source: std::io::ErrorKind::NotConnected.into(),
@@ -94,6 +97,11 @@ impl Destination {
             }
         }
     }
+}
+
+fn whole(content: &Content) -> Result<Cow<'_, Batch>, Error> {
+    let source = || std::io::ErrorKind::InvalidData.into();
+    content.whole().map_err(|_| Error::System { what: "reading a batch again", source: source() })
 }
 
 fn told<T>(cluster: &JetStream, answer: Result<T, Trouble>) -> Result<T, Error> {

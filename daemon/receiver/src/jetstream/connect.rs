@@ -1,12 +1,13 @@
-//! Reaching the cluster, and the two streams in it.
+//! Reaching the cluster, and the three streams in it.
 
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use async_nats::ConnectOptions;
 use async_nats::jetstream::context::ContextBuilder;
 use async_nats::jetstream::stream::{Config, StorageType, Stream};
 use async_nats::jetstream::{self, Context};
+use async_nats::{Client, ConnectError, ConnectErrorKind, ConnectOptions};
 use rustls::pki_types::PrivateKeyDer;
 use rustls::pki_types::pem::PemObject;
 use rustls::{ClientConfig, RootCertStore};
@@ -25,6 +26,8 @@ pub struct Reached {
     pub batches: Stream,
     /// The stream of what outlives them.
     pub index: Stream,
+    /// The stream of what receivers know of whom to trust.
+    pub trust: Stream,
 }
 
 /// Subjects and names.
@@ -78,6 +81,20 @@ impl Names {
         format!("{}.index.imports", self.0)
     }
 
+    /// A word about trust.
+    pub fn word(&self, place: &str) -> String {
+        format!("{}.trust.{place}", self.0)
+    }
+
+    /// The place of a word.
+    pub fn parse_word(&self, subject: &str) -> Option<String> {
+        Some(subject.strip_prefix(self.0.as_str())?.strip_prefix(".trust.")?.to_owned())
+    }
+
+    fn trust_stream(&self) -> String {
+        format!("{}_TRUST", self.0)
+    }
+
     fn index_stream(&self) -> String {
         format!("{}_INDEX", self.0)
     }
@@ -88,39 +105,15 @@ fn token(appliance: &str) -> String {
     appliance.replace('.', "_")
 }
 
-/// Connects, and sees to it that both streams are there, on as many servers and on disk.
+/// Connects, and sees to it that its streams are there, on as many servers and on disk.
 ///
 /// # Errors
 /// [`Error::Cluster`], and what is wrong with a file.
 pub async fn reach(cluster: &Cluster, names: &Names) -> Result<Reached, Error> {
     let wrong =
         |what: String, is_passing| Error::Cluster { server: cluster.servers.join(", "), what, is_passing };
-    let mut options = ConnectOptions::new()
-        .name("headgate-receiver")
-        .connection_timeout(CONNECTING)
-        .request_timeout(Some(ANSWER))
-        .ping_interval(PING)
-        .retain_servers_order();
-    if let Some(file) = &cluster.credentials {
-        let credentials = files::read(file)?;
-        let credentials = std::str::from_utf8(&credentials).ok();
-        options = credentials
-            .and_then(|text| ConnectOptions::new().credentials(text).ok().map(|_| text))
-            .and_then(|text| options.credentials(text).ok())
-            .ok_or(Error::Credential { file: file.clone(), what: "NATS credentials" })?;
-    }
-    if cluster.authority.is_some() {
-        options = options.require_tls(true).tls_client_config(client(cluster)?);
-    }
-    let servers = cluster.servers.iter().map(|server| {
-        let scheme = if cluster.authority.is_some() { "tls" } else { "nats" };
-        format!("{scheme}://{server}")
-    });
-    let servers: Vec<String> = servers.collect();
-    let client = options
-        .connect(servers)
-        .await
-        .map_err(|error| wrong(format!("the cluster cannot be reached: {}", causes(&error)), true))?;
+    let connected = connect(cluster, 0).await?;
+    let client = connected.map_err(|error| wrong(unreached(cluster, &error), true))?;
     let room = client.server_info().max_payload;
     if room < MAX_SEALED_BYTES + MAX_HEADER {
         return Err(wrong(
@@ -128,11 +121,7 @@ pub async fn reach(cluster: &Cluster, names: &Names) -> Result<Reached, Error> {
             false,
         ));
     }
-    let context = ContextBuilder::new()
-        .timeout(ANSWER)
-        .ack_timeout(ANSWER)
-        .max_ack_inflight(MAX_IN_FLIGHT)
-        .build(client);
+    let mut context = context(client);
     // To make a stream takes longer than to use it.
     let mut making = context.clone();
     making.set_timeout(MAKING);
@@ -150,17 +139,106 @@ pub async fn reach(cluster: &Cluster, names: &Names) -> Result<Reached, Error> {
             max_messages_per_subject: 1,
             ..common(cluster)
         },
+        Config {
+            name: names.trust_stream(),
+            subjects: vec![format!("{}.trust.>", names.0)],
+            description: Some("Headgate: tokens, generations of secrets, requests".into()),
+            ..common(cluster)
+        },
     ];
-    let mut streams = Vec::with_capacity(wanted.len());
+    let names = wanted.each_ref().map(|config| config.name.clone());
+    let mut leaders = Vec::with_capacity(wanted.len());
     for config in wanted {
-        let name = config.name.clone();
-        stream(&making, config).await.map_err(|(what, is_passing)| wrong(what, is_passing))?;
+        leaders.push(stream(&making, config).await.map_err(|(what, is_passing)| wrong(what, is_passing))?);
+    }
+    if let Some(leader) = leaders.into_iter().next().flatten()
+        && let Some(client) = beside(cluster, &context, &leader).await?
+    {
+        context = self::context(client);
+    }
+    let mut streams = Vec::with_capacity(names.len());
+    for name in names {
         let had = context.get_stream(name).await;
         streams.push(had.map_err(|error| wrong(causes(&error), true))?);
     }
-    match <[Stream; 2]>::try_from(streams) {
-        Ok([batches, index]) => Ok(Reached { context, batches, index }),
-        Err(_) => Err(wrong("it has not both streams".into(), true)),
+    match <[Stream; 3]>::try_from(streams) {
+        Ok([batches, index, trust]) => Ok(Reached { context, batches, index, trust }),
+        Err(_) => Err(wrong("it has not all streams".into(), true)),
+    }
+}
+
+/// A connection to the cluster: to its servers in their order, from one of them on.
+async fn connect(cluster: &Cluster, first: usize) -> Result<Result<Client, ConnectError>, Error> {
+    let mut options = ConnectOptions::new()
+        .name("headgate-receiver")
+        .connection_timeout(CONNECTING)
+        .request_timeout(Some(ANSWER))
+        .ping_interval(PING)
+        .retain_servers_order();
+    if let Some(file) = &cluster.credentials {
+        options = authenticated(options, file)?;
+    }
+    if cluster.authority.is_some() {
+        options = options.require_tls(true).tls_client_config(client(cluster)?);
+    }
+    let scheme = if cluster.authority.is_some() { "tls" } else { "nats" };
+    let mut servers: Vec<String> =
+        cluster.servers.iter().map(|server| format!("{scheme}://{server}")).collect();
+    servers.rotate_left(first.min(cluster.servers.len()));
+    Ok(options.connect(servers).await)
+}
+
+/// A connection to the server of this name, if it is not what there is and one of those that are configured. What is sent to
+/// another one goes through two servers: a third of what a batch costs them all.
+async fn beside(cluster: &Cluster, context: &Context, leader: &str) -> Result<Option<Client>, Error> {
+    if context.client().server_info().server_name == leader {
+        return Ok(None);
+    }
+    for first in 1..cluster.servers.len() {
+        // One that cannot be reached is none that leads: what there is goes on.
+        if let Ok(client) = connect(cluster, first).await?
+            && client.server_info().server_name == leader
+        {
+            return Ok(Some(client));
+        }
+    }
+    Ok(None)
+}
+
+fn context(client: Client) -> Context {
+    ContextBuilder::new().timeout(ANSWER).ack_timeout(ANSWER).max_ack_inflight(MAX_IN_FLIGHT).build(client)
+}
+
+/// With what `file` holds: credentials as nsc writes them (a JWT and the seed of its user), or the seed of a user alone (an nkey).
+fn authenticated(options: ConnectOptions, file: &Path) -> Result<ConnectOptions, Error> {
+    let what = "NATS credentials: neither a .creds file, nor a line with the seed of a user";
+    let unusable = || Error::Credential { file: file.to_path_buf(), what };
+    let content = files::read(file)?;
+    let text = std::str::from_utf8(&content).map_err(|_| unusable())?;
+    if text.contains(JWT) {
+        return options.credentials(text).map_err(|_| unusable());
+    }
+    let seed = text.lines().map(str::trim).find(|line| line.starts_with(USER_SEED)).ok_or_else(unusable)?;
+    nkeys::KeyPair::from_seed(seed).map_err(|_| unusable())?;
+    Ok(options.nkey(seed.to_owned()))
+}
+
+/// Why there is no connection, and what to do where the servers do not let this receiver in.
+fn unreached(cluster: &Cluster, error: &ConnectError) -> String {
+    let why = causes(error);
+    match (error.kind(), &cluster.credentials) {
+        (ConnectErrorKind::AuthorizationViolation | ConnectErrorKind::Authentication, Some(file)) => {
+            let file = file.display();
+            format!(
+                "its servers do not let this receiver in by {file} ({why}): have its user admitted there, or put its own file there"
+            )
+        }
+        (ConnectErrorKind::AuthorizationViolation | ConnectErrorKind::Authentication, None) => {
+            format!(
+                "its servers let nobody in without credentials ({why}): name a file as [jetstream] credentials"
+            )
+        }
+        _ => format!("the cluster cannot be reached: {why}"),
     }
 }
 
@@ -173,8 +251,8 @@ fn common(cluster: &Cluster) -> Config {
     }
 }
 
-/// The stream, as it must be. One that is there otherwise is left as it is.
-async fn stream(context: &Context, config: Config) -> Result<(), (String, bool)> {
+/// The stream, as it must be. One that is there otherwise is left as it is. Gives the server that leads it, if one does.
+async fn stream(context: &Context, config: Config) -> Result<Option<String>, (String, bool)> {
     let name = config.name.clone();
     let stream = context.get_or_create_stream(config.clone()).await.map_err(|error| {
         let is_passing =
@@ -195,7 +273,7 @@ async fn stream(context: &Context, config: Config) -> Result<(), (String, bool)>
     } else if found.max_messages_per_subject.max(0) != config.max_messages_per_subject.max(0) {
         "has another limit for a subject"
     } else {
-        return Ok(());
+        return Ok(stream.cached_info().cluster.as_ref().and_then(|cluster| cluster.leader.clone()));
     };
     Err((
         format!("stream {name} {fault}; `nats stream edit` changes it, or name another [jetstream] stream"),
@@ -228,6 +306,9 @@ fn client(cluster: &Cluster) -> Result<ClientConfig, Error> {
     }
 }
 
+/// How the part of a .creds file begins that says who somebody is, and the seed of a user's key.
+const JWT: &str = "BEGIN NATS USER JWT";
+const USER_SEED: &str = "SU";
 /// Longest wait for a connection, and for an answer: to a cluster that is choosing whom to follow it is better to ask again.
 const CONNECTING: Duration = Duration::from_secs(5);
 const ANSWER: Duration = Duration::from_secs(2);

@@ -101,7 +101,8 @@ impl JetStream {
         }
     }
 
-    async fn send(&self, subject: String, message: PublishMessage) -> Result<Published, Trouble> {
+    /// Publishes a message, and waits until it is on a quorum.
+    pub async fn send(&self, subject: String, message: PublishMessage) -> Result<Published, Trouble> {
         let sent = self.context.send_publish(subject, message).await;
         let acknowledged = match sent {
             Ok(sent) => sent.await,
@@ -232,7 +233,8 @@ pub async fn next(stream: &Stream, subject: &str, at: u64) -> Result<Option<Stre
     found(stream.raw_message_builder().sequence(at).next_by_subject(subject).send().await)
 }
 
-fn found(
+/// What was found, if anything.
+pub fn found(
     answer: Result<StreamMessage, async_nats::error::Error<LastRawMessageErrorKind>>,
 ) -> Result<Option<StreamMessage>, Trouble> {
     match answer {

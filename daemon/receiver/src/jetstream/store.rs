@@ -1,5 +1,6 @@
 //! Storing a batch once, and knowing it again.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -12,7 +13,7 @@ use super::JetStream;
 use super::series::Series;
 use super::state::{Entry, MAX_TOMBSTONES, Tombstone, Waiting};
 use super::trouble::Trouble;
-use crate::engine::{Arrived, Stored, now_ms};
+use crate::engine::{Arrived, Content, Stored, now_ms};
 use crate::sweep::before_ms;
 
 /// A series that this receiver knows of; empty: it must be read.
@@ -30,7 +31,7 @@ enum Verdict {
 impl JetStream {
     /// Stores a batch; see [`crate::engine::StoresOnce`].
     pub async fn store_once(&self, arrived: &Arrived) -> Result<Stored, Trouble> {
-        let id = &arrived.batch.id;
+        let id = &arrived.content.says().id;
         let slot = self.slot(id);
         let mut overtaken = 0;
         for _ in 0..2 * MAX_ATTEMPTS {
@@ -50,7 +51,7 @@ impl JetStream {
                     Err(trouble) => return Err(trouble),
                 },
             };
-            let verdict = self.verdict(&series, &arrived.batch, &arrived.digest).await?;
+            let verdict = self.verdict(&series, &arrived.content, &arrived.digest).await?;
             let replaced = match verdict {
                 Verdict::New => None,
                 // What another receiver did since, this one does not know: ask.
@@ -82,16 +83,17 @@ impl JetStream {
             *known = Some(series);
             drop(known);
             let entry = entry.ok_or(Trouble::Fault("what was stored is not known"))?;
-            let entry = if arrived.batch.forget.is_empty() { entry } else { self.forget(id, &slot).await? };
+            let entry =
+                if arrived.content.says().forget.is_empty() { entry } else { self.forget(id, &slot).await? };
             return Ok(Stored::New { stored_ms: entry.stored_ms, forgotten: entry.forgotten, left_out });
         }
         Err(Trouble::Overtaken(MAX_ATTEMPTS))
     }
 
     /// Whether a batch contradicts what is stored.
-    pub async fn contradicts(&self, batch: &Batch, digest: &[u8; 32]) -> Result<bool, Trouble> {
-        let series = self.read(&batch.id).await?;
-        Ok(matches!(self.verdict(&series, batch, digest).await?, Verdict::Conflict))
+    pub async fn contradicts(&self, content: &Content, digest: &[u8; 32]) -> Result<bool, Trouble> {
+        let series = self.read(&content.says().id).await?;
+        Ok(matches!(self.verdict(&series, content, digest).await?, Verdict::Conflict))
     }
 
     async fn settled(&self, id: &BatchId, slot: &Slot, verdict: Verdict) -> Result<Stored, Trouble> {
@@ -112,7 +114,13 @@ impl JetStream {
         })
     }
 
-    async fn verdict(&self, series: &Series, batch: &Batch, digest: &[u8; 32]) -> Result<Verdict, Trouble> {
+    async fn verdict(
+        &self,
+        series: &Series,
+        content: &Content,
+        digest: &[u8; 32],
+    ) -> Result<Verdict, Trouble> {
+        let batch = content.says();
         if !series.state.has(batch.id.sequence) {
             return Ok(Verdict::New);
         }
@@ -121,7 +129,8 @@ impl JetStream {
             Verdict::Again(entry)
         } else if entry.replaced.iter().any(|known| known == digest) {
             Verdict::Superseded(entry)
-        } else if batch.replaces.iter().any(|of| entry.digest == of) && self.leaves_out(&entry, batch).await?
+        } else if batch.replaces.iter().any(|of| entry.digest == of)
+            && self.leaves_out(&entry, content).await?
         {
             Verdict::Replaces(entry)
         } else {
@@ -131,13 +140,13 @@ impl JetStream {
 
     /// Whether the records of a batch are those that are stored under its number, in their order, but for some that it leaves out.
     /// What has expired cannot be compared, and is not stored again.
-    async fn leaves_out(&self, entry: &Entry, batch: &Batch) -> Result<bool, Trouble> {
+    async fn leaves_out(&self, entry: &Entry, content: &Content) -> Result<bool, Trouble> {
         if entry.since_ms < before_ms(self.days) {
             return Ok(true);
         }
         let Some(stored) = self.content(entry.at).await? else { return Ok(true) };
         let mut stored = stored.records.iter();
-        Ok(batch.records.iter().all(|record| stored.any(|kept| kept == record)))
+        Ok(whole(content)?.records.iter().all(|record| stored.any(|kept| kept == record)))
     }
 
     /// Publishes a content: first, or in the place of `replaced`. Gives how many records were left out.
@@ -147,7 +156,8 @@ impl JetStream {
         arrived: &Arrived,
         replaced: Option<Entry>,
     ) -> Result<Result<(Series, u64), ()>, Trouble> {
-        let (batch, id) = (&arrived.batch, &arrived.batch.id);
+        let batch = arrived.content.says();
+        let id = &batch.id;
         let mut state = series.state.clone();
         let stored_ms = now_ms();
         let since_ms = replaced.as_ref().map_or(stored_ms, |entry| entry.since_ms);
@@ -158,17 +168,19 @@ impl JetStream {
             late.push(self.tombstone(id, sequence).await?);
         }
         let is_late = |record: &headgate_record::Record| late.iter().any(|t: &Tombstone| t.names(record));
-        let left_out = batch.records.iter().filter(|record| is_late(record)).count();
+        let whole =
+            if late.is_empty() && batch.forget.is_empty() { None } else { Some(whole(&arrived.content)?) };
+        let left_out = whole.as_ref().map_or(0, |batch| batch.records.iter().filter(|r| is_late(r)).count());
         let body = if is_expired {
             Bytes::new()
-        } else if left_out == 0 && batch.forget.is_empty() {
-            arrived.sealed.clone()
-        } else {
+        } else if let Some(whole) = whole.filter(|batch| left_out > 0 || !batch.forget.is_empty()) {
             // Whom it names is not kept, not even sealed.
-            let mut less = Batch::clone(batch);
+            let mut less = whole.into_owned();
             less.forget.clear();
             less.records.retain(|record| !is_late(record));
             self.sealed_anew(&less)?
+        } else {
+            arrived.sealed.clone()
         };
 
         if replaced.is_none() && !state.add(id.sequence) {
@@ -205,7 +217,7 @@ impl JetStream {
             digest: arrived.digest.to_vec(),
             stored_ms,
             since_ms,
-            records: u32::try_from(batch.records.len()).unwrap_or(u32::MAX),
+            records: arrived.content.records(),
             values: u32::try_from(batch.forget.len()).unwrap_or(u32::MAX),
             forgotten,
             at: 0,
@@ -221,6 +233,11 @@ impl JetStream {
     pub fn sealed_anew(&self, batch: &Batch) -> Result<Bytes, Trouble> {
         self.keys.seal_anew(batch).map(Bytes::from).ok_or(Trouble::Fault("a batch cannot be sealed anew"))
     }
+}
+
+/// A batch with its records.
+fn whole(content: &Content) -> Result<Cow<'_, Batch>, Trouble> {
+    content.whole().map_err(|_| Trouble::Fault("a batch that was read cannot be read again"))
 }
 
 /// The older of two times, of which 0 is none.

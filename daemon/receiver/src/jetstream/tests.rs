@@ -2,7 +2,7 @@
 
 #[path = "../../tests/support/nats.rs"]
 #[allow(dead_code)]
-mod nats;
+pub mod nats;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,6 +11,7 @@ use async_nats::jetstream::stream::{Config, StorageType};
 use bytes::Bytes;
 
 use headgate_record::batch::{Batch, BatchId, digest};
+use headgate_record::sealed::Sealed;
 use headgate_record::{Field, Kind, Record, Value};
 
 use super::JetStream;
@@ -60,7 +61,9 @@ impl Fleet {
     fn arrived(&self, batch: &Batch) -> Arrived {
         let sealed = self.keys.seal_anew(batch).unwrap();
         let digest = digest(&batch.encode().unwrap());
-        Arrived { batch: Arc::new(batch.clone()), digest, sealed: Bytes::from(sealed) }
+        let opened = self.keys.open_content(&Sealed::decode(&sealed).unwrap(), false).unwrap();
+        assert_eq!(opened.1, digest);
+        Arrived { content: Arc::new(opened.0), digest, sealed: Bytes::from(sealed) }
     }
 }
 
@@ -136,18 +139,18 @@ async fn who_comes_again_finds_a_tombstone_that_was_not_followed_and_follows_it(
         first.store_once(&fleet.arrived(&of(sequence, &[1, 2, 1]))).await.unwrap();
     }
     let asks = fleet.arrived(&asks_to_forget(6, 1));
-    let series = first.read(&asks.batch.id).await.unwrap();
+    let series = first.read(&asks.content.says().id).await.unwrap();
     assert!(first.publish_content(&series, &asks, None).await.unwrap().is_ok());
     // And of what it did then, a part.
-    let tombstone = first.tombstone(&asks.batch.id, 6).await.unwrap();
+    let tombstone = first.tombstone(&asks.content.says().id, 6).await.unwrap();
     let entry = first.entry(&of(2, &[]).id, &series).await.unwrap();
-    first.rewrite(&of(2, &[]).id, entry.at, &asks.batch.id, &tombstone).await.unwrap();
+    first.rewrite(&of(2, &[]).id, entry.at, &asks.content.says().id, &tombstone).await.unwrap();
 
     let other = fleet.receiver().await;
     let again = other.store_once(&asks).await.unwrap();
     assert!(matches!(again, Stored::Again { forgotten: 10, .. }), "{again:?}");
     assert_eq!(other.store_once(&asks).await.unwrap(), again);
-    let series = other.read(&asks.batch.id).await.unwrap();
+    let series = other.read(&asks.content.says().id).await.unwrap();
     for sequence in 1..=5 {
         let entry = other.entry(&of(sequence, &[]).id, &series).await.unwrap();
         assert_eq!(other.content(entry.at).await.unwrap().unwrap().records, of(sequence, &[2]).records);

@@ -1,12 +1,11 @@
 //! Tokens: who may enroll once.
 
-use rusqlite::{OptionalExtension, TransactionBehavior, params};
 use zeroize::Zeroizing;
 
 use headgate_record::batch::digest;
 use headgate_record::enrolment::{TOKEN_SECRET_OCTETS, Token, token_hash};
 
-use super::{Trust, now_ms, signed};
+use super::now_ms;
 use crate::Error;
 
 /// What a new token is to say.
@@ -53,85 +52,73 @@ pub enum Misuse {
     Foreign,
 }
 
-impl Trust {
-    /// Makes a token, and keeps its hash.
+/// What is kept of a token.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Kept {
+    /// Which.
+    pub id: [u8; 16],
+    /// SHA-256 of it and its secret.
+    pub hash: [u8; 32],
+    /// The appliance that may enroll.
+    pub appliance: String,
+    /// Until when, seconds since 1970.
+    pub expires: u64,
+    /// SHA-256 of the public key that it was used for.
+    pub key: Option<[u8; 32]>,
+}
+
+impl Offer {
+    /// Makes the token.
     ///
     /// # Errors
-    /// [`Error::Token`] when too many are out; [`Error::Key`]; when the database fails.
-    pub fn offer(&self, offer: Offer) -> Result<Token, Error> {
-        let Offer { address, authority, appliance, region, seconds } = offer;
-        let now = now_ms() / 1_000;
+    /// [`Error::Key`].
+    pub fn make(self) -> Result<Token, Error> {
+        let Offer { address, authority, appliance, region, seconds } = self;
         let (mut id, mut secret) = ([0; 16], Zeroizing::new([0; TOKEN_SECRET_OCTETS]));
         getrandom::fill(&mut id).map_err(|_| Error::Key)?;
         getrandom::fill(secret.as_mut()).map_err(|_| Error::Key)?;
-        let token =
-            Token { address, authority, appliance, region, expires: now.saturating_add(seconds), id, secret };
-        let hash = token_hash(&token.id, token.secret.as_ref());
-        let mut connection = self.lock();
-        let mut put = || {
-            let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-            transaction.execute("DELETE FROM token WHERE expires < ?1", [signed(now)])?;
-            let out: i64 = transaction.query_row("SELECT count(*) FROM token", [], |row| row.get(0))?;
-            if out >= MAX_TOKENS {
-                return Ok(false);
-            }
-            transaction.execute(
-                "INSERT INTO token (id, hash, appliance, expires) VALUES (?1, ?2, ?3, ?4)",
-                params![token.id, hash, token.appliance, signed(token.expires)],
-            )?;
-            transaction.commit()?;
-            Ok(true)
-        };
-        match put() {
-            Ok(true) => Ok(token),
-            Ok(false) => Err(Error::Token("10,000 tokens are out; wait until some have expired")),
-            Err(source) => Err(self.failure(source)),
-        }
-    }
-
-    /// Uses a token. It is good once: said again with the same key it is the same use, whose answer may have been lost.
-    ///
-    /// # Errors
-    /// Why it is not good, within `Ok`; when the database fails.
-    pub fn redeem(&self, used: &Use<'_>) -> rusqlite::Result<Result<(), Misuse>> {
-        let now = now_ms() / 1_000;
-        let own = digest(used.key);
-        let mut connection = self.lock();
-        let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-        let found = transaction
-            .query_row("SELECT hash, appliance, expires, key FROM token WHERE id = ?1", [used.id], |row| {
-                Ok((
-                    row.get::<_, Vec<u8>>(0)?,
-                    row.get::<_, String>(1)?,
-                    row.get::<_, i64>(2)?,
-                    row.get::<_, Option<Vec<u8>>>(3)?,
-                ))
-            })
-            .optional()?;
-        let Some((hash, appliance, expires, key)) = found else { return Ok(Err(Misuse::Unknown)) };
-        // Hashes of a random secret: how long it takes to tell them apart says nothing of it.
-        if token_hash(&used.id, used.secret) != hash.as_slice() {
-            return Ok(Err(Misuse::Unknown));
-        }
-        if key.as_ref().is_some_and(|key| key.as_slice() != own) {
-            return Ok(Err(Misuse::Used));
-        }
-        if expires <= signed(now) {
-            return Ok(Err(Misuse::Expired));
-        }
-        if appliance != used.appliance {
-            return Ok(Err(Misuse::Foreign));
-        }
-        transaction.execute("UPDATE token SET key = ?2 WHERE id = ?1", params![used.id, own])?;
-        transaction.commit()?;
-        Ok(Ok(()))
-    }
-
-    /// What the failure of the database is to a command.
-    pub fn failure(&self, source: rusqlite::Error) -> Error {
-        Error::Database { file: self.file.clone(), source }
+        let expires = (now_ms() / 1_000).saturating_add(seconds);
+        Ok(Token { address, authority, appliance, region, expires, id, secret })
     }
 }
 
+impl Kept {
+    /// What to keep of a token that nobody has used.
+    pub fn of(token: &Token) -> Kept {
+        let hash = token_hash(&token.id, token.secret.as_ref());
+        Kept { id: token.id, hash, appliance: token.appliance.clone(), expires: token.expires, key: None }
+    }
+
+    /// Whether a use is good, as far as is known.
+    ///
+    /// # Errors
+    /// Why not.
+    pub fn judge(&self, used: &Use<'_>) -> Result<(), Misuse> {
+        // Hashes of a random secret: how long it takes to tell them apart says nothing of it.
+        if token_hash(&used.id, used.secret) != self.hash {
+            return Err(Misuse::Unknown);
+        }
+        if self.key.is_some_and(|key| key != used.own()) {
+            return Err(Misuse::Used);
+        }
+        if self.expires <= now_ms() / 1_000 {
+            return Err(Misuse::Expired);
+        }
+        if self.appliance != used.appliance { Err(Misuse::Foreign) } else { Ok(()) }
+    }
+}
+
+impl Use<'_> {
+    /// SHA-256 of the public key.
+    pub fn own(&self) -> [u8; 32] {
+        digest(self.key)
+    }
+}
+
+/// That no more tokens may be out.
+pub fn too_many() -> Error {
+    Error::Token("10,000 tokens are out; wait until some have expired")
+}
+
 /// Most tokens that are out at once.
-const MAX_TOKENS: i64 = 10_000;
+pub const MAX_TOKENS: usize = 10_000;

@@ -2,12 +2,14 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use headgate_receiver::{Error, Fault, Imported, Validity, import};
 use headgate_record::batch::{Batch, digest};
 use headgate_record::bundle::{
     Carried, MANIFEST, Manifest, MediumId, RECEIPTS, Receipts, Signed, batch_file, signed_bytes,
 };
+use headgate_record::enrolment::Secret;
 use headgate_record::sealed::Sealed;
 use rustls::SignatureScheme;
 use rustls::pki_types::pem::PemObject;
@@ -21,6 +23,8 @@ pub type Pair = (CertificateDer<'static>, PrivateKeyDer<'static>);
 pub struct Medium {
     directory: tempfile::TempDir,
     appliance: Pair,
+    /// Nothing for one of before.
+    pub secret: Option<Arc<Secret>>,
     pub manifest: Manifest,
 }
 
@@ -28,10 +32,10 @@ impl Medium {
     /// A good one, with these batches.
     pub fn of(cloud: &Cloud, number: u8, batches: &[Batch]) -> Medium {
         let sealed = batches.iter().map(|batch| (batch.id.sequence, cloud.seal(batch))).collect();
-        Medium::with(cloud.certified(APPLIANCE, Validity::days(9)), number, sealed)
+        Medium::with(cloud, cloud.certified(APPLIANCE, Validity::days(9)), number, sealed)
     }
 
-    pub fn with(appliance: Pair, number: u8, sealed: Vec<(u64, Vec<u8>)>) -> Medium {
+    pub fn with(cloud: &Cloud, appliance: Pair, number: u8, sealed: Vec<(u64, Vec<u8>)>) -> Medium {
         let directory = tempfile::tempdir().unwrap();
         let first = Sealed::decode(&sealed[0].1).unwrap();
         let carried = sealed.iter().map(|(sequence, octets)| {
@@ -47,7 +51,8 @@ impl Medium {
             made_ms: 1,
             batches: carried.collect(),
         };
-        let medium = Medium { directory, appliance, manifest };
+        let secret = Some(cloud.secret(&manifest.appliance, 1));
+        let medium = Medium { directory, appliance, secret, manifest };
         medium.sign();
         medium
     }
@@ -67,7 +72,9 @@ impl Medium {
         let signer = signer.choose_scheme(&[SignatureScheme::ECDSA_NISTP256_SHA256]).unwrap();
         let manifest = self.manifest.encode();
         let signature = signer.sign(&signed_bytes(&manifest)).unwrap();
+        let proof = self.secret.as_ref().map(|secret| secret.prove_medium(&manifest));
         self.write(&Signed {
+            proof,
             manifest,
             certificates: vec![certificate.to_vec()],
             scheme: signer.scheme().into(),

@@ -208,14 +208,19 @@ pub struct Server {
 
 impl Server {
     pub fn start(config: Config) -> Server {
+        Server::try_start(config).unwrap()
+    }
+
+    /// Nothing where it ends before it listens.
+    pub fn try_start(config: Config) -> Option<Server> {
         let stop = Stop::default();
         let watched = stop.clone();
         let (ready, listening) = channel();
         let thread = std::thread::spawn(move || {
             headgate_receiver::serve(&config, &watched, |listening| ready.send(listening).unwrap())
         });
-        let Listening { batches, status, enrolment, export } = listening.recv().unwrap();
-        Server { address: batches, status, enrolment, export, stop, thread: Some(thread) }
+        let Listening { batches, status, enrolment, export } = listening.recv().ok()?;
+        Some(Server { address: batches, status, enrolment, export, stop, thread: Some(thread) })
     }
 
     pub fn request_stop(&self) {

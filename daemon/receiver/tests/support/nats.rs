@@ -68,7 +68,8 @@ impl Nats {
         }
         let began = Instant::now();
         while !(0..count).all(|n| nats.is_ready(n)) {
-            assert!(began.elapsed() < Duration::from_secs(60), "no cluster");
+            let log = || std::fs::read_to_string(nats.directory.path().join("n0.log")).unwrap_or_default();
+            assert!(began.elapsed() < Duration::from_secs(60), "no cluster: {}", log());
             std::thread::sleep(Duration::from_millis(50));
         }
         Some(nats)

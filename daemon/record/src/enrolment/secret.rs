@@ -17,6 +17,7 @@ pub const SECRET_OCTETS: usize = 40;
 pub const EXPORTER: &[u8] = b"EXPORTER-Channel-Binding";
 const DERIVE_DOMAIN: &[u8] = b"headgate appliance secret v1\0";
 const PROOF_DOMAIN: &[u8] = b"headgate proof v1\0";
+const MEDIUM_DOMAIN: &[u8] = b"headgate bundle proof v1\0";
 
 /// What an organisation's receivers make the secrets of its appliances of. No `Debug`, no `Clone`.
 pub struct Root(Zeroizing<[u8; 32]>);
@@ -92,9 +93,26 @@ impl Secret {
     /// Whether `proof` proves possession of this secret on this connection; in a time that does not depend on the octets.
     #[must_use]
     pub fn is_proved(&self, proof: &Proof, session: &Session) -> bool {
+        self.is_mac(proof, PROOF_DOMAIN, session)
+    }
+
+    /// The proof that whoever made a medium has the secret: HMAC-SHA-256 of it over another domain separator and the manifest
+    /// ([`crate::bundle::Manifest::encode`]).
+    #[must_use]
+    pub fn prove_medium(&self, manifest: &[u8]) -> Proof {
+        Proof { generation: self.generation, mac: mac(&self.octets, &[MEDIUM_DOMAIN, manifest]) }
+    }
+
+    /// Whether `proof` proves possession of this secret for this manifest; in a time that does not depend on the octets.
+    #[must_use]
+    pub fn is_proved_for_medium(&self, proof: &Proof, manifest: &[u8]) -> bool {
+        self.is_mac(proof, MEDIUM_DOMAIN, manifest)
+    }
+
+    fn is_mac(&self, proof: &Proof, domain: &[u8], what: &[u8]) -> bool {
         let Ok(mut hmac) = Hmac::<Sha256>::new_from_slice(self.octets.as_ref()) else { return false };
-        hmac.update(PROOF_DOMAIN);
-        hmac.update(session);
+        hmac.update(domain);
+        hmac.update(what);
         proof.generation == self.generation && hmac.verify_slice(&proof.mac).is_ok()
     }
 }
@@ -165,6 +183,18 @@ mod tests {
         assert_eq!(proof.to_string().parse(), Ok(proof));
     }
 
+    #[test]
+    fn a_proof_of_a_medium_is_good_for_its_manifest_and_no_connection() {
+        let secret = Root::new(&[1; 32]).unwrap().secret("site-1", 5);
+        let proof = secret.prove_medium(&[9; 32]);
+        assert!(secret.is_proved_for_medium(&proof, &[9; 32]));
+        assert!(!secret.is_proved_for_medium(&proof, &[8; 32]) && !secret.is_proved(&proof, &[9; 32]));
+        assert!(!secret.is_proved_for_medium(&secret.prove(&[9; 32]), &[9; 32]));
+        let later = Root::new(&[1; 32]).unwrap().secret("site-1", 6);
+        assert!(!later.is_proved_for_medium(&proof, &[9; 32]));
+        assert_eq!(proof.to_string(), format!("5.{MEDIUM_KNOWN}"));
+    }
+
     /// HMAC-SHA-256 by another implementation (Python's hmac): another team gets the same octets.
     #[test]
     fn secrets_and_proofs_are_as_the_specification_says() {
@@ -196,6 +226,7 @@ mod tests {
         }
     }
 
+    const MEDIUM_KNOWN: &str = "a15d06ff98c24c498311cbfc76bf0f9d2bf9f55441f6ad0d371c081ab664cfba";
     const SECRET_KNOWN: &str = "ed24e19dff18d00ad7ac770e977e6bb3d345594fe7afa7d0dc90fe510b7d042b";
     const PROOF_KNOWN: &str = "d73afe77bc54038bab6562894c11fc5be9b071e6cbf7ca294e82296f36050bbb";
 }

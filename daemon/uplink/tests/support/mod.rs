@@ -7,6 +7,7 @@ mod collector;
 mod proxy;
 mod receiver;
 mod store;
+mod wire;
 
 use std::path::{Path, PathBuf};
 use std::thread::JoinHandle;
@@ -32,6 +33,7 @@ pub use collector::Collector;
 pub use proxy::{Manner, Proxy};
 pub use receiver::{Answer, Receiver};
 pub use store::Store;
+pub use wire::{Way, Wire};
 
 pub const APPLIANCE: &str = "site-1";
 pub const DAY: Duration = Duration::from_secs(86_400);
