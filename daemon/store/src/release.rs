@@ -103,6 +103,11 @@ pub(crate) fn is_due(db: &Connection, settings: &Settings, now_ms: u64) -> Resul
     Ok(waiting >= u64::try_from(settings.batch_records).unwrap_or(u64::MAX))
 }
 
+/// Whether there are segments, or a part of one, that no batch has taken yet.
+pub(crate) fn something_waits(db: &Connection) -> Result<bool, Error> {
+    Ok(!segment::after(db, Cursor::load(db)?.through, 1)?.is_empty())
+}
+
 /// How many records wait for the release gate.
 pub(crate) fn waiting(db: &Connection) -> Result<u64, Error> {
     let cursor = Cursor::load(db)?;
