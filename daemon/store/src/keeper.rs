@@ -328,7 +328,10 @@ impl Keeper {
     /// How long nothing is to be done, unless somebody asks for something.
     fn pause(&self) -> Duration {
         let rest = self.store.rest().unwrap_or(SHORTEST_REST);
-        self.waiting.iter().map(|(until, _)| until.saturating_duration_since(Instant::now())).fold(rest, Duration::min)
+        self.waiting
+            .iter()
+            .map(|(until, _)| until.saturating_duration_since(Instant::now()))
+            .fold(rest, Duration::min)
     }
 
     /// What can be mended of what failed is mended: who asked may ask again.

@@ -36,7 +36,8 @@ impl Pace {
         tokio::pin!(work);
         if self.signals.is_none() {
             let listen = |kind| signal(kind).ok();
-            self.signals = listen(SignalKind::terminate()).zip(listen(SignalKind::interrupt())).map(Into::into);
+            self.signals =
+                listen(SignalKind::terminate()).zip(listen(SignalKind::interrupt())).map(Into::into);
         }
         let mut tick = interval(TICK);
         tick.set_missed_tick_behavior(MissedTickBehavior::Delay);

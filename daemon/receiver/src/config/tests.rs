@@ -38,7 +38,8 @@ fn the_unit_hands_over_every_file_that_the_shipped_file_names() {
     }
     let words = crate::init::TEMPLATE.split(|c: char| !c.is_ascii_alphanumeric() && c != '-' && c != '.');
     let ends = [".key", ".crt", ".creds"];
-    let named = words.map(|word| word.trim_end_matches('.')).filter(|w| ends.iter().any(|end| w.ends_with(end)));
+    let named =
+        words.map(|word| word.trim_end_matches('.')).filter(|w| ends.iter().any(|end| w.ends_with(end)));
     // Whoever signs by hand needs that one, and the receiver that runs does not.
     let named: Vec<&str> = named.filter(|name| *name != AUTHORITY_KEY).collect();
     assert!(named.len() >= 12, "{named:?}");
@@ -47,7 +48,8 @@ fn the_unit_hands_over_every_file_that_the_shipped_file_names() {
     }
     // A file that is not there is no reason not to start, but for those that every receiver has.
     for (name, _) in handed {
-        let always = ["receiver.toml", "server.crt", "server.key", "authority.crt", "receipt.key", "seal.key"];
+        let always =
+            ["receiver.toml", "server.crt", "server.key", "authority.crt", "receipt.key", "seal.key"];
         let absent = format!("SetCredential={name}:absent");
         assert_eq!(always.contains(&name), !UNIT.lines().any(|line| line == absent), "{name}");
     }
