@@ -2,6 +2,7 @@
 
 mod buffer;
 mod interface;
+mod piece;
 mod section;
 mod summary;
 mod take;
@@ -14,6 +15,8 @@ use std::path::{Path, PathBuf};
 
 use self::buffer::Buffer;
 pub use self::interface::FileInterface;
+use self::piece::Behind;
+pub use self::piece::{Piece, Pieces};
 use self::section::{Declared, Record, Section};
 pub use self::summary::{Ended, FileSummary};
 pub use self::take::{Take, Whole};
@@ -31,6 +34,8 @@ pub struct File {
     /// A frame of a record that is not plainly written.
     room: Vec<u8>,
     failure: Option<io::Error>,
+    /// Where it is read in pieces: what came of those before, and what is behind the octets at hand.
+    pieces: Option<(FileSummary, Behind)>,
     /// More of it is there without waiting: it is no pipe.
     is_regular: bool,
 }
@@ -69,25 +74,88 @@ impl File {
     /// # Errors
     /// [`FileError::Truncated`], [`FileError::Damaged`] and [`FileError::Read`], after every frame
     /// before that place was handed on.
-    pub fn read(&mut self, mut to: impl Take) -> Result<FileSummary, FileError> {
+    pub fn read(&mut self, to: impl Take) -> Result<FileSummary, FileError> {
         let mut summary = FileSummary::default();
-        // Ends: each round uses a record, or reads on, or is the last.
-        summary.ended = loop {
-            if self.read_plain(&mut summary, &mut to).is_break() {
-                break Ended::Stopped;
+        // Nothing but pieces are waited for.
+        summary.ended = self.read_on(&mut summary, to).unwrap_or_default();
+        self.verdict(summary)
+    }
+
+    /// The rest of the file in pieces, which from now on are to be given to [`File::read_piece`], each when it is the next
+    /// one ([`File::is_next`]). None of a pipe.
+    ///
+    /// # Errors
+    /// What the system said when the file was to have another descriptor.
+    pub fn pieces(&mut self) -> io::Result<Option<Pieces>> {
+        if !self.is_regular {
+            return Ok(None);
+        }
+        let pieces = Pieces::new(self.buffer.source().try_clone()?, self.buffer.reached());
+        self.pieces = Some((FileSummary::default(), Behind::More));
+        Ok(Some(pieces))
+    }
+
+    /// Whether this piece is the next.
+    pub fn is_next(&self, piece: &Piece) -> bool {
+        self.buffer.reached() == piece.offset
+    }
+
+    /// Reads on as far as the octets of the next piece go: as [`File::read`], of which the last piece gives the result, and
+    /// those before give `None`. A piece that is not the next is left alone.
+    ///
+    /// # Errors
+    /// As [`File::read`].
+    pub fn read_piece(&mut self, piece: &mut Piece, to: impl Take) -> Result<Option<FileSummary>, FileError> {
+        if !self.is_next(piece) {
+            return Ok(None);
+        }
+        let wanted = match self.section.declared_len(self.buffer.data()) {
+            Declared::Len(length) => length,
+            Declared::Unknown | Declared::TooLong => 0,
+        };
+        let mut summary = self.pieces.take().unwrap_or_default().0;
+        self.pieces = Some((summary, std::mem::take(&mut piece.behind)));
+        let is_lent = self.buffer.lend(piece, wanted);
+        let ended = self.read_on(&mut summary, to);
+        if is_lent {
+            self.buffer.give_back(piece);
+        }
+        match ended {
+            Some(ended) => {
+                summary.ended = ended;
+                self.verdict(summary).map(Some)
             }
-            let (interface, whole, length) = match self.other_record(&mut summary) {
+            None => {
+                self.pieces = Some((summary, Behind::More));
+                Ok(None)
+            }
+        }
+    }
+
+    /// Ends a reading in pieces: what came of it so far.
+    pub fn stop(&mut self) -> FileSummary {
+        let (summary, _) = self.pieces.take().unwrap_or_default();
+        FileSummary { ended: Ended::Stopped, ..summary }
+    }
+
+    /// Reads on until the file ends or `to` breaks, or a piece is wanted.
+    fn read_on(&mut self, summary: &mut FileSummary, mut to: impl Take) -> Option<Ended> {
+        // Ends: each round uses a record, or reads on, or is the last.
+        loop {
+            if self.read_plain(summary, &mut to).is_break() {
+                return Some(Ended::Stopped);
+            }
+            let (interface, whole, length) = match self.other_record(summary) {
                 Ok(Some(frame)) => frame,
                 Ok(None) => continue,
-                Err(ended) => break ended,
+                Err(ended) => return ended,
             };
-            let flow = hand_on(&mut summary, &mut to, interface, &whole);
+            let flow = hand_on(summary, &mut to, interface, &whole);
             self.buffer.consume(length);
             if flow.is_break() {
-                break Ended::Stopped;
+                return Some(Ended::Stopped);
             }
-        };
-        self.verdict(summary)
+        }
     }
 
     /// Frames that are at hand and plainly written, up to the first that is not.
@@ -111,21 +179,21 @@ impl File {
     }
 
     /// The next record, where it is not a frame that is there and plainly written: the frame and the octets of its
-    /// record, nothing where it holds none or is not at hand yet, or how the reading ends.
+    /// record, nothing where it holds none or is not at hand yet, or how the reading ends, if it does not wait for a piece.
     #[cold]
     fn other_record(
         &mut self,
         summary: &mut FileSummary,
-    ) -> Result<Option<(FileInterface<'_>, Frame<'_>, usize)>, Ended> {
+    ) -> Result<Option<(FileInterface<'_>, Frame<'_>, usize)>, Option<Ended>> {
         if let Some((is_known, length)) = self.section.other_block(self.buffer.data()) {
             summary.skipped_blocks += u64::from(!is_known);
             self.buffer.consume(length);
             return Ok(None);
         }
         let Some((block, length)) =
-            self.section.parse(self.buffer.data()).map_err(|what| self.damaged(what))?
+            self.section.parse(self.buffer.data()).map_err(|what| Some(self.damaged(what)))?
         else {
-            return self.more().map_or(Ok(None), Err);
+            return self.more().map(|()| None);
         };
         let offset = self.buffer.offset();
         match self.section.take(&block) {
@@ -147,7 +215,7 @@ impl File {
                 self.buffer.consume(length);
                 Ok(None)
             }
-            Err(what) => Err(Ended::Damaged { offset, what }),
+            Err(what) => Err(Some(Ended::Damaged { offset, what })),
         }
     }
 
@@ -187,27 +255,43 @@ impl File {
                 return Err(FileError::Truncated { path: path.to_owned(), offset: 0, summary });
             }
         }
-        Ok(File { path: path.to_owned(), buffer, section, room: Vec::new(), failure: None, is_regular })
+        Ok(File {
+            path: path.to_owned(),
+            buffer,
+            section,
+            room: Vec::new(),
+            failure: None,
+            pieces: None,
+            is_regular,
+        })
     }
 
-    /// Gets more of the file into the buffer, or says how the reading ended.
-    fn more(&mut self) -> Option<Ended> {
+    /// Gets more of the file into the buffer, or says how the reading ended, if it does not wait for a piece.
+    fn more(&mut self) -> Result<(), Option<Ended>> {
         let held = self.buffer.data().len();
         let wanted = match self.section.declared_len(self.buffer.data()) {
             Declared::Unknown => 0,
-            Declared::TooLong => return Some(self.damaged(TOO_LONG)),
+            Declared::TooLong => return Err(Some(self.damaged(TOO_LONG))),
             Declared::Len(length) if length <= held => {
-                return Some(self.damaged("a record's parts are longer than the whole"));
+                return Err(Some(self.damaged("a record's parts are longer than the whole")));
             }
             Declared::Len(length) => length,
         };
-        match self.buffer.fill(wanted) {
-            Ok(0) if held == 0 => Some(Ended::Complete),
-            Ok(0) => Some(Ended::Truncated { offset: self.buffer.offset() }),
-            Ok(_) => None,
+        let filled = match &mut self.pieces {
+            None => self.buffer.fill(wanted),
+            Some((_, behind)) => match std::mem::take(behind) {
+                Behind::More => return Err(None),
+                Behind::End => Ok(0),
+                Behind::Failed(failure) => Err(failure),
+            },
+        };
+        match filled {
+            Ok(0) if held == 0 => Err(Some(Ended::Complete)),
+            Ok(0) => Err(Some(Ended::Truncated { offset: self.buffer.offset() })),
+            Ok(_) => Ok(()),
             Err(failure) => {
                 self.failure = Some(failure);
-                Some(self.damaged("the medium cannot be read"))
+                Err(Some(self.damaged("the medium cannot be read")))
             }
         }
     }

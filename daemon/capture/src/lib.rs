@@ -26,7 +26,7 @@ mod sys;
 
 pub use descriptor::{Descriptor, Share};
 pub use error::{Error, FileError};
-pub use file::{Ended, File, FileInterface, FileSummary, Take, Whole};
+pub use file::{Ended, File, FileInterface, FileSummary, Piece, Pieces, Take, Whole};
 pub use frame::{Frame, Instruction, Tag};
 pub use geometry::Geometry;
 pub use ring::{Ring, Statistics};

@@ -7,7 +7,7 @@ use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use headgate_capture::{Error, File, FileInterface, Frame, Whole};
+use headgate_capture::{Error, File, FileError, FileInterface, FileSummary, Frame, Piece, Take, Whole};
 
 #[test]
 fn every_capture_of_the_collection_is_read_and_counted() {
@@ -57,17 +57,38 @@ fn captures(folder: &Path) -> Vec<PathBuf> {
     files
 }
 
+/// Reads it whole and in pieces, which must come to the same.
 fn read(path: &Path) -> Result<Count, Error> {
     let mut wire_octets = 0;
-    let summary = File::open(path)?.read(Whole(|_: FileInterface<'_>, frame: Frame<'_>| {
-        assert!(usize::try_from(frame.wire_len).unwrap() >= frame.bytes.len(), "{path:?}");
-        wire_octets += u64::from(frame.wire_len) + if frame.tag.is_some() { 4 } else { 0 };
-        // capinfos does not count the four octets before an ATM cell.
-        wire_octets -= if frame.link == SUNATM { 4 } else { 0 };
-        ControlFlow::Continue(())
-    }))?;
+    let summary = File::open(path)?.read(counting(path, &mut wire_octets));
+    let mut in_pieces = 0;
+    assert_eq!(format!("{summary:?}"), format!("{:?}", read_in_pieces(path, counting(path, &mut in_pieces))));
+    assert_eq!(wire_octets, in_pieces, "{path:?}");
+    let summary = summary?;
     assert_eq!(summary.frames, summary.kept + summary.not_kept, "{path:?}");
     Ok(Count { frames: summary.frames, wire_octets, partial: summary.kept < summary.frames })
+}
+
+fn counting(path: &Path, wire_octets: &mut u64) -> impl Take {
+    Whole(move |_: FileInterface<'_>, frame: Frame<'_>| {
+        assert!(usize::try_from(frame.wire_len).unwrap() >= frame.bytes.len(), "{path:?}");
+        *wire_octets += u64::from(frame.wire_len) + if frame.tag.is_some() { 4 } else { 0 };
+        // capinfos does not count the four octets before an ATM cell.
+        *wire_octets -= if frame.link == SUNATM { 4 } else { 0 };
+        ControlFlow::Continue(())
+    })
+}
+
+fn read_in_pieces(path: &Path, mut to: impl Take) -> Result<FileSummary, FileError> {
+    let mut file = File::open(path).expect("it was opened before");
+    let pieces = file.pieces().unwrap().expect("a regular file");
+    let mut piece = Piece::default();
+    loop {
+        pieces.read(&mut piece);
+        if let Some(summary) = file.read_piece(&mut piece, &mut to)? {
+            return Ok(summary);
+        }
+    }
 }
 
 /// What is in each file that `capinfos` reads without complaint; nothing without `capinfos`.

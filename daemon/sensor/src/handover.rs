@@ -25,7 +25,7 @@ pub const MAX_QUEUE_OCTETS: usize = 64 << 20;
 /// Most octets of one hand-over; with one more record it still fits a message.
 const MAX_SENT_OCTETS: usize = 4 << 20;
 /// Most hand-overs that wait for their answers.
-const IN_FLIGHT: usize = 2;
+const IN_FLIGHT: usize = 8;
 /// Octets of most records.
 const USUAL_OCTETS: usize = 512;
 /// Largest answer of the store.

@@ -363,9 +363,10 @@ fn group(first: HandOver, requests: &Receiver<Request>) -> (Vec<HandOver>, Optio
     let (session, mut octets) = (first.session, first.prepared.octets);
     let mut group = vec![first];
     while group.len() < GROUP && octets < GROUP_BYTES {
-        // One that is small is read in a fraction of the time that the disk takes: it need not wait for the next commit.
-        let is_next_awaited =
-            group.last().is_some_and(|last| last.has_next && last.prepared.message.is_some());
+        // One that is small is read in a fraction of the time that the disk takes: it need not wait for the next commit. More are not
+        // waited for: they are read while these are committed.
+        let is_next_awaited = group.len() < AWAITED
+            && group.last().is_some_and(|last| last.has_next && last.prepared.message.is_some());
         let next =
             if is_next_awaited { requests.recv_timeout(NEXT_LIMIT).ok() } else { requests.try_recv().ok() };
         match next {
@@ -432,6 +433,8 @@ impl Problems {
 /// Hand-overs share a commit up to so many, and so many octets.
 const GROUP: usize = 64;
 const GROUP_BYTES: usize = 1 << 20;
+/// A commit has so many small ones, where they are there: half of what a sensor has under way.
+const AWAITED: usize = 4;
 /// Longest wait for a hand-over that has arrived and is not read yet.
 const NEXT_LIMIT: Duration = Duration::from_millis(2);
 const PROBLEM_INTERVAL: Duration = Duration::from_secs(10);

@@ -28,7 +28,7 @@ pub(crate) fn sensor(mut stream: UnixStream, requests: &SyncSender<Request>) {
     if answered.is_some()
         && let Ok(answers) = stream.try_clone()
     {
-        let sensor = Arc::new(Sensor { answers, open: Mutex::new(0), fewer: Condvar::new() });
+        let sensor = Arc::new(Sensor { answers, open: Mutex::new(Open::default()), fewer: Condvar::new() });
         while hand_over(&mut stream, session, requests, &sensor).is_some() {
             scrub_all();
         }
@@ -39,26 +39,36 @@ pub(crate) fn sensor(mut stream: UnixStream, requests: &SyncSender<Request>) {
 /// A connection of a sensor, as far as hand-overs are answered on it.
 struct Sensor {
     answers: UnixStream,
-    /// How many have no answer yet.
-    open: Mutex<usize>,
+    open: Mutex<Open>,
     fewer: Condvar,
 }
 
+/// What has no answer yet.
+#[derive(Default)]
+struct Open {
+    hand_overs: usize,
+    octets: usize,
+}
+
 impl Sensor {
-    /// One more has no answer, as soon as there are fewer than [`IN_FLIGHT`].
-    fn begin(self: &Arc<Self>) -> Answer {
+    /// One more has no answer, as soon as there are fewer than [`IN_FLIGHT`], and room for it among [`IN_FLIGHT_OCTETS`].
+    fn begin(self: &Arc<Self>, octets: usize) -> Answer {
         let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
-        while *open >= IN_FLIGHT {
+        let is_much = |open: &Open| open.octets.saturating_add(octets) > IN_FLIGHT_OCTETS;
+        while open.hand_overs >= IN_FLIGHT || open.hand_overs > 0 && is_much(&open) {
             open = self.fewer.wait(open).unwrap_or_else(PoisonError::into_inner);
         }
-        *open += 1;
-        Answer { sensor: Arc::clone(self), is_committed: false }
+        open.hand_overs += 1;
+        open.octets = open.octets.saturating_add(octets);
+        Answer { sensor: Arc::clone(self), octets, is_committed: false }
     }
 }
 
 /// Where a hand-over is answered, by the keeper itself: in the order in which it commits, and without another thread to be woken.
 pub(crate) struct Answer {
     sensor: Arc<Sensor>,
+    /// Of its hand-over.
+    octets: usize,
     is_committed: bool,
 }
 
@@ -79,7 +89,8 @@ impl Drop for Answer {
             let _ = self.sensor.answers.shutdown(Shutdown::Both);
         }
         let mut open = self.sensor.open.lock().unwrap_or_else(PoisonError::into_inner);
-        *open = open.saturating_sub(1);
+        open.hand_overs = open.hand_overs.saturating_sub(1);
+        open.octets = open.octets.saturating_sub(self.octets);
         self.sensor.fewer.notify_one();
     }
 }
@@ -96,7 +107,7 @@ fn hand_over(
         return requests.send(Request::Interfaces { interfaces }).ok();
     }
     let prepared = Prepared::of(&message).ok()?;
-    let (has_next, answer) = (has_next(stream), sensor.begin());
+    let (has_next, answer) = (has_next(stream), sensor.begin(message.len()));
     requests.send(Request::HandOver(HandOver { session, prepared, has_next, answer })).ok()
 }
 
@@ -222,4 +233,6 @@ const MAX_CONTROL_BYTES: usize = 64 << 10;
 /// Longest text of the uplink's that is kept, characters.
 const MAX_PROBLEM: usize = 256;
 /// Hand-overs of one connection that may have no answer yet: one more than a sensor has. Behind these, one more is read.
-const IN_FLIGHT: usize = 3;
+const IN_FLIGHT: usize = 9;
+/// And their octets, as they came: two of the largest.
+const IN_FLIGHT_OCTETS: usize = 2 * MAX_MESSAGE_BYTES;

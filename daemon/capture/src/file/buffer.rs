@@ -2,6 +2,8 @@
 
 use std::io::{self, Read};
 
+use super::piece::Piece;
+
 /// What was read of a file and is not used yet.
 pub(super) struct Buffer<R> {
     file: R,
@@ -16,6 +18,11 @@ pub(super) struct Buffer<R> {
 impl<R: Read> Buffer<R> {
     pub(super) fn new(file: R) -> Self {
         Buffer { file, room: Vec::new(), start: 0, end: 0, used: 0 }
+    }
+
+    /// What it reads.
+    pub(super) fn source(&self) -> &R {
+        &self.file
     }
 
     /// The octets at hand.
@@ -62,6 +69,48 @@ impl<R: Read> Buffer<R> {
         Ok(filled)
     }
 
+    /// Where in the file the octets at hand end.
+    pub(super) fn reached(&self) -> u64 {
+        self.used.saturating_add(u64::try_from(self.end - self.start).unwrap_or(u64::MAX))
+    }
+
+    /// Puts the octets of a piece behind those at hand: where these are few, into the memory of the piece, which is exchanged for
+    /// the own until [`Buffer::give_back`]. Where room has to be made, it is made for the `wanted` octets of a record.
+    pub(super) fn lend(&mut self, piece: &mut Piece, wanted: usize) -> bool {
+        let held = self.end - self.start;
+        let end = piece.place + piece.len;
+        if let Some(start) = piece.place.checked_sub(held)
+            && let Some(target) = piece.room.get_mut(start..piece.place)
+        {
+            target.copy_from_slice(self.data());
+            std::mem::swap(&mut self.room, &mut piece.room);
+            (self.start, self.end) = (start, end);
+            return true;
+        }
+        if self.end + piece.len > self.room.len() {
+            self.make_room(wanted);
+        }
+        let octets = piece.data();
+        if let Some(target) = self.room.get_mut(self.end..self.end + octets.len()) {
+            target.copy_from_slice(octets);
+            self.end += octets.len();
+        }
+        false
+    }
+
+    /// Gives a piece its memory back, and keeps what is left over.
+    pub(super) fn give_back(&mut self, piece: &mut Piece) {
+        std::mem::swap(&mut self.room, &mut piece.room);
+        let left = piece.room.get(self.start..self.end).unwrap_or_default();
+        if self.room.len() < left.len() {
+            self.room = vec![0; left.len()];
+        }
+        if let Some(target) = self.room.get_mut(..left.len()) {
+            target.copy_from_slice(left);
+        }
+        (self.start, self.end) = (0, left.len());
+    }
+
     /// Moves the octets at hand so that the next piece begins at a page of memory: copies between pages that lie
     /// a few octets askew take the kernel three times as long.
     fn make_room(&mut self, wanted: usize) {
@@ -84,8 +133,8 @@ impl<R: Read> Buffer<R> {
 }
 
 /// Octets read at once.
-const PIECE: usize = 128 << 10;
-const PAGE: usize = 4_096;
+pub(super) const PIECE: usize = 128 << 10;
+pub(super) const PAGE: usize = 4_096;
 
 #[cfg(test)]
 mod tests {

@@ -99,24 +99,50 @@ fn write(content: &[u8]) -> (tempfile::TempDir, PathBuf) {
     (directory, path)
 }
 
+/// Reads it whole and in pieces, which must come to the same.
 fn read(content: &[u8]) -> (Vec<Seen>, Result<FileSummary, Error>) {
     let (_directory, path) = write(content);
-    let mut seen = Vec::new();
-    let result = File::open(&path).and_then(|mut file| {
-        let result = file.read(Whole(|interface: FileInterface<'_>, frame: Frame<'_>| {
-            seen.push(Seen {
-                interface: interface.name.to_owned(),
-                time_ns: frame.time_ns,
-                wire_len: frame.wire_len,
-                link: frame.link,
-                tag: frame.tag,
-                bytes: frame.bytes.to_vec(),
-            });
-            ControlFlow::Continue(())
-        }));
-        Ok(result?)
+    let whole = read_with(&path, |file, seen| file.read(seeing(seen)));
+    let in_pieces = read_with(&path, |file, seen| {
+        let pieces = file.pieces().unwrap().expect("a regular file");
+        let mut hands: [Piece; 3] = Default::default();
+        loop {
+            hands.iter_mut().for_each(|piece| pieces.read(piece));
+            // Only the next one is used, whichever is offered.
+            for _ in 0..hands.len() {
+                for piece in hands.iter_mut().rev() {
+                    if let Some(summary) = file.read_piece(piece, seeing(seen))? {
+                        return Ok(summary);
+                    }
+                }
+            }
+        }
     });
+    assert_eq!(format!("{whole:?}"), format!("{in_pieces:?}"));
+    whole
+}
+
+fn read_with(
+    path: &Path,
+    read: impl FnOnce(&mut File, &mut Vec<Seen>) -> Result<FileSummary, FileError>,
+) -> (Vec<Seen>, Result<FileSummary, Error>) {
+    let mut seen = Vec::new();
+    let result = File::open(path).and_then(|mut file| Ok(read(&mut file, &mut seen)?));
     (seen, result)
+}
+
+fn seeing(seen: &mut Vec<Seen>) -> impl Take {
+    Whole(|interface: FileInterface<'_>, frame: Frame<'_>| {
+        seen.push(Seen {
+            interface: interface.name.to_owned(),
+            time_ns: frame.time_ns,
+            wire_len: frame.wire_len,
+            link: frame.link,
+            tag: frame.tag,
+            bytes: frame.bytes.to_vec(),
+        });
+        ControlFlow::Continue(())
+    })
 }
 
 fn cause(result: Result<FileSummary, Error>) -> FileError {

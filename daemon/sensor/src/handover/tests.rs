@@ -50,25 +50,28 @@ fn what_is_not_committed_is_said_again_under_the_same_number() {
 #[test]
 fn a_hand_over_that_is_full_does_not_wait_for_the_answer_of_the_one_before() {
     let mut queue = Queue { first: 1, ..Queue::default() };
-    let count = u64::try_from(MAX_HANDOVER).unwrap();
-    for n in 0..3 * count + 5 {
+    let (count, most) = (u64::try_from(MAX_HANDOVER).unwrap(), u64::try_from(IN_FLIGHT).unwrap());
+    for n in 0..(most + 1) * count + 5 {
         push(&mut queue, &record(Kind::Device, n));
     }
-    for hand_over in 0..2 {
+    for hand_over in 0..most {
         let (first, records) = queue.next().unwrap();
         assert_eq!((first, records.len()), (1 + hand_over * count, MAX_HANDOVER));
     }
     assert_eq!(queue.next(), None, "so many, and no more");
-    // One answer may be for both.
-    assert_eq!(queue.committed(2 * count), Some(Answer::Progress));
-    assert_eq!(queue.committed(2 * count), Some(Answer::Same));
-    assert_eq!(queue.next().map(|(first, _)| first), Some(1 + 2 * count));
+    // One answer may be for all.
+    assert_eq!(queue.committed(most * count), Some(Answer::Progress));
+    assert_eq!(queue.committed(most * count), Some(Answer::Same));
+    assert_eq!(queue.next().map(|(first, _)| first), Some(1 + most * count));
     assert_eq!(queue.next(), None, "one that is not full waits");
     // Another connection begins with what was not committed.
     queue.in_flight.clear();
-    assert_eq!(queue.next().map(|(first, _)| first), Some(1 + 2 * count));
-    assert_eq!(queue.committed(3 * count), Some(Answer::Progress));
-    assert_eq!(queue.next().map(|(first, records)| (first, records.len())), Some((1 + 3 * count, 5)));
+    assert_eq!(queue.next().map(|(first, _)| first), Some(1 + most * count));
+    assert_eq!(queue.committed((most + 1) * count), Some(Answer::Progress));
+    assert_eq!(
+        queue.next().map(|(first, records)| (first, records.len())),
+        Some((1 + (most + 1) * count, 5))
+    );
 }
 
 /// Records of a neighbour that sends the longest texts once made a message that no store accepts.
