@@ -327,7 +327,7 @@ impl Keeper {
 
     /// How long nothing is to be done, unless somebody asks for something.
     fn pause(&self) -> Duration {
-        let rest = self.store.rest().unwrap_or(SHORTEST_REST);
+        let rest = self.store.rest(now_ms()).unwrap_or(SHORTEST_REST);
         self.waiting
             .iter()
             .map(|(until, _)| until.saturating_duration_since(Instant::now()))

@@ -73,4 +73,4 @@ async fn signalled(signals: &mut Option<[Signal; 2]>) {
 }
 
 /// How often it is looked, without a signal, whether the process should stop, and the watchdog told.
-const TICK: Duration = Duration::from_secs(1);
+const TICK: Duration = Duration::from_secs(2);
