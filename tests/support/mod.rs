@@ -19,6 +19,7 @@ pub mod process;
 pub mod proxy;
 pub mod random;
 pub mod relay;
+pub mod terminal;
 pub mod wire;
 pub mod wires;
 

@@ -90,7 +90,8 @@ impl File {
         if !self.is_regular {
             return Ok(None);
         }
-        let pieces = Pieces::new(self.buffer.source().try_clone()?, self.buffer.reached());
+        let pieces = Pieces::new(self.buffer.source().try_clone()?, self.buffer.offset());
+        self.buffer.forget();
         self.pieces = Some((FileSummary::default(), Behind::More));
         Ok(Some(pieces))
     }

@@ -8,6 +8,7 @@ use headgate_service::config::DEFAULT_PATH;
 
 use crate::schema::File;
 use crate::subject::SubjectCommand;
+use crate::top::View;
 
 /// Headgate passes headers, never payload: see what it sees, keeps and sends.
 ///
@@ -31,6 +32,29 @@ pub(crate) struct Args {
 pub(crate) enum Command {
     /// What is seen, kept, sent and lost, and what is wrong
     Status,
+    /// The same, drawn again every second: what comes, devices, neighbours, traffic, losses, what left
+    ///
+    /// q ends it; ? shows all keys. It needs a terminal, and reads only what status, devices, neighbors, flows and ledger read.
+    Top {
+        /// Draw one frame as text and end, for a file or a pipe; with --json, what it would draw
+        #[arg(long)]
+        once: bool,
+        /// What the lower part shows at the beginning
+        #[arg(long, value_enum, default_value_t = View::Devices)]
+        view: View,
+    },
+    /// A page for people: neighbours, devices, DHCP, flows, what left and why, losses, rules; of the running appliance or of captures
+    ///
+    /// The page needs nothing but itself, for light and dark screens and for paper. It may hold what the rules let this appliance
+    /// keep of persons, so only its owner can read it.
+    Report {
+        /// The file that is written, or replaced
+        #[arg(long, value_name = "FILE")]
+        html: PathBuf,
+        /// pcap or pcapng files, in the order in which they were captured, instead of the running appliance
+        #[arg(value_name = "CAPTURE")]
+        captures: Vec<PathBuf>,
+    },
     /// How the appliance is, as OpenMetrics text: for node_exporter's textfile collector, or whoever reads that
     Metrics {
         /// The file that is replaced, mostly in the collector's directory and ending in .prom; otherwise standard output

@@ -78,6 +78,11 @@ pub(crate) enum CliError {
     /// A file to write is there already.
     #[error("{file} exists and is left as it is", file = .0.display())]
     Exists(PathBuf),
+    /// There is nothing to draw on.
+    #[error(
+        "top draws on a terminal, and this is none: headgate top --once prints one frame, headgate status --json is for programs"
+    )]
+    NoTerminal,
     /// The opener handed over no socket.
     #[error("the opener handed over no capture socket")]
     NoSocket,
@@ -103,6 +108,7 @@ impl Exit for CliError {
             CliError::Sensor(e) => e.code(),
             CliError::NoStore { .. } | CliError::NotReady { .. } | CliError::NoSocket => exit::UNAVAILABLE,
             CliError::NotAllowed => exit::NO_PERMISSION,
+            CliError::NoTerminal => exit::USAGE,
             CliError::Answer(_) => exit::SOFTWARE,
             CliError::Said(e) => e.code(),
             CliError::Refused(_) | CliError::Nothing(_) => exit::NO,

@@ -21,17 +21,21 @@ mod doctor;
 mod enroll;
 mod error;
 mod explain;
+mod figures;
+mod health;
 mod ledger;
 mod metrics;
 mod output;
 mod processing;
 mod programs;
 mod replay;
+mod report;
 mod requests;
 mod rules;
 mod schema;
 mod show;
 mod subject;
+mod top;
 mod trial;
 
 use std::process::ExitCode;
@@ -68,6 +72,8 @@ fn run(args: Args) -> Result<(), CliError> {
     let Args { config, json, command } = args;
     match command {
         Command::Status => show::status(&ask::status(&config)?, json),
+        Command::Top { once, view } => top::run(&config, once, view, json),
+        Command::Report { html, captures } => report::run(&config, &html, &captures, json),
         Command::Metrics { file } => metrics::run(&config, file.as_deref()),
         Command::Doctor { seconds } => doctor::run(&config, seconds, json),
         Command::Devices { limit } => show::records(headgate_record::Kind::Device, &config, limit, json),

@@ -22,6 +22,11 @@ pub(crate) fn print(config_file: &Path, as_json: bool) -> Result<(), CliError> {
     if as_json { show::json(&facts.to_json()) } else { show::text(&facts.to_markdown()) }
 }
 
+/// The same facts, as JSON.
+pub(crate) fn facts(settings: &Headgate, rules: &Rules) -> Value {
+    Facts::new(settings, rules).to_json()
+}
+
 struct Facts<'a> {
     settings: &'a Headgate,
     rules: &'a Rules,

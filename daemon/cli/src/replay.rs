@@ -30,6 +30,8 @@ pub(crate) fn replay(config_file: &Path, files: &[PathBuf], as_json: bool) -> Re
     engine.finish_into(&mut |records| printer.take(records));
     engine.account([0; 3]);
     let _ = printer.take(engine.take());
+    // A million flows and a table of text need not be in memory together.
+    drop(engine);
     match (result, printer.finish()) {
         // It has been said already; only its code is left to give.
         (Err(error), Ok(()) | Err(CliError::Nothing(_))) => Err(CliError::Said(Box::new(error))),
@@ -101,7 +103,7 @@ impl Printer {
 
 /// Of each kind the latest records, no more than somebody reads in a table.
 #[derive(Default)]
-struct Latest(BTreeMap<Kind, OfKind>);
+pub(crate) struct Latest(BTreeMap<Kind, OfKind>);
 
 #[derive(Default)]
 struct OfKind {
@@ -115,7 +117,8 @@ struct OfKind {
 }
 
 impl Latest {
-    fn add(&mut self, record: Record) {
+    /// Takes a record; the oldest gives way when there are too many of its kind.
+    pub(crate) fn add(&mut self, record: Record) {
         let (room, is_bulk) = (room(record.kind()), record.kind().class() == Class::Bulk);
         let of_kind = self.0.entry(record.kind()).or_default();
         let number = of_kind.next;
@@ -133,6 +136,17 @@ impl Latest {
                 of_kind.subjects.remove(&oldest.key());
             }
         }
+    }
+
+    /// The records by kind in the order in which they came, and how many of a kind found no room.
+    pub(crate) fn into_json(self) -> (BTreeMap<Kind, Vec<serde_json::Value>>, BTreeMap<Kind, u64>) {
+        let left_out = self.0.iter().map(|(kind, of_kind)| (*kind, of_kind.left_out));
+        let left_out = left_out.filter(|(_, count)| *count > 0).collect();
+        let records = self
+            .0
+            .into_iter()
+            .map(|(kind, of_kind)| (kind, of_kind.records.values().map(Record::to_json).collect()));
+        (records.collect(), left_out)
     }
 
     fn show(self) -> Result<(), CliError> {

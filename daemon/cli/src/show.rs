@@ -63,6 +63,34 @@ pub(crate) fn table(header: Vec<String>, rows: Vec<Vec<String>>) -> Result<(), C
     line(text.trim_end())
 }
 
+/// A text in lines of at most so many characters, broken between words where it can be.
+pub(crate) fn wrapped(text: &str, width: usize) -> Vec<String> {
+    let mut lines: Vec<String> = Vec::new();
+    let mut line = String::new();
+    let mut taken = 0;
+    for word in text.split(' ') {
+        let mut word: Vec<char> = word.chars().collect();
+        if taken > 0 && taken + 1 + word.len() > width {
+            lines.push(std::mem::take(&mut line));
+            taken = 0;
+        }
+        while word.len() > width.max(1) {
+            let rest = word.split_off(width.max(1));
+            lines.push(std::mem::replace(&mut word, rest).into_iter().collect());
+        }
+        if taken > 0 {
+            line.push(' ');
+            taken += 1;
+        }
+        taken += word.len();
+        line.extend(word);
+    }
+    if taken > 0 || lines.is_empty() {
+        lines.push(line);
+    }
+    lines
+}
+
 /// Asks for the records of a kind and prints them.
 pub(crate) fn records(kind: Kind, config: &Path, limit: u32, as_json: bool) -> Result<(), CliError> {
     let answer = ask::records(config, kind, limit)?;

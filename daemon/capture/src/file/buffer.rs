@@ -69,6 +69,11 @@ impl<R: Read> Buffer<R> {
         Ok(filled)
     }
 
+    /// Forgets the octets at hand, which are to be read again.
+    pub(super) fn forget(&mut self) {
+        (self.room, self.start, self.end) = (Vec::new(), 0, 0);
+    }
+
     /// Where in the file the octets at hand end.
     pub(super) fn reached(&self) -> u64 {
         self.used.saturating_add(u64::try_from(self.end - self.start).unwrap_or(u64::MAX))
@@ -133,7 +138,7 @@ impl<R: Read> Buffer<R> {
 }
 
 /// Octets read at once.
-pub(super) const PIECE: usize = 128 << 10;
+const PIECE: usize = 128 << 10;
 pub(super) const PAGE: usize = 4_096;
 
 #[cfg(test)]

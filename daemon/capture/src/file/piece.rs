@@ -5,14 +5,17 @@ use std::io;
 use std::os::unix::fs::FileExt;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use super::buffer::{PAGE, PIECE};
+use super::buffer::PAGE;
 
 /// The rest of a regular file, in pieces ([`File::pieces`](super::File::pieces)). To copy a piece from the kernel takes several times as long as to find
 /// the frames in it; so each thread that has nothing else to do may read the next one ([`Pieces::read`]), and gives it to the file
 /// when its turn has come ([`File::read_piece`](super::File::read_piece)).
 pub struct Pieces {
     file: fs::File,
-    /// Where the next piece begins that nobody reads yet.
+    /// Where the first begins.
+    start: u64,
+    /// Where the next piece begins that nobody reads yet. Pieces begin where pages of the file do: copies between pages that lie askew
+    /// take longer.
     next: AtomicU64,
 }
 
@@ -24,6 +27,8 @@ pub struct Piece {
     /// The octets in `room`.
     pub(super) place: usize,
     pub(super) len: usize,
+    /// Where a whole one ends.
+    end: usize,
     /// Where in the file they begin.
     pub(super) offset: u64,
     /// What is behind them.
@@ -43,15 +48,16 @@ pub(super) enum Behind {
 }
 
 impl Pieces {
-    pub(super) fn new(file: fs::File, offset: u64) -> Pieces {
-        Pieces { file, next: AtomicU64::new(offset) }
+    pub(super) fn new(file: fs::File, start: u64) -> Pieces {
+        Pieces { file, start, next: AtomicU64::new(start - start % OCTETS) }
     }
 
     /// Reads the next piece that nobody else reads. Behind the end of the file it is empty.
     pub fn read(&self, piece: &mut Piece) {
-        piece.make_room();
-        piece.offset = self.next.fetch_add(u64::try_from(PIECE).unwrap_or(u64::MAX), Ordering::Relaxed);
-        (piece.len, piece.behind) = (0, Behind::More);
+        let begin = self.next.fetch_add(OCTETS, Ordering::Relaxed);
+        piece.offset = begin.max(self.start);
+        piece.make_room(usize::try_from(piece.offset - begin).unwrap_or_default());
+        piece.behind = Behind::More;
         let mut at = piece.offset;
         // Ends: each round reads more of the piece, or is told why not.
         while let Some(rest) = piece.rest_mut() {
@@ -81,16 +87,21 @@ impl Piece {
 
     /// What is not read yet, if anything.
     fn rest_mut(&mut self) -> Option<&mut [u8]> {
-        self.room.get_mut(self.place + self.len..self.place + PIECE).filter(|rest| !rest.is_empty())
+        self.room.get_mut(self.place + self.len..self.end).filter(|rest| !rest.is_empty())
     }
 
-    fn make_room(&mut self) {
+    /// Makes room for all of a piece but so many octets.
+    fn make_room(&mut self, skipped: usize) {
         if self.room.is_empty() {
             self.room = vec![0; LEFT_OVER + PAGE + PIECE];
-            self.place = LEFT_OVER + self.room.as_ptr().align_offset(PAGE).min(PAGE - 1);
         }
+        let begin = LEFT_OVER + self.room.as_ptr().align_offset(PAGE).min(PAGE - 1);
+        (self.place, self.len, self.end) = (begin + skipped, 0, begin + PIECE);
     }
 }
 
+/// Octets of a piece.
+const PIECE: usize = 64 << 10;
+const OCTETS: u64 = 64 << 10;
 /// Octets of the piece before that find room in front of one: more than a frame has in any but a pcapng file.
 const LEFT_OVER: usize = 256 << 10;

@@ -147,7 +147,7 @@ impl Batch {
 }
 
 /// Frames of one batch, and octets, after which it is handed on. The last frame may go beyond.
-const MAX_FRAMES: usize = 1_024;
+const MAX_FRAMES: usize = 512;
 const MAX_OCTETS: usize = 96 << 10;
 
 #[cfg(test)]

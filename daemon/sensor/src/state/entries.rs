@@ -39,11 +39,13 @@ pub(crate) struct Entries<E> {
 }
 
 impl<E: Entry> Entries<E> {
-    /// Room for `capacity` entries; memory is taken as they come.
+    /// Room for `capacity` entries; but for an octet of each, memory is taken as they come.
     pub(crate) fn new(capacity: usize) -> Self {
         let parts = capacity.div_ceil(ENTRIES_OF_A_PART).clamp(1, MAX_PARTS);
+        // A part that grows leaves holes in memory behind it, as large as itself.
+        let of_a_part = capacity.div_ceil(parts).min(ENTRIES_OF_A_PART);
         Entries {
-            index: (0..parts).map(|_| HashTable::new()).collect(),
+            index: (0..parts).map(|_| HashTable::with_capacity(of_a_part)).collect(),
             entries: Vec::with_capacity(capacity),
             settled: 0,
             state: RandomState::default(),
