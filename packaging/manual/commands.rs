@@ -101,7 +101,7 @@ fn completions(package: &'static str, command: &Command) -> impl Iterator<Item =
     })
 }
 
-/// As docs/operations.md has them.
+/// As docs/troubleshooting.md has them.
 const EXIT: &[(&str, &str)] = &[
     ("0", "Done."),
     ("1", "The answer is no: a check failed, or nothing was found."),

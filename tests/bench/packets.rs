@@ -1,9 +1,10 @@
-//! Frames on a wire for `tests/bench/capture`.
+//! Frames on a wire for `tests/bench/capture` and `tests/bench/appliance`.
 //!
 //! `packets send INTERFACE OCTETS[,OCTETS...] PER_SECOND SECONDS` sends frames of these lengths in turn, FCS included, as
 //! many a second as asked for and possible (0 as many as possible), then says how many and in how long.
 //! `packets receive INTERFACE` receives with pnet's data link until it sees the frame that `packets end INTERFACE`
 //! sends, and does nothing else but count.
+//! `packets many INTERFACE DEVICES FLOWS ROUNDS PER_SECOND` sends a frame of each of so many flows, of so many devices, in each round.
 // A tool for people who measure: it ends by panicking.
 #![allow(clippy::panic, clippy::unwrap_used, clippy::expect_used, clippy::print_stdout, missing_docs)]
 
@@ -24,8 +25,13 @@ fn main() {
             let (mut sender, _) = open(interface);
             sender.send_to(&last(), None).unwrap().unwrap();
         }
+        ["many", interface, devices, flows, rounds, per_second] => {
+            let [devices, flows, rounds] = [devices, flows, rounds].map(|number| number.parse().unwrap());
+            many(interface, devices, flows, rounds, per_second.parse().unwrap());
+        }
         _ => panic!(
-            "packets send INTERFACE OCTETS[,OCTETS...] PER_SECOND SECONDS | receive INTERFACE | end INTERFACE"
+            "packets send INTERFACE OCTETS[,OCTETS...] PER_SECOND SECONDS | receive INTERFACE | end INTERFACE \
+             | many INTERFACE DEVICES FLOWS ROUNDS PER_SECOND"
         ),
     }
 }
@@ -51,14 +57,38 @@ fn send(interface: &str, lengths: &[usize], per_second: u64, seconds: u64) {
         if elapsed >= length {
             break;
         }
-        // Where it is too early, it waits for the time of this frame, without sleeping: a sleep is longer than a burst.
-        while per_second > 0
-            && u128::from(sent) * 1_000_000_000 / u128::from(per_second) > start.elapsed().as_nanos()
-        {
-            std::hint::spin_loop();
-        }
+        wait_for(start, sent, per_second);
         // The wire may be full for a moment.
         if sender.send_to(frame, None).unwrap().is_ok() {
+            sent += 1;
+        }
+    }
+    println!("{sent} {:.6}", start.elapsed().as_secs_f64());
+}
+
+/// Waits until it is time for the frame behind so many, without sleeping: a sleep is longer than a burst. 0 a second: not at all.
+fn wait_for(start: Instant, sent: u64, per_second: u64) {
+    while per_second > 0
+        && u128::from(sent) * 1_000_000_000 / u128::from(per_second) > start.elapsed().as_nanos()
+    {
+        std::hint::spin_loop();
+    }
+}
+
+/// Flow `n` is that of device `n % devices`, so each round begins with one frame of each device.
+fn many(interface: &str, devices: u32, flows: u32, rounds: u32, per_second: u64) {
+    let (mut sender, _) = open(interface);
+    let (start, mut sent) = (Instant::now(), 0u64);
+    let mut frame = frame(0, 14 + 20 + 32);
+    for _ in 0..rounds {
+        for n in 0..flows {
+            let [_, d0, d1, d2] = (n % devices).to_be_bytes();
+            let [p0, p1] = u16::try_from(1024 + n / devices % 60_000).unwrap().to_be_bytes();
+            frame[8..12].copy_from_slice(&[0x21, d0, d1, d2]);
+            frame[26..30].copy_from_slice(&[10, d0, d1, d2]);
+            frame[34..36].copy_from_slice(&[p0, p1]);
+            wait_for(start, sent, per_second);
+            while sender.send_to(&frame, None).unwrap().is_err() {}
             sent += 1;
         }
     }

@@ -10,8 +10,8 @@ use headgate_service::config::{self, Bounded, ConfigError, Region};
 
 use crate::sealing::MAX_KEYS;
 
-/// Where the file lies on an installed receiver.
-pub const DEFAULT_PATH: &str = "/etc/headgate/receiver.toml";
+/// Where the file lies on an installed receiver: where its unit takes it from.
+pub const DEFAULT_PATH: &str = "/etc/headgate-receiver/receiver.toml";
 
 /// How the receiver runs; file names are resolved.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -3,8 +3,10 @@
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
 
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+use signal_hook::iterator::Signals;
 
 /// Whether SIGTERM or SIGINT asked the process to stop, or SIGHUP to read its rules again.
 #[derive(Clone, Debug, Default)]
@@ -26,6 +28,24 @@ impl Stop {
         }
         signal_hook::flag::register(SIGHUP, Arc::clone(&stop.reload))?;
         Ok(stop)
+    }
+
+    /// Has `wake` called behind each of these signals, in a thread of its own that otherwise sleeps: whoever waits for work can wait
+    /// long and need not look. The thread ends where `wake` says that nobody waits any more.
+    ///
+    /// # Errors
+    /// When the system refuses the handlers or the thread.
+    pub fn wake_with(&self, mut wake: impl FnMut() -> bool + Send + 'static) -> io::Result<()> {
+        // Behind the handlers of `install`, so that what they note is noted when it wakes.
+        let mut signals = Signals::new([SIGTERM, SIGINT, SIGHUP])?;
+        let waits = move || {
+            for _ in signals.forever() {
+                if !wake() {
+                    break;
+                }
+            }
+        };
+        thread::Builder::new().name("signals".into()).spawn(waits).map(drop)
     }
 
     /// Whether the process should stop.

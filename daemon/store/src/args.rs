@@ -12,7 +12,7 @@ use headgate_service::{config, credential, lockdown, notify};
 
 use crate::OpenError;
 use crate::config::Settings;
-use crate::keeper::{Keeper, now_ms};
+use crate::keeper::{Keeper, Request, now_ms};
 use crate::master::MasterKey;
 use crate::sockets::Sockets;
 use crate::store::Store;
@@ -84,6 +84,8 @@ fn serve(config: &Path) -> Result<(), OpenError> {
     let sockets = Sockets::bind(store.settings())?;
     let (sender, requests) = sync_channel(QUEUE);
     sockets.listen(&sender)?;
+    let waker = sender.clone();
+    stop.wake_with(move || waker.send(Request::Look).is_ok()).map_err(system("cannot watch signals"))?;
     drop(sender);
     notify::ready("remembering");
     log::info!(event = "ready"; "ready, epoch {}", store.epoch());

@@ -19,11 +19,13 @@ use crate::peers::Answer;
 use crate::prepare::Prepared;
 use crate::secret::scrub_all;
 use crate::status::{Peers, UplinkState, status};
-use crate::store::Store;
+use crate::store::{SHORTEST_REST, Store};
 use crate::{Error, buffer, medium, query, sign};
 
 /// What a connection asks of the keeper. A reply that is dropped means: close the connection.
 pub(crate) enum Request {
+    /// A signal has come: what it asks for is looked at.
+    Look,
     /// A sensor says which session it is; the reply is the store's number for it, and what is committed.
     Greet { id: [u8; 16], reply: SyncSender<(u64, u64)> },
     /// A sensor hands over records; the answer is what is committed.
@@ -99,7 +101,12 @@ impl Keeper {
                 let reloaded = self.store.reload_rules(now_ms());
                 self.problems.note("rules", reloaded);
             }
-            match requests.recv_timeout(if more { Duration::ZERO } else { TICK }) {
+            let pause = match (more, end) {
+                (true, _) => Duration::ZERO,
+                (false, Some(_)) => SHORTEST_REST,
+                (false, None) => self.pause(),
+            };
+            match requests.recv_timeout(pause) {
                 Ok(request) => {
                     let mut next = Some(request);
                     while let Some(request) = next.take() {
@@ -125,6 +132,7 @@ impl Keeper {
     fn serve(&mut self, request: Request, requests: &Receiver<Request>) -> Option<Request> {
         // A peer that no longer waits for its reply is no problem of the keeper's.
         match request {
+            Request::Look => {}
             Request::Greet { id, reply } => {
                 let greeted = self.store.greet(id, now_ms());
                 self.recover(&greeted);
@@ -317,6 +325,15 @@ impl Keeper {
         released
     }
 
+    /// How long nothing is to be done, unless somebody asks for something.
+    fn pause(&self) -> Duration {
+        let rest = self.store.rest(now_ms()).unwrap_or(SHORTEST_REST);
+        self.waiting
+            .iter()
+            .map(|(until, _)| until.saturating_duration_since(Instant::now()))
+            .fold(rest, Duration::min)
+    }
+
     /// What can be mended of what failed is mended: who asked may ask again.
     fn recover<T>(&mut self, done: &Result<T, Error>) {
         let Err(failed) = done else { return };
@@ -420,8 +437,6 @@ const GROUP_BYTES: usize = 1 << 20;
 const AWAITED: usize = 4;
 /// Longest wait for a hand-over that has arrived and is not read yet.
 const NEXT_LIMIT: Duration = Duration::from_millis(2);
-/// Longest time without looking whether there is something to do.
-const TICK: Duration = Duration::from_millis(200);
 const PROBLEM_INTERVAL: Duration = Duration::from_secs(10);
 /// How long a store that was asked to stop waits for its sensor, which itself waits five seconds at most.
 const SENSOR_LIMIT: Duration = Duration::from_secs(6);

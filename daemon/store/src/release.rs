@@ -103,6 +103,12 @@ pub(crate) fn is_due(db: &Connection, settings: &Settings, now_ms: u64) -> Resul
     Ok(waiting >= u64::try_from(settings.batch_records).unwrap_or(u64::MAX))
 }
 
+/// How long the oldest record that waits may still wait for others, milliseconds; `None` where none does.
+pub(crate) fn due_in(db: &Connection, delay_ms: u64, now_ms: u64) -> Result<Option<u64>, Error> {
+    let oldest = segment::after(db, Cursor::load(db)?.through, 1)?.pop();
+    Ok(oldest.map(|oldest| oldest.created_ms.saturating_add(delay_ms).saturating_sub(now_ms)))
+}
+
 /// How many records wait for the release gate.
 pub(crate) fn waiting(db: &Connection) -> Result<u64, Error> {
     let cursor = Cursor::load(db)?;

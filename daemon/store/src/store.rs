@@ -2,6 +2,7 @@
 
 use std::fs::File;
 use std::path::Path;
+use std::time::Duration;
 
 use headgate_record::subject::{Action, Who};
 use headgate_record::{Class, Kind};
@@ -98,6 +99,25 @@ impl Store {
         commit(transaction, &self.keys)?;
         evicted.tell();
         Ok(true)
+    }
+
+    /// How long nothing becomes due by itself that has not been done, so that a store at rest costs next to nothing.
+    pub(crate) fn rest(&self, now_ms: u64) -> Result<Duration, Error> {
+        let db = &self.database.connection;
+        let is_at_work = self.converting || self.checkpoint_due || self.is_tight;
+        if is_at_work || database::allocated(db)? > evict::budget(self.settings.cap) {
+            return Ok(SHORTEST_REST);
+        }
+        let delay_ms = u64::try_from(self.settings.batch_delay.as_millis()).unwrap_or(u64::MAX);
+        let of_records =
+            if self.settings.has_receiver { release::due_in(db, delay_ms, now_ms)? } else { None };
+        let due = self.tail.due_in(now_ms, delay_ms).into_iter().chain(of_records).min();
+        Ok(match due {
+            // It was due, and could not be done: the outbox is full, for example.
+            Some(0) => SHORTEST_REST,
+            Some(ms) => Duration::from_millis(ms).min(LONGEST_REST),
+            None => LONGEST_REST,
+        })
     }
 
     /// The oldest batch that waits for a receipt, not sealed to anybody yet.
@@ -455,6 +475,9 @@ fn read_rules(path: &Path) -> Result<Rules, OpenError> {
 /// No more batches are made while the outbox takes this part of the cap: what waits as segments is
 /// given up by class when room is short, what waits in the outbox is not.
 const OUTBOX_SHARE: u64 = 4;
+/// Longest time without looking whether something is due: while there is work, and otherwise.
+pub(crate) const SHORTEST_REST: Duration = Duration::from_millis(200);
+const LONGEST_REST: Duration = Duration::from_secs(2);
 /// The name of the master key in the ledger.
 const MASTER: &str = "master";
 /// How often it is looked for what is too old.

@@ -1,4 +1,4 @@
-//! One person: found, shown, set right, forgotten (docs/privacy.md, "Rights of the person").
+//! One person: found, shown, set right, forgotten (docs/data-protection.md, "Someone asks").
 //!
 //! A person is a *subject*: what one MAC address, or the pseudonym kept in its place, says of itself in all key epochs and
 //! sessions that are kept. An IP address or a name leads to the subjects that had it.

@@ -101,6 +101,12 @@ impl Tail {
         !self.is_empty() && (self.slots.saturating_sub(self.next) < LARGEST || is_old())
     }
 
+    /// How long what waits may still wait, milliseconds; `None` where nothing does.
+    pub(crate) fn due_in(&self, now_ms: u64, delay_ms: u64) -> Option<u64> {
+        let until = self.since_ms.saturating_add(delay_ms.min(LONGEST_MS));
+        (!self.is_empty()).then(|| until.saturating_sub(now_ms))
+    }
+
     /// Whether hand-overs may be put here, as far as what they are is concerned.
     pub(crate) fn takes(&self, prepared: &[Prepared], rules: &Rules) -> bool {
         let keeps = |set: &Set| match &set.content {

@@ -3,6 +3,7 @@
 use std::future::Future;
 use std::time::Duration;
 
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::time::{MissedTickBehavior, interval, sleep};
 
 use headgate_service::notify::Watchdog;
@@ -16,34 +17,41 @@ pub struct Stopped;
 ///
 /// The watchdog hears from the same loop that does the work, and every piece of work given to it has
 /// a deadline of its own, so a link that hangs ends as a failure and a loop that hangs stays silent.
+/// It is woken by the signals that ask it to stop, so that it need not look for them often.
 #[derive(Debug)]
 pub struct Pace {
     stop: Stop,
     watchdog: Watchdog,
+    signals: Option<[Signal; 2]>,
 }
 
 impl Pace {
     /// Watches `stop`.
     pub fn new(stop: Stop) -> Pace {
-        Pace { stop, watchdog: Watchdog::new() }
+        Pace { stop, watchdog: Watchdog::new(), signals: None }
     }
 
     /// Does a piece of work that ends by itself; gives it up when the process should stop.
     pub async fn during<T>(&mut self, work: impl Future<Output = T>) -> Result<T, Stopped> {
         tokio::pin!(work);
+        if self.signals.is_none() {
+            let listen = |kind| signal(kind).ok();
+            self.signals =
+                listen(SignalKind::terminate()).zip(listen(SignalKind::interrupt())).map(Into::into);
+        }
         let mut tick = interval(TICK);
         tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             tokio::select! {
                 biased;
-                _ = tick.tick() => {
-                    if self.stop.is_requested() {
-                        return Err(Stopped);
-                    }
-                    self.watchdog.progress();
-                }
+                _ = tick.tick() => {}
+                () = signalled(&mut self.signals) => {}
                 done = &mut work => return Ok(done),
             }
+            if self.stop.is_requested() {
+                return Err(Stopped);
+            }
+            self.watchdog.progress();
         }
     }
 
@@ -53,4 +61,16 @@ impl Pace {
     }
 }
 
-const TICK: Duration = Duration::from_millis(250);
+/// One of these signals has come; where they cannot be listened to, never.
+async fn signalled(signals: &mut Option<[Signal; 2]>) {
+    match signals {
+        Some([terminate, interrupt]) => tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        },
+        None => std::future::pending().await,
+    }
+}
+
+/// How often it is looked, without a signal, whether the process should stop, and the watchdog told.
+const TICK: Duration = Duration::from_secs(2);

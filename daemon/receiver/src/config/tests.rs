@@ -14,6 +14,47 @@ fn the_shipped_file_is_the_defaults() {
     assert_eq!(resolve(shipped, place), resolve(File::default(), place));
 }
 
+const UNIT: &str = include_str!("../../../../systemd/headgate-receiver.service");
+
+/// The names that the unit hands over, each with the file that it takes.
+fn handed_over() -> Vec<(&'static str, &'static str)> {
+    UNIT.lines().filter_map(|line| line.strip_prefix("LoadCredential=")?.split_once(':')).collect()
+}
+
+#[test]
+fn the_default_path_is_the_units() {
+    let condition = format!("ConditionPathExists={DEFAULT_PATH}");
+    assert!(UNIT.lines().any(|line| line == condition), "{condition}");
+    assert!(handed_over().contains(&("receiver.toml", DEFAULT_PATH)));
+}
+
+/// So that a name means the same to the unit, where it is relative to the credentials, and to `import`, which root runs beside the files.
+#[test]
+fn the_unit_hands_over_every_file_that_the_shipped_file_names() {
+    let directory = Path::new(DEFAULT_PATH).parent().unwrap();
+    let handed = handed_over();
+    for (name, file) in &handed {
+        assert_eq!(Path::new(file), directory.join(name), "one name for both");
+    }
+    let words = crate::init::TEMPLATE.split(|c: char| !c.is_ascii_alphanumeric() && c != '-' && c != '.');
+    let ends = [".key", ".crt", ".creds"];
+    let named =
+        words.map(|word| word.trim_end_matches('.')).filter(|w| ends.iter().any(|end| w.ends_with(end)));
+    // Whoever signs by hand needs that one, and the receiver that runs does not.
+    let named: Vec<&str> = named.filter(|name| *name != AUTHORITY_KEY).collect();
+    assert!(named.len() >= 12, "{named:?}");
+    for name in named {
+        assert!(handed.iter().any(|(of, _)| *of == name), "{name} is handed over");
+    }
+    // A file that is not there is no reason not to start, but for those that every receiver has.
+    for (name, _) in handed {
+        let always =
+            ["receiver.toml", "server.crt", "server.key", "authority.crt", "receipt.key", "seal.key"];
+        let absent = format!("SetCredential={name}:absent");
+        assert_eq!(always.contains(&name), !UNIT.lines().any(|line| line == absent), "{name}");
+    }
+}
+
 #[test]
 fn the_shipped_file_has_every_key() {
     let table: toml::Table = toml::from_str(crate::init::TEMPLATE).unwrap();

@@ -202,6 +202,13 @@ fn a_tail_is_full_in_good_time_and_due_when_records_have_waited() {
     assert!(!tail.is_due(u64::MAX, 0), "nothing waits");
     hand_over(&db, &keys, &mut tail, 1, 1);
     assert!(!tail.is_due(1_000, 5_000) && tail.is_due(1_000 + LONGEST_MS, 5_000));
+    let left = |now_ms| tail.due_in(now_ms, 5_000);
+    assert_eq!(
+        (left(1_000), left(1_000 + LONGEST_MS)),
+        (Some(LONGEST_MS), Some(0)),
+        "and it is told how long"
+    );
+    assert_eq!(tail.due_in(1_000, 500), Some(500));
     assert!(tail.is_due(1_000, 0) && tail.is_due(900, 5_000), "and where the clock was set back");
     let mut next = 2;
     while !tail.is_due(1_000, 5_000) {
