@@ -12,6 +12,7 @@ use std::fmt::{self, Debug};
 use std::io::{self, Seek};
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use self::buffer::Buffer;
 pub use self::interface::FileInterface;
@@ -29,7 +30,7 @@ use crate::{Error, FileError, Frame};
 /// too.
 pub struct File {
     path: PathBuf,
-    buffer: Buffer<std::fs::File>,
+    buffer: Buffer<Arc<std::fs::File>>,
     section: Section,
     /// A frame of a record that is not plainly written.
     room: Vec<u8>,
@@ -82,23 +83,18 @@ impl File {
     }
 
     /// The rest of the file in pieces, which from now on are to be given to [`File::read_piece`], each when it is the next
-    /// one ([`File::is_next`]). None of a pipe.
-    ///
-    /// # Errors
-    /// What the system said when the file was to have another descriptor.
-    pub fn pieces(&mut self) -> io::Result<Option<Pieces>> {
-        if !self.is_regular {
-            return Ok(None);
-        }
-        let pieces = Pieces::new(self.buffer.source().try_clone()?, self.buffer.offset());
+    /// one ([`File::reached`]); [`File::read`] has nothing more to read. None of a pipe.
+    pub fn pieces(&mut self) -> Option<Pieces> {
+        let pieces =
+            self.is_regular.then(|| Pieces::new(Arc::clone(self.buffer.source()), self.buffer.offset()))?;
         self.buffer.forget();
         self.pieces = Some((FileSummary::default(), Behind::More));
-        Ok(Some(pieces))
+        Some(pieces)
     }
 
-    /// Whether this piece is the next.
-    pub fn is_next(&self, piece: &Piece) -> bool {
-        self.buffer.reached() == piece.offset
+    /// Where the next piece begins ([`Piece::offset`]).
+    pub fn reached(&self) -> u64 {
+        self.buffer.reached()
     }
 
     /// Reads on as far as the octets of the next piece go: as [`File::read`], of which the last piece gives the result, and
@@ -107,7 +103,7 @@ impl File {
     /// # Errors
     /// As [`File::read`].
     pub fn read_piece(&mut self, piece: &mut Piece, to: impl Take) -> Result<Option<FileSummary>, FileError> {
-        if !self.is_next(piece) {
+        if self.reached() != piece.offset {
             return Ok(None);
         }
         let wanted = match self.section.declared_len(self.buffer.data()) {
@@ -228,7 +224,7 @@ impl File {
         let mut file = std::fs::File::open(path).map_err(unreadable)?;
         // A pipe has no positions.
         let is_regular = file.stream_position().is_ok();
-        let mut buffer = Buffer::new(file);
+        let mut buffer = Buffer::new(Arc::new(file));
         // Ends: each round reads on, or the file has ended. A pipe may give its first octets one by one.
         while buffer.data().len() < MAGIC_LEN && buffer.fill(0).map_err(unreadable)? > 0 {}
         let head = buffer.data().get(..MAGIC_LEN).unwrap_or(buffer.data());

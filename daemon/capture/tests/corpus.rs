@@ -81,7 +81,7 @@ fn counting(path: &Path, wire_octets: &mut u64) -> impl Take {
 
 fn read_in_pieces(path: &Path, mut to: impl Take) -> Result<FileSummary, FileError> {
     let mut file = File::open(path).expect("it was opened before");
-    let pieces = file.pieces().unwrap().expect("a regular file");
+    let pieces = file.pieces().expect("a regular file");
     let mut piece = Piece::default();
     loop {
         pieces.read(&mut piece);

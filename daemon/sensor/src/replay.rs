@@ -1,3 +1,5 @@
+//! Capture files through the same rooms as a wire.
+
 use std::ops::ControlFlow;
 use std::path::Path;
 use std::thread;

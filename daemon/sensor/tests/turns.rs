@@ -1,11 +1,15 @@
 //! Two threads read a file in turns; whatever becomes of one of them, the other ends too.
 #![allow(clippy::panic, clippy::unwrap_used)]
 
+use std::fs::OpenOptions;
+use std::io::Write;
 use std::ops::ControlFlow;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
+use std::time::Duration;
 
 use headgate_capture::Ended;
 use headgate_record::Record;
@@ -63,6 +67,35 @@ fn a_file_comes_to_the_same_as_a_pipe() {
     assert!(read == piped, "records differ, or come in another order");
 }
 
+/// A pipe was once read to its end while nobody used what came of it.
+#[test]
+fn a_pipe_whose_user_is_slow_is_not_read_into_memory() {
+    let directory = tempfile::tempdir().unwrap();
+    let octets = std::fs::read(capture(directory.path(), HOSTS)).unwrap();
+    let pipe = directory.path().join("pipe.pcap");
+    assert!(Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+    let written = AtomicUsize::new(0);
+    thread::scope(|scope| {
+        scope.spawn(|| {
+            let mut pipe = OpenOptions::new().write(true).open(&pipe).unwrap();
+            for part in octets.chunks(4_096) {
+                pipe.write_all(part).unwrap();
+                written.fetch_add(part.len(), Ordering::Relaxed);
+            }
+        });
+        let mut is_first = true;
+        let summary = replay(&mut engine(), &pipe, &mut |_| {
+            if std::mem::take(&mut is_first) {
+                thread::sleep(Duration::from_millis(300));
+                let ahead = written.load(Ordering::Relaxed);
+                assert!(ahead < octets.len() / 2, "{ahead} octets of {}", octets.len());
+            }
+            ControlFlow::Continue(())
+        });
+        assert_eq!(summary.unwrap().frames, u64::from(HOSTS));
+    });
+}
+
 fn records(file: &Path) -> Vec<Record> {
     let (mut engine, mut records) = (engine(), Vec::new());
     let summary = replay(&mut engine, file, &mut |more| {
@@ -96,5 +129,5 @@ fn a_panic_of_whoever_takes_ends_the_reading() {
     assert!(panicked.is_err());
 }
 
-/// Some thirty pieces of 128 KiB.
+/// Some sixty pieces of 64 KiB.
 const HOSTS: u32 = 50_000;

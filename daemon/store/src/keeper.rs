@@ -101,12 +101,15 @@ impl Keeper {
                 let reloaded = self.store.reload_rules(now_ms());
                 self.problems.note("rules", reloaded);
             }
-            let pause = match (more, end) {
-                (true, _) => Duration::ZERO,
-                (false, Some(_)) => SHORTEST_REST,
-                (false, None) => self.pause(),
-            };
-            match requests.recv_timeout(pause) {
+            // How long there is rest costs a look at the database, which is saved while there are requests.
+            let request = requests.try_recv().or_else(|_| {
+                requests.recv_timeout(match (more, end) {
+                    (true, _) => Duration::ZERO,
+                    (false, Some(_)) => SHORTEST_REST,
+                    (false, None) => self.pause(),
+                })
+            });
+            match request {
                 Ok(request) => {
                     let mut next = Some(request);
                     while let Some(request) = next.take() {

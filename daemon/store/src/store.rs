@@ -104,7 +104,8 @@ impl Store {
     /// How long nothing becomes due by itself that has not been done, so that a store at rest costs next to nothing.
     pub(crate) fn rest(&self, now_ms: u64) -> Result<Duration, Error> {
         let db = &self.database.connection;
-        let is_at_work = self.converting || self.checkpoint_due || self.is_tight;
+        // Where nothing was found to be too old, it is known since when.
+        let is_at_work = self.converting || self.checkpoint_due || self.is_tight || self.expired_ms.is_none();
         if is_at_work || database::allocated(db)? > evict::budget(self.settings.cap) {
             return Ok(SHORTEST_REST);
         }

@@ -12,7 +12,7 @@ pub struct Backoff {
 }
 
 impl Backoff {
-    /// Never waits less than `min`, nor more than the larger of both.
+    /// Never waits less than `min`, but for the brief wait, nor more than the larger of both.
     pub fn new(min: Duration, max: Duration) -> Backoff {
         Backoff { min, max: max.max(min), failures: 0 }
     }

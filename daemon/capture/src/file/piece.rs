@@ -3,6 +3,7 @@
 use std::fs;
 use std::io;
 use std::os::unix::fs::FileExt;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::buffer::PAGE;
@@ -11,7 +12,7 @@ use super::buffer::PAGE;
 /// the frames in it; so each thread that has nothing else to do may read the next one ([`Pieces::read`]), and gives it to the file
 /// when its turn has come ([`File::read_piece`](super::File::read_piece)).
 pub struct Pieces {
-    file: fs::File,
+    file: Arc<fs::File>,
     /// Where the first begins.
     start: u64,
     /// Where the next piece begins that nobody reads yet. Pieces begin where pages of the file do: copies between pages that lie askew
@@ -48,7 +49,7 @@ pub(super) enum Behind {
 }
 
 impl Pieces {
-    pub(super) fn new(file: fs::File, start: u64) -> Pieces {
+    pub(super) fn new(file: Arc<fs::File>, start: u64) -> Pieces {
         Pieces { file, start, next: AtomicU64::new(start - start % OCTETS) }
     }
 
@@ -81,6 +82,11 @@ impl Pieces {
 }
 
 impl Piece {
+    /// Where in the file its octets begin.
+    pub fn offset(&self) -> u64 {
+        self.offset
+    }
+
     pub(super) fn data(&self) -> &[u8] {
         self.room.get(self.place..self.place + self.len).unwrap_or_default()
     }

@@ -104,7 +104,7 @@ fn read(content: &[u8]) -> (Vec<Seen>, Result<FileSummary, Error>) {
     let (_directory, path) = write(content);
     let whole = read_with(&path, |file, seen| file.read(seeing(seen)));
     let in_pieces = read_with(&path, |file, seen| {
-        let pieces = file.pieces().unwrap().expect("a regular file");
+        let pieces = file.pieces().expect("a regular file");
         let mut hands: [Piece; 3] = Default::default();
         loop {
             hands.iter_mut().for_each(|piece| pieces.read(piece));

@@ -16,16 +16,26 @@ pub(super) struct Gather<'a> {
     ends_are_enough: bool,
     batch: Batch,
     queue: &'a Queue,
+    /// Whether it waits until there is room for a batch.
+    waits: bool,
 }
 
 impl<'a> Gather<'a> {
     pub(super) fn new(keep: &'a Keep, ends_are_enough: bool, queue: &'a Queue) -> Gather<'a> {
-        Gather { keep, ends_are_enough, batch: Batch::default(), queue }
+        Gather { keep, ends_are_enough, batch: Batch::default(), queue, waits: false }
+    }
+
+    /// The same, where nobody waits for whoever gathers: it may wait for room itself.
+    pub(super) fn waiting(self) -> Gather<'a> {
+        Gather { waits: true, ..self }
     }
 
     /// Hands on what was gathered. Breaks when nobody takes it.
     #[inline(never)]
     pub(super) fn hand_over(&mut self) -> ControlFlow<()> {
+        if self.waits {
+            self.queue.wait_for_room();
+        }
         let full = std::mem::replace(&mut self.batch, self.queue.empty());
         if self.queue.push(full) { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
     }

@@ -4,7 +4,8 @@
 //! piece by whoever copied it, whose cache has it.
 
 use std::ops::ControlFlow;
-use std::sync::{Mutex, MutexGuard, PoisonError, TryLockError};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread;
 
 use headgate_capture::{File, FileError, FileSummary, Piece, Pieces};
@@ -15,7 +16,12 @@ use super::queue::Queue;
 
 /// A file that is read in turns.
 pub(super) struct Turns {
+    /// Taken by the thread whose turn it is, and by no other.
     turn: Mutex<Turn>,
+    /// Where the piece begins whose turn it is.
+    reached: AtomicU64,
+    /// There is a result, or one of the threads is gone without.
+    is_over: AtomicBool,
     /// Of a pipe there are none, and only the reader reads.
     pieces: Option<Pieces>,
     queue: Queue,
@@ -24,8 +30,6 @@ pub(super) struct Turns {
 struct Turn {
     file: File,
     result: Option<Result<FileSummary, FileError>>,
-    /// There is a result, or one of the threads is gone without.
-    is_over: bool,
 }
 
 /// What came of trying to have a turn.
@@ -38,10 +42,11 @@ enum Had {
 
 impl Turns {
     pub(super) fn new(mut file: File) -> Turns {
-        // Where it cannot be read in pieces, it is read as a pipe is.
-        let pieces = file.pieces().ok().flatten();
+        let pieces = file.pieces();
         Turns {
-            turn: Mutex::new(Turn { file, result: None, is_over: false }),
+            reached: AtomicU64::new(file.reached()),
+            is_over: AtomicBool::new(false),
+            turn: Mutex::new(Turn { file, result: None }),
             pieces,
             queue: Queue::default(),
         }
@@ -62,6 +67,7 @@ impl Turns {
     pub(super) fn read(&self, mut gather: Gather<'_>) {
         let _leaves = Leaves { turns: self, closes: false };
         let Some(pieces) = &self.pieces else {
+            let mut gather = gather.waiting();
             let mut turn = self.lock();
             turn.result = Some(turn.file.read(&mut gather));
             let _ = gather.hand_over();
@@ -108,34 +114,39 @@ impl Turns {
 
     /// Finds the frames of the piece in hand when it is the next.
     fn have_turn(&self, hand: &mut Hand, gather: &mut Gather<'_>) -> Had {
-        let mut turn = match self.turn.try_lock() {
-            Ok(turn) => turn,
-            Err(TryLockError::WouldBlock) => return Had::NotYet,
-            Err(TryLockError::Poisoned(_)) => return Had::Over,
-        };
-        if turn.is_over {
+        if self.is_over() {
             return Had::Over;
         }
-        let Some(piece) = hand.next_of(&turn.file) else { return Had::NotYet };
-        turn.result = turn.file.read_piece(piece, &mut *gather).transpose();
+        if !self.is_turn_of(hand) {
+            return Had::NotYet;
+        }
+        let mut turn = self.lock();
+        turn.result = turn.file.read_piece(&mut hand.piece, &mut *gather).transpose();
         // Frames of the next piece may come into a batch of the other thread.
         if gather.hand_over().is_break() && turn.result.is_none() {
             turn.result = Some(Ok(turn.file.stop()));
         }
-        turn.is_over = turn.result.is_some();
+        let (reached, is_over) = (turn.file.reached(), turn.result.is_some());
         drop(turn);
         hand.is_full = false;
+        self.reached.store(reached, Ordering::Release);
+        self.is_over.fetch_or(is_over, Ordering::Release);
+        // After that: whoever has looked before sleeps, and is woken.
         self.queue.tell();
         Had::Turn
     }
 
+    fn is_over(&self) -> bool {
+        self.is_over.load(Ordering::Acquire)
+    }
+
+    fn is_turn_of(&self, hand: &Hand) -> bool {
+        hand.is_full && self.reached.load(Ordering::Acquire) == hand.piece.offset()
+    }
+
     /// Whether there is something to be had: a turn, or the end.
     fn may_have_turn(&self, hand: &Hand) -> bool {
-        match self.turn.try_lock() {
-            Ok(turn) => turn.is_over || hand.is_full && turn.file.is_next(&hand.piece),
-            Err(TryLockError::WouldBlock) => false,
-            Err(TryLockError::Poisoned(_)) => true,
-        }
+        self.is_over() || self.is_turn_of(hand)
     }
 
     /// Waits, awake for a little while: to wake somebody takes as long as a hundred frames.
@@ -170,11 +181,6 @@ impl Hand {
         self.is_full = true;
         true
     }
-
-    /// The piece, if it is the next of this file.
-    fn next_of(&mut self, file: &File) -> Option<&mut Piece> {
-        Some(&mut self.piece).filter(|piece| self.is_full && file.is_next(piece))
-    }
 }
 
 /// Tells the other thread that this one is gone, whyever.
@@ -189,7 +195,7 @@ impl Drop for Leaves<'_> {
         if self.closes {
             self.turns.queue.close();
         }
-        self.turns.lock().is_over = true;
+        self.turns.is_over.store(true, Ordering::Release);
         self.turns.queue.tell();
     }
 }
