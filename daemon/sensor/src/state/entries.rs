@@ -31,6 +31,8 @@ pub(crate) trait Entry {
 pub(crate) struct Entries<E> {
     /// Places of entries. Several tables, because one of them is at worst as large again as it need be.
     index: Vec<HashTable<u32>>,
+    /// How many a part has room for from its first entry on: one that grows leaves holes in memory behind it, as large as itself.
+    of_a_part: usize,
     entries: Vec<E>,
     /// So many at the beginning stay.
     settled: usize,
@@ -39,13 +41,12 @@ pub(crate) struct Entries<E> {
 }
 
 impl<E: Entry> Entries<E> {
-    /// Room for `capacity` entries; but for an octet of each, memory is taken as they come.
+    /// Room for `capacity` entries; memory is taken as they come.
     pub(crate) fn new(capacity: usize) -> Self {
         let parts = capacity.div_ceil(ENTRIES_OF_A_PART).clamp(1, MAX_PARTS);
-        // A part that grows leaves holes in memory behind it, as large as itself.
-        let of_a_part = capacity.div_ceil(parts).min(ENTRIES_OF_A_PART);
         Entries {
-            index: (0..parts).map(|_| HashTable::with_capacity(of_a_part)).collect(),
+            index: (0..parts).map(|_| HashTable::new()).collect(),
+            of_a_part: capacity.div_ceil(parts).min(ENTRIES_OF_A_PART),
             entries: Vec::with_capacity(capacity),
             settled: 0,
             state: RandomState::default(),
@@ -81,6 +82,9 @@ impl<E: Entry> Entries<E> {
         self.entries.push(entry);
         if let Some(index) = self.index.get_mut(part(hash, parts)) {
             let (entries, state) = (&self.entries, &self.state);
+            if index.capacity() == 0 {
+                *index = HashTable::with_capacity(self.of_a_part);
+            }
             index.insert_unique(hash, at, |at| {
                 entries.get(place(*at)).map_or(0, |entry| E::hash(&entry.key(), state))
             });
