@@ -129,5 +129,5 @@ fn a_panic_of_whoever_takes_ends_the_reading() {
     assert!(panicked.is_err());
 }
 
-/// Some sixty pieces of 64 KiB.
+/// Some thirty pieces of 128 KiB.
 const HOSTS: u32 = 50_000;

@@ -107,7 +107,7 @@ impl Piece {
 }
 
 /// Octets of a piece.
-const PIECE: usize = 64 << 10;
-const OCTETS: u64 = 64 << 10;
+const PIECE: usize = 128 << 10;
+const OCTETS: u64 = 128 << 10;
 /// Octets of the piece before that find room in front of one: more than a frame has in any but a pcapng file.
 const LEFT_OVER: usize = 256 << 10;

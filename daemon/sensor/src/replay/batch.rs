@@ -97,6 +97,11 @@ impl Batch {
         self.order.len() >= MAX_FRAMES || self.octets.len() >= MAX_OCTETS
     }
 
+    /// How many frames there are.
+    pub(super) fn frames(&self) -> usize {
+        self.order.len()
+    }
+
     /// The names of the interfaces, in the order of their first frames.
     pub(super) fn interfaces(&self) -> impl Iterator<Item = &str> {
         self.interfaces.iter().map(String::as_str)

@@ -15,6 +15,8 @@ pub(super) struct Queue {
 #[derive(Default)]
 struct Batches {
     full: VecDeque<Batch>,
+    /// Frames in these.
+    frames: usize,
     empty: Vec<Batch>,
     /// Nobody uses them any more.
     is_closed: bool,
@@ -32,6 +34,7 @@ impl Queue {
     pub(super) fn push(&self, full: Batch) -> bool {
         let mut batches = self.lock();
         if !batches.is_closed {
+            batches.frames = batches.frames.saturating_add(full.frames());
             batches.full.push_back(full);
         }
         self.changed(&mut batches);
@@ -42,7 +45,8 @@ impl Queue {
     pub(super) fn pop(&self) -> Option<Batch> {
         let mut batches = self.lock();
         let next = batches.full.pop_front();
-        if next.is_some() {
+        if let Some(next) = &next {
+            batches.frames = batches.frames.saturating_sub(next.frames());
             self.changed(&mut batches);
         }
         next
@@ -59,6 +63,7 @@ impl Queue {
         let mut batches = self.lock();
         batches.is_closed = true;
         batches.full.clear();
+        batches.frames = 0;
         self.changed(&mut batches);
     }
 
@@ -67,10 +72,10 @@ impl Queue {
         self.changed(&mut self.lock());
     }
 
-    /// Waits until there are fewer than [`MOST`] batches, or nobody uses them.
+    /// Waits until there are fewer than [`MOST`] frames, or nobody uses them.
     pub(super) fn wait_for_room(&self) {
         let mut batches = self.lock();
-        while batches.full.len() >= MOST && !batches.is_closed {
+        while batches.frames >= MOST && !batches.is_closed {
             batches = self.sleep(batches);
         }
     }
@@ -100,5 +105,5 @@ impl Queue {
     }
 }
 
-/// Batches that wait, before no more are filled by a thread that has nothing else to do.
-const MOST: usize = 4;
+/// Frames that wait, before no more are sought by a thread that has nothing else to do; so many that it seldom sleeps.
+const MOST: usize = 2_048;
