@@ -102,6 +102,11 @@ impl Batch {
         self.order.len()
     }
 
+    /// How many octets those of them have that are whole.
+    pub(super) fn octets(&self) -> usize {
+        self.octets.len()
+    }
+
     /// The names of the interfaces, in the order of their first frames.
     pub(super) fn interfaces(&self) -> impl Iterator<Item = &str> {
         self.interfaces.iter().map(String::as_str)

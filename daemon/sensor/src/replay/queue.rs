@@ -15,13 +15,20 @@ pub(super) struct Queue {
 #[derive(Default)]
 struct Batches {
     full: VecDeque<Batch>,
-    /// Frames in these.
+    /// Frames in these, and the octets of those that are whole.
     frames: usize,
+    octets: usize,
     empty: Vec<Batch>,
     /// Nobody uses them any more.
     is_closed: bool,
     /// Somebody sleeps until something changes.
     is_awaited: bool,
+}
+
+impl Batches {
+    fn is_much(&self) -> bool {
+        (self.frames >= MOST_FRAMES || self.octets >= MOST_OCTETS) && !self.is_closed
+    }
 }
 
 impl Queue {
@@ -35,6 +42,7 @@ impl Queue {
         let mut batches = self.lock();
         if !batches.is_closed {
             batches.frames = batches.frames.saturating_add(full.frames());
+            batches.octets = batches.octets.saturating_add(full.octets());
             batches.full.push_back(full);
         }
         self.changed(&mut batches);
@@ -47,6 +55,7 @@ impl Queue {
         let next = batches.full.pop_front();
         if let Some(next) = &next {
             batches.frames = batches.frames.saturating_sub(next.frames());
+            batches.octets = batches.octets.saturating_sub(next.octets());
             self.changed(&mut batches);
         }
         next
@@ -63,7 +72,7 @@ impl Queue {
         let mut batches = self.lock();
         batches.is_closed = true;
         batches.full.clear();
-        batches.frames = 0;
+        (batches.frames, batches.octets) = (0, 0);
         self.changed(&mut batches);
     }
 
@@ -72,10 +81,10 @@ impl Queue {
         self.changed(&mut self.lock());
     }
 
-    /// Waits until there are fewer than [`MOST`] frames, or nobody uses them.
+    /// Waits until there are fewer than [`MOST_FRAMES`] and [`MOST_OCTETS`], or nobody uses them.
     pub(super) fn wait_for_room(&self) {
         let mut batches = self.lock();
-        while batches.frames >= MOST && !batches.is_closed {
+        while batches.is_much() {
             batches = self.sleep(batches);
         }
     }
@@ -106,4 +115,35 @@ impl Queue {
 }
 
 /// Frames that wait, before no more are sought by a thread that has nothing else to do; so many that it seldom sleeps.
-const MOST: usize = 2_048;
+const MOST_FRAMES: usize = 2_048;
+/// And their octets, where they are whole: as many as four batches hold.
+const MOST_OCTETS: usize = 384 << 10;
+
+#[cfg(test)]
+mod tests {
+    use headgate_capture::{FileInterface, Frame};
+
+    use super::*;
+
+    /// 2,048 frames of the largest sort were half a gigabyte.
+    #[test]
+    fn few_large_frames_are_as_much_as_many_small_ones() {
+        for (octets, most) in [(0, MOST_FRAMES), (1, MOST_FRAMES), (9_000, 44), (262_144, 2)] {
+            let (queue, bytes) = (Queue::default(), vec![0; octets]);
+            let frame =
+                Frame { time_ns: 1, wire_len: 300_000, link: Frame::ETHERNET, tag: None, bytes: &bytes };
+            let mut pushed = 0;
+            while !queue.lock().is_much() {
+                let mut batch = queue.empty();
+                batch.push(FileInterface { number: 0, name: "x", waits: false }, &frame, None);
+                assert!(queue.push(batch));
+                pushed += 1;
+            }
+            assert_eq!(pushed, most, "{octets}");
+            while let Some(batch) = queue.pop() {
+                queue.give_back(batch);
+            }
+            assert!(!queue.lock().is_much());
+        }
+    }
+}
