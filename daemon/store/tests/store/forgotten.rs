@@ -6,7 +6,7 @@ use headgate_record::subject::{Action, Who};
 use headgate_record::{Field, Kind, Mac, Record, Value};
 use serde_json::Value as Json;
 
-use crate::site::Site;
+use crate::site::{Running, Site};
 use crate::subjects::{ANNA, HOUR, anna, ask, hand_over};
 
 #[test]
@@ -99,11 +99,7 @@ fn whom_the_receiver_knows_in_plain_from_earlier_rules_it_is_told_to_forget_in_p
 #[test]
 fn a_receipt_that_does_not_say_that_the_receiver_forgot_is_refused() {
     let site = Site::new("batch_delay = 0");
-    let running = site.start();
-    hand_over(&running);
-    running.drain();
-    ask(&running, anna(), Action::Erase);
-    running.until(|s| s["outbox"]["batches"] == 1);
+    let running = with_one_to_forget(&site);
     let mut uplink = running.uplink();
     let batch = uplink.next(0).unwrap().unwrap();
     let mut silent = site.receipt(&batch).statement;
@@ -119,11 +115,7 @@ fn a_receipt_that_does_not_say_that_the_receiver_forgot_is_refused() {
 #[test]
 fn what_a_lost_batch_asked_to_forget_is_asked_again() {
     let site = Site::new("batch_delay = 0");
-    let running = site.start();
-    hand_over(&running);
-    running.drain();
-    ask(&running, anna(), Action::Erase);
-    running.until(|s| s["outbox"]["batches"] == 1);
+    let running = with_one_to_forget(&site);
     let asked = |batch: &[u8]| Batch::decode(batch).unwrap().forget;
     let first = running.uplink().next(0).unwrap().unwrap();
     assert!(!asked(&first).is_empty());
@@ -159,4 +151,14 @@ fn what_another_batch_is_said_to_have_asked_to_forget_is_asked_all_the_same() {
     running.until(|s| s["outbox"]["last_sequence"] == 2);
     batches.extend(running.drain());
     assert!(batches.iter().any(|batch| !batch.forget.is_empty()));
+}
+
+/// Somebody who has left is erased, and a batch waits that asks the receiver to forget.
+fn with_one_to_forget(site: &Site) -> Running<'_> {
+    let running = site.start();
+    hand_over(&running);
+    running.drain();
+    ask(&running, anna(), Action::Erase);
+    running.until(|s| s["outbox"]["batches"] == 1);
+    running
 }
