@@ -203,18 +203,17 @@ fn a_directory_that_cannot_be_used_is_named() {
     }
 }
 
-/// Largest file, in octets, of the store that runs out of room.
-const ROOM: &str = "--fsize=400000";
-
 #[test]
 fn a_store_without_room_on_the_disk_acknowledges_nothing_that_it_cannot_keep() {
     let site = Site::new();
     site.configure("[store]\nbatch_delay = 3600\n");
     assert!(site.start_store().terminate().success());
-    // A limit on the size of files stands for the full disk: a write fails (EFBIG for ENOSPC).
+    // A limit on the size of files stands for the full disk: a write fails (EFBIG for ENOSPC). The database has no room for
+    // one page more, its log for as many as the database has.
+    let room = format!("--fsize={}", fs::metadata(site.path("store/store.db")).unwrap().len());
     let config = site.config();
     let mut full = site.start("prlimit", "full", |command| {
-        let shell = [ROOM, "sh", "-c", "trap '' XFSZ; exec \"$@\"", "sh", STORE, "run", "--config"];
+        let shell = [&room, "sh", "-c", "trap '' XFSZ; exec \"$@\"", "sh", STORE, "run", "--config"];
         command.args(shell).arg(&config)
     });
     wait_for("the store to answer", || site.ask(&["status"]).is_some());
