@@ -22,7 +22,10 @@ fn comes_to_say(site: &Site, words: &str) {
 /// The page has these words.
 fn page_has(words: &str) {
     let page = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/troubleshooting.md");
-    assert!(fs::read_to_string(page).unwrap().contains(words), "docs/troubleshooting.md does not say: {words}");
+    assert!(
+        fs::read_to_string(page).unwrap().contains(words),
+        "docs/troubleshooting.md does not say: {words}"
+    );
 }
 
 /// A batch that has to leave.

@@ -81,8 +81,12 @@ pub fn serve(config: &Config, stop: &Stop, ready: impl FnOnce(Listening)) -> Res
     let mut thread = None;
     let engine: Arc<dyn StoresOnce> = match cluster {
         None => {
-            let (writer, own) =
-                Writer::start(&config.database, config.retention_days, Arc::clone(&accounts), Health::pace())?;
+            let (writer, own) = Writer::start(
+                &config.database,
+                config.retention_days,
+                Arc::clone(&accounts),
+                Health::pace(),
+            )?;
             thread = Some(own);
             Arc::new(writer)
         }

@@ -23,9 +23,7 @@ use crate::master::MasterKey;
 use crate::outbox::{self, Refusal};
 use crate::recipient::Recipient;
 use crate::tail::{self, Tail};
-use crate::{
-    Error, OpenError, buffer, evict, keeper, kept, release, requests, retain, segment, sign, subject,
-};
+use crate::{Error, OpenError, buffer, evict, keeper, kept, release, requests, segment, sign, subject};
 
 mod carrying;
 mod expiry;

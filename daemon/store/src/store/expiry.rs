@@ -76,7 +76,7 @@ impl Store {
 
     /// Writes again what segments are about and when they were sealed, where it is not what was written. Gives whether there
     /// may be more.
-    fn mend(&mut self, at: Moment) -> Result<bool, Error> {
+    pub(super) fn mend(&mut self, at: Moment) -> Result<bool, Error> {
         let transaction = begin(&mut self.database.connection)?;
         let more = mend(&transaction, &self.keys, at)?;
         commit(transaction, &self.keys)?;
