@@ -16,7 +16,8 @@ const LATER_MS: u64 = START_MS + 400 * 24 * 60 * 60 * 1_000;
 const HAND_OVERS: u64 = 150;
 
 fn segments(store: &Store) -> usize {
-    store.connection().query_row("SELECT COUNT(*) FROM segment", [], |r| r.get(0)).unwrap()
+    let count: i64 = store.connection().query_row("SELECT COUNT(*) FROM segment", [], |r| r.get(0)).unwrap();
+    usize::try_from(count).unwrap()
 }
 
 /// Hands over the three records behind `given`: state and bulk, a segment each.
