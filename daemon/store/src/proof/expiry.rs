@@ -26,6 +26,8 @@ fn hand_over(store: &mut Store, session: u64, given: &mut u64, now_ms: u64) {
     let message = message(*given + 1, records);
     *given += 3;
     assert_eq!(store.hand_over(session, &[message], now_ms).unwrap(), *given);
+    // What waits for others in the tail becomes a segment of each class.
+    store.absorb(now_ms).unwrap();
 }
 
 /// Sixty-four a second were a gibibyte in hours.
