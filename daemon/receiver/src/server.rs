@@ -11,9 +11,9 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use rustls::ServerConfig;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
+use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, watch};
 use tokio::task::JoinSet;
-use tokio::time::{Instant, interval, sleep, timeout};
+use tokio::time::{Instant, sleep, sleep_until, timeout};
 use tokio_rustls::TlsAcceptor;
 
 use headgate_service::notify::{self, Watchdog};
@@ -81,8 +81,12 @@ pub fn serve(config: &Config, stop: &Stop, ready: impl FnOnce(Listening)) -> Res
     let mut thread = None;
     let engine: Arc<dyn StoresOnce> = match cluster {
         None => {
-            let (writer, own) =
-                Writer::start(&config.database, config.retention_days, Arc::clone(&accounts))?;
+            let (writer, own) = Writer::start(
+                &config.database,
+                config.retention_days,
+                Arc::clone(&accounts),
+                Health::pace(),
+            )?;
             thread = Some(own);
             Arc::new(writer)
         }
@@ -153,10 +157,11 @@ async fn listen(
     let slots = Arc::new(Semaphore::new(config.connections));
     let mut visits = JoinSet::new();
     let mut health = Health::new();
-    let mut tick = interval(TICK);
+    let woken = woken_by(stop)?;
     while !stop.is_requested() {
         tokio::select! {
-            _ = tick.tick() => health.check(&desk, &*engine),
+            () = woken.notified() => {}
+            () = sleep_until(health.next) => health.check(&desk, &*engine),
             accepted = accept(&listener, &slots) => match accepted {
                 Ok((stream, slot)) => drop(visits.spawn(visit.clone().serve(stream, slot))),
                 // Out of descriptors, or a client that left: wait for others to go.
@@ -177,6 +182,15 @@ async fn listen(
         log::warn!(event = "unfinished"; "some requests were not finished in time; their appliances send them again");
     }
     Ok(())
+}
+
+/// Notified when the process is asked to stop: nobody need look.
+fn woken_by(stop: &Stop) -> Result<Arc<Notify>, Error> {
+    let woken = Arc::new(Notify::new());
+    let own = Arc::downgrade(&woken);
+    stop.wake_with(move || own.upgrade().map(|woken| woken.notify_one()).is_some())
+        .map_err(|source| Error::System { what: "watching signals", source })?;
+    Ok(woken)
 }
 
 async fn bind(address: SocketAddr) -> Result<(TcpListener, SocketAddr), Error> {
@@ -267,17 +281,28 @@ pub async fn linger(mut stream: TcpStream) {
 struct Health {
     watchdog: Watchdog,
     beats: u64,
+    /// When it is looked next, and how long there is between two looks.
+    next: Instant,
+    pace: Duration,
     reported: Instant,
     refused: u64,
 }
 
 impl Health {
     fn new() -> Health {
-        Health { watchdog: Watchdog::new(), beats: 0, reported: Instant::now(), refused: 0 }
+        let (now, pace) = (Instant::now(), Health::pace());
+        Health { watchdog: Watchdog::new(), beats: 0, next: now + pace, pace, reported: now, refused: 0 }
+    }
+
+    /// How often it is looked whether all that must move does, and how often that shows itself where there is no work: twice as
+    /// often as the service manager must hear of it, and often enough for `/healthz`.
+    fn pace() -> Duration {
+        Watchdog::new().interval().map_or(PACE, |interval| (interval / 2).min(PACE))
     }
 
     /// Both the loop that accepts and the thread that writes must move.
     fn check(&mut self, desk: &Desk, engine: &dyn StoresOnce) {
+        self.next = Instant::now() + self.pace;
         let beats = engine.pulse().beats();
         if beats != self.beats {
             self.beats = beats;
@@ -299,6 +324,8 @@ impl Health {
 const STOP_LIMIT: Duration = Duration::from_secs(5);
 /// How long to wait where nobody can be let in.
 pub const TICK: Duration = Duration::from_millis(250);
+/// Longest time between two looks at what must move. `/healthz` calls three times as long a silence.
+const PACE: Duration = Duration::from_secs(5);
 /// How often the accounts are told.
 const REPORT: Duration = Duration::from_secs(60);
 /// Largest request head, and largest piece of a body that is read at once, in octets.

@@ -34,11 +34,17 @@ struct Job {
 
 impl Writer {
     /// Opens the database and starts the thread, which ends when the last `Writer` is gone. What is older than `days` is deleted
-    /// between batches. What became of a batch is counted in `accounts`, whether its client is still there or not.
+    /// between batches. What became of a batch is counted in `accounts`, whether its client is still there or not. Where there is no
+    /// work, the thread shows every `pace` that it lives.
     ///
     /// # Errors
     /// When the database cannot be used, or the system refuses a thread.
-    pub fn start(file: &Path, days: u32, accounts: Arc<Accounts>) -> Result<(Writer, JoinHandle<()>), Error> {
+    pub fn start(
+        file: &Path,
+        days: u32,
+        accounts: Arc<Accounts>,
+        pace: Duration,
+    ) -> Result<(Writer, JoinHandle<()>), Error> {
         let database = Database::open(file)?;
         let sweep = Sweep::new(days);
         let (jobs, waiting) = sync_channel(MAX_WAITING);
@@ -47,7 +53,7 @@ impl Writer {
         let told = Told::new(accounts, Arc::clone(&pulse));
         let thread = std::thread::Builder::new()
             .name("database".into())
-            .spawn(move || write(database, sweep, &waiting, &own, told))
+            .spawn(move || write(database, (sweep, pace), &waiting, &own, told))
             .map_err(|source| Error::System { what: "starting a thread", source })?;
         Ok((Writer { jobs, pulse, file: file.to_path_buf() }, thread))
     }
@@ -111,11 +117,17 @@ impl StoresOnce for Writer {
     }
 }
 
-fn write(mut database: Database, mut sweep: Sweep, jobs: &Receiver<Job>, pulse: &Pulse, mut told: Told) {
+fn write(
+    mut database: Database,
+    (mut sweep, pace): (Sweep, Duration),
+    jobs: &Receiver<Job>,
+    pulse: &Pulse,
+    mut told: Told,
+) {
     loop {
         pulse.beat();
         sweep.go_on(&mut database);
-        let first = match jobs.recv_timeout(sweep.wait().min(BEAT)) {
+        let first = match jobs.recv_timeout(sweep.wait().min(pace)) {
             Ok(job) => job,
             Err(RecvTimeoutError::Timeout) => continue,
             Err(RecvTimeoutError::Disconnected) => return,
@@ -159,4 +171,3 @@ const MAX_WAITING: usize = 64;
 /// Most batches of one transaction, and records above which it takes in no more.
 const MAX_TOGETHER: usize = 32;
 const MAX_RECORDS_TOGETHER: u32 = 16_384;
-const BEAT: Duration = Duration::from_millis(500);

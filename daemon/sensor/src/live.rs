@@ -34,10 +34,12 @@ pub(crate) fn run(
 ) -> Result<(), SensorError> {
     let handover = common.handover;
     let end = common.end();
-    let longest = if others.is_empty() { STATISTICS_INTERVAL } else { TICK_OF_SEVERAL };
+    let longest = if others.is_empty() { QUIET_INTERVAL } else { TICK_OF_SEVERAL };
     let mut follower = Some(follower);
     let mut watchdog = Watchdog::new();
     let mut next_statistics = Instant::now();
+    // Whether no frame came since the kernel was asked last.
+    let mut is_quiet = false;
     let mut said = String::new();
     // Whether there is more to hear of than frames.
     let mut is_news = true;
@@ -60,9 +62,14 @@ pub(crate) fn run(
             Err(error) => break Err(error.into()),
         };
         others.hear(&mut reader.engine);
+        if frames > 0 && is_quiet {
+            is_quiet = false;
+            next_statistics = next_statistics.min(Instant::now() + STATISTICS_INTERVAL);
+        }
         if next_statistics <= Instant::now() {
-            next_statistics = Instant::now() + STATISTICS_INTERVAL;
-            is_news = true;
+            let interval = if is_quiet { QUIET_INTERVAL } else { STATISTICS_INTERVAL };
+            next_statistics = Instant::now() + interval;
+            (is_news, is_quiet) = (true, true);
             // On a wire that is never silent, too: the clock may have been set back.
             reader.engine.tick(wall_clock());
             if let Err(error) = reader.count_lost() {
@@ -119,9 +126,11 @@ fn wall_clock() -> u64 {
 
 /// How long the last records may wait for room in the queue.
 const LAST_RECORDS: Duration = Duration::from_secs(5);
-/// How often the kernel is asked what it lost, and the engine told the time: a thread that is alone waits no longer
-/// for frames. A little more than the second after which the engine reports, so that it is always over.
+/// How often the kernel is asked what it lost, and the engine told the time. A little more than the second after which the engine reports, so that it is always over.
 const STATISTICS_INTERVAL: Duration = Duration::from_millis(1_010);
+/// How often where nothing comes: each wake-up costs, and what is over waits so long to be reported. A thread that is alone waits no
+/// longer for frames; the watchdog hears of it twice as often as it must.
+const QUIET_INTERVAL: Duration = Duration::from_millis(4_040);
 
 #[cfg(test)]
 mod tests {

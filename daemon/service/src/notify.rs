@@ -42,6 +42,13 @@ impl Watchdog {
         Watchdog { interval, last: Instant::now() }
     }
 
+    /// How long at most nothing may be said with [`Watchdog::progress`]: a third of what the service manager allows. Nothing where
+    /// nobody listens.
+    #[must_use]
+    pub fn interval(&self) -> Option<Duration> {
+        self.interval
+    }
+
     /// The work has moved, or has waited for input no longer than it should.
     pub fn progress(&mut self) {
         let Some(interval) = self.interval else { return };

@@ -117,7 +117,7 @@ impl Keeper {
                     }
                     scrub_all();
                 }
-                Err(RecvTimeoutError::Timeout) => {}
+                Err(RecvTimeoutError::Timeout) => self.expire_on(),
                 Err(RecvTimeoutError::Disconnected) => break,
             }
             more = self.work();
@@ -326,6 +326,13 @@ impl Keeper {
             self.answer_waiting();
         }
         released
+    }
+
+    /// Nobody wants anything: more of what is too old goes.
+    fn expire_on(&mut self) {
+        let expired = self.store.expire_on(now_ms());
+        self.recover(&expired);
+        self.problems.note("expiry", expired);
     }
 
     /// How long nothing is to be done, unless somebody asks for something.

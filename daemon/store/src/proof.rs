@@ -11,6 +11,7 @@ use crate::prepare::Prepared;
 
 mod aside;
 mod disk;
+mod expiry;
 mod flips;
 mod full;
 mod model;

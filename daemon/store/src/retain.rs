@@ -25,10 +25,10 @@ pub(crate) fn expire(
     for (class, period) in Class::ALL.into_iter().zip(periods) {
         let Some(before) = now.lived_ms.checked_sub(*period) else { continue };
         // Ids and time lived grow together: whoever finds a younger one is done.
-        for old in segment::oldest(db, class, CHUNK)? {
+        for old in segment::oldest(db, class, u32::try_from(CHUNK).unwrap_or(u32::MAX))? {
             // One that does not say when it was sealed is left until it is mended (`identity/mend.rs`).
             let Some(at) = sweep::sealed_at(db, keys, old.id)? else { continue };
-            if deleted >= usize::try_from(CHUNK).unwrap_or(usize::MAX) || at.lived_ms >= before {
+            if deleted >= CHUNK || at.lived_ms >= before {
                 break;
             }
             let unreleased = cursor.unreleased(&old);
@@ -50,4 +50,4 @@ pub(crate) fn expire(
 /// Reason under which records are counted that were never released and are too old to be kept.
 const EXPIRED: &str = "retention";
 /// Most segments deleted at a time.
-const CHUNK: u32 = 64;
+pub(crate) const CHUNK: usize = 64;

@@ -13,24 +13,25 @@ use serde_json::Value;
 
 use crate::admit;
 use crate::ballast::Ballast;
-use crate::clock::{Clock, Moment, Reading};
+use crate::clock::{Clock, Reading};
 use crate::config::Settings;
 use crate::database::{self, Checkpoint, Database, begin};
-use crate::identity::mend::{mend, mend_index};
+use crate::identity::mend::mend_index;
 use crate::keys::{Keys, Rotation};
 use crate::ledger::{self, Event};
 use crate::master::MasterKey;
 use crate::outbox::{self, Refusal};
 use crate::recipient::Recipient;
 use crate::tail::{self, Tail};
-use crate::{
-    Error, OpenError, buffer, evict, keeper, kept, release, requests, retain, segment, sign, subject,
-};
+use crate::{Error, OpenError, buffer, evict, keeper, kept, release, requests, segment, sign, subject};
 
 mod carrying;
+mod expiry;
 mod opening;
 mod recovery;
 mod waiting;
+
+use expiry::Expiry;
 
 /// A store that is open. It belongs to one thread.
 pub(crate) struct Store {
@@ -52,8 +53,8 @@ pub(crate) struct Store {
     tail: Tail,
     /// The last committed record of a session, with what waits in the tail; `None` where that has to be looked up.
     committed: Option<(u64, u64)>,
-    /// Time lived when it was last looked for what is too old.
-    expired_ms: Option<u64>,
+    /// When it was looked for what is too old.
+    expiry: Expiry,
     /// When a database that was in use was found damaged.
     anew_ms: Option<u64>,
     /// When its indexes were built anew.
@@ -104,8 +105,10 @@ impl Store {
     /// How long nothing becomes due by itself that has not been done, so that a store at rest costs next to nothing.
     pub(crate) fn rest(&self, now_ms: u64) -> Result<Duration, Error> {
         let db = &self.database.connection;
-        // Where nothing was found to be too old, it is known since when.
-        let is_at_work = self.converting || self.checkpoint_due || self.is_tight || self.expired_ms.is_none();
+        if self.expiry.is_unfinished() {
+            return Ok(Duration::ZERO);
+        }
+        let is_at_work = self.converting || self.checkpoint_due || self.is_tight || self.expiry.is_at_work();
         if is_at_work || database::allocated(db)? > evict::budget(self.settings.cap) {
             return Ok(SHORTEST_REST);
         }
@@ -304,36 +307,6 @@ impl Store {
         Ok(())
     }
 
-    /// Deletes what is too old, some at a time, and looks for more in an hour when there is none.
-    fn expire(&mut self, at: Moment) -> Result<(), Error> {
-        let looked = self.expired_ms.is_some_and(|then| at.lived_ms.saturating_sub(then) < EXPIRY_MS);
-        if looked {
-            return Ok(());
-        }
-        while self.mend(at)? {}
-        let transaction = begin(&mut self.database.connection)?;
-        let deleted = retain::expire(&transaction, &self.keys, &self.settings.retention_ms, at);
-        let deleted = deleted
-            .and_then(|deleted| commit(transaction, &self.keys).map(|()| deleted))
-            .inspect_err(|_| self.keys.identities().forget())?;
-        if deleted == 0 {
-            self.expired_ms = Some(at.lived_ms);
-        } else {
-            self.keys.reload(&self.database.connection)?;
-            self.checkpoint_due = true;
-        }
-        Ok(())
-    }
-
-    /// Writes again what segments are about and when they were sealed, where it is not what was written. Gives whether there
-    /// may be more.
-    fn mend(&mut self, at: Moment) -> Result<bool, Error> {
-        let transaction = begin(&mut self.database.connection)?;
-        let more = mend(&transaction, &self.keys, at)?;
-        commit(transaction, &self.keys)?;
-        Ok(more)
-    }
-
     /// Deletes the next segments of a class that were sealed before a time, or counts all of them; see [`buffer::purge`].
     pub(crate) fn purge(
         &mut self,
@@ -478,10 +451,8 @@ fn read_rules(path: &Path) -> Result<Rules, OpenError> {
 const OUTBOX_SHARE: u64 = 4;
 /// Longest time without looking whether something is due: while there is work, and otherwise.
 pub(crate) const SHORTEST_REST: Duration = Duration::from_millis(200);
-const LONGEST_REST: Duration = Duration::from_secs(2);
+const LONGEST_REST: Duration = Duration::from_secs(5);
 /// The name of the master key in the ledger.
 const MASTER: &str = "master";
-/// How often it is looked for what is too old.
-const EXPIRY_MS: u64 = 60 * 60 * 1_000;
 /// Segments of an earlier format that are converted at a time.
 const CONVERTED: u32 = 16;

@@ -1,10 +1,12 @@
 //! Waiting without losing sight of a stop request or of the watchdog.
 
-use std::future::Future;
+use std::future::{Future, pending};
+use std::io;
+use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::signal::unix::{Signal, SignalKind, signal};
-use tokio::time::{MissedTickBehavior, interval, sleep};
+use tokio::sync::Notify;
+use tokio::time::sleep;
 
 use headgate_service::notify::Watchdog;
 use headgate_service::stop::Stop;
@@ -17,41 +19,41 @@ pub struct Stopped;
 ///
 /// The watchdog hears from the same loop that does the work, and every piece of work given to it has
 /// a deadline of its own, so a link that hangs ends as a failure and a loop that hangs stays silent.
-/// It is woken by the signals that ask it to stop, so that it need not look for them often.
+/// It is woken when it is asked to stop and when the watchdog is due, and by nothing else.
 #[derive(Debug)]
 pub struct Pace {
     stop: Stop,
     watchdog: Watchdog,
-    signals: Option<[Signal; 2]>,
+    woken: Arc<Notify>,
 }
 
 impl Pace {
     /// Watches `stop`.
-    pub fn new(stop: Stop) -> Pace {
-        Pace { stop, watchdog: Watchdog::new(), signals: None }
+    ///
+    /// # Errors
+    /// When the system refuses a signal handler or its thread.
+    pub fn new(stop: Stop) -> io::Result<Pace> {
+        let woken = Arc::new(Notify::new());
+        let own = Arc::downgrade(&woken);
+        // What comes while nobody waits is found by who waits next.
+        stop.wake_with(move || own.upgrade().map(|woken| woken.notify_one()).is_some())?;
+        Ok(Pace { stop, watchdog: Watchdog::new(), woken })
     }
 
     /// Does a piece of work that ends by itself; gives it up when the process should stop.
     pub async fn during<T>(&mut self, work: impl Future<Output = T>) -> Result<T, Stopped> {
         tokio::pin!(work);
-        if self.signals.is_none() {
-            let listen = |kind| signal(kind).ok();
-            self.signals =
-                listen(SignalKind::terminate()).zip(listen(SignalKind::interrupt())).map(Into::into);
-        }
-        let mut tick = interval(TICK);
-        tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
-            tokio::select! {
-                biased;
-                _ = tick.tick() => {}
-                () = signalled(&mut self.signals) => {}
-                done = &mut work => return Ok(done),
-            }
             if self.stop.is_requested() {
                 return Err(Stopped);
             }
             self.watchdog.progress();
+            tokio::select! {
+                biased;
+                done = &mut work => return Ok(done),
+                () = self.woken.notified() => {}
+                () = rest(self.watchdog.interval()) => {}
+            }
         }
     }
 
@@ -61,16 +63,10 @@ impl Pace {
     }
 }
 
-/// One of these signals has come; where they cannot be listened to, never.
-async fn signalled(signals: &mut Option<[Signal; 2]>) {
-    match signals {
-        Some([terminate, interrupt]) => tokio::select! {
-            _ = terminate.recv() => {}
-            _ = interrupt.recv() => {}
-        },
-        None => std::future::pending().await,
+/// Ends when the watchdog is due; where there is none, never.
+async fn rest(interval: Option<Duration>) {
+    match interval {
+        Some(interval) => sleep(interval).await,
+        None => pending().await,
     }
 }
-
-/// How often it is looked, without a signal, whether the process should stop, and the watchdog told.
-const TICK: Duration = Duration::from_secs(2);

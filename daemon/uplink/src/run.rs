@@ -35,7 +35,7 @@ pub fn run(config: &Headgate, stop: &Stop) -> Result<(), Error> {
     let mut speaker = Speaker {
         socket: config.sockets.directory.join(OUTBOX_SOCKET),
         link,
-        pace: Pace::new(stop.clone()),
+        pace: Pace::new(stop.clone()).map_err(|source| Error::System { what: "watching signals", source })?,
         link_retry: Backoff::new(uplink.retry_min.seconds(), uplink.retry_max.seconds()),
         store_retry: Backoff::new(STORE_RETRY_MIN, STORE_RETRY_MAX),
         state: None,

@@ -8,6 +8,7 @@ use headgate_rules::Rules;
 use headgate_service::credential;
 use headgate_service::exit::{self, Exit};
 
+use super::expiry::Expiry;
 use super::{Store, commit, read_rules};
 use crate::ballast::Ballast;
 use crate::clock::{self, Clock, Reading};
@@ -105,7 +106,7 @@ impl Store {
             clock,
             tail,
             committed: None,
-            expired_ms: None,
+            expiry: Expiry::default(),
             anew_ms: None,
             reindexed_ms: None,
             _lock: None,
