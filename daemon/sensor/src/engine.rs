@@ -14,6 +14,7 @@ use headgate_wire as wire;
 
 use self::tables::Tables;
 use crate::state::counters::{Counters, Outcome};
+use crate::state::flow::IpAddress;
 use crate::state::neighbor::Neighbors;
 use crate::state::{InterfaceNumber, REPORT_INTERVAL, SECOND, Seen, Sink};
 
@@ -142,7 +143,10 @@ impl Engine {
         let Some((seen, excluded)) = self.arrive(interface, &arrival) else { return Outcome::Unread };
         let is_judged = excluded || !self.excludes_nothing;
         if let Some(ends) = plain(frame, is_judged, &self.rules)
-            && self.goes_on(interface, seen, &arrival, ends)
+            && match ends {
+                wire::IpEnds::V4(ends) => self.goes_on(interface, seen, &arrival, ends),
+                wire::IpEnds::V6(ends) => self.goes_on(interface, seen, &arrival, ends),
+            }
         {
             return Outcome::Used;
         }
@@ -157,16 +161,28 @@ impl Engine {
 
     /// As [`Engine::frame`], for a frame of which [`wire::plain`] said this; only where
     /// [`Engine::needs_only_ends`].
-    #[inline]
-    pub(crate) fn ends(&mut self, interface: usize, arrival: &Arrival, ends: wire::IpEnds) {
+    #[inline(always)]
+    pub(crate) fn ends<A: IpAddress>(&mut self, interface: usize, arrival: &Arrival, ends: wire::Ends<A>) {
         match self.arrive(interface, arrival) {
             Some((seen, false)) if !self.goes_on(interface, seen, arrival, ends) => {
-                self.tables.plain(seen, ends, &mut self.out);
-                self.count(interface, Outcome::Used, arrival);
+                self.begin(interface, seen, arrival, ends);
             }
             Some((_, true)) => self.count(interface, Outcome::Excluded(Exclusion::Interface), arrival),
             _ => {}
         }
+    }
+
+    /// A plain frame that begins something.
+    #[inline(never)]
+    fn begin<A: IpAddress>(
+        &mut self,
+        interface: usize,
+        seen: Seen,
+        arrival: &Arrival,
+        ends: wire::Ends<A>,
+    ) {
+        self.tables.plain(seen, ends, &mut self.out);
+        self.count(interface, Outcome::Used, arrival);
     }
 
     /// Lets time pass until a frame; whether its interface is excluded.
@@ -189,11 +205,14 @@ impl Engine {
 
     /// A plain frame of a device and a flow that were lately seen; false for any other.
     #[inline(always)]
-    fn goes_on(&mut self, interface: usize, seen: Seen, arrival: &Arrival, ends: wire::IpEnds) -> bool {
-        let goes_on = match ends {
-            wire::IpEnds::V4(ends) => self.tables.goes_on(seen, ends, &mut self.out),
-            wire::IpEnds::V6(ends) => self.tables.goes_on(seen, ends, &mut self.out),
-        };
+    fn goes_on<A: IpAddress>(
+        &mut self,
+        interface: usize,
+        seen: Seen,
+        arrival: &Arrival,
+        ends: wire::Ends<A>,
+    ) -> bool {
+        let goes_on = self.tables.goes_on(seen, ends, &mut self.out);
         if goes_on {
             self.count(interface, Outcome::Used, arrival);
         }
@@ -211,7 +230,11 @@ impl Engine {
     #[inline(never)]
     fn see_other(&mut self, interface: usize, seen: Seen, frame: &Frame<'_>, is_judged: bool) -> Outcome {
         let outcome = match plain(frame, is_judged, &self.rules) {
-            Some(ends) => {
+            Some(wire::IpEnds::V4(ends)) => {
+                self.tables.plain(seen, ends, &mut self.out);
+                Outcome::Used
+            }
+            Some(wire::IpEnds::V6(ends)) => {
                 self.tables.plain(seen, ends, &mut self.out);
                 Outcome::Used
             }

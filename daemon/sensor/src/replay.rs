@@ -1,5 +1,6 @@
 //! Capture files through the same rooms as a wire.
 
+use std::net::{Ipv4Addr, Ipv6Addr};
 use std::ops::ControlFlow;
 use std::path::Path;
 use std::thread;
@@ -8,12 +9,12 @@ use headgate_capture::{self as capture, File, FileError, FileSummary, Frame};
 use headgate_record::Record;
 use headgate_rules::filter::{Keep, MAX_REASON, VlanTag};
 use headgate_service::config::InterfaceName;
-use headgate_wire::Link;
+use headgate_wire::{Ends, Link};
 
-use self::batch::{Batch, Item};
+use self::batch::{Batch, Use};
 use self::gather::Gather;
 use self::turns::Turns;
-use crate::engine::Engine;
+use crate::engine::{Arrival, Engine};
 use crate::error::SensorError;
 
 /// Reads a file: each packet is first cut as the kernel's program cuts it on a wire. One thread
@@ -78,17 +79,44 @@ fn use_batch(
     take: &mut dyn FnMut(Vec<Record>) -> ControlFlow<()>,
 ) -> ControlFlow<()> {
     let numbers: Vec<usize> = batch.interfaces().map(|given| engine.interface(name(given, stem))).collect();
-    for (interface, item) in batch.items() {
-        let Some(number) = numbers.get(interface) else { continue };
-        match item {
-            Item::Ends(arrival, ends) => engine.ends(*number, &arrival, ends),
-            Item::Frame(frame) => engine.frame(*number, &frame),
-        }
-        if engine.has_records() {
-            take(engine.take())?;
-        }
+    batch.give_all(&mut InEngine { engine, numbers: &numbers, take })
+}
+
+/// Gives frames to the engine, and hands on what records these make.
+struct InEngine<'a> {
+    engine: &'a mut Engine,
+    /// The interfaces of a batch as the engine numbers them.
+    numbers: &'a [usize],
+    take: &'a mut dyn FnMut(Vec<Record>) -> ControlFlow<()>,
+}
+
+impl InEngine<'_> {
+    #[inline(always)]
+    fn used(&mut self) -> ControlFlow<()> {
+        if self.engine.has_records() { (self.take)(self.engine.take()) } else { ControlFlow::Continue(()) }
     }
-    ControlFlow::Continue(())
+}
+
+impl Use for InEngine<'_> {
+    #[inline(always)]
+    fn v4(&mut self, interface: usize, arrival: Arrival, ends: Ends<Ipv4Addr>) -> ControlFlow<()> {
+        let Some(number) = self.numbers.get(interface) else { return ControlFlow::Continue(()) };
+        self.engine.ends(*number, &arrival, ends);
+        self.used()
+    }
+
+    #[inline(always)]
+    fn v6(&mut self, interface: usize, arrival: Arrival, ends: Ends<Ipv6Addr>) -> ControlFlow<()> {
+        let Some(number) = self.numbers.get(interface) else { return ControlFlow::Continue(()) };
+        self.engine.ends(*number, &arrival, ends);
+        self.used()
+    }
+
+    fn whole(&mut self, interface: usize, frame: &Frame<'_>) -> ControlFlow<()> {
+        let Some(number) = self.numbers.get(interface) else { return ControlFlow::Continue(()) };
+        self.engine.frame(*number, frame);
+        self.used()
+    }
 }
 
 /// The interface of a frame as records name it. What a file is called, and what stands in it that no

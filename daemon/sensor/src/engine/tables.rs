@@ -65,14 +65,12 @@ impl Tables {
     }
 
     /// A frame that says nothing beyond its ends.
-    pub(super) fn plain(&mut self, seen: Seen, ends: wire::IpEnds, out: &mut Sink) {
-        let (wire::IpEnds::V4(wire::Ends { source_mac, .. })
-        | wire::IpEnds::V6(wire::Ends { source_mac, .. })) = ends;
-        let source = Mac(source_mac.0);
+    pub(super) fn plain<A: IpAddress>(&mut self, seen: Seen, ends: wire::Ends<A>, out: &mut Sink) {
+        let source = Mac(ends.source_mac.0);
         if !source.is_group() {
             self.devices.frame(source, seen, out);
         }
-        self.flow(seen, ends, out);
+        self.flows.packet(seen, ends, out);
     }
 
     /// Any other frame that was read. `interface` is the name of its interface, and the neighbours there. Returns

@@ -2,6 +2,7 @@
 
 use std::cmp::Reverse;
 use std::collections::HashMap;
+use std::hint::select_unpredictable;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use foldhash::fast::RandomState;
@@ -25,8 +26,9 @@ pub(crate) trait IpAddress: Copy {
 
     /// The address as entries hold it.
     fn words(self) -> Self::Words;
-    /// Whether the first address and port come before the others, or are the same.
-    fn in_order(from: (Self, u16), to: (Self, u16)) -> bool;
+    /// Both ends of a packet, the lower first, and whether that is the first given, or both are the same.
+    // Which it is, is as good as chance, and a wrong guess costs as much as all of this: nothing branches on it.
+    fn in_order(from: (Self, u16), to: (Self, u16)) -> (bool, [(Self::Words, u16); 2]);
     /// The flows between such addresses.
     fn family(flows: &mut Flows) -> &mut Family<Self::Words>;
 }
@@ -40,10 +42,14 @@ impl IpAddress for Ipv4Addr {
     }
 
     #[inline(always)]
-    fn in_order(from: (Self, u16), to: (Self, u16)) -> bool {
+    fn in_order(from: (Self, u16), to: (Self, u16)) -> (bool, [(u32, u16); 2]) {
         let [from, to] =
             [from, to].map(|(address, port)| u64::from(address.to_bits()) << 16 | u64::from(port));
-        from <= to
+        let ends = [from.min(to), from.max(to)].map(|end| {
+            let [p0, p1, a, b, c, d, _, _] = end.to_le_bytes();
+            (u32::from_ne_bytes([d, c, b, a]), u16::from_le_bytes([p0, p1]))
+        });
+        (from <= to, ends)
     }
 
     #[inline(always)]
@@ -64,9 +70,13 @@ impl IpAddress for Ipv6Addr {
     }
 
     #[inline(always)]
-    fn in_order(from: (Self, u16), to: (Self, u16)) -> bool {
-        let [from, to] = [from, to].map(|(address, port)| (address.to_bits(), port));
-        from <= to
+    fn in_order(from: (Self, u16), to: (Self, u16)) -> (bool, [([u32; 4], u16); 2]) {
+        let is_sorted = (from.0.to_bits(), from.1) <= (to.0.to_bits(), to.1);
+        let ([a, b, c, d], [e, f, g, h]) = (from.0.words(), to.0.words());
+        let sort = |from, to| (select_unpredictable(is_sorted, from, to), select_unpredictable(is_sorted, to, from));
+        let ((a, e), (b, f), (c, g), (d, h)) = (sort(a, e), sort(b, f), sort(c, g), sort(d, h));
+        let ports = if is_sorted { (from.1, to.1) } else { (to.1, from.1) };
+        (is_sorted, [([a, b, c, d], ports.0), ([e, f, g, h], ports.1)])
     }
 
     #[inline(always)]
