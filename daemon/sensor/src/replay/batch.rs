@@ -118,6 +118,16 @@ impl Batch {
         self.interfaces.iter().map(String::as_str)
     }
 
+    /// Arrivals and ends of the plain frames of IPv4, in their order.
+    pub(super) fn all_v4(&self) -> impl Iterator<Item = (Arrival, Ends<Ipv4Addr>)> {
+        self.v4.iter().map(|plain| (plain.arrival, plain.ends))
+    }
+
+    /// The same of IPv6.
+    pub(super) fn all_v6(&self) -> impl Iterator<Item = (Arrival, Ends<Ipv6Addr>)> {
+        self.v6.iter().map(|plain| (plain.arrival, plain.ends))
+    }
+
     /// Gives the frames to who uses them, until that breaks.
     #[inline(always)]
     pub(super) fn give_all(&self, to: &mut impl Use) -> ControlFlow<()> {
@@ -231,7 +241,10 @@ mod tests {
                 batch.push_whole(interface, &frame);
             }
             assert_eq!(batch.interfaces().collect::<Vec<_>>(), ["one", "three"], "{round}");
-            assert_eq!(given(&batch).whole, [(0, 1, None, vec![1, 2]), (1, 2, tag, vec![]), (0, 3, None, vec![3])]);
+            assert_eq!(
+                given(&batch).whole,
+                [(0, 1, None, vec![1, 2]), (1, 2, tag, vec![]), (0, 3, None, vec![3])]
+            );
             batch.clear();
         }
     }
@@ -265,7 +278,10 @@ mod tests {
         batch.push_v6(ONE, arrival, v6);
         batch.push_v4(ONE, arrival, v4);
         let seen = given(&batch);
-        assert_eq!((seen.order.as_str(), &seen.v4[..], &seen.v6[..]), ("4w664", &[v4, v4][..], &[v6, v6][..]));
+        assert_eq!(
+            (seen.order.as_str(), &seen.v4[..], &seen.v6[..]),
+            ("4w664", &[v4, v4][..], &[v6, v6][..])
+        );
         let mut breaks = Seen { order: "-".repeat(LAST - 2), ..Seen::default() };
         assert!(batch.give_all(&mut breaks).is_break());
         assert_eq!(breaks.order.trim_matches('-'), "4w");

@@ -70,11 +70,11 @@ pub(crate) struct Key<A> {
 impl<A: Address> Key<A> {
     /// The key of a packet's flow, and whether the low end sent it.
     #[inline(always)]
-    pub(super) fn new<B: IpAddress<Words = A>>(seen: Seen, ends: Ends<B>) -> (Self, bool) {
+    pub(super) fn new<B: IpAddress<Words = A>>(vlan: u16, ends: Ends<B>) -> (Self, bool) {
         let (from, to) = ((ends.source, ends.ports.0), (ends.destination, ends.ports.1));
         let (from_low, [low, high]) = B::in_order(from, to);
         let ports = u32::from(low.1) << 16 | u32::from(high.1);
-        let facts = u32::from(seen.vlan & MAX_VLAN) | u32::from(ends.protocol) << PROTOCOL_SHIFT;
+        let facts = u32::from(vlan & MAX_VLAN) | u32::from(ends.protocol) << PROTOCOL_SHIFT;
         let is_anonymous = ends.source.words() == A::UNSPECIFIED;
         let (facts, sender) =
             if is_anonymous { (facts | ANONYMOUS, Mac(ends.source_mac.0)) } else { (facts, NOBODY) };
@@ -420,8 +420,8 @@ impl SmallCounts {
     /// Packets and octets of a direction.
     #[inline(always)]
     fn get(&self, direction: usize) -> (u64, u64) {
-        let [packets, low] =
-            [self.packets, self.octets_low].map(|of| u64::from(of.get(direction).copied().unwrap_or_default()));
+        let [packets, low] = [self.packets, self.octets_low]
+            .map(|of| u64::from(of.get(direction).copied().unwrap_or_default()));
         let high = u64::from(self.octets_high.get(direction).copied().unwrap_or_default());
         (packets, high << 16 | low)
     }
