@@ -312,7 +312,7 @@ impl File {
     }
 }
 
-/// Asks what to keep of a frame, and hands that on.
+/// Hands on a frame, and accounts for what is kept of it.
 #[inline(always)]
 fn hand_on(
     summary: &mut FileSummary,
@@ -321,14 +321,15 @@ fn hand_on(
     whole: &Frame<'_>,
 ) -> ControlFlow<()> {
     summary.frames += 1;
-    let Some((octets, told)) = to.keep(whole) else {
-        summary.not_kept += 1;
-        return ControlFlow::Continue(());
-    };
-    let bytes = whole.bytes.get(..octets).unwrap_or(whole.bytes);
-    summary.kept += 1;
-    summary.bytes += u64::try_from(bytes.len()).unwrap_or(u64::MAX);
-    to.take(interface, Frame { bytes, ..*whole }, told)
+    let (kept, flow) = to.take(interface, whole);
+    match kept {
+        Some(octets) => {
+            summary.kept += 1;
+            summary.bytes += u64::try_from(octets).unwrap_or(u64::MAX);
+        }
+        None => summary.not_kept += 1,
+    }
+    flow
 }
 
 /// Says where the file lies; the buffer holds frames.

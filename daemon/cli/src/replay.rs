@@ -1,6 +1,6 @@
 //! `headgate replay`: capture files through the same rooms as a wire, without any daemon.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
@@ -107,13 +107,22 @@ pub(crate) struct Latest(BTreeMap<Kind, OfKind>);
 
 #[derive(Default)]
 struct OfKind {
-    /// By their numbers in the order in which they came.
+    /// Of bulk, which happens once, in the order in which they came.
+    bulk: VecDeque<Record>,
+    /// Others by their numbers in that order.
     records: BTreeMap<u64, Record>,
-    /// The number of the latest record of each subject; of bulk, which happens once, none.
+    /// The number of the latest record of each subject.
     subjects: HashMap<Vec<(Field, Value)>, u64>,
     next: u64,
     /// Records that found no room.
     left_out: u64,
+}
+
+impl OfKind {
+    /// In the order in which they came.
+    fn records(self) -> impl Iterator<Item = Record> {
+        self.bulk.into_iter().chain(self.records.into_values())
+    }
 }
 
 impl Latest {
@@ -121,10 +130,18 @@ impl Latest {
     pub(crate) fn add(&mut self, record: Record) {
         let (room, is_bulk) = (room(record.kind()), record.kind().class() == Class::Bulk);
         let of_kind = self.0.entry(record.kind()).or_default();
+        if is_bulk {
+            if of_kind.bulk.len() >= room {
+                of_kind.bulk.pop_front();
+                of_kind.left_out += 1;
+            }
+            of_kind.bulk.push_back(record);
+            return;
+        }
         let number = of_kind.next;
         of_kind.next += 1;
         // Of one subject only the latest record is shown.
-        if !is_bulk && let Some(before) = of_kind.subjects.insert(record.key(), number) {
+        if let Some(before) = of_kind.subjects.insert(record.key(), number) {
             of_kind.records.remove(&before);
         }
         of_kind.records.insert(number, record);
@@ -132,9 +149,7 @@ impl Latest {
             && let Some((_, oldest)) = of_kind.records.pop_first()
         {
             of_kind.left_out += 1;
-            if !is_bulk {
-                of_kind.subjects.remove(&oldest.key());
-            }
+            of_kind.subjects.remove(&oldest.key());
         }
     }
 
@@ -145,15 +160,14 @@ impl Latest {
         let records = self
             .0
             .into_iter()
-            .map(|(kind, of_kind)| (kind, of_kind.records.values().map(Record::to_json).collect()));
+            .map(|(kind, of_kind)| (kind, of_kind.records().map(|record| record.to_json()).collect()));
         (records.collect(), left_out)
     }
 
     fn show(self) -> Result<(), CliError> {
         let left_out = self.0.iter().map(|(kind, of_kind)| (*kind, of_kind.left_out));
         let left_out: Vec<_> = left_out.filter(|(_, count)| *count > 0).collect();
-        let records: Vec<Record> =
-            self.0.into_values().flat_map(|of_kind| of_kind.records.into_values()).collect();
+        let records: Vec<Record> = self.0.into_values().flat_map(OfKind::records).collect();
         show::by_kind(&records)?;
         for (kind, count) in left_out {
             show::line(&format!(

@@ -14,6 +14,7 @@ use headgate_wire as wire;
 
 use self::tables::Tables;
 use crate::state::counters::{Counters, Outcome};
+use crate::state::flow::{Found, FoundAll, IpAddress};
 use crate::state::neighbor::Neighbors;
 use crate::state::{InterfaceNumber, REPORT_INTERVAL, SECOND, Seen, Sink};
 
@@ -142,7 +143,10 @@ impl Engine {
         let Some((seen, excluded)) = self.arrive(interface, &arrival) else { return Outcome::Unread };
         let is_judged = excluded || !self.excludes_nothing;
         if let Some(ends) = plain(frame, is_judged, &self.rules)
-            && self.goes_on(interface, seen, &arrival, ends)
+            && match ends {
+                wire::IpEnds::V4(ends) => self.goes_on(interface, seen, &arrival, ends),
+                wire::IpEnds::V6(ends) => self.goes_on(interface, seen, &arrival, ends),
+            }
         {
             return Outcome::Used;
         }
@@ -155,10 +159,47 @@ impl Engine {
         self.excludes_nothing && self.rules.collect().exclusions().opted_out() == 0
     }
 
+    /// Where the flows of plain frames are, for [`Engine::ends`].
+    #[inline(always)]
+    pub(crate) fn find_all<A: IpAddress>(
+        &mut self,
+        frames: impl Iterator<Item = (Arrival, wire::Ends<A>)>,
+        found: &mut FoundAll,
+    ) {
+        self.tables.flows.find_all(frames.map(|(arrival, ends)| (arrival.vlan, ends)), found);
+    }
+
     /// As [`Engine::frame`], for a frame of which [`wire::plain`] said this; only where
     /// [`Engine::needs_only_ends`].
-    #[inline]
-    pub(crate) fn ends(&mut self, interface: usize, arrival: &Arrival, ends: wire::IpEnds) {
+    #[inline(always)]
+    pub(crate) fn ends<A: IpAddress>(
+        &mut self,
+        interface: usize,
+        arrival: &Arrival,
+        ends: wire::Ends<A>,
+        found: Found,
+    ) {
+        let time = if arrival.time_ns == 0 { self.now } else { arrival.time_ns };
+        let now = self.now.max(time);
+        // What almost every frame is: nothing is due, and its flow goes on.
+        if let Some(on) = self.interfaces.get_mut(interface)
+            && !on.excluded
+            && now < self.next_tick
+            && time.saturating_add(MAX_STEP_BACK) >= on.latest
+        {
+            self.now = now;
+            on.latest = on.latest.max(time);
+            let seen = Seen { number: on.number, vlan: arrival.vlan, time, bytes: arrival.bytes.into() };
+            if self.tables.goes_on(seen, ends, found, &mut self.out) {
+                on.counters.count(Outcome::Used, arrival.bytes.into(), arrival.kept.into());
+                return;
+            }
+        }
+        self.ends_otherwise(interface, arrival, ends);
+    }
+
+    #[inline(never)]
+    fn ends_otherwise<A: IpAddress>(&mut self, interface: usize, arrival: &Arrival, ends: wire::Ends<A>) {
         match self.arrive(interface, arrival) {
             Some((seen, false)) if !self.goes_on(interface, seen, arrival, ends) => {
                 self.tables.plain(seen, ends, &mut self.out);
@@ -189,11 +230,14 @@ impl Engine {
 
     /// A plain frame of a device and a flow that were lately seen; false for any other.
     #[inline(always)]
-    fn goes_on(&mut self, interface: usize, seen: Seen, arrival: &Arrival, ends: wire::IpEnds) -> bool {
-        let goes_on = match ends {
-            wire::IpEnds::V4(ends) => self.tables.goes_on(seen, ends, &mut self.out),
-            wire::IpEnds::V6(ends) => self.tables.goes_on(seen, ends, &mut self.out),
-        };
+    fn goes_on<A: IpAddress>(
+        &mut self,
+        interface: usize,
+        seen: Seen,
+        arrival: &Arrival,
+        ends: wire::Ends<A>,
+    ) -> bool {
+        let goes_on = self.tables.goes_on(seen, ends, Found::NOT_SOUGHT, &mut self.out);
         if goes_on {
             self.count(interface, Outcome::Used, arrival);
         }
@@ -211,7 +255,11 @@ impl Engine {
     #[inline(never)]
     fn see_other(&mut self, interface: usize, seen: Seen, frame: &Frame<'_>, is_judged: bool) -> Outcome {
         let outcome = match plain(frame, is_judged, &self.rules) {
-            Some(ends) => {
+            Some(wire::IpEnds::V4(ends)) => {
+                self.tables.plain(seen, ends, &mut self.out);
+                Outcome::Used
+            }
+            Some(wire::IpEnds::V6(ends)) => {
                 self.tables.plain(seen, ends, &mut self.out);
                 Outcome::Used
             }

@@ -9,27 +9,36 @@ pub(crate) fn vendor(mac: Mac) -> Option<&'static str> {
         return None;
     }
     let digits = mac.0.iter().map(|octet| format!("{octet:02X}")).collect::<String>();
-    // MA-S, MA-M and MA-L (IEEE Registration Authority): 36, 28 and 24 bits.
-    [9, 7, 6].into_iter().find_map(|length| registered(digits.get(..length)?))
+    // MA-L, MA-M and MA-S (IEEE Registration Authority): 24, 28 and 36 bits. The longer ones of a block stand behind it.
+    let block = digits.get(..6)?;
+    let (of_block, behind) = registered(block);
+    if !behind.starts_with(block) {
+        return of_block;
+    }
+    [9, 7].into_iter().find_map(|length| registered(digits.get(..length)?).0).or(of_block)
 }
 
-/// Finds the line of a prefix in the sorted registry by bisection over octets.
-fn registered(prefix: &str) -> Option<&'static str> {
+/// Finds the line of a prefix in the sorted registry by bisection over octets, and what stands behind it or, where it is not there, behind
+/// its place.
+fn registered(prefix: &str) -> (Option<&'static str>, &'static str) {
     // Octets, because the middle of the file may be the middle of a character.
     let octets = REGISTRY.as_bytes();
+    let rest = |at: usize| REGISTRY.get(at..).unwrap_or_default();
     let (mut low, mut high) = (0, octets.len());
     while low < high {
         let middle = low + (high - low) / 2;
-        let start = octets.get(low..middle)?.iter().rposition(|b| *b == b'\n').map_or(low, |at| low + at + 1);
-        let line = REGISTRY.get(start..)?.split('\n').next()?;
+        let before = octets.get(low..middle).unwrap_or_default();
+        let start = before.iter().rposition(|b| *b == b'\n').map_or(low, |at| low + at + 1);
+        let line = rest(start).split('\n').next().unwrap_or_default();
+        let behind = start + line.len() + 1;
         let (found, vendor) = line.split_once('\t').unwrap_or((line, ""));
         match found.cmp(prefix) {
-            std::cmp::Ordering::Equal => return Some(vendor),
-            std::cmp::Ordering::Less => low = start + line.len() + 1,
+            std::cmp::Ordering::Equal => return (Some(vendor), rest(behind)),
+            std::cmp::Ordering::Less => low = behind,
             std::cmp::Ordering::Greater => high = start,
         }
     }
-    None
+    (None, rest(low))
 }
 
 /// The name of an IP protocol, as OpenTelemetry's `network.transport` and IANA spell it.
@@ -89,6 +98,8 @@ const SERVICES: &[(&[u16], &str)] = &[
 
 #[cfg(test)]
 mod tests {
+    use std::collections::HashMap;
+
     use super::*;
 
     #[test]
@@ -108,9 +119,29 @@ mod tests {
     fn every_line_of_the_registry_is_found_again() {
         for line in REGISTRY.lines() {
             let (prefix, name) = line.split_once('\t').unwrap();
-            assert_eq!(registered(prefix), Some(name), "{line}");
+            assert_eq!(registered(prefix).0, Some(name), "{line}");
         }
         assert!(REGISTRY.lines().is_sorted_by_key(|line| line.split('\t').next()));
+    }
+
+    #[test]
+    fn the_search_from_the_block_on_finds_what_three_searches_find() {
+        let known: HashMap<&str, &str> = REGISTRY.lines().filter_map(|line| line.split_once('\t')).collect();
+        let mut longer = 0;
+        for (prefix, fill) in
+            known.keys().flat_map(|prefix| ["000000", "7a31c5", "ffffff"].map(|f| (prefix, f)))
+        {
+            let digits = format!("{prefix}{fill}").to_uppercase();
+            let octet = |at: usize| u8::from_str_radix(&digits[2 * at..2 * at + 2], 16).unwrap();
+            let mac = Mac([0, 1, 2, 3, 4, 5].map(octet));
+            if mac.is_locally_administered() || mac.is_group() {
+                continue;
+            }
+            let expected = [9, 7, 6].iter().find_map(|length| known.get(&digits[..*length]).copied());
+            assert_eq!(vendor(mac), expected, "{digits}");
+            longer += usize::from(prefix.len() > 6);
+        }
+        assert!(longer > 1_000, "{longer}");
     }
 
     #[test]

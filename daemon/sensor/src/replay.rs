@@ -1,5 +1,6 @@
 //! Capture files through the same rooms as a wire.
 
+use std::net::{Ipv4Addr, Ipv6Addr};
 use std::ops::ControlFlow;
 use std::path::Path;
 use std::thread;
@@ -8,13 +9,14 @@ use headgate_capture::{self as capture, File, FileError, FileSummary, Frame};
 use headgate_record::Record;
 use headgate_rules::filter::{Keep, MAX_REASON, VlanTag};
 use headgate_service::config::InterfaceName;
-use headgate_wire::Link;
+use headgate_wire::{Ends, Link};
 
-use self::batch::{Batch, Item};
+use self::batch::{Batch, Use};
 use self::gather::Gather;
 use self::turns::Turns;
-use crate::engine::Engine;
+use crate::engine::{Arrival, Engine};
 use crate::error::SensorError;
+use crate::state::flow::{Found, FoundAll};
 
 /// Reads a file: each packet is first cut as the kernel's program cuts it on a wire. One thread
 /// reads and cuts, the caller's uses what is kept, in the order of the file, and reads too where it has nothing to use.
@@ -36,7 +38,8 @@ pub fn replay(
     let gather = || Gather::new(&keep, ends_are_enough, turns.queue());
     let joined = thread::scope(|scope| {
         let reader = scope.spawn(|| turns.read(gather()));
-        turns.use_all(gather(), |batch| use_batch(engine, batch, &stem, take));
+        let mut found = [FoundAll::default(), FoundAll::default()];
+        turns.use_all(gather(), |batch| use_batch(engine, batch, &stem, &mut found, take));
         reader.join()
     });
     // A panic of the reader is one of ours.
@@ -75,20 +78,56 @@ fn use_batch(
     engine: &mut Engine,
     batch: &Batch,
     stem: &str,
+    [found_v4, found_v6]: &mut [FoundAll; 2],
     take: &mut dyn FnMut(Vec<Record>) -> ControlFlow<()>,
 ) -> ControlFlow<()> {
     let numbers: Vec<usize> = batch.interfaces().map(|given| engine.interface(name(given, stem))).collect();
-    for (interface, item) in batch.items() {
-        let Some(number) = numbers.get(interface) else { continue };
-        match item {
-            Item::Ends(arrival, ends) => engine.ends(*number, &arrival, ends),
-            Item::Frame(frame) => engine.frame(*number, &frame),
-        }
-        if engine.has_records() {
-            take(engine.take())?;
-        }
+    engine.find_all(batch.all_v4(), found_v4);
+    engine.find_all(batch.all_v6(), found_v6);
+    let (found_v4, found_v6) = (found_v4.iter(), found_v6.iter());
+    batch.give_all(&mut InEngine { engine, numbers: &numbers, found_v4, found_v6, take })
+}
+
+/// Gives frames to the engine, and hands on what records these make.
+struct InEngine<'a, V4, V6> {
+    engine: &'a mut Engine,
+    /// The interfaces of a batch as the engine numbers them.
+    numbers: &'a [usize],
+    /// Where the flows of its plain frames were.
+    found_v4: V4,
+    found_v6: V6,
+    take: &'a mut dyn FnMut(Vec<Record>) -> ControlFlow<()>,
+}
+
+impl<V4, V6> InEngine<'_, V4, V6> {
+    #[inline(always)]
+    fn used(&mut self) -> ControlFlow<()> {
+        if self.engine.has_records() { (self.take)(self.engine.take()) } else { ControlFlow::Continue(()) }
     }
-    ControlFlow::Continue(())
+}
+
+impl<V4: Iterator<Item = Found>, V6: Iterator<Item = Found>> Use for InEngine<'_, V4, V6> {
+    #[inline(always)]
+    fn v4(&mut self, interface: usize, arrival: Arrival, ends: Ends<Ipv4Addr>) -> ControlFlow<()> {
+        let found = self.found_v4.next().unwrap_or(Found::NOT_SOUGHT);
+        let Some(number) = self.numbers.get(interface) else { return ControlFlow::Continue(()) };
+        self.engine.ends(*number, &arrival, ends, found);
+        self.used()
+    }
+
+    #[inline(always)]
+    fn v6(&mut self, interface: usize, arrival: Arrival, ends: Ends<Ipv6Addr>) -> ControlFlow<()> {
+        let found = self.found_v6.next().unwrap_or(Found::NOT_SOUGHT);
+        let Some(number) = self.numbers.get(interface) else { return ControlFlow::Continue(()) };
+        self.engine.ends(*number, &arrival, ends, found);
+        self.used()
+    }
+
+    fn whole(&mut self, interface: usize, frame: &Frame<'_>) -> ControlFlow<()> {
+        let Some(number) = self.numbers.get(interface) else { return ControlFlow::Continue(()) };
+        self.engine.frame(*number, frame);
+        self.used()
+    }
 }
 
 /// The interface of a frame as records name it. What a file is called, and what stands in it that no

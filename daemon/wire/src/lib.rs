@@ -84,5 +84,5 @@ pub use link::Link;
 pub use packet::{
     Application, Encapsulation, Framing, Network, Packet, Transport, Tunnel, Wireless, is_read_on, parse,
 };
-pub use plain::{Ends, IpEnds, plain, plain_headers};
+pub use plain::{Ends, IpEnds, TakeEnds, plain, plain_headers, plain_to};
 pub use text::{Octets, Text};

@@ -32,6 +32,35 @@ pub enum IpEnds {
     V6(Ends<Ipv6Addr>),
 }
 
+/// Takes the ends of a plain frame ([`plain_to`]), of either family.
+// Who asks goes on where the family is known: to say both in one type, and then to ask it, costs as much as to read the frame.
+pub trait TakeEnds {
+    /// What comes of it.
+    type Taken;
+
+    /// The ends of an IPv4 packet, and how many octets the headers of Ethernet, IP and transport are, which are all there.
+    fn v4(self, ends: Ends<Ipv4Addr>, headers: usize) -> Self::Taken;
+    /// The same of an IPv6 packet.
+    fn v6(self, ends: Ends<Ipv6Addr>, headers: usize) -> Self::Taken;
+}
+
+/// Says the ends as they are, with the octets of the headers.
+struct Either;
+
+impl TakeEnds for Either {
+    type Taken = (IpEnds, usize);
+
+    #[inline(always)]
+    fn v4(self, ends: Ends<Ipv4Addr>, headers: usize) -> (IpEnds, usize) {
+        (IpEnds::V4(ends), headers)
+    }
+
+    #[inline(always)]
+    fn v6(self, ends: Ends<Ipv6Addr>, headers: usize) -> (IpEnds, usize) {
+        (IpEnds::V6(ends), headers)
+    }
+}
+
 impl Packet<'_> {
     /// The ends of an IP packet.
     #[must_use]
@@ -72,10 +101,17 @@ pub fn plain(bytes: &[u8], wire_len: u32) -> Option<IpEnds> {
 }
 
 /// As [`plain`]; says, too, how many octets the headers of Ethernet, IP and transport are, which are all there.
-// Views of a whole header at once: an octet at a time costs as much as all else that is done with a frame.
 #[inline(always)]
 #[must_use]
 pub fn plain_headers(bytes: &[u8], wire_len: u32) -> Option<(IpEnds, usize)> {
+    plain_to(bytes, wire_len, Either)
+}
+
+/// As [`plain_headers`], and says it to who knows what to do with each family.
+// Views of a whole header at once: an octet at a time costs as much as all else that is done with a frame.
+#[inline(always)]
+#[must_use]
+pub fn plain_to<T: TakeEnds>(bytes: &[u8], wire_len: u32, to: T) -> Option<T::Taken> {
     let (destination_mac, behind) = bytes.split_first_chunk::<6>()?;
     let (source_mac, behind) = behind.split_first_chunk::<6>()?;
     let ([t0, t1], packet) = behind.split_first_chunk::<2>()?;
@@ -96,7 +132,7 @@ pub fn plain_headers(bytes: &[u8], wire_len: u32) -> Option<(IpEnds, usize)> {
             let length = total_length.checked_sub(ipv4::HEADER_LEN).filter(|_| total_length <= on_wire)?;
             let addresses = (Ipv4Addr::from(source), Ipv4Addr::from([d0, d1, d2, d3]));
             let (ends, transport) = ends(macs, addresses, protocol, behind, length)?;
-            Some((IpEnds::V4(ends), transport.saturating_add(ethernet::HEADER_LEN + ipv4::HEADER_LEN)))
+            Some(to.v4(ends, transport.saturating_add(ethernet::HEADER_LEN + ipv4::HEADER_LEN)))
         }
         ethernet::IPV6 => {
             let (fixed, behind) = packet.split_first_chunk::<8>()?;
@@ -109,7 +145,7 @@ pub fn plain_headers(bytes: &[u8], wire_len: u32) -> Option<(IpEnds, usize)> {
             }
             let addresses = (Ipv6Addr::from(*source), Ipv6Addr::from(*destination));
             let (ends, transport) = ends(macs, addresses, protocol, behind, length)?;
-            Some((IpEnds::V6(ends), transport.saturating_add(ethernet::HEADER_LEN + ipv6::HEADER_LEN)))
+            Some(to.v6(ends, transport.saturating_add(ethernet::HEADER_LEN + ipv6::HEADER_LEN)))
         }
         _ => None,
     }

@@ -6,29 +6,18 @@ use super::FileInterface;
 use crate::Frame;
 
 /// Receives the frames of a file ([`File::read`](super::File::read)), of each what it wants to keep.
-// Two closures would be called, each, from two places, and so not become a part of the loop over all frames.
+// Two closures would be called, each, from two places, and so not become a part of the loop over all frames. One method: what is found out
+// to decide how much to keep is at hand where it is kept.
 pub trait Take {
-    /// What [`Take::keep`] says of a frame to [`Take::take`].
-    type Told;
-
-    /// How many octets of a frame to keep, which may be none of them; or not to keep it, which then goes nowhere.
-    fn keep(&mut self, frame: &Frame<'_>) -> Option<(usize, Self::Told)>;
-
-    /// A frame, with so many octets; breaking ends the reading.
-    fn take(&mut self, interface: FileInterface<'_>, frame: Frame<'_>, told: Self::Told) -> ControlFlow<()>;
+    /// A whole frame: how many of its octets were kept, which may be none of them, or `None` where it was not kept and goes nowhere;
+    /// and whether the reading goes on, which breaking ends.
+    fn take(&mut self, interface: FileInterface<'_>, frame: &Frame<'_>) -> (Option<usize>, ControlFlow<()>);
 }
 
 impl<T: Take> Take for &mut T {
-    type Told = T::Told;
-
     #[inline(always)]
-    fn keep(&mut self, frame: &Frame<'_>) -> Option<(usize, T::Told)> {
-        (**self).keep(frame)
-    }
-
-    #[inline(always)]
-    fn take(&mut self, interface: FileInterface<'_>, frame: Frame<'_>, told: T::Told) -> ControlFlow<()> {
-        (**self).take(interface, frame, told)
+    fn take(&mut self, interface: FileInterface<'_>, frame: &Frame<'_>) -> (Option<usize>, ControlFlow<()>) {
+        (**self).take(interface, frame)
     }
 }
 
@@ -36,13 +25,7 @@ impl<T: Take> Take for &mut T {
 pub struct Whole<F>(pub F);
 
 impl<F: FnMut(FileInterface<'_>, Frame<'_>) -> ControlFlow<()>> Take for Whole<F> {
-    type Told = ();
-
-    fn keep(&mut self, frame: &Frame<'_>) -> Option<(usize, ())> {
-        Some((frame.bytes.len(), ()))
-    }
-
-    fn take(&mut self, interface: FileInterface<'_>, frame: Frame<'_>, (): ()) -> ControlFlow<()> {
-        (self.0)(interface, frame)
+    fn take(&mut self, interface: FileInterface<'_>, frame: &Frame<'_>) -> (Option<usize>, ControlFlow<()>) {
+        (Some(frame.bytes.len()), (self.0)(interface, *frame))
     }
 }

@@ -18,11 +18,17 @@ pub(crate) struct Arrival {
 impl Arrival {
     #[inline(always)]
     pub(crate) fn of(frame: &Frame<'_>) -> Arrival {
+        Arrival::cut(frame, frame.bytes.len())
+    }
+
+    /// Of a frame that is to be cut to so many octets.
+    #[inline(always)]
+    pub(crate) fn cut(frame: &Frame<'_>, kept: usize) -> Arrival {
         let tag_octets = if frame.tag.is_some() { TAG_OCTETS } else { 0 };
         Arrival {
             time_ns: frame.time_ns,
             bytes: frame.wire_len.saturating_add(tag_octets),
-            kept: u32::try_from(frame.bytes.len()).unwrap_or(u32::MAX),
+            kept: u32::try_from(kept).unwrap_or(u32::MAX),
             vlan: frame.tag.map_or(0, |tag| super::stripped(tag).vid()),
         }
     }

@@ -11,7 +11,7 @@ use crate::state::access::Access;
 use crate::state::announcement::{self, Origin};
 use crate::state::device::Devices;
 use crate::state::dhcp::Dhcp;
-use crate::state::flow::{Flows, IpAddress};
+use crate::state::flow::{Flows, Found, IpAddress};
 use crate::state::ndp::Ndp;
 use crate::state::neighbor::{self, Neighbors};
 use crate::state::within::Within;
@@ -50,14 +50,20 @@ impl Tables {
     /// A frame that says nothing beyond its ends, of a device and a flow that were lately seen. False for any other,
     /// which then is to be told whole.
     #[inline(always)]
-    pub(super) fn goes_on<A: IpAddress>(&mut self, seen: Seen, ends: wire::Ends<A>, out: &mut Sink) -> bool {
+    pub(super) fn goes_on<A: IpAddress>(
+        &mut self,
+        seen: Seen,
+        ends: wire::Ends<A>,
+        found: Found,
+        out: &mut Sink,
+    ) -> bool {
         let source = Mac(ends.source_mac.0);
         // No station has a group address, whoever sends from it.
         if source.is_group() {
             return false;
         }
         let Some(device) = self.devices.recent(seen.vlan, source) else { return false };
-        let goes_on = self.flows.goes_on(seen, ends, out);
+        let goes_on = self.flows.goes_on(seen, ends, found, out);
         if goes_on {
             device.frame(seen);
         }
@@ -65,14 +71,12 @@ impl Tables {
     }
 
     /// A frame that says nothing beyond its ends.
-    pub(super) fn plain(&mut self, seen: Seen, ends: wire::IpEnds, out: &mut Sink) {
-        let (wire::IpEnds::V4(wire::Ends { source_mac, .. })
-        | wire::IpEnds::V6(wire::Ends { source_mac, .. })) = ends;
-        let source = Mac(source_mac.0);
+    pub(super) fn plain<A: IpAddress>(&mut self, seen: Seen, ends: wire::Ends<A>, out: &mut Sink) {
+        let source = Mac(ends.source_mac.0);
         if !source.is_group() {
             self.devices.frame(source, seen, out);
         }
-        self.flow(seen, ends, out);
+        self.flows.packet(seen, ends, out);
     }
 
     /// Any other frame that was read. `interface` is the name of its interface, and the neighbours there. Returns

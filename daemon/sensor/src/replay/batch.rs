@@ -1,9 +1,10 @@
 //! Frames of a file between the thread that reads them and the one that uses them.
 
 use std::net::{Ipv4Addr, Ipv6Addr};
+use std::ops::ControlFlow;
 
 use headgate_capture::{FileInterface, Frame, Tag};
-use headgate_wire::{Ends, IpEnds};
+use headgate_wire::Ends;
 
 use crate::engine::Arrival;
 
@@ -50,40 +51,45 @@ struct Whole {
     tag: Option<Tag>,
 }
 
-/// A frame, or what there is of it.
-pub(super) enum Item<'a> {
-    Ends(Arrival, IpEnds),
-    Frame(Frame<'a>),
+/// Uses frames, or what there is of them, in their order. `interface` is the place among the names ([`Batch::interfaces`]);
+/// breaking ends it.
+pub(super) trait Use {
+    /// The ends of a plain frame of IPv4.
+    fn v4(&mut self, interface: usize, arrival: Arrival, ends: Ends<Ipv4Addr>) -> ControlFlow<()>;
+    /// The ends of a plain frame of IPv6.
+    fn v6(&mut self, interface: usize, arrival: Arrival, ends: Ends<Ipv6Addr>) -> ControlFlow<()>;
+    /// Any other frame.
+    fn whole(&mut self, interface: usize, frame: &Frame<'_>) -> ControlFlow<()>;
 }
 
 impl Batch {
-    /// Adds a frame, of which its ends are enough where they are known.
+    /// Adds a plain frame of IPv4, whose ends are enough.
     #[inline(always)]
-    pub(super) fn push(&mut self, interface: FileInterface<'_>, frame: &Frame<'_>, ends: Option<IpEnds>) {
+    pub(super) fn push_v4(&mut self, interface: FileInterface<'_>, arrival: Arrival, ends: Ends<Ipv4Addr>) {
+        self.v4.push(Plain { arrival, ends });
+        self.push(interface, Held::V4);
+    }
+
+    /// Adds a plain frame of IPv6, whose ends are enough.
+    #[inline(always)]
+    pub(super) fn push_v6(&mut self, interface: FileInterface<'_>, arrival: Arrival, ends: Ends<Ipv6Addr>) {
+        self.v6.push(Plain { arrival, ends });
+        self.push(interface, Held::V6);
+    }
+
+    #[inline(always)]
+    fn push(&mut self, interface: FileInterface<'_>, held: Held) {
         // Neighbours in a file are mostly of one interface.
         let interface = match self.latest {
             Some((number, at)) if number == interface.number => at,
             _ => self.interface(interface),
         };
-        let held = match ends {
-            Some(IpEnds::V4(ends)) => {
-                self.v4.push(Plain { arrival: Arrival::of(frame), ends });
-                Held::V4
-            }
-            Some(IpEnds::V6(ends)) => {
-                self.v6.push(Plain { arrival: Arrival::of(frame), ends });
-                Held::V6
-            }
-            None => {
-                self.push_whole(frame);
-                Held::Whole
-            }
-        };
         self.order.push(Of { interface, held });
     }
 
-    #[inline(never)]
-    fn push_whole(&mut self, frame: &Frame<'_>) {
+    /// Adds any other frame, as it was cut.
+    pub(super) fn push_whole(&mut self, interface: FileInterface<'_>, frame: &Frame<'_>) {
+        self.push(interface, Held::Whole);
         self.octets.extend_from_slice(frame.bytes);
         let Frame { time_ns, wire_len, link, tag, .. } = *frame;
         // The last frame goes beyond by one frame at most.
@@ -112,24 +118,43 @@ impl Batch {
         self.interfaces.iter().map(String::as_str)
     }
 
-    /// The frames, each with the place of its interface among the names.
-    pub(super) fn items(&self) -> impl Iterator<Item = (usize, Item<'_>)> {
+    /// Arrivals and ends of the plain frames of IPv4, in their order.
+    pub(super) fn all_v4(&self) -> impl Iterator<Item = (Arrival, Ends<Ipv4Addr>)> {
+        self.v4.iter().map(|plain| (plain.arrival, plain.ends))
+    }
+
+    /// The same of IPv6.
+    pub(super) fn all_v6(&self) -> impl Iterator<Item = (Arrival, Ends<Ipv6Addr>)> {
+        self.v6.iter().map(|plain| (plain.arrival, plain.ends))
+    }
+
+    /// Gives the frames to who uses them, until that breaks.
+    #[inline(always)]
+    pub(super) fn give_all(&self, to: &mut impl Use) -> ControlFlow<()> {
         let (mut v4, mut v6, mut whole) = (self.v4.iter(), self.v6.iter(), self.whole.iter());
         let mut start = 0;
-        self.order.iter().filter_map(move |of| {
-            let item = match of.held {
-                Held::V4 => v4.next().map(|plain| Item::Ends(plain.arrival, IpEnds::V4(plain.ends)))?,
-                Held::V6 => v6.next().map(|plain| Item::Ends(plain.arrival, IpEnds::V6(plain.ends)))?,
+        for of in &self.order {
+            let interface = of.interface.into();
+            match of.held {
+                Held::V4 => {
+                    let Some(plain) = v4.next() else { continue };
+                    to.v4(interface, plain.arrival, plain.ends)?;
+                }
+                Held::V6 => {
+                    let Some(plain) = v6.next() else { continue };
+                    to.v6(interface, plain.arrival, plain.ends)?;
+                }
                 Held::Whole => {
-                    let Whole { time_ns, end, wire_len, link, tag } = *whole.next()?;
-                    let end = usize::try_from(end).unwrap_or(usize::MAX);
+                    let Some(Whole { time_ns, end, wire_len, link, tag }) = whole.next() else { continue };
+                    let end = usize::try_from(*end).unwrap_or(usize::MAX);
                     let bytes = self.octets.get(start..end).unwrap_or_default();
                     start = end;
-                    Item::Frame(Frame { time_ns, wire_len, link, tag, bytes })
+                    let (time_ns, wire_len, link, tag) = (*time_ns, *wire_len, *link, *tag);
+                    to.whole(interface, &Frame { time_ns, wire_len, link, tag, bytes })?;
                 }
-            };
-            Some((of.interface.into(), item))
-        })
+            }
+        }
+        ControlFlow::Continue(())
     }
 
     /// Makes room for others.
@@ -164,6 +189,46 @@ const MAX_OCTETS: usize = 96 << 10;
 mod tests {
     use super::*;
 
+    const ONE: FileInterface<'static> = FileInterface { number: 0, name: "x", waits: false };
+
+    /// A whole frame that is the last.
+    const LAST: usize = 9;
+
+    /// What was given, in short.
+    #[derive(Default)]
+    struct Seen {
+        whole: Vec<(usize, u64, Option<Tag>, Vec<u8>)>,
+        v4: Vec<Ends<Ipv4Addr>>,
+        v6: Vec<Ends<Ipv6Addr>>,
+        order: String,
+    }
+
+    impl Use for Seen {
+        fn v4(&mut self, _: usize, _: Arrival, ends: Ends<Ipv4Addr>) -> ControlFlow<()> {
+            self.v4.push(ends);
+            self.order.push('4');
+            ControlFlow::Continue(())
+        }
+
+        fn v6(&mut self, _: usize, _: Arrival, ends: Ends<Ipv6Addr>) -> ControlFlow<()> {
+            self.v6.push(ends);
+            self.order.push('6');
+            ControlFlow::Continue(())
+        }
+
+        fn whole(&mut self, at: usize, f: &Frame<'_>) -> ControlFlow<()> {
+            self.whole.push((at, f.time_ns, f.tag, f.bytes.to_vec()));
+            self.order.push('w');
+            if self.order.len() == LAST { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+        }
+    }
+
+    fn given(batch: &Batch) -> Seen {
+        let mut seen = Seen::default();
+        assert!(batch.give_all(&mut seen).is_continue());
+        seen
+    }
+
     #[test]
     fn frames_come_out_as_they_went_in() {
         let mut batch = Batch::default();
@@ -172,19 +237,14 @@ mod tests {
         for round in 0..2 {
             for (name, time_ns, tag, bytes) in frames {
                 let interface = FileInterface { number: name.len(), name, waits: false };
-                batch.push(
-                    interface,
-                    &Frame { time_ns, wire_len: 60, link: Frame::ETHERNET, tag, bytes },
-                    None,
-                );
+                let frame = Frame { time_ns, wire_len: 60, link: Frame::ETHERNET, tag, bytes };
+                batch.push_whole(interface, &frame);
             }
             assert_eq!(batch.interfaces().collect::<Vec<_>>(), ["one", "three"], "{round}");
-            let frame = |(at, item)| match item {
-                Item::Frame(f) => Some((at, f.time_ns, f.tag, f.bytes.to_vec())),
-                Item::Ends(..) => None,
-            };
-            let out: Vec<_> = batch.items().filter_map(frame).collect();
-            assert_eq!(out, [(0, 1, None, vec![1, 2]), (1, 2, tag, vec![]), (0, 3, None, vec![3])]);
+            assert_eq!(
+                given(&batch).whole,
+                [(0, 1, None, vec![1, 2]), (1, 2, tag, vec![]), (0, 3, None, vec![3])]
+            );
             batch.clear();
         }
     }
@@ -195,36 +255,35 @@ mod tests {
             let mut batch = Batch::default();
             for _ in 0..frames {
                 assert!(!batch.is_full());
-                let interface = FileInterface { number: 0, name: "x", waits: false };
-                batch.push(
-                    interface,
-                    &Frame { time_ns: 1, wire_len: 60, link: Frame::ETHERNET, tag: None, bytes },
-                    None,
-                );
+                let frame = Frame { time_ns: 1, wire_len: 60, link: Frame::ETHERNET, tag: None, bytes };
+                batch.push_whole(ONE, &frame);
             }
             assert!(batch.is_full());
         }
     }
 
     #[test]
-    fn of_a_frame_only_the_ends_are_held_where_these_are_enough() {
-        let ipv4 = [
-            &[2u8; 6][..],
-            &[4; 6],
-            &[8, 0],
-            &[0x45, 0, 0, 28, 0, 0, 0, 0, 64, 17, 0, 0],
-            &[10; 8],
-            &[0x30, 0, 0x40, 0, 0, 8, 0, 0],
-        ];
-        let bytes = &ipv4.concat()[..];
-        let frame = Frame { time_ns: 5, wire_len: 60, link: Frame::ETHERNET, tag: None, bytes };
-        let interface = || FileInterface { number: 0, name: "x", waits: false };
-        let mut batch = Batch::default();
-        let ends = headgate_wire::plain(bytes, 60).unwrap();
-        batch.push(interface(), &frame, Some(ends));
-        batch.push(interface(), &frame, None);
-        let items: Vec<_> = batch.items().map(|(_, item)| item).collect();
-        assert!(matches!(items[0], Item::Ends(_, of) if of == ends));
-        assert!(matches!(items[1], Item::Frame(f) if f.bytes == bytes));
+    fn plain_and_whole_frames_keep_their_order() {
+        let mac = headgate_wire::ethernet::Address([2; 6]);
+        let (protocol, ports, flags) = (17, (0x3000, 0x4000), headgate_wire::tcp::Flags::default());
+        let (a, b) = (Ipv4Addr::LOCALHOST, Ipv6Addr::LOCALHOST);
+        let (source_mac, destination_mac) = (mac, mac);
+        let v4 = Ends { source_mac, destination_mac, source: a, destination: a, protocol, ports, flags };
+        let v6 = Ends { source_mac, destination_mac, source: b, destination: b, protocol, ports, flags };
+        let frame = Frame { time_ns: 5, wire_len: 60, link: Frame::ETHERNET, tag: None, bytes: &[1, 2] };
+        let (mut batch, arrival) = (Batch::default(), Arrival::of(&frame));
+        batch.push_v4(ONE, arrival, v4);
+        batch.push_whole(ONE, &frame);
+        batch.push_v6(ONE, arrival, v6);
+        batch.push_v6(ONE, arrival, v6);
+        batch.push_v4(ONE, arrival, v4);
+        let seen = given(&batch);
+        assert_eq!(
+            (seen.order.as_str(), &seen.v4[..], &seen.v6[..]),
+            ("4w664", &[v4, v4][..], &[v6, v6][..])
+        );
+        let mut breaks = Seen { order: "-".repeat(LAST - 2), ..Seen::default() };
+        assert!(batch.give_all(&mut breaks).is_break());
+        assert_eq!(breaks.order.trim_matches('-'), "4w");
     }
 }

@@ -1,14 +1,16 @@
 //! Frames on their way from a file into batches.
 
+use std::net::{Ipv4Addr, Ipv6Addr};
 use std::ops::ControlFlow;
 
 use headgate_capture::{FileInterface, Frame, Take};
 use headgate_rules::filter::Keep;
-use headgate_wire::{self as wire, IpEnds};
+use headgate_wire::{self as wire, Ends};
 
 use super::batch::Batch;
 use super::kept;
 use super::queue::Queue;
+use crate::engine::Arrival;
 
 /// Cuts frames and gathers them for who uses them.
 pub(super) struct Gather<'a> {
@@ -42,35 +44,54 @@ impl<'a> Gather<'a> {
 }
 
 impl Take for Gather<'_> {
-    /// The ends of a plain frame.
-    type Told = Option<IpEnds>;
-
     #[inline(always)]
-    fn keep(&mut self, frame: &Frame<'_>) -> Option<(usize, Option<IpEnds>)> {
-        // Of a plain frame the kernel's program keeps its headers.
+    fn take(&mut self, interface: FileInterface<'_>, frame: &Frame<'_>) -> (Option<usize>, ControlFlow<()>) {
         let plain = if self.ends_are_enough && frame.link == Frame::ETHERNET {
-            wire::plain_headers(frame.bytes, frame.wire_len)
+            let gathers = OfPlain { batch: &mut self.batch, interface, frame };
+            wire::plain_to(frame.bytes, frame.wire_len, gathers)
         } else {
             None
         };
-        match plain {
-            Some((ends, headers)) => Some((headers, Some(ends))),
-            None => kept(self.keep, frame).map(|octets| (octets, None)),
-        }
+        let Some(octets) = plain.or_else(|| self.take_other(interface, frame)) else {
+            return (None, ControlFlow::Continue(()));
+        };
+        // What was read of a pipe does not wait for what is yet to be written.
+        let is_due = self.batch.is_full() || interface.waits;
+        (Some(octets), if is_due { self.hand_over() } else { ControlFlow::Continue(()) })
+    }
+}
+
+impl Gather<'_> {
+    /// A frame that is not plain, or is to be judged by what it says: how many octets are kept.
+    #[inline(never)]
+    fn take_other(&mut self, interface: FileInterface<'_>, frame: &Frame<'_>) -> Option<usize> {
+        let octets = kept(self.keep, frame)?;
+        let bytes = frame.bytes.get(..octets).unwrap_or(frame.bytes);
+        self.batch.push_whole(interface, &Frame { bytes, ..*frame });
+        Some(bytes.len())
+    }
+}
+
+/// Adds the ends of a plain frame to a batch. Of such a frame the kernel's program keeps its headers.
+struct OfPlain<'a> {
+    batch: &'a mut Batch,
+    interface: FileInterface<'a>,
+    frame: &'a Frame<'a>,
+}
+
+impl wire::TakeEnds for OfPlain<'_> {
+    /// How many octets are kept.
+    type Taken = usize;
+
+    #[inline(always)]
+    fn v4(self, ends: Ends<Ipv4Addr>, headers: usize) -> usize {
+        self.batch.push_v4(self.interface, Arrival::cut(self.frame, headers), ends);
+        headers
     }
 
     #[inline(always)]
-    fn take(
-        &mut self,
-        interface: FileInterface<'_>,
-        frame: Frame<'_>,
-        ends: Option<IpEnds>,
-    ) -> ControlFlow<()> {
-        self.batch.push(interface, &frame, ends);
-        // What was read of a pipe does not wait for what is yet to be written.
-        if !self.batch.is_full() && !interface.waits {
-            return ControlFlow::Continue(());
-        }
-        self.hand_over()
+    fn v6(self, ends: Ends<Ipv6Addr>, headers: usize) -> usize {
+        self.batch.push_v6(self.interface, Arrival::cut(self.frame, headers), ends);
+        headers
     }
 }

@@ -135,7 +135,7 @@ mod tests {
             let mut pushed = 0;
             while !queue.lock().is_much() {
                 let mut batch = queue.empty();
-                batch.push(FileInterface { number: 0, name: "x", waits: false }, &frame, None);
+                batch.push_whole(FileInterface { number: 0, name: "x", waits: false }, &frame);
                 assert!(queue.push(batch));
                 pushed += 1;
             }

@@ -20,6 +20,8 @@ const RECENT: usize = 1 << 10;
 const LATELY: u64 = 3_600 * SECOND;
 /// Devices of a table that is told elsewhere.
 const TOLD_AT_ONCE: usize = 4_096;
+/// Fields of a device that says nothing of itself but an address and a name; room for more is taken for those that do.
+const FIELDS: usize = 11;
 /// Most service types remembered of one device.
 const MAX_SERVICES: usize = 32;
 
@@ -375,7 +377,7 @@ impl Device {
         let nothing = About::default();
         let about = self.about.as_deref().unwrap_or(&nothing);
         let names = &about.names;
-        let mut r = Record::new(Kind::Device);
+        let mut r = Record::with_capacity(Kind::Device, FIELDS);
         r.set(Field::DeviceMac, *mac)?;
         r.set_some(Field::DeviceVlan, super::tagged(*vlan))?;
         r.set(Field::DeviceInterface, out.interface(self.interface))?;

@@ -30,7 +30,7 @@ pub(crate) trait Entry {
 #[derive(Clone, Debug)]
 pub(crate) struct Entries<E> {
     /// Places of entries. Several tables, because one of them is at worst as large again as it need be.
-    index: Vec<HashTable<u32>>,
+    index: Vec<HashTable<Place>>,
     /// How many a part has room for from its first entry on: one that grows leaves holes in memory behind it, as large as itself.
     of_a_part: usize,
     entries: Vec<E>,
@@ -38,6 +38,8 @@ pub(crate) struct Entries<E> {
     settled: usize,
     state: RandomState,
     hand: usize,
+    /// How often entries were moved or taken away.
+    moves: u64,
 }
 
 impl<E: Entry> Entries<E> {
@@ -51,11 +53,18 @@ impl<E: Entry> Entries<E> {
             settled: 0,
             state: RandomState::default(),
             hand: 0,
+            moves: 0,
         }
     }
 
     pub(crate) fn len(&self) -> usize {
         self.entries.len()
+    }
+
+    /// A number that is another one once an entry is not where it was.
+    #[inline]
+    pub(crate) fn moves(&self) -> u64 {
+        self.moves
     }
 
     /// The hash of a key in this table.
@@ -67,8 +76,8 @@ impl<E: Entry> Entries<E> {
     /// Where the entry of `key` is.
     #[inline(always)]
     pub(crate) fn find(&self, hash: u64, key: &E::Key) -> Option<usize> {
-        let is = |at: &u32| self.entries.get(place(*at)).is_some_and(|entry| entry.is(key));
-        self.index.get(part(hash, self.index.len()))?.find(hash, is).map(|at| place(*at))
+        let is = |at: &Place| self.entries.get(at.number()).is_some_and(|entry| entry.is(key));
+        self.index.get(part(hash, self.index.len()))?.find(hash, is).map(|at| at.number())
     }
 
     #[inline]
@@ -76,9 +85,13 @@ impl<E: Entry> Entries<E> {
         self.entries.get_mut(at)
     }
 
-    /// Adds an entry whose key is not there yet.
+    /// Adds an entry whose key is not there yet. It is left out where there are [`MAX_ENTRIES`].
     pub(crate) fn insert(&mut self, hash: u64, entry: E) {
-        let (Ok(at), parts) = (u32::try_from(self.entries.len()), self.index.len()) else { return };
+        let (at, parts) = (self.entries.len(), self.index.len());
+        if at >= MAX_ENTRIES {
+            return;
+        }
+        let at = Place::of(at);
         self.entries.push(entry);
         if let Some(index) = self.index.get_mut(part(hash, parts)) {
             let (entries, state) = (&self.entries, &self.state);
@@ -86,13 +99,14 @@ impl<E: Entry> Entries<E> {
                 *index = HashTable::with_capacity(self.of_a_part);
             }
             index.insert_unique(hash, at, |at| {
-                entries.get(place(*at)).map_or(0, |entry| E::hash(&entry.key(), state))
+                entries.get(at.number()).map_or(0, |entry| E::hash(&entry.key(), state))
             });
         }
     }
 
     /// Removes an entry. Another one takes its place.
     pub(crate) fn remove(&mut self, mut at: usize) -> Option<E> {
+        self.moves += 1;
         if at < self.settled {
             self.settled -= 1;
             self.swap(at, self.settled);
@@ -103,15 +117,15 @@ impl<E: Entry> Entries<E> {
         let moved = self.hash(&self.entries.get(last)?.key());
         let parts = self.index.len();
         if let Some(index) = self.index.get_mut(part(hash, parts))
-            && let Ok(found) = index.find_entry(hash, |place_of| place(*place_of) == at)
+            && let Ok(found) = index.find_entry(hash, |place| *place == Place::of(at))
         {
             found.remove();
         }
         if at != last
             && let Some(index) = self.index.get_mut(part(moved, parts))
-            && let Some(place_of) = index.find_mut(moved, |place_of| place(*place_of) == last)
+            && let Some(place) = index.find_mut(moved, |place| *place == Place::of(last))
         {
-            *place_of = u32::try_from(at).unwrap_or_default();
+            *place = Place::of(at);
         }
         Some(self.entries.swap_remove(at))
     }
@@ -163,23 +177,24 @@ impl<E: Entry> Entries<E> {
             return;
         }
         // By way of a place that no entry has: both may have the same hash.
-        for (of, from, to) in [(a, a, usize::MAX), (b, b, a), (a, usize::MAX, b)] {
+        for (of, from, to) in [(a, a, MAX_ENTRIES), (b, b, a), (a, MAX_ENTRIES, b)] {
             let Some(hash) = self.entries.get(of).map(|entry| self.hash(&entry.key())) else { return };
             let parts = self.index.len();
-            let found = self.index.get_mut(part(hash, parts)).and_then(|index| {
-                index.find_mut(hash, |place_of| *place_of == u32::try_from(from).unwrap_or(u32::MAX))
-            });
-            if let Some(place_of) = found {
-                *place_of = u32::try_from(to).unwrap_or(u32::MAX);
+            let index = self.index.get_mut(part(hash, parts));
+            let found = index.and_then(|index| index.find_mut(hash, |place| *place == Place::of(from)));
+            if let Some(place) = found {
+                *place = Place::of(to);
             }
         }
         self.entries.swap(a, b);
+        self.moves += 1;
     }
 
     /// Takes all entries.
     pub(crate) fn take(&mut self) -> Vec<E> {
         self.index.iter_mut().for_each(|index| *index = HashTable::new());
         self.settled = 0;
+        self.moves += 1;
         std::mem::take(&mut self.entries)
     }
 }
@@ -195,14 +210,29 @@ fn part(hash: u64, parts: usize) -> usize {
     usize::try_from((u64::from(u32::from_le_bytes([b, c, d, e])) * parts) >> 32).unwrap_or(0)
 }
 
-#[inline]
-fn place(at: u32) -> usize {
-    usize::try_from(at).unwrap_or(usize::MAX)
+/// The place of an entry among the others, or [`MAX_ENTRIES`]. Three octets: a fourth of a million would be another mebibyte.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Place([u8; 3]);
+
+impl Place {
+    #[inline(always)]
+    fn of(number: usize) -> Place {
+        let [a, b, c, ..] = number.to_le_bytes();
+        Place([a, b, c])
+    }
+
+    #[inline(always)]
+    fn number(self) -> usize {
+        let Place([a, b, c]) = self;
+        usize::from(a) | usize::from(b) << 8 | usize::from(c) << 16
+    }
 }
 
 /// A part of the index holds so many when it is almost full: 7/8 of 2^17 slots, less what chance adds.
 const ENTRIES_OF_A_PART: usize = 112_000;
 const MAX_PARTS: usize = 64;
+/// Most entries of a table: four times as many as any can be told to hold.
+const MAX_ENTRIES: usize = (1 << 24) - 1;
 
 #[cfg(test)]
 mod tests {
@@ -236,6 +266,7 @@ mod tests {
             let mut entries = Entries::new(parts * ENTRIES_OF_A_PART);
             prop_assert_eq!(entries.index.len(), parts);
             let mut model = HashMap::new();
+            let (mut moves, mut places) = (0, Vec::new());
             for (step, ((adds, key), divisor)) in (0u64..).zip(actions.into_iter().zip(settles)) {
                 if divisor > 1 {
                     entries.settle(|e: &Seen| e.0.is_multiple_of(divisor));
@@ -257,6 +288,14 @@ mod tests {
                         prop_assert_eq!(entries.remove(at).map(|e| e.1), model.remove(&key));
                     }
                 }
+                // Whoever remembers where an entry is, and that none has moved, finds it there.
+                if entries.moves() == moves {
+                    for (key, at) in &places {
+                        prop_assert_eq!(entries.find(entries.hash(key), key), Some(*at));
+                    }
+                }
+                moves = entries.moves();
+                places = model.keys().filter_map(|key| Some((*key, entries.find(entries.hash(key), key)?))).collect();
                 let held: HashMap<u16, u64> = entries.iter().map(|e| (e.0, e.1)).collect();
                 prop_assert_eq!(&held, &model);
                 prop_assert_eq!(entries.len(), model.len());

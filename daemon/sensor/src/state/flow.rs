@@ -2,6 +2,7 @@
 
 use std::cmp::Reverse;
 use std::collections::HashMap;
+use std::hint::select_unpredictable;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use foldhash::fast::RandomState;
@@ -25,8 +26,9 @@ pub(crate) trait IpAddress: Copy {
 
     /// The address as entries hold it.
     fn words(self) -> Self::Words;
-    /// Whether the first address and port come before the others, or are the same.
-    fn in_order(from: (Self, u16), to: (Self, u16)) -> bool;
+    /// Both ends of a packet, the lower first, and whether that is the first given, or both are the same.
+    // Which it is, is as good as chance, and a wrong guess costs as much as all of this: nothing branches on it.
+    fn in_order(from: (Self, u16), to: (Self, u16)) -> (bool, [(Self::Words, u16); 2]);
     /// The flows between such addresses.
     fn family(flows: &mut Flows) -> &mut Family<Self::Words>;
 }
@@ -40,10 +42,14 @@ impl IpAddress for Ipv4Addr {
     }
 
     #[inline(always)]
-    fn in_order(from: (Self, u16), to: (Self, u16)) -> bool {
+    fn in_order(from: (Self, u16), to: (Self, u16)) -> (bool, [(u32, u16); 2]) {
         let [from, to] =
             [from, to].map(|(address, port)| u64::from(address.to_bits()) << 16 | u64::from(port));
-        from <= to
+        let ends = [from.min(to), from.max(to)].map(|end| {
+            let [p0, p1, a, b, c, d, _, _] = end.to_le_bytes();
+            (u32::from_ne_bytes([d, c, b, a]), u16::from_le_bytes([p0, p1]))
+        });
+        (from <= to, ends)
     }
 
     #[inline(always)]
@@ -64,9 +70,14 @@ impl IpAddress for Ipv6Addr {
     }
 
     #[inline(always)]
-    fn in_order(from: (Self, u16), to: (Self, u16)) -> bool {
-        let [from, to] = [from, to].map(|(address, port)| (address.to_bits(), port));
-        from <= to
+    fn in_order(from: (Self, u16), to: (Self, u16)) -> (bool, [([u32; 4], u16); 2]) {
+        let is_sorted = (from.0.to_bits(), from.1) <= (to.0.to_bits(), to.1);
+        let ([a, b, c, d], [e, f, g, h]) = (from.0.words(), to.0.words());
+        let sort =
+            |from, to| (select_unpredictable(is_sorted, from, to), select_unpredictable(is_sorted, to, from));
+        let ((a, e), (b, f), (c, g), (d, h)) = (sort(a, e), sort(b, f), sort(c, g), sort(d, h));
+        let ports = if is_sorted { (from.1, to.1) } else { (to.1, from.1) };
+        (is_sorted, [([a, b, c, d], ports.0), ([e, f, g, h], ports.1)])
     }
 
     #[inline(always)]
@@ -93,6 +104,56 @@ pub(crate) struct Flows {
 struct Timeouts {
     idle: u64,
     active: u64,
+}
+
+/// Where the flow of a packet is among those of its family, and whether the packet came from its low end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Place(u32);
+
+impl Place {
+    const NONE: Place = Place(u32::MAX);
+
+    #[inline(always)]
+    fn of(at: usize, from_low: bool) -> Place {
+        u32::try_from(at << 1).map_or(Place::NONE, |at| Place(at | u32::from(from_low)))
+    }
+
+    #[inline(always)]
+    fn is_none(self) -> bool {
+        self == Place::NONE
+    }
+
+    #[inline(always)]
+    fn get(self) -> Option<(usize, bool)> {
+        let at = usize::try_from(self.0 >> 1).ok().filter(|_| !self.is_none());
+        at.map(|at| (at, self.0 & 1 == 1))
+    }
+}
+
+/// Where the flow of a packet was, if that was sought.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Found {
+    place: Place,
+    /// As long as nothing has moved since.
+    moves: u64,
+}
+
+impl Found {
+    pub(crate) const NOT_SOUGHT: Found = Found { place: Place::NONE, moves: 0 };
+}
+
+/// Where the flows of several packets of a family were ([`Flows::find_all`]).
+#[derive(Debug, Default)]
+pub(crate) struct FoundAll {
+    places: Vec<Place>,
+    moves: u64,
+}
+
+impl FoundAll {
+    /// In the order of the packets.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = Found> {
+        self.places.iter().map(|place| Found { place: *place, moves: self.moves })
+    }
 }
 
 /// The flows between addresses of one family.
@@ -124,11 +185,11 @@ impl Flows {
         if self.reference == 0 {
             self.reference = seen.time;
         }
-        if self.goes_on(seen, ends, out) {
+        if self.goes_on(seen, ends, Found::NOT_SOUGHT, out) {
             return;
         }
         self.make_room(out);
-        let (key, from_low) = Key::new(seen, ends);
+        let (key, from_low) = Key::new(seen.vlan, ends);
         let mut flow = Flow::new(seen, ends, key, from_low);
         let (_, counts) = flow.add(seen, ends, from_low, self.reference);
         A::family(self).begin(key, flow, counts);
@@ -137,9 +198,29 @@ impl Flows {
     /// Adds a packet to its flow, where there is one that goes on. Where it is over, it is recorded.
     // By value, here and below: what nobody points to stays in registers.
     #[inline(always)]
-    pub(crate) fn goes_on<A: IpAddress>(&mut self, seen: Seen, ends: Ends<A>, out: &mut Sink) -> bool {
+    pub(crate) fn goes_on<A: IpAddress>(
+        &mut self,
+        seen: Seen,
+        ends: Ends<A>,
+        found: Found,
+        out: &mut Sink,
+    ) -> bool {
         let (reference, timeouts) = (self.reference, self.timeouts);
-        A::family(self).goes_on(seen, ends, (reference, timeouts), out)
+        A::family(self).goes_on(seen, ends, found, (reference, timeouts), out)
+    }
+
+    /// Finds the flows of packets that are yet to be added, by VLAN and ends, so that these need not be sought one by one.
+    // To find one takes long for a processor that then has to wait for it, and no longer for many that do not depend on each other.
+    #[inline(always)]
+    pub(crate) fn find_all<A: IpAddress>(
+        &mut self,
+        packets: impl Iterator<Item = (u16, Ends<A>)>,
+        found: &mut FoundAll,
+    ) {
+        let family = A::family(self);
+        found.moves = family.entries.moves();
+        found.places.clear();
+        found.places.extend(packets.map(|(vlan, ends)| family.place(vlan, ends)));
     }
 
     /// Whether no flow is under way or to be recorded.
@@ -212,11 +293,16 @@ impl<A: Address> Family<A> {
         &mut self,
         seen: Seen,
         ends: Ends<B>,
+        found: Found,
         (reference, timeouts): (u64, Timeouts),
         out: &mut Sink,
     ) -> bool {
-        let (key, from_low) = Key::new(seen, ends);
-        let Some(at) = self.entries.find(self.entries.hash(&key), &key) else { return false };
+        let mut place = found.place;
+        // Of one that was not there another packet may have been seen since.
+        if place.is_none() || found.moves != self.entries.moves() {
+            place = self.place(seen.vlan, ends);
+        }
+        let Some((at, from_low)) = place.get() else { return false };
         let Some(flow) = self.entries.get_mut(at) else { return false };
         let begins_anew = ends.flags.0 & (SYN | ACK) == SYN && flow.has_ended();
         if begins_anew || seen.time.saturating_sub(flow.ended(reference)) >= timeouts.idle {
@@ -231,6 +317,13 @@ impl<A: Address> Family<A> {
             self.record_part(at, seen.time, reference, out);
         }
         true
+    }
+
+    /// Where the flow of a packet is.
+    #[inline(always)]
+    fn place<B: IpAddress<Words = A>>(&self, vlan: u16, ends: Ends<B>) -> Place {
+        let (key, from_low) = Key::new(vlan, ends);
+        self.entries.find(self.entries.hash(&key), &key).map_or(Place::NONE, |at| Place::of(at, from_low))
     }
 
     fn begin(&mut self, key: Key<A>, flow: Flow<A>, counts: Option<Counts>) {

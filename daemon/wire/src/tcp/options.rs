@@ -257,7 +257,7 @@ impl<'a> Options<'a> {
 
     #[inline(never)]
     fn check_all(&self) -> bool {
-        Walk::new(self.0, Layout::Ipv4).all(|framed| !matches!(read(framed).value, Value::Malformed(_)))
+        Walk::new(self.0, Layout::Ipv4).all(is_sound)
     }
 
     /// Whether they are laid out as in RFC 7323, appendix A.
@@ -306,6 +306,20 @@ fn read(framed: Framed<'_>) -> OptionFact {
     let value =
         framed.value.and_then(|value| read_value(kind, value)).unwrap_or(Value::Malformed(Kind::Length));
     OptionFact { kind, length: framed.length, value }
+}
+
+/// Whether [`read`] finds no fault. Of those that every connection has it need not be read what they say.
+fn is_sound(framed: Framed<'_>) -> bool {
+    match (OptionKind::from(framed.kind), framed.value.map(<[u8]>::len)) {
+        (_, None) => false,
+        (OptionKind::End | OptionKind::NoOperation, Some(_)) => true,
+        (OptionKind::MaximumSegmentSize, Some(length)) => length == 2,
+        (OptionKind::WindowScale, Some(length)) => length == 1,
+        (OptionKind::SackPermitted, Some(length)) => length == 0,
+        (OptionKind::Sack, Some(length)) => matches!(length, 8 | 16 | 24 | 32),
+        (OptionKind::Timestamps, Some(length)) => length == 8,
+        _ => !matches!(read(framed).value, Value::Malformed(_)),
+    }
 }
 
 /// `None` where the length is not one that the kind allows.

@@ -70,16 +70,15 @@ pub(crate) struct Key<A> {
 impl<A: Address> Key<A> {
     /// The key of a packet's flow, and whether the low end sent it.
     #[inline(always)]
-    pub(super) fn new<B: IpAddress<Words = A>>(seen: Seen, ends: Ends<B>) -> (Self, bool) {
+    pub(super) fn new<B: IpAddress<Words = A>>(vlan: u16, ends: Ends<B>) -> (Self, bool) {
         let (from, to) = ((ends.source, ends.ports.0), (ends.destination, ends.ports.1));
-        let from_low = B::in_order(from, to);
-        let (low, high) = if from_low { (from, to) } else { (to, from) };
+        let (from_low, [low, high]) = B::in_order(from, to);
         let ports = u32::from(low.1) << 16 | u32::from(high.1);
-        let facts = u32::from(seen.vlan & MAX_VLAN) | u32::from(ends.protocol) << PROTOCOL_SHIFT;
+        let facts = u32::from(vlan & MAX_VLAN) | u32::from(ends.protocol) << PROTOCOL_SHIFT;
         let is_anonymous = ends.source.words() == A::UNSPECIFIED;
         let (facts, sender) =
             if is_anonymous { (facts | ANONYMOUS, Mac(ends.source_mac.0)) } else { (facts, NOBODY) };
-        (Key { low: low.0.words(), high: high.0.words(), ports, facts, sender }, from_low)
+        (Key { low: low.0, high: high.0, ports, facts, sender }, from_low)
     }
 }
 
@@ -96,13 +95,11 @@ pub(crate) struct Flow<A> {
     control: u32,
     /// When the SYN came, the lower part of 40 bits; once the handshake is complete, its round-trip time.
     handshake_low: u32,
-    /// Of the originator.
-    mac: Mac,
     /// When it started and how long it has lasted.
     times: Times,
-    /// Forward and reverse. What does not fit is carried elsewhere ([`Counts`]).
-    packets: [u16; 2],
-    octets: [[u8; 3]; 2],
+    counts: SmallCounts,
+    /// Of the originator.
+    mac: Mac,
 }
 
 /// How far the TCP handshake was seen (RFC 9293, 3.5).
@@ -186,8 +183,7 @@ impl<A: Address> Flow<A> {
             handshake_low: 0,
             mac: Mac(if answered { ends.destination_mac.0 } else { ends.source_mac.0 }),
             times: Times::new(seen.time),
-            packets: [0; 2],
-            octets: [[0; 3]; 2],
+            counts: SmallCounts::default(),
         }
     }
 
@@ -206,40 +202,32 @@ impl<A: Address> Flow<A> {
         self.times.set_lasted(lasted);
         let flags = u32::from(ends.flags.0 & MAX_FLAGS);
         self.control |= if forward { flags } else { flags << FLAGS_BITS };
-        let handshake = self.handshake();
-        if ends.flags.0 & SYN != 0 || handshake == Handshake::SynAck {
-            self.shake_hands(handshake, (ends.flags.0, seen.time), forward, since_start);
+        // Its bits alone: which state it is otherwise is not asked of every packet.
+        if ends.flags.0 & SYN != 0 || self.facts >> HANDSHAKE_SHIFT & HANDSHAKE_MASK == SYN_ACK_SEEN {
+            self.shake_hands((ends.flags.0, seen.time), forward, since_start);
         }
         (lasted, self.count(usize::from(!forward), seen.bytes))
     }
 
     #[inline(always)]
     fn count(&mut self, direction: usize, bytes: u64) -> Option<Counts> {
-        let (packets, octets) = (self.packets.get_mut(direction)?, self.octets.get_mut(direction)?);
-        let [a, b, c] = *octets;
-        let sum = u64::from(u32::from_le_bytes([a, b, c, 0])).saturating_add(bytes);
-        if let (Some(more), 0..=MAX_OCTETS) = (packets.checked_add(1), sum) {
-            let [a, b, c, ..] = sum.to_le_bytes();
-            (*packets, *octets) = (more, [a, b, c]);
+        let (packets, octets) = self.counts.get(direction);
+        let (packets, octets) = (packets + 1, octets.saturating_add(bytes));
+        if packets <= MAX_PACKETS && octets <= MAX_OCTETS {
+            self.counts.set(direction, packets, octets);
             return None;
         }
-        let mut carried = Counts::default();
-        *carried.packets.get_mut(direction)? = u64::from(*packets) + 1;
-        *carried.octets.get_mut(direction)? = sum;
-        (*packets, *octets) = (0, [0; 3]);
+        self.counts.set(direction, 0, 0);
         self.facts |= CARRIED;
+        let mut carried = Counts::default();
+        *carried.packets.get_mut(direction)? = packets;
+        *carried.octets.get_mut(direction)? = octets;
         Some(carried)
     }
 
     #[inline(never)]
-    fn shake_hands(
-        &mut self,
-        handshake: Handshake,
-        (flags, now): (u16, u64),
-        forward: bool,
-        since_start: u64,
-    ) {
-        let (next, time) = match (handshake, forward, flags & SYN_ACK) {
+    fn shake_hands(&mut self, (flags, now): (u16, u64), forward: bool, since_start: u64) {
+        let (next, time) = match (self.handshake(), forward, flags & SYN_ACK) {
             (Handshake::Unseen, true, SYN) => (Handshake::Syn, now),
             (Handshake::Syn, false, SYN_ACK) => (Handshake::SynAck, self.handshake_time()),
             (Handshake::SynAck, true, ACK) if since_start < MAX_HANDSHAKE => {
@@ -263,8 +251,7 @@ impl<A: Address> Flow<A> {
             as_before => as_before,
         };
         self.times = Times::new(time);
-        self.packets = [0; 2];
-        self.octets = [[0; 3]; 2];
+        self.counts = SmallCounts::default();
         self.control &= !BOTH_FLAGS;
         self.facts &= !CARRIED;
         self.set_handshake(next, self.handshake_time());
@@ -328,8 +315,8 @@ impl<A: Address> Flow<A> {
 
     /// What was counted and not carried.
     pub(super) fn counts(&self) -> Counts {
-        let octets = self.octets.map(|[a, b, c]| u64::from(u32::from_le_bytes([a, b, c, 0])));
-        Counts { packets: self.packets.map(u64::from), octets }
+        let [forward, reverse] = [0, 1].map(|direction| self.counts.get(direction));
+        Counts { packets: [forward.0, reverse.0], octets: [forward.1, reverse.1] }
     }
 
     /// Whether some counts were carried since the last record.
@@ -347,7 +334,7 @@ impl<A: Address> Flow<A> {
         match self.facts >> HANDSHAKE_SHIFT & HANDSHAKE_MASK {
             0 => Handshake::Unseen,
             1 => Handshake::Syn,
-            2 => Handshake::SynAck,
+            SYN_ACK_SEEN => Handshake::SynAck,
             3 => Handshake::Complete,
             _ => Handshake::Over,
         }
@@ -369,7 +356,7 @@ impl<A: Address> Flow<A> {
         let number = match state {
             Handshake::Unseen => 0,
             Handshake::Syn => 1,
-            Handshake::SynAck => 2,
+            Handshake::SynAck => SYN_ACK_SEEN,
             Handshake::Complete => 3,
             Handshake::Over => 4,
         };
@@ -383,32 +370,74 @@ impl<A: Address> Flow<A> {
 }
 
 /// The lower 48 bits of two numbers of nanoseconds, 78 hours each: when something started and how long it has lasted.
+// Words, here and below: what was just written in octets a processor is slow to read as a whole, and a flow's packets come in bursts.
 #[derive(Clone, Copy, Debug)]
-struct Times([u8; 12]);
+struct Times {
+    started_low: u32,
+    lasted_low: u32,
+    started_high: u16,
+    lasted_high: u16,
+}
 
 impl Times {
     fn new(started: u64) -> Self {
-        let [a, b, c, d, e, f, ..] = started.to_le_bytes();
-        Times([a, b, c, d, e, f, 0, 0, 0, 0, 0, 0])
+        let (started_low, started_high) = split(started);
+        Times { started_low, lasted_low: 0, started_high, lasted_high: 0 }
     }
 
     #[inline(always)]
     fn started(self) -> u64 {
-        let [a, b, c, d, e, f, g, h, ..] = self.0;
-        u64::from_le_bytes([a, b, c, d, e, f, g, h]) & MAX_BITS48
+        u64::from(self.started_high) << 32 | u64::from(self.started_low)
     }
 
     #[inline(always)]
     fn lasted(self) -> u64 {
-        let [.., a, b, c, d, e, f, g, h] = self.0;
-        u64::from_le_bytes([a, b, c, d, e, f, g, h]) >> 16
+        u64::from(self.lasted_high) << 32 | u64::from(self.lasted_low)
     }
 
     #[inline(always)]
     fn set_lasted(&mut self, lasted: u64) {
-        let [a, b, c, d, e, f, ..] = lasted.to_le_bytes();
-        if let Some(last) = self.0.last_chunk_mut() {
-            *last = [a, b, c, d, e, f];
+        (self.lasted_low, self.lasted_high) = split(lasted);
+    }
+}
+
+/// The lower 48 bits of a number, in two parts.
+#[inline(always)]
+fn split(number: u64) -> (u32, u16) {
+    let [a, b, c, d, e, f, ..] = number.to_le_bytes();
+    (u32::from_le_bytes([a, b, c, d]), u16::from_le_bytes([e, f]))
+}
+
+/// Packets and octets, forward and reverse. What does not fit is carried elsewhere ([`Counts`]).
+#[derive(Clone, Copy, Debug, Default)]
+struct SmallCounts {
+    packets: [u16; 2],
+    octets_low: [u16; 2],
+    octets_high: [u8; 2],
+}
+
+impl SmallCounts {
+    /// Packets and octets of a direction.
+    #[inline(always)]
+    fn get(&self, direction: usize) -> (u64, u64) {
+        let [packets, low] = [self.packets, self.octets_low]
+            .map(|of| u64::from(of.get(direction).copied().unwrap_or_default()));
+        let high = u64::from(self.octets_high.get(direction).copied().unwrap_or_default());
+        (packets, high << 16 | low)
+    }
+
+    /// Up to [`MAX_PACKETS`] and [`MAX_OCTETS`].
+    #[inline(always)]
+    fn set(&mut self, direction: usize, packets: u64, octets: u64) {
+        let ([a, b, ..], [low0, low1, high, ..]) = (packets.to_le_bytes(), octets.to_le_bytes());
+        if let (Some(of_packets), Some(of_low), Some(of_high)) = (
+            self.packets.get_mut(direction),
+            self.octets_low.get_mut(direction),
+            self.octets_high.get_mut(direction),
+        ) {
+            *of_packets = u16::from_le_bytes([a, b]);
+            *of_low = u16::from_le_bytes([low0, low1]);
+            *of_high = high;
         }
     }
 }
@@ -426,6 +455,7 @@ pub(super) const NOBODY: Mac = Mac([0; 6]);
 const MAX_HANDSHAKE: u64 = 1 << 39;
 const MAX_BITS40: u64 = (1 << 40) - 1;
 const MAX_BITS48: u64 = (1 << 48) - 1;
+const MAX_PACKETS: u64 = u16::MAX as u64;
 const MAX_OCTETS: u64 = (1 << 24) - 1;
 /// RFC 9293, 3.1: the control bits and the reserved ones before them.
 const MAX_FLAGS: u16 = 0x0fff;
@@ -437,6 +467,8 @@ const MAX_INTERFACE: u8 = 0x3f;
 const PROTOCOL_SHIFT: u32 = 18;
 const HANDSHAKE_SHIFT: u32 = 26;
 const HANDSHAKE_MASK: u32 = 7;
+/// [`Handshake::SynAck`].
+const SYN_ACK_SEEN: u32 = 2;
 /// The flow is told from others by its sender's MAC address, too.
 const ANONYMOUS: u32 = 1 << 29;
 const ORIGINATOR_IS_LOW: u32 = 1 << 30;

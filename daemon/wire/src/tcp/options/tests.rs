@@ -27,6 +27,20 @@ fn the_options_of_a_syn_are_read() {
 }
 
 #[test]
+fn what_is_sound_need_not_be_read_to_know_it() {
+    let mut sound = 0;
+    for (kind, length) in (0..=255).flat_map(|kind| (0..=40).map(move |length| (kind, length))) {
+        let value = vec![kind; length];
+        for value in [None, Some(&value[..])] {
+            let framed = Framed { offset: 0, kind, length: 0, value };
+            assert_eq!(is_sound(framed), !matches!(read(framed).value, Value::Malformed(_)), "{framed:?}");
+            sound += usize::from(is_sound(framed));
+        }
+    }
+    assert!((9_000..10_500).contains(&sound), "{sound}");
+}
+
+#[test]
 fn the_options_of_a_segment_in_the_middle_are_read() {
     let options = Options::new(&[1, 1, 8, 10, 0, 0, 0, 1, 0, 0, 0, 2]);
     assert!(options.is_timestamps_alone());
