@@ -8,6 +8,7 @@ mod erase;
 mod expire;
 mod look;
 mod pages;
+mod run;
 mod series;
 mod state;
 mod store;
@@ -105,24 +106,32 @@ impl Writer {
 impl StoresOnce for Writer {
     fn store(&self, arrived: Arrived) -> Later<'_, Result<Stored, Unstored>> {
         Box::pin(async move {
-            let room = Arc::clone(&self.jobs).try_acquire_owned().map_err(|_| Unstored::Busy)?;
+            let (mut stored, why) = self.store_run(vec![arrived]).await;
+            stored.pop().ok_or(why.unwrap_or(Unstored::Failed))
+        })
+    }
+
+    fn store_run(&self, run: Vec<Arrived>) -> Later<'_, (Vec<Stored>, Option<Unstored>)> {
+        Box::pin(async move {
+            let room = Arc::clone(&self.jobs).try_acquire_owned();
+            let Ok(room) = room else { return (Vec::new(), Some(Unstored::Busy)) };
             let (cluster, told) = (Arc::clone(&self.cluster), Arc::clone(&self.told));
             // The client may go; what was begun is brought to its end all the same.
             let job = tokio::spawn(async move {
-                let stored = cluster.store_once(&arrived).await;
-                told.lock().unwrap_or_else(PoisonError::into_inner).tell(&stored);
+                let (stored, trouble) = cluster.store_run(&run).await;
+                let mut told = told.lock().unwrap_or_else(PoisonError::into_inner);
+                stored.iter().for_each(|stored| told.tell(&Ok::<_, Trouble>(*stored)));
+                let why = trouble.map(|trouble| {
+                    told.tell(&Err::<Stored, _>(&trouble));
+                    unstored(&trouble)
+                });
                 drop(room);
-                stored
+                (stored, why)
             });
             match timeout(PATIENCE, job).await {
-                Ok(Ok(stored)) => stored.map_err(|trouble| match trouble {
-                    Trouble::Cluster { .. } | Trouble::Overtaken(_) | Trouble::Crowded { .. } => {
-                        Unstored::Busy
-                    }
-                    Trouble::Unreadable { .. } | Trouble::Fault(_) => Unstored::Failed,
-                }),
-                Ok(Err(_)) => Err(Unstored::Failed),
-                Err(_) => Err(Unstored::Busy),
+                Ok(Ok(stored)) => stored,
+                Ok(Err(_)) => (Vec::new(), Some(Unstored::Failed)),
+                Err(_) => (Vec::new(), Some(Unstored::Busy)),
             }
         })
     }
@@ -151,6 +160,13 @@ impl StoresOnce for Writer {
 
     fn pulse(&self) -> &Arc<Pulse> {
         &self.pulse
+    }
+}
+
+fn unstored(trouble: &Trouble) -> Unstored {
+    match trouble {
+        Trouble::Cluster { .. } | Trouble::Overtaken(_) | Trouble::Crowded { .. } => Unstored::Busy,
+        Trouble::Unreadable { .. } | Trouble::Fault(_) => Unstored::Failed,
     }
 }
 
