@@ -6,6 +6,7 @@
 mod connect;
 mod erase;
 mod expire;
+mod follow;
 mod look;
 mod pages;
 mod run;
@@ -16,7 +17,7 @@ mod trouble;
 mod words;
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
 use async_nats::connection::State as Connected;
@@ -52,7 +53,9 @@ pub struct JetStream {
     /// Series that this receiver wrote lately, so that it need not ask for each batch. Whether it is right, the cluster says.
     slots: Mutex<HashMap<(String, u64), Slot>>,
     looked: AsyncMutex<Option<(Instant, Figures)>>,
-    servers: String,
+    cluster: Cluster,
+    /// What messages are published with; it may be another connection than what reads.
+    publisher: RwLock<Context>,
 }
 
 impl JetStream {
@@ -64,14 +67,15 @@ impl JetStream {
         let names = Names::new(&cluster.stream);
         let Reached { context, batches, index, trust } = connect::reach(cluster, &names).await?;
         let (slots, looked) = (Mutex::default(), AsyncMutex::default());
-        let servers = cluster.servers.join(", ");
-        Ok(JetStream { context, batches, index, trust, names, keys, days, slots, looked, servers })
+        let publisher = RwLock::new(context.clone());
+        let cluster = cluster.clone();
+        Ok(JetStream { context, batches, index, trust, names, keys, days, slots, looked, cluster, publisher })
     }
 
     /// As an error of a command.
     pub fn error(&self, trouble: &Trouble) -> Error {
         let is_passing = !matches!(trouble, Trouble::Unreadable { .. });
-        Error::Cluster { server: self.servers.clone(), what: trouble.to_string(), is_passing }
+        Error::Cluster { server: self.cluster.servers.join(", "), what: trouble.to_string(), is_passing }
     }
 
     /// Where a series is remembered.
@@ -99,6 +103,7 @@ impl Writer {
         let told = Arc::new(Mutex::new(Told::new(accounts, Arc::clone(&pulse))));
         tokio::spawn(watch(Arc::clone(&cluster), Arc::clone(&pulse)));
         tokio::spawn(sweep(Arc::clone(&cluster)));
+        tokio::spawn(follow::follow(Arc::clone(&cluster)));
         Writer { cluster, pulse, told, jobs: Arc::new(Semaphore::new(MAX_JOBS)) }
     }
 }

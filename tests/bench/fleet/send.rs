@@ -64,18 +64,18 @@ pub async fn all(directory: &Path, address: SocketAddr, made: Vec<Outbox>, most:
                 together.wait().await;
             }
             // As the uplink does it: more together while they arrive.
-            let (mut at, mut together) = (0, 1);
+            let (mut at, mut at_once) = (0, 1);
             while at < outbox.batches.len() {
-                let run = &outbox.batches[at..outbox.batches.len().min(at + together)];
+                let run = &outbox.batches[at..outbox.batches.len().min(at + at_once)];
                 match deliver(&mut link, run, &receipts).await {
                     0 => {
                         // A receiver that was too busy to read it lets go of who sent it.
                         link = appliance.connect().await;
-                        together = 1;
+                        at_once = 1;
                     }
                     arrived => {
                         at += arrived;
-                        together = most.min(2 * together);
+                        at_once = most.min(2 * at_once);
                     }
                 }
             }

@@ -112,7 +112,8 @@ impl JetStream {
 
     /// Publishes a message, and waits until it is on a quorum.
     pub async fn send(&self, subject: String, message: PublishMessage) -> Result<Published, Trouble> {
-        let sent = self.context.send_publish(subject, message).await;
+        let publisher = self.publisher();
+        let sent = publisher.send_publish(subject, message).await;
         let acknowledged = match sent {
             Ok(sent) => sent.await,
             Err(error) => Err(error),

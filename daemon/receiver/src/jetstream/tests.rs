@@ -183,3 +183,6 @@ async fn what_was_written_anew_expires_with_what_it_was() {
     }
     assert_eq!(left, [None, Some(1)]);
 }
+
+mod leader;
+mod runs;
