@@ -8,6 +8,7 @@ use std::io;
 use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
+use rusqlite::config::DbConfig;
 use rusqlite::types::{FromSql, ToSql, ToSqlOutput};
 use rusqlite::{Connection, OpenFlags, OptionalExtension, Row, Transaction, TransactionBehavior, params};
 
@@ -349,6 +350,8 @@ fn sync_directory(directory: &Path) -> Result<(), OpenError> {
 /// Page size and vacuum mode take effect while the database is empty, so they come before WAL mode.
 fn prepare(db: &Connection) -> Result<(), Error> {
     db.busy_timeout(BUSY)?;
+    // A statement's plan does not depend on what is bound to it, so that none is made anew for that.
+    db.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
     db.execute_batch(&format!(
         "PRAGMA page_size = {PAGE};
          PRAGMA auto_vacuum = INCREMENTAL;

@@ -89,7 +89,7 @@ impl Keeper {
     /// all the same.
     pub(crate) fn run(mut self, requests: &Receiver<Request>, stop: &Stop) -> Result<(), Error> {
         let mut watchdog = Watchdog::new();
-        let mut more = false;
+        let (mut more, mut worked, mut was_asked) = (false, Instant::now(), false);
         let mut end = None;
         loop {
             if stop.is_requested() {
@@ -105,12 +105,13 @@ impl Keeper {
             }
             // How long there is rest costs a look at the database, which is saved while there are requests.
             let request = requests.try_recv().or_else(|_| {
-                requests.recv_timeout(match (more, end) {
-                    (true, _) => Duration::ZERO,
-                    (false, Some(_)) => SHORTEST_REST,
-                    (false, None) => self.pause(),
+                requests.recv_timeout(match end {
+                    _ if more || was_asked => Duration::ZERO,
+                    Some(_) => SHORTEST_REST,
+                    None => self.pause(),
                 })
             });
+            was_asked = request.is_ok();
             match request {
                 Ok(request) => {
                     let mut next = Some(request);
@@ -122,9 +123,12 @@ impl Keeper {
                 Err(RecvTimeoutError::Timeout) => {}
                 Err(RecvTimeoutError::Disconnected) => break,
             }
-            more = self.work();
-            if more {
-                scrub_all();
+            // Where one request follows the other, not between each two of them.
+            if !was_asked || more || worked.elapsed() >= WORK_INTERVAL {
+                (more, worked, was_asked) = (self.work(), Instant::now(), false);
+                if more {
+                    scrub_all();
+                }
             }
             if let Some(error) = self.broken.take() {
                 return Err(error);
@@ -449,6 +453,8 @@ const GROUP_BYTES: usize = 1 << 20;
 const AWAITED: usize = 4;
 /// Longest wait for a hand-over that has arrived and is not read yet.
 const NEXT_LIMIT: Duration = Duration::from_millis(2);
+/// How often it is looked whether something is due, while it is being asked for other things.
+const WORK_INTERVAL: Duration = Duration::from_millis(10);
 const PROBLEM_INTERVAL: Duration = Duration::from_secs(10);
 /// How long a store that was asked to stop waits for its sensor, which itself waits five seconds at most.
 const SENSOR_LIMIT: Duration = Duration::from_secs(6);
