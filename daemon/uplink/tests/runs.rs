@@ -1,4 +1,6 @@
 //! Batches that wait together go together, where the receiver takes them so.
+// A test fails by panicking.
+#![allow(clippy::unwrap_used)]
 
 #[cfg(test)]
 mod support;
