@@ -24,6 +24,10 @@ pub trait StoresOnce: Send + Sync {
     /// gone: a receipt may be signed. It goes on when nobody waits for it any more.
     fn store(&self, arrived: Arrived) -> Later<'_, Result<Stored, Unstored>>;
 
+    /// Stores batches of one appliance and epoch, in ascending order, as if each came behind the one before; gives what became of the
+    /// first of them, up to one that was not stored, and why that was not, if there was one. Those behind it may be stored.
+    fn store_run(&self, run: Vec<Arrived>) -> Later<'_, (Vec<Stored>, Option<Unstored>)>;
+
     /// What there is, in figures.
     fn figures(&self) -> Later<'_, Result<Figures, Error>>;
 
@@ -41,7 +45,7 @@ pub trait StoresOnce: Send + Sync {
 }
 
 /// A batch that came, opened and verified.
-#[derive(Clone)]
+#[derive(Clone, Debug)]
 pub struct Arrived {
     /// What is in it.
     pub content: Arc<Content>,

@@ -1,5 +1,7 @@
-//! What an appliance may ask as itself: `POST /v1/batches` takes a sealed batch and answers with its receipt, `POST /v1/renew` a
-//! request for a certificate, and `POST /v1/known` nothing at all.
+//! What an appliance may ask as itself: `POST /v1/batches` takes a sealed batch and answers with its receipt, `POST /v1/runs` takes
+//! several, `POST /v1/renew` a request for a certificate, and `POST /v1/known` nothing at all.
+
+mod run;
 
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -15,6 +17,7 @@ use tokio::time::timeout;
 
 use headgate_record::batch::may_be_stored;
 use headgate_record::enrolment::{KNOWN_PATH, MAX_ANSWER_BYTES, PROOF_HEADER, Proof, RENEW_PATH};
+use headgate_record::receipt::Statement;
 use headgate_record::sealed::{MAX_SEALED_BYTES, Sealed};
 
 use crate::accounts::{Accounts, Outcome};
@@ -83,8 +86,10 @@ impl Desk {
         request: Request<Incoming>,
     ) -> Result<(&'static str, Bytes), Refusal> {
         let path = request.uri().path();
-        let asked =
-            [PATH, RENEW_PATH, KNOWN_PATH].into_iter().find(|known| *known == path).ok_or(Refusal::Path)?;
+        let asked = [PATH, RUN_PATH, RENEW_PATH, KNOWN_PATH]
+            .into_iter()
+            .find(|known| *known == path)
+            .ok_or(Refusal::Path)?;
         if request.method() != Method::POST {
             return Err(Refusal::Method);
         }
@@ -92,6 +97,7 @@ impl Desk {
         self.prove(appliance, client, &request).await?;
         match asked {
             RENEW_PATH => self.renew(appliance, request).await.map(|pem| (ANSWER_TYPE, pem)),
+            RUN_PATH => self.store_run(appliance, request).await.map(|receipts| (RECEIPTS_TYPE, receipts)),
             PATH => self.store(appliance, request).await.map(|receipt| (RECEIPT_TYPE, receipt)),
             _ => Ok(("text/plain; charset=utf-8", Bytes::from_static(b"known\n"))),
         }
@@ -128,11 +134,7 @@ impl Desk {
     }
 
     async fn store(&self, appliance: &str, request: Request<Incoming>) -> Result<Bytes, Refusal> {
-        // A body that says it is too long is not begun with.
-        let announced = request.body().size_hint().lower();
-        if usize::try_from(announced).map_or(true, |length| length > MAX_SEALED_BYTES) {
-            return Err(Refusal::TooLarge);
-        }
+        announced_fits(&request)?;
         // Until it is stored: what waits in memory has one bound, and who finds no room is not read yet.
         let room = timeout(self.timeout, self.bodies.acquire()).await.ok().and_then(Result::ok);
         let _room = room.ok_or(Refusal::Unstored(Unstored::Busy))?;
@@ -144,6 +146,12 @@ impl Desk {
         }
         let stored = self.engine.store(arrived).await?;
         let mut statement = statement(&content, digest, stored).ok_or(Refusal::Conflict)?;
+        self.ask_along(&mut statement).await;
+        Ok(self.signer.sign(statement).into())
+    }
+
+    /// Puts what is asked of the site into what a receipt says.
+    async fn ask_along(&self, statement: &mut Statement) {
         match self.trust.request_for(&statement.id).await {
             Ok(request) => statement.request = request,
             // The batch is stored, and what is asked waits for another.
@@ -151,7 +159,6 @@ impl Desk {
                 log::error!(event = "trust_failed"; "what is asked of a site cannot be said: {failure}")
             }
         }
-        Ok(self.signer.sign(statement).into())
     }
 
     /// The batch that an appliance sealed into a request.
@@ -174,6 +181,13 @@ impl Desk {
         let (content, digest) = opened.map_err(Refusal::Closed)?;
         Ok(Arrived { content: Arc::new(content), digest, sealed: bytes })
     }
+}
+
+/// A body that says it is too long is not begun with.
+fn announced_fits(request: &Request<Incoming>) -> Result<(), Refusal> {
+    let announced = request.body().size_hint().lower();
+    let fits = usize::try_from(announced).is_ok_and(|length| length <= MAX_SEALED_BYTES);
+    if fits { Ok(()) } else { Err(Refusal::TooLarge) }
 }
 
 /// A response.
@@ -209,6 +223,8 @@ enum Refusal {
     Envelope(headgate_record::Error),
     #[error("the batch cannot be read: {0}")]
     Closed(Closed),
+    #[error("batches of a run are of one epoch, and in ascending order")]
+    Order,
     #[error("the batch may not be stored in this receiver's region")]
     Region,
     #[error("the batch is of another appliance than the client certificate")]
@@ -236,7 +252,9 @@ impl Refusal {
             Refusal::Identity | Refusal::Appliance | Refusal::Region => StatusCode::FORBIDDEN,
             Refusal::Slow => StatusCode::REQUEST_TIMEOUT,
             Refusal::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
-            Refusal::Cut | Refusal::Envelope(_) | Refusal::Closed(_) => StatusCode::BAD_REQUEST,
+            Refusal::Cut | Refusal::Order | Refusal::Envelope(_) | Refusal::Closed(_) => {
+                StatusCode::BAD_REQUEST
+            }
             Refusal::Conflict => StatusCode::CONFLICT,
             Refusal::Unstored(Unstored::Busy) => StatusCode::SERVICE_UNAVAILABLE,
             Refusal::Unstored(Unstored::Failed) => StatusCode::INTERNAL_SERVER_ERROR,
@@ -257,6 +275,8 @@ impl Refusal {
 }
 
 const PATH: &str = "/v1/batches";
+const RUN_PATH: &str = "/v1/runs";
+const RECEIPTS_TYPE: &str = "application/vnd.headgate.receipts";
 const RECEIPT_TYPE: &str = "application/vnd.headgate.receipt";
 /// Most bodies in memory at once, until they are stored; others wait, for as long as one may take to arrive. Each is at most [`MAX_SEALED_BYTES`].
 const MAX_BODIES: usize = 64;

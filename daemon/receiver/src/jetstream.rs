@@ -6,8 +6,10 @@
 mod connect;
 mod erase;
 mod expire;
+mod follow;
 mod look;
 mod pages;
+mod run;
 mod series;
 mod state;
 mod store;
@@ -15,7 +17,7 @@ mod trouble;
 mod words;
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
 use async_nats::connection::State as Connected;
@@ -51,7 +53,9 @@ pub struct JetStream {
     /// Series that this receiver wrote lately, so that it need not ask for each batch. Whether it is right, the cluster says.
     slots: Mutex<HashMap<(String, u64), Slot>>,
     looked: AsyncMutex<Option<(Instant, Figures)>>,
-    servers: String,
+    cluster: Cluster,
+    /// What messages are published with; it may be another connection than what reads.
+    publisher: RwLock<Context>,
 }
 
 impl JetStream {
@@ -63,14 +67,15 @@ impl JetStream {
         let names = Names::new(&cluster.stream);
         let Reached { context, batches, index, trust } = connect::reach(cluster, &names).await?;
         let (slots, looked) = (Mutex::default(), AsyncMutex::default());
-        let servers = cluster.servers.join(", ");
-        Ok(JetStream { context, batches, index, trust, names, keys, days, slots, looked, servers })
+        let publisher = RwLock::new(context.clone());
+        let cluster = cluster.clone();
+        Ok(JetStream { context, batches, index, trust, names, keys, days, slots, looked, cluster, publisher })
     }
 
     /// As an error of a command.
     pub fn error(&self, trouble: &Trouble) -> Error {
         let is_passing = !matches!(trouble, Trouble::Unreadable { .. });
-        Error::Cluster { server: self.servers.clone(), what: trouble.to_string(), is_passing }
+        Error::Cluster { server: self.cluster.servers.join(", "), what: trouble.to_string(), is_passing }
     }
 
     /// Where a series is remembered.
@@ -98,6 +103,7 @@ impl Writer {
         let told = Arc::new(Mutex::new(Told::new(accounts, Arc::clone(&pulse))));
         tokio::spawn(watch(Arc::clone(&cluster), Arc::clone(&pulse)));
         tokio::spawn(sweep(Arc::clone(&cluster)));
+        tokio::spawn(follow::follow(Arc::clone(&cluster)));
         Writer { cluster, pulse, told, jobs: Arc::new(Semaphore::new(MAX_JOBS)) }
     }
 }
@@ -105,24 +111,32 @@ impl Writer {
 impl StoresOnce for Writer {
     fn store(&self, arrived: Arrived) -> Later<'_, Result<Stored, Unstored>> {
         Box::pin(async move {
-            let room = Arc::clone(&self.jobs).try_acquire_owned().map_err(|_| Unstored::Busy)?;
+            let (mut stored, why) = self.store_run(vec![arrived]).await;
+            stored.pop().ok_or(why.unwrap_or(Unstored::Failed))
+        })
+    }
+
+    fn store_run(&self, run: Vec<Arrived>) -> Later<'_, (Vec<Stored>, Option<Unstored>)> {
+        Box::pin(async move {
+            let room = Arc::clone(&self.jobs).try_acquire_owned();
+            let Ok(room) = room else { return (Vec::new(), Some(Unstored::Busy)) };
             let (cluster, told) = (Arc::clone(&self.cluster), Arc::clone(&self.told));
             // The client may go; what was begun is brought to its end all the same.
             let job = tokio::spawn(async move {
-                let stored = cluster.store_once(&arrived).await;
-                told.lock().unwrap_or_else(PoisonError::into_inner).tell(&stored);
+                let (stored, trouble) = cluster.store_run(&run).await;
+                let mut told = told.lock().unwrap_or_else(PoisonError::into_inner);
+                stored.iter().for_each(|stored| told.tell(&Ok::<_, Trouble>(*stored)));
+                let why = trouble.map(|trouble| {
+                    told.tell(&Err::<Stored, _>(&trouble));
+                    unstored(&trouble)
+                });
                 drop(room);
-                stored
+                (stored, why)
             });
             match timeout(PATIENCE, job).await {
-                Ok(Ok(stored)) => stored.map_err(|trouble| match trouble {
-                    Trouble::Cluster { .. } | Trouble::Overtaken(_) | Trouble::Crowded { .. } => {
-                        Unstored::Busy
-                    }
-                    Trouble::Unreadable { .. } | Trouble::Fault(_) => Unstored::Failed,
-                }),
-                Ok(Err(_)) => Err(Unstored::Failed),
-                Err(_) => Err(Unstored::Busy),
+                Ok(Ok(stored)) => stored,
+                Ok(Err(_)) => (Vec::new(), Some(Unstored::Failed)),
+                Err(_) => (Vec::new(), Some(Unstored::Busy)),
             }
         })
     }
@@ -151,6 +165,13 @@ impl StoresOnce for Writer {
 
     fn pulse(&self) -> &Arc<Pulse> {
         &self.pulse
+    }
+}
+
+fn unstored(trouble: &Trouble) -> Unstored {
+    match trouble {
+        Trouble::Cluster { .. } | Trouble::Overtaken(_) | Trouble::Crowded { .. } => Unstored::Busy,
+        Trouble::Unreadable { .. } | Trouble::Fault(_) => Unstored::Failed,
     }
 }
 

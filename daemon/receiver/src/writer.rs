@@ -59,7 +59,23 @@ impl Writer {
     }
 }
 
+/// What will be said of a batch that was handed over, or why it was not.
+type UnderWay = Result<oneshot::Receiver<rusqlite::Result<Stored>>, Unstored>;
+
+async fn settled(under_way: UnderWay) -> Result<Stored, Unstored> {
+    under_way?.await.ok().and_then(Result::ok).ok_or(Unstored::Failed)
+}
+
 impl Writer {
+    fn hand_over(&self, Arrived { content, digest, .. }: Arrived) -> UnderWay {
+        let (done, answer) = oneshot::channel();
+        self.jobs.try_send(Job { content, digest, done }).map_err(|error| match error {
+            TrySendError::Full(_) => Unstored::Busy,
+            TrySendError::Disconnected(_) => Unstored::Failed,
+        })?;
+        Ok(answer)
+    }
+
     /// Looks into the database beside the thread.
     fn read<T: Send + 'static>(
         &self,
@@ -79,14 +95,22 @@ impl Writer {
 
 impl StoresOnce for Writer {
     /// See [`Database::store`].
-    fn store(&self, Arrived { content, digest, .. }: Arrived) -> Later<'_, Result<Stored, Unstored>> {
+    fn store(&self, arrived: Arrived) -> Later<'_, Result<Stored, Unstored>> {
+        Box::pin(settled(self.hand_over(arrived)))
+    }
+
+    fn store_run(&self, run: Vec<Arrived>) -> Later<'_, (Vec<Stored>, Option<Unstored>)> {
+        // All are handed over before the first is waited for, so that they share a transaction.
+        let under_way: Vec<_> = run.into_iter().map(|arrived| self.hand_over(arrived)).collect();
         Box::pin(async move {
-            let (done, answer) = oneshot::channel();
-            self.jobs.try_send(Job { content, digest, done }).map_err(|error| match error {
-                TrySendError::Full(_) => Unstored::Busy,
-                TrySendError::Disconnected(_) => Unstored::Failed,
-            })?;
-            answer.await.ok().and_then(Result::ok).ok_or(Unstored::Failed)
+            let mut stored = Vec::with_capacity(under_way.len());
+            for one in under_way {
+                match settled(one).await {
+                    Ok(one) => stored.push(one),
+                    Err(why) => return (stored, Some(why)),
+                }
+            }
+            (stored, None)
         })
     }
 

@@ -25,6 +25,7 @@ pub mod local;
 pub mod receipt;
 mod record;
 pub mod request;
+pub mod run;
 pub mod sealed;
 pub mod subject;
 mod value;

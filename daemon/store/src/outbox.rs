@@ -63,8 +63,19 @@ pub(crate) enum Refusal {
 /// The oldest batch that waits, its sequence and its bytes. A batch that does not open goes to the quarantine, is
 /// counted, and the next one is the oldest; the receiver sees the gap in the sequence.
 pub(crate) fn next(db: &Connection, keys: &Keys, now_ms: u64) -> Result<Option<Vec<u8>>, Error> {
+    // Sequences begin with 1.
+    next_behind(db, keys, 0, now_ms)
+}
+
+/// The oldest batch behind a sequence, as [`next`] gives the oldest of all.
+pub(crate) fn next_behind(
+    db: &Connection,
+    keys: &Keys,
+    sequence: u64,
+    now_ms: u64,
+) -> Result<Option<Vec<u8>>, Error> {
     loop {
-        let Some(waiting) = oldest(db)? else { return Ok(None) };
+        let Some(waiting) = after(db, sequence, 1)?.into_iter().next() else { return Ok(None) };
         match read(db, keys, &waiting) {
             Ok(batch) => return Ok(Some(batch)),
             Err(error) if error::is_damaged(&error) => quarantine(db, &waiting, now_ms)?,

@@ -1,6 +1,6 @@
 //! The way to the receiver: HTTP/1.1 on mutual TLS 1.3, one connection that is kept.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use hyper::header::{CONTENT_TYPE, HeaderValue};
@@ -8,6 +8,7 @@ use tokio::time::timeout;
 
 use headgate_record::enrolment::{KNOWN_PATH, MAX_ANSWER_BYTES, PROOF_HEADER, RENEW_PATH};
 use headgate_record::receipt::{MAX_RECEIPT_BYTES, Receipt};
+use headgate_record::run::{self, MAX_RUN};
 use headgate_record::sealed::Sealed;
 use headgate_service::config::{Endpoint, Uplink};
 
@@ -26,6 +27,10 @@ pub struct Link {
     timeout: Duration,
     kept: Option<Kept>,
     renewal: Renewal,
+    /// How many batches go together: it grows while they arrive quickly.
+    together: usize,
+    /// When the receiver said that it takes no runs.
+    runs_refused: Option<Instant>,
 }
 
 /// A connection, and the proof of the appliance's secret on it.
@@ -42,27 +47,79 @@ impl Link {
     pub fn new(receiver: Endpoint, credentials: Credentials, uplink: &Uplink) -> Result<Link, Error> {
         let destination = Destination::new(receiver, uplink)?;
         let timeout = uplink.timeout.seconds();
-        Ok(Link { destination, credentials, timeout, kept: None, renewal: Renewal::new() })
+        let (kept, renewal) = (None, Renewal::new());
+        Ok(Link { destination, credentials, timeout, kept, renewal, together: 1, runs_refused: None })
     }
 
-    /// Posts a sealed batch, and gives the receipt, encoded. It ends within the link's timeout.
+    /// How many batches may go together. A receiver of before takes them one by one.
+    pub fn most_together(&self) -> usize {
+        let is_refused = self.runs_refused.is_some_and(|at| at.elapsed() < RUNS_AGAIN);
+        if is_refused { 1 } else { self.together }
+    }
+
+    /// Posts sealed batches, [`Link::most_together`] at most, and gives the receipts, encoded, of the first of them, in order: of one
+    /// at least. It ends within the link's timeout, or twice that where the receiver takes no runs.
     ///
     /// # Errors
-    /// The class of the failure; the batch may have arrived all the same. The next call begins with
+    /// The class of the failure; batches may have arrived all the same. The next call begins with
     /// a new connection.
-    pub async fn send(&mut self, batch: Bytes) -> Result<Vec<u8>, Problem> {
+    pub async fn send(&mut self, batches: &[Bytes]) -> Result<Vec<Vec<u8>>, Problem> {
         // The store may still go by the configuration of before, which named a collector: what is not sealed does not leave.
-        Sealed::decode(&batch).map_err(|_| Problem::Batch)?;
+        if batches.iter().any(|batch| Sealed::decode(batch).is_err()) {
+            return Err(Problem::Batch);
+        }
         if self.credentials.refresh() {
             self.kept = None;
         }
+        let began = Instant::now();
+        let sent = match batches {
+            [] => return Err(Problem::Batch),
+            [one] => self.send_one(one.clone()).await,
+            [first, ..] => match self.send_run(batches).await {
+                Err(Problem::Status(404 | 405 | 413)) => {
+                    log::info!(event = "no_runs"; "the receiver takes batches one by one only; asked again in an hour");
+                    self.runs_refused = Some(Instant::now());
+                    self.send_one(first.clone()).await
+                }
+                sent => sent,
+            },
+        };
+        // A run that takes long on a slow line is one that breaks on a bad one.
+        let took = began.elapsed();
+        self.together = match &sent {
+            Err(_) => 1,
+            Ok(_) if took > self.timeout / 4 => (batches.len() / 2).max(1),
+            Ok(_) if took < self.timeout / 16 => self.together.saturating_mul(2).min(MAX_RUN),
+            Ok(_) => self.together,
+        };
+        sent
+    }
+
+    async fn send_one(&mut self, batch: Bytes) -> Result<Vec<Vec<u8>>, Problem> {
         let receipt = self.ask(PATH, batch, MAX_RECEIPT_BYTES).await?;
-        // Whether it is genuine is for the store to say.
-        if Receipt::decode(&receipt).is_err() {
+        self.receipts(vec![receipt.into()])
+    }
+
+    async fn send_run(&mut self, batches: &[Bytes]) -> Result<Vec<Vec<u8>>, Problem> {
+        let body = run::join(batches.iter().map(|batch| &**batch));
+        let answer = self.ask(RUN_PATH, body.into(), MAX_RUN * run::octets(MAX_RECEIPT_BYTES)).await?;
+        let parts = run::split(&answer).unwrap_or_default();
+        let receipts = parts.into_iter().filter_map(|part| answer.get(part)).map(<[u8]>::to_vec);
+        let receipts: Vec<_> = receipts.collect();
+        if receipts.len() > batches.len() {
             self.kept = None;
             return Err(Problem::Answer);
         }
-        Ok(receipt.into())
+        self.receipts(receipts)
+    }
+
+    /// Whether they are genuine is for the store to say.
+    fn receipts(&mut self, receipts: Vec<Vec<u8>>) -> Result<Vec<Vec<u8>>, Problem> {
+        if receipts.is_empty() || receipts.iter().any(|receipt| Receipt::decode(receipt).is_err()) {
+            self.kept = None;
+            return Err(Problem::Answer);
+        }
+        Ok(receipts)
     }
 
     /// Has the certificate renewed where it is time. A renewal that fails is logged, and tried again later; what is in use stays.
@@ -174,8 +231,8 @@ async fn exchange(
 ) -> Result<Bytes, Problem> {
     let mut request = http::post(path, host, body);
     let headers = request.headers_mut();
-    if path == PATH {
-        headers.insert(CONTENT_TYPE, HeaderValue::from_static(BATCH_TYPE));
+    if let Some((_, content)) = CONTENT.iter().find(|(of, _)| *of == path) {
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static(content));
     }
     if let Some(proof) = &kept.proof {
         headers.insert(PROOF_HEADER, proof.clone());
@@ -184,6 +241,10 @@ async fn exchange(
 }
 
 const PATH: &str = "/v1/batches";
-const BATCH_TYPE: &str = "application/vnd.headgate.batch";
+const RUN_PATH: &str = "/v1/runs";
+/// How long a receiver that takes no runs is believed to.
+const RUNS_AGAIN: Duration = Duration::from_secs(3_600);
+const CONTENT: [(&str, &str); 2] =
+    [(PATH, "application/vnd.headgate.batch"), (RUN_PATH, "application/vnd.headgate.run")];
 /// Longest answer to who asks whether the appliance is known.
 const MAX_KNOWN: usize = 1_024;

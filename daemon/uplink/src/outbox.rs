@@ -58,7 +58,8 @@ impl Outbox {
     pub async fn ask(&mut self, message: &FromUplink) -> Result<ToUplink, OutboxError> {
         let wait = match message {
             FromUplink::Next { wait_ms } => Duration::from_millis((*wait_ms).into()),
-            FromUplink::Receipt(_)
+            FromUplink::Behind { .. }
+            | FromUplink::Receipt(_)
             | FromUplink::Taken { .. }
             | FromUplink::State { .. }
             | FromUplink::Carry { .. }

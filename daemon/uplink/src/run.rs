@@ -4,7 +4,10 @@ use std::convert::Infallible;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use bytes::Bytes;
 use headgate_record::local::{FromUplink, OUTBOX_SOCKET, ToUplink};
+use headgate_record::run::{self, MAX_RUN_BYTES};
+use headgate_record::sealed::Sealed;
 use headgate_service::config::Headgate;
 use headgate_service::notify;
 use headgate_service::stop::Stop;
@@ -137,24 +140,66 @@ impl Speaker {
         }
     }
 
-    /// Posts one batch and tells the store of its receipt, or that the collector took it.
+    /// Posts a batch, and those behind it where the receiver takes several together, and tells the store of their receipts, or that
+    /// the collector took it.
     async fn carry(&mut self, outbox: &mut Outbox, batch: Vec<u8>) -> Result<Result<(), Problem>, End> {
-        let sent = match &mut self.link {
+        let together = match &self.link {
             Some(Way::Receiver(link)) => {
-                self.pace.during(link.send(batch.into())).await?.map(FromUplink::Receipt)
+                let most = link.most_together();
+                self.gather(outbox, batch.into(), most).await?
             }
-            Some(Way::Collector(collector)) => self.pace.during(collector.send(&batch)).await?,
+            _ => vec![batch.into()],
+        };
+        let sent = match &mut self.link {
+            Some(Way::Receiver(link)) => self
+                .pace
+                .during(link.send(&together))
+                .await?
+                .map(|receipts| receipts.into_iter().map(FromUplink::Receipt).collect()),
+            Some(Way::Collector(collector)) => match together.as_slice() {
+                [batch] => self.pace.during(collector.send(batch)).await?.map(|taken| vec![taken]),
+                _ => return Err(OutboxError::Unexpected.into()),
+            },
             None => return Err(OutboxError::Unexpected.into()),
         };
         let arrived = match sent {
             Ok(arrived) => arrived,
             Err(problem) => return Ok(Err(problem)),
         };
-        match self.ask(outbox, &arrived).await? {
-            ToUplink::Accepted => Ok(Ok(())),
-            ToUplink::Refused { reason } => Ok(Err(Problem::Receipt(reason))),
-            ToUplink::Batch(_) | ToUplink::Empty => Err(OutboxError::Unexpected.into()),
+        for one in arrived {
+            match self.ask(outbox, &one).await? {
+                ToUplink::Accepted => {}
+                ToUplink::Refused { reason } => return Ok(Err(Problem::Receipt(reason))),
+                ToUplink::Batch(_) | ToUplink::Empty => return Err(OutboxError::Unexpected.into()),
+            }
         }
+        Ok(Ok(()))
+    }
+
+    /// The batch and those that wait behind it, up to so many and to [`MAX_RUN_BYTES`].
+    async fn gather(&mut self, outbox: &mut Outbox, first: Bytes, most: usize) -> Result<Vec<Bytes>, End> {
+        let mut octets = run::octets(first.len());
+        let mut last = Sealed::decode(&first).map(|sealed| sealed.id);
+        let mut together = vec![first];
+        while together.len() < most && octets < MAX_RUN_BYTES {
+            let Ok((epoch, after)) = last.as_ref().map(|id| (id.epoch, id.sequence)) else { break };
+            match self.ask(outbox, &FromUplink::Behind { after }).await? {
+                ToUplink::Batch(batch) => {
+                    octets = octets.saturating_add(run::octets(batch.len()));
+                    last = Sealed::decode(&batch).map(|sealed| sealed.id);
+                    let belongs = last.as_ref().is_ok_and(|next| next.epoch == epoch);
+                    if octets > MAX_RUN_BYTES || !belongs {
+                        break;
+                    }
+                    together.push(batch.into());
+                }
+                ToUplink::Empty => break,
+                // The store says why when it is asked for the oldest.
+                ToUplink::Refused { .. } => break,
+                ToUplink::Accepted => return Err(OutboxError::Unexpected.into()),
+            }
+        }
+        Ok(together)
     }
 
     async fn succeeded(&mut self, outbox: &mut Outbox) -> Result<(), End> {

@@ -1,10 +1,10 @@
 //! A fleet of appliances, for `tests/bench/uplink`: each has its own certificate and secret, one connection over mutual TLS 1.3, and a full outbox of
-//! sealed batches that it sends one at a time, the next when the receipt of the one before is verified.
+//! sealed batches that it sends as the uplink does, up to TOGETHER in a request, the next when the receipts of those before are verified.
 //!
-//! `fleet send DIRECTORY ADDRESS FIRST APPLIANCES BATCHES RECORDS [hold]` sends to the receiver whose files `headgate-receiver init`
+//! `fleet send DIRECTORY ADDRESS FIRST APPLIANCES BATCHES RECORDS TOGETHER [hold]` sends to the receiver whose files `headgate-receiver init`
 //! made in DIRECTORY; appliances are numbered from FIRST. With `hold` all are connected before the first sends.
-//! `fleet publish DIRECTORY SERVERS STREAM SENDERS BATCHES RECORDS` is what the former is measured by: the same octets, published with nothing but
-//! async-nats, each sender's next when the one before is acknowledged by the cluster.
+//! `fleet publish DIRECTORY SERVERS STREAM SENDERS BATCHES RECORDS TOGETHER` is what the former is measured by: the same octets, published with nothing
+//! but async-nats, of each sender at most TOGETHER that are not acknowledged by the cluster.
 // A tool for people who measure: it ends by panicking.
 #![allow(
     clippy::panic,
@@ -21,10 +21,12 @@ mod office;
 mod outbox;
 mod send;
 
+use std::collections::VecDeque;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Instant;
 
+use async_nats::jetstream::context::PublishAckFuture;
 use async_nats::jetstream::stream::{Config, StorageType};
 use tokio::task::JoinSet;
 
@@ -36,7 +38,7 @@ fn main() {
     let number = |text: &str| text.parse::<usize>().unwrap();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     match arguments[..] {
-        ["send", directory, address, first, appliances, batches, records, ref rest @ ..] => {
+        ["send", directory, address, first, appliances, batches, records, together, ref rest @ ..] => {
             let made = outboxes(
                 Path::new(directory),
                 number(first),
@@ -45,17 +47,18 @@ fn main() {
                 number(records),
             );
             let hold = rest == ["hold"];
-            runtime.block_on(send::all(Path::new(directory), address.parse().unwrap(), made, hold));
+            let (directory, address) = (Path::new(directory), address.parse().unwrap());
+            runtime.block_on(send::all(directory, address, made, number(together), hold));
         }
-        ["publish", directory, servers, stream, senders, batches, records] => {
+        ["publish", directory, servers, stream, senders, batches, records, together] => {
             let made = outboxes(Path::new(directory), 0, number(senders), number(batches), number(records));
-            runtime.block_on(publish(servers, stream, made));
+            runtime.block_on(publish(servers, stream, made, number(together)));
         }
         _ => panic!("see the head of tests/bench/fleet/main.rs"),
     }
 }
 
-async fn publish(servers: &str, stream: &str, made: Vec<Outbox>) {
+async fn publish(servers: &str, stream: &str, made: Vec<Outbox>, together: usize) {
     let servers: Vec<String> = servers.split(',').map(|server| format!("nats://{server}")).collect();
     let client = async_nats::connect(servers).await.unwrap();
     let context = Arc::new(async_nats::jetstream::new(client));
@@ -73,8 +76,15 @@ async fn publish(servers: &str, stream: &str, made: Vec<Outbox>) {
     for outbox in made {
         let (context, subject) = (Arc::clone(&context), format!("{stream}.{}", outbox.appliance));
         senders.spawn(async move {
+            let mut under_way = VecDeque::new();
             for batch in outbox.batches {
-                context.publish(subject.clone(), batch.sealed).await.unwrap().await.unwrap();
+                if under_way.len() >= together {
+                    acknowledged(under_way.pop_front()).await;
+                }
+                under_way.push_back(context.publish(subject.clone(), batch.sealed).await.unwrap());
+            }
+            while let Some(next) = under_way.pop_front() {
+                acknowledged(Some(next)).await;
             }
         });
     }
@@ -82,6 +92,10 @@ async fn publish(servers: &str, stream: &str, made: Vec<Outbox>) {
         sender.unwrap();
     }
     report(&began, batches, records);
+}
+
+async fn acknowledged(one: Option<PublishAckFuture>) {
+    one.unwrap().await.unwrap();
 }
 
 fn sums(made: &[Outbox]) -> (usize, usize) {

@@ -20,12 +20,13 @@ use tokio_rustls::client::TlsStream;
 
 use headgate_record::enrolment::{EXPORTER, PROOF_HEADER, Root, Secret};
 use headgate_record::receipt::Receipt;
+use headgate_record::run;
 
 use crate::outbox::{Outbox, Waiting};
 use crate::{Began, report, sums};
 
-/// Sends all; with `hold` when all are connected, and nobody leaves before all have sent.
-pub async fn all(directory: &Path, address: SocketAddr, made: Vec<Outbox>, hold: bool) {
+/// Sends all, at most `most` batches in a request; with `hold` when all are connected, and nobody leaves before all have sent.
+pub async fn all(directory: &Path, address: SocketAddr, made: Vec<Outbox>, most: usize, hold: bool) {
     let issuer = {
         let key =
             KeyPair::from_pem(&std::fs::read_to_string(directory.join("authority.key")).unwrap()).unwrap();
@@ -62,10 +63,20 @@ pub async fn all(directory: &Path, address: SocketAddr, made: Vec<Outbox>, hold:
             if hold {
                 together.wait().await;
             }
-            for batch in &outbox.batches {
-                while !deliver(&mut link, batch, &receipts).await {
-                    // A receiver that was too busy to read it lets go of who sent it.
-                    link = appliance.connect().await;
+            // As the uplink does it: more together while they arrive.
+            let (mut at, mut at_once) = (0, 1);
+            while at < outbox.batches.len() {
+                let run = &outbox.batches[at..outbox.batches.len().min(at + at_once)];
+                match deliver(&mut link, run, &receipts).await {
+                    0 => {
+                        // A receiver that was too busy to read it lets go of who sent it.
+                        link = appliance.connect().await;
+                        at_once = 1;
+                    }
+                    arrived => {
+                        at += arrived;
+                        at_once = most.min(2 * at_once);
+                    }
                 }
             }
             if hold {
@@ -128,27 +139,40 @@ impl Appliance {
     }
 }
 
-/// Posts a batch until it is receipted, and verifies the receipt. False where the connection is at its end.
-async fn deliver(link: &mut Link, batch: &Waiting, receipts: &VerifyingKey) -> bool {
+/// Posts batches until the first of them are receipted, verifies the receipts, and gives how many there are. None where the connection
+/// is at its end.
+async fn deliver(link: &mut Link, run: &[Waiting], receipts: &VerifyingKey) -> usize {
     let Link { stream, proof } = link;
+    let (path, body) = match run {
+        [batch] => ("/v1/batches", batch.sealed.clone()),
+        _ => ("/v1/runs", run::join(run.iter().map(|batch| &batch.sealed[..])).into()),
+    };
     let head = format!(
-        "POST /v1/batches HTTP/1.1\r\nhost: x\r\n{PROOF_HEADER}: {proof}\r\ncontent-length: {}\r\n\r\n",
-        batch.sealed.len()
+        "POST {path} HTTP/1.1\r\nhost: x\r\n{PROOF_HEADER}: {proof}\r\ncontent-length: {}\r\n\r\n",
+        body.len()
     );
-    let request = [head.as_bytes(), &batch.sealed].concat();
+    let request = [head.as_bytes(), &body].concat();
     loop {
         stream.write_all(&request).await.unwrap();
         stream.flush().await.unwrap();
         let (status, body) = response(stream).await;
         match status {
             200 => {
-                let receipt = Receipt::decode(&body).unwrap();
-                let signature = Signature::from_bytes(&receipt.signature);
-                receipts.verify_strict(&receipt.statement.signed_bytes(), &signature).unwrap();
-                assert_eq!((&receipt.statement.id, receipt.statement.digest), (&batch.id, batch.digest));
-                return true;
+                let parts = if run.len() == 1 {
+                    std::iter::once(0..body.len()).collect()
+                } else {
+                    run::split(&body).unwrap()
+                };
+                assert!(parts.len() <= run.len());
+                for (batch, part) in run.iter().zip(&parts) {
+                    let receipt = Receipt::decode(&body[part.clone()]).unwrap();
+                    let signature = Signature::from_bytes(&receipt.signature);
+                    receipts.verify_strict(&receipt.statement.signed_bytes(), &signature).unwrap();
+                    assert_eq!((&receipt.statement.id, receipt.statement.digest), (&batch.id, batch.digest));
+                }
+                return parts.len();
             }
-            408 => return false,
+            408 => return 0,
             503 => tokio::time::sleep(Duration::from_millis(20)).await,
             _ => panic!("{status}: {}", String::from_utf8_lossy(&body)),
         }

@@ -190,11 +190,11 @@ async fn connect(cluster: &Cluster, first: usize) -> Result<Result<Client, Conne
 
 /// A connection to the server of this name, if it is not what there is and one of those that are configured. What is sent to
 /// another one goes through two servers: a third of what a batch costs them all.
-async fn beside(cluster: &Cluster, context: &Context, leader: &str) -> Result<Option<Client>, Error> {
+pub async fn beside(cluster: &Cluster, context: &Context, leader: &str) -> Result<Option<Client>, Error> {
     if context.client().server_info().server_name == leader {
         return Ok(None);
     }
-    for first in 1..cluster.servers.len() {
+    for first in 0..cluster.servers.len() {
         // One that cannot be reached is none that leads: what there is goes on.
         if let Ok(client) = connect(cluster, first).await?
             && client.server_info().server_name == leader
@@ -205,7 +205,8 @@ async fn beside(cluster: &Cluster, context: &Context, leader: &str) -> Result<Op
     Ok(None)
 }
 
-fn context(client: Client) -> Context {
+/// For publishing over a connection.
+pub fn context(client: Client) -> Context {
     ContextBuilder::new().timeout(ANSWER).ack_timeout(ANSWER).max_ack_inflight(MAX_IN_FLIGHT).build(client)
 }
 

@@ -6,7 +6,7 @@ use tokio::time::{Duration, sleep};
 use headgate_record::batch::BatchId;
 
 use super::JetStream;
-use super::series::next;
+use super::series::{body, next, parts};
 use super::state::{Cause, Entry, Tombstone};
 use super::store::{Slot, oldest};
 use super::trouble::Trouble;
@@ -61,17 +61,21 @@ impl JetStream {
             let cause = state.cause.filter(|c| (c.epoch, c.sequence) == (id.epoch, id.sequence));
             if let Some(cause) = cause {
                 forgotten = forgotten.saturating_add(cause.removed);
-            } else if message.sequence < before && !message.payload.is_empty() {
-                let batch = self.open(&message)?;
-                if batch.records.iter().any(|record| tombstone.names(record)) {
-                    self.rewrite(&batch.id, message.sequence, id, tombstone).await?;
+            } else if message.sequence < before {
+                for part in parts(&message)? {
+                    let batch = self.open(&part)?;
+                    if batch.records.iter().any(|record| tombstone.names(record)) {
+                        // All of the message.
+                        self.rewrite(&batch.id, message.sequence, id, tombstone).await?;
+                        break;
+                    }
                 }
             }
         }
         Ok(forgotten)
     }
 
-    /// Writes the content of a message anew without whom a tombstone names.
+    /// Writes the batches of a message of the series of `of` anew without whom a tombstone names.
     pub async fn rewrite(
         &self,
         of: &BatchId,
@@ -86,24 +90,33 @@ impl JetStream {
             }
             let mut known = slot.lock().await;
             let series = self.read(of).await?;
-            let entry = self.entry(of, &series).await?;
-            let content = if entry.at == at { self.content(at).await? } else { None };
-            let Some(mut batch) = content else {
-                // Something took its place meanwhile, and whoever put it there may not have come to delete this.
+            let mut state = series.state.clone();
+            let (mut bodies, mut removed, mut first) = (Vec::new(), 0, None);
+            for part in self.parts(at).await? {
+                let entry = self.entry(&part.sealed.id, &series).await?;
+                // Of others something took the place meanwhile, and whoever put it there may not have come to delete this.
+                if entry.at != at {
+                    continue;
+                }
+                let mut batch = self.open(&part)?;
+                let had = batch.records.len();
+                batch.records.retain(|record| !tombstone.names(record));
+                let is_less = batch.records.len() < had;
+                removed += had - batch.records.len();
+                bodies.push(if is_less { self.sealed_anew(&batch)? } else { part.octets });
+                state.rewritten_since_ms = oldest(state.rewritten_since_ms, entry.since_ms);
+                state.put(Entry { at: 0, rewritten: true, ..entry });
+                first.get_or_insert(batch.id);
+            }
+            let Some(first) = first else {
                 *known = Some(series);
                 return self.delete(&[at]).await;
             };
-            let had = batch.records.len();
-            batch.records.retain(|record| !tombstone.names(record));
-            let removed = u64::try_from(had - batch.records.len()).unwrap_or(u64::MAX);
-            let mut state = series.state.clone();
-            state.rewritten_since_ms = oldest(state.rewritten_since_ms, entry.since_ms);
-            state.put(Entry { at: 0, rewritten: true, ..entry });
+            let removed = u64::try_from(removed).unwrap_or(u64::MAX);
             state.cause = Some(Cause { epoch: id.epoch, sequence: id.sequence, removed });
-            state.of = of.sequence;
+            state.of = first.sequence;
             state.stale.push(at);
-            let body = self.sealed_anew(&batch)?;
-            if let Ok(series) = self.publish(of, &series, state, body).await? {
+            if let Ok(series) = self.publish(&first, &series, state, body(bodies)).await? {
                 *known = Some(series);
                 return Ok(());
             }

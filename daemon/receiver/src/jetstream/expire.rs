@@ -80,6 +80,9 @@ impl JetStream {
                 }
                 state.rewritten_since_ms = left;
             }
+            stale.sort_unstable();
+            // Several batches may have one message.
+            stale.dedup();
             // Of what goes, the last message may be one: then this one takes its place.
             state.stale = stale;
             if let Ok(series) = self.publish(id, &series, state, Bytes::new()).await? {

@@ -3,7 +3,7 @@
 use prost::Message;
 
 use super::JetStream;
-use super::series::{last, next};
+use super::series::{last, next, parts};
 use super::trouble::Trouble;
 use crate::Error;
 use crate::export::{Ask, Form, MAX_LOOKED_AT, MAX_OCTETS, Page, Piece, Readers, Scope};
@@ -27,20 +27,23 @@ impl JetStream {
             let Some(message) = next(&self.batches, &subject, from).await? else { break };
             page.next = message.sequence;
             let is_in = self.names.parse(&message.subject).is_some_and(|(name, _)| scope.has(&name));
-            if !is_in || message.payload.is_empty() {
+            if !is_in {
                 continue;
             }
             octets += message.payload.len();
-            page.pieces.push(match ask.form {
-                Form::Sealed => Piece::Sealed(message.payload),
-                Form::Records => {
-                    let batch = self.open(&message)?;
-                    let records: Vec<_> = batch.records.iter().map(|record| record.to_json()).collect();
-                    // Opened it is larger, and this is what is in memory.
-                    octets += batch.records.len().saturating_mul(OPENED);
-                    Piece::Records(batch.id, records)
-                }
-            });
+            // A place is a message: those that came together come together.
+            for part in parts(&message)? {
+                page.pieces.push(match ask.form {
+                    Form::Sealed => Piece::Sealed(part.octets),
+                    Form::Records => {
+                        let batch = self.open(&part)?;
+                        let records: Vec<_> = batch.records.iter().map(|record| record.to_json()).collect();
+                        // Opened it is larger, and this is what is in memory.
+                        octets += batch.records.len().saturating_mul(OPENED);
+                        Piece::Records(batch.id, records)
+                    }
+                });
+            }
         }
         Ok(page)
     }

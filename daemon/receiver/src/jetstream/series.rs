@@ -13,6 +13,7 @@ use bytes::Bytes;
 use prost::Message;
 
 use headgate_record::batch::{Batch, BatchId};
+use headgate_record::run;
 use headgate_record::sealed::Sealed;
 
 use super::JetStream;
@@ -26,6 +27,14 @@ pub struct Series {
     pub state: State,
     /// Which message of the stream; 0: there is none.
     pub at: u64,
+}
+
+/// A batch in a message.
+pub struct Part {
+    /// What it is.
+    pub sealed: Sealed,
+    /// Its octets.
+    pub octets: Bytes,
 }
 
 /// What became of a message.
@@ -103,7 +112,8 @@ impl JetStream {
 
     /// Publishes a message, and waits until it is on a quorum.
     pub async fn send(&self, subject: String, message: PublishMessage) -> Result<Published, Trouble> {
-        let sent = self.context.send_publish(subject, message).await;
+        let publisher = self.publisher();
+        let sent = publisher.send_publish(subject, message).await;
         let acknowledged = match sent {
             Ok(sent) => sent.await,
             Err(error) => Err(error),
@@ -192,19 +202,25 @@ impl JetStream {
         found.ok_or(Trouble::Unreadable { place, what: "no tombstone" })
     }
 
-    /// The batch in a message; nothing where the message is gone or holds none.
-    pub async fn content(&self, at: u64) -> Result<Option<Batch>, Trouble> {
-        match found(self.batches.raw_message_builder().sequence(at).send().await)? {
-            Some(message) if !message.payload.is_empty() => self.open(&message).map(Some),
-            _ => Ok(None),
-        }
+    /// The batch of a number in a message; nothing where the message is gone or does not hold it.
+    pub async fn content(&self, at: u64, sequence: u64) -> Result<Option<Batch>, Trouble> {
+        let parts = self.parts(at).await?;
+        let part = parts.iter().find(|part| part.sealed.id.sequence == sequence);
+        part.map(|part| self.open(part)).transpose()
     }
 
-    /// The batch that a message holds.
-    pub fn open(&self, message: &StreamMessage) -> Result<Batch, Trouble> {
-        let opened = Sealed::decode(&message.payload).ok().and_then(|sealed| self.keys.open(&sealed).ok());
-        opened.map(|(batch, _)| batch).ok_or_else(|| Trouble::Unreadable {
-            place: message.subject.to_string(),
+    /// The batches in a message; none where it is gone or holds none.
+    pub async fn parts(&self, at: u64) -> Result<Vec<Part>, Trouble> {
+        let message = found(self.batches.raw_message_builder().sequence(at).send().await)?;
+        message.map_or(Ok(Vec::new()), |message| parts(&message))
+    }
+
+    /// A batch that a message holds.
+    pub fn open(&self, part: &Part) -> Result<Batch, Trouble> {
+        let opened = self.keys.open(&part.sealed);
+        let id = &part.sealed.id;
+        opened.map(|(batch, _)| batch).map_err(|_| Trouble::Unreadable {
+            place: self.names.series(&id.appliance, id.epoch),
             what: "a batch does not open",
         })
     }
@@ -220,6 +236,32 @@ impl JetStream {
             }
         }
         Ok(())
+    }
+}
+
+/// The batches in a message: one, or a run of them.
+pub fn parts(message: &StreamMessage) -> Result<Vec<Part>, Trouble> {
+    let unreadable = |_| Trouble::Unreadable { place: message.subject.to_string(), what: "no sealed batch" };
+    let part = |octets: Bytes| {
+        let sealed = Sealed::decode(&octets).map_err(unreadable)?;
+        Ok(Part { sealed, octets })
+    };
+    let body = &message.payload;
+    if body.is_empty() {
+        return Ok(Vec::new());
+    }
+    if !run::is_run(body) {
+        return part(body.clone()).map(|part| vec![part]);
+    }
+    run::split(body).map_err(unreadable)?.into_iter().map(|at| part(body.slice(at))).collect()
+}
+
+/// The body of a message with these sealed batches.
+pub fn body(mut parts: Vec<Bytes>) -> Bytes {
+    match parts.len() {
+        0 => Bytes::new(),
+        1 => parts.pop().unwrap_or_default(),
+        _ => run::join(parts.iter().map(|part| &**part)).into(),
     }
 }
 

@@ -10,7 +10,7 @@ use tokio::time::{Duration, sleep};
 use headgate_record::batch::{Batch, BatchId};
 
 use super::JetStream;
-use super::series::Series;
+use super::series::{Series, body};
 use super::state::{Entry, MAX_TOMBSTONES, Tombstone, Waiting};
 use super::trouble::Trouble;
 use crate::engine::{Arrived, Content, Stored, now_ms};
@@ -144,7 +144,9 @@ impl JetStream {
         if entry.since_ms < before_ms(self.days) {
             return Ok(true);
         }
-        let Some(stored) = self.content(entry.at).await? else { return Ok(true) };
+        let Some(stored) = self.content(entry.at, entry.sequence).await? else {
+            return Ok(true);
+        };
         let mut stored = stored.records.iter();
         Ok(whole(content)?.records.iter().all(|record| stored.any(|kept| kept == record)))
     }
@@ -171,7 +173,7 @@ impl JetStream {
         let whole =
             if late.is_empty() && batch.forget.is_empty() { None } else { Some(whole(&arrived.content)?) };
         let left_out = whole.as_ref().map_or(0, |batch| batch.records.iter().filter(|r| is_late(r)).count());
-        let body = if is_expired {
+        let content = if is_expired {
             Bytes::new()
         } else if let Some(whole) = whole.filter(|batch| left_out > 0 || !batch.forget.is_empty()) {
             // Whom it names is not kept, not even sealed.
@@ -200,7 +202,16 @@ impl JetStream {
             state.tombstones.retain(|of| of.sequence != id.sequence);
             state.tombstones.push(Waiting { sequence: id.sequence, done: false, at: 0 });
         }
+        let mut bodies = Vec::new();
         if let Some(old) = replaced.as_ref().filter(|entry| entry.at != 0) {
+            // Those that came together with it are no others for that.
+            for part in self.parts(old.at).await? {
+                let other = self.entry(&part.sealed.id, series).await?;
+                if other.at == old.at && other.sequence != id.sequence {
+                    bodies.push(part.octets);
+                    state.put(Entry { at: 0, rewritten: true, ..other });
+                }
+            }
             state.stale.push(old.at);
             state.rewritten_since_ms = oldest(state.rewritten_since_ms, since_ms);
         }
@@ -225,7 +236,8 @@ impl JetStream {
             rewritten: replaced.is_some(),
         });
         (state.of, state.last_ms) = (id.sequence, stored_ms);
-        let published = self.publish(id, series, state, body).await?;
+        bodies.extend(Some(content).filter(|content| !content.is_empty()));
+        let published = self.publish(id, series, state, body(bodies)).await?;
         Ok(published.map(|series| (series, u64::try_from(left_out).unwrap_or(u64::MAX))))
     }
 
@@ -245,7 +257,7 @@ pub fn oldest(one: u64, other: u64) -> u64 {
     if one == 0 { other } else { one.min(other) }
 }
 
-fn crowded(id: &BatchId, what: &'static str) -> Trouble {
+pub fn crowded(id: &BatchId, what: &'static str) -> Trouble {
     Trouble::Crowded { appliance: id.appliance.clone(), what }
 }
 

@@ -153,7 +153,10 @@ async fn who_comes_again_finds_a_tombstone_that_was_not_followed_and_follows_it(
     let series = other.read(&asks.content.says().id).await.unwrap();
     for sequence in 1..=5 {
         let entry = other.entry(&of(sequence, &[]).id, &series).await.unwrap();
-        assert_eq!(other.content(entry.at).await.unwrap().unwrap().records, of(sequence, &[2]).records);
+        assert_eq!(
+            other.content(entry.at, sequence).await.unwrap().unwrap().records,
+            of(sequence, &[2]).records
+        );
     }
     assert_eq!(series.state.tombstones, [], "nothing is missing");
     // Five contents, the tombstone, and that it is followed.
@@ -176,7 +179,10 @@ async fn what_was_written_anew_expires_with_what_it_was() {
     let mut left = Vec::new();
     for sequence in 1..=2 {
         let entry = receiver.entry(&of(sequence, &[]).id, &series).await.unwrap();
-        left.push(receiver.content(entry.at).await.unwrap().map(|batch| batch.records.len()));
+        left.push(receiver.content(entry.at, sequence).await.unwrap().map(|batch| batch.records.len()));
     }
     assert_eq!(left, [None, Some(1)]);
 }
+
+mod leader;
+mod runs;

@@ -75,6 +75,8 @@ fn each(config: &Config, of: &Cluster, only: Option<&str>, show: &mut Show<'_>) 
         let cluster = JetStream::reach(of, keys, config.retention_days).await?;
         let failed = |trouble| cluster.error(&trouble);
         let mut count = 0;
+        // Those that came together lie in one message.
+        let mut there = (0, Vec::new());
         for ((appliance, epoch), series) in cluster.all_series().await.map_err(failed)? {
             if only.is_some_and(|name| name != appliance) {
                 continue;
@@ -82,7 +84,11 @@ fn each(config: &Config, of: &Cluster, only: Option<&str>, show: &mut Show<'_>) 
             for page in series.state.pages() {
                 let id = BatchId { appliance: appliance.clone(), epoch, sequence: 0 };
                 for entry in cluster.entries(&id, &series, page).await.map_err(failed)? {
-                    let content = cluster.content(entry.at).await.map_err(failed)?;
+                    if there.0 != entry.at {
+                        there = (entry.at, cluster.parts(entry.at).await.map_err(failed)?);
+                    }
+                    let part = there.1.iter().find(|part| part.sealed.id.sequence == entry.sequence);
+                    let content = part.map(|part| cluster.open(part)).transpose().map_err(failed)?;
                     show(BatchId { sequence: entry.sequence, ..id.clone() }, &entry, content)?;
                     count += 1;
                 }

@@ -14,6 +14,11 @@ pub enum FromUplink {
         /// Longest wait, in milliseconds.
         wait_ms: u32,
     },
+    /// Give me the oldest batch behind this one, which was given to me, to be sent together with it. There may be none: nobody waits.
+    Behind {
+        /// Sequence of the last batch that was given.
+        after: u64,
+    },
     /// The receiver answered with this receipt ([`crate::receipt::Receipt::encode`]).
     Receipt(Vec<u8>),
     /// Give me the oldest batch behind this one for a medium: one that is on no other, and on this one if it was begun. The
@@ -76,6 +81,7 @@ impl FromUplink {
     pub fn encode(&self) -> Vec<u8> {
         let body = match self {
             FromUplink::Next { wait_ms } => UplinkBody::Next(Next { version: VERSION, wait_ms: *wait_ms }),
+            FromUplink::Behind { after } => UplinkBody::Behind(Behind { after: *after }),
             FromUplink::Receipt(receipt) => UplinkBody::Receipt(receipt.clone()),
             FromUplink::State { connected, problem, retry_ms } => UplinkBody::State(State {
                 connected: *connected,
@@ -109,6 +115,7 @@ impl FromUplink {
                 return Err(Error::Version { message: "next", found: next.version, expected: VERSION });
             }
             UplinkBody::Next(next) => FromUplink::Next { wait_ms: next.wait_ms },
+            UplinkBody::Behind(behind) => FromUplink::Behind { after: behind.after },
             UplinkBody::Receipt(receipt) => FromUplink::Receipt(receipt),
             UplinkBody::State(State { connected, problem, retry_ms }) => {
                 FromUplink::State { connected, problem, retry_ms }
@@ -161,7 +168,7 @@ impl ToUplink {
 
 #[derive(Clone, PartialEq, Message)]
 struct UplinkMessage {
-    #[prost(oneof = "UplinkBody", tags = "1, 2, 3, 4, 5, 6")]
+    #[prost(oneof = "UplinkBody", tags = "1, 2, 3, 4, 5, 6, 7")]
     body: Option<UplinkBody>,
 }
 #[derive(Clone, PartialEq, prost::Oneof)]
@@ -178,6 +185,13 @@ enum UplinkBody {
     Carried(Carry),
     #[prost(message, tag = "6")]
     Taken(Taken),
+    #[prost(message, tag = "7")]
+    Behind(Behind),
+}
+#[derive(Clone, Copy, PartialEq, Eq, Message)]
+struct Behind {
+    #[prost(uint64, tag = "1")]
+    after: u64,
 }
 #[derive(Clone, PartialEq, Message)]
 struct Taken {

@@ -24,6 +24,17 @@ impl Store {
         self.next_batch(now_ms)?.map(|batch| recipient.seal(&batch)).transpose()
     }
 
+    /// The oldest batch behind another one that was handed out, to go with it. A collector takes them one by one.
+    pub(crate) fn hand_out_behind(&mut self, after: u64, now_ms: u64) -> Result<Option<Vec<u8>>, Error> {
+        let Some(recipient) = self.recipient.clone().filter(|_| !self.settings.has_collector) else {
+            return Ok(None);
+        };
+        let transaction = begin(&mut self.database.connection)?;
+        let batch = outbox::next_behind(&transaction, &self.keys, after, now_ms)?;
+        commit(transaction, &self.keys)?;
+        batch.map(|batch| recipient.seal(&batch)).transpose()
+    }
+
     /// Deletes a batch that the site's own collector has taken, or says why not.
     pub(crate) fn taken(&mut self, taken: &Taken, now_ms: u64) -> Result<Result<u64, Refusal>, Error> {
         let transaction = begin(&mut self.database.connection)?;

@@ -1,10 +1,11 @@
 //! Only the receiver's receipt for exactly these bytes deletes a batch.
 
 use ed25519_dalek::{Signer, SigningKey};
-use headgate_record::local::ToUplink;
+use headgate_record::batch::id_of;
+use headgate_record::local::{FromUplink, ToUplink};
 use headgate_record::receipt::Receipt;
 
-use crate::site::{Site, device};
+use crate::site::{SEAL_SECRET, Site, device, open};
 
 #[test]
 fn no_other_receipt_deletes_a_batch() {
@@ -47,6 +48,30 @@ fn no_other_receipt_deletes_a_batch() {
     let status = running.status();
     assert_eq!(status["outbox"]["batches"], 1);
     assert_eq!(status["outbox"]["last_receipted"], 1);
+}
+
+/// What goes together is handed out together, and each receipt deletes its own.
+#[test]
+fn batches_behind_one_that_is_under_way_are_handed_out_and_wait_for_their_own_receipts() {
+    let site = Site::new("batch_records = 2\nbatch_delay = 0");
+    let running = site.start();
+    running.sensor(1).hand_over((1..=6).map(device).collect()).unwrap();
+    running.until(|s| s["outbox"]["batches"] == 3);
+    let mut uplink = running.uplink();
+    let first = uplink.next(0).unwrap().unwrap();
+    let mut behind = |after| match uplink.say(&FromUplink::Behind { after }).unwrap() {
+        ToUplink::Batch(sealed) => Some(open(&sealed, SEAL_SECRET)),
+        ToUplink::Empty => None,
+        other => panic!("{other:?}"),
+    };
+    let (second, third) = (behind(1).unwrap(), behind(2).unwrap());
+    assert_eq!([&first, &second, &third].map(|batch| id_of(batch).unwrap().sequence), [1, 2, 3]);
+    assert_eq!((behind(1), behind(3)), (Some(second.clone()), None), "nobody waits for what is not there");
+    assert_eq!(running.status()["outbox"]["batches"], 3);
+    for (receipted, left) in [(&first, 2), (&second, 1), (&third, 0)] {
+        assert_eq!(uplink.receipt(&site.receipt(receipted).encode()).unwrap(), ToUplink::Accepted);
+        assert_eq!(running.status()["outbox"]["batches"], left);
+    }
 }
 
 #[test]

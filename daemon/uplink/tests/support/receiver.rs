@@ -21,6 +21,7 @@ use tokio_rustls::TlsAcceptor;
 
 use headgate_record::batch::digest;
 use headgate_record::receipt::{Receipt, Statement};
+use headgate_record::run::{self, MAX_RUN};
 use headgate_record::sealed::Sealed;
 
 /// What it answers.
@@ -56,6 +57,10 @@ struct Shared {
     /// The proofs that came with batches.
     proofs: Mutex<Vec<String>>,
     arrived: Mutex<Vec<u64>>,
+    /// How many batches came in each request.
+    together: Mutex<Vec<usize>>,
+    /// How many batches of a run have their receipts; nothing where none are taken.
+    runs: Mutex<Option<usize>>,
     /// Clients by the certificate with which they completed a handshake.
     clients: Mutex<Vec<Vec<u8>>>,
     /// The key exchanges of those handshakes.
@@ -98,6 +103,8 @@ impl Receiver {
             asked: Mutex::default(),
             proofs: Mutex::default(),
             arrived: Mutex::default(),
+            together: Mutex::default(),
+            runs: Mutex::new(Some(MAX_RUN)),
             clients: Mutex::default(),
             groups: Mutex::default(),
             connections: Mutex::default(),
@@ -147,6 +154,16 @@ impl Receiver {
     /// Sequences of the batches in the order of arrival, with repetitions.
     pub fn arrived(&self) -> Vec<u64> {
         self.shared.arrived.lock().unwrap().clone()
+    }
+
+    /// How many batches came in each request.
+    pub fn together(&self) -> Vec<usize> {
+        self.shared.together.lock().unwrap().clone()
+    }
+
+    /// From now on so many batches of a run have their receipts, or none are taken.
+    pub fn runs(&self, receipts: Option<usize>) {
+        *self.shared.runs.lock().unwrap() = receipts;
     }
 
     /// The certificates of the completed handshakes.
@@ -199,7 +216,15 @@ async fn respond(
     assert_eq!(request.method().as_str(), "POST");
     let path = request.uri().path().to_owned();
     let proof = request.headers()["headgate-proof"].to_str().unwrap().to_owned();
-    if path != "/v1/batches" {
+    let runs = *shared.runs.lock().unwrap();
+    let is_run = path == "/v1/runs";
+    if is_run && runs.is_none() {
+        shared.asked.lock().unwrap().push((path, client));
+        let mut response = Response::new(Full::from("nothing is here"));
+        *response.status_mut() = 404.try_into().unwrap();
+        return Ok(response);
+    }
+    if path != "/v1/batches" && !is_run {
         shared.asked.lock().unwrap().push((path.clone(), client));
         let body = request.into_body().collect().await?.to_bytes();
         let known = *shared.known.lock().unwrap();
@@ -219,24 +244,33 @@ async fn respond(
         return Ok(response);
     }
     shared.proofs.lock().unwrap().push(proof);
-    assert_eq!(request.headers()["content-type"], "application/vnd.headgate.batch");
+    let content = if is_run { "application/vnd.headgate.run" } else { "application/vnd.headgate.batch" };
+    assert_eq!(request.headers()["content-type"], content);
     let bytes = request.into_body().collect().await?.to_bytes();
-    // It has no key to open it with, and needs none to answer.
-    let batch = Sealed::decode(&bytes).unwrap();
-    shared.arrived.lock().unwrap().push(batch.id.sequence);
+    let parts = if is_run { run::split(&bytes).unwrap() } else { std::iter::once(0..bytes.len()).collect() };
+    // It has no key to open them with, and needs none to answer.
+    let batches = parts.into_iter().map(|part| (Sealed::decode(&bytes[part.clone()]).unwrap(), part));
+    let batches: Vec<_> = batches.collect();
+    shared.together.lock().unwrap().push(batches.len());
+    shared.arrived.lock().unwrap().extend(batches.iter().map(|(batch, _)| batch.id.sequence));
     let answer = *shared.answer.lock().unwrap();
     let mut response = Response::new(Full::default());
     match answer {
         Answer::Receipt | Answer::ReceiptAndClose => {
-            let statement = Statement {
-                id: batch.id,
-                digest: digest(&bytes),
-                records: 0,
-                stored_ms: 1,
-                forgotten: None,
-                request: Vec::new(),
-            };
-            *response.body_mut() = Full::from(Receipt { statement, signature: [0; 64] }.encode());
+            let receipts = batches.into_iter().take(runs.unwrap_or(1)).map(|(batch, part)| {
+                let statement = Statement {
+                    id: batch.id,
+                    digest: digest(&bytes[part]),
+                    records: 0,
+                    stored_ms: 1,
+                    forgotten: None,
+                    request: Vec::new(),
+                };
+                Receipt { statement, signature: [0; 64] }.encode()
+            });
+            let receipts: Vec<_> = receipts.collect();
+            let body = if is_run { run::join(receipts.iter().map(|r| &r[..])) } else { receipts.concat() };
+            *response.body_mut() = Full::from(body);
             if matches!(answer, Answer::ReceiptAndClose) {
                 response.headers_mut().insert("connection", "close".parse().unwrap());
             }

@@ -134,6 +134,11 @@ impl Shared {
                 let next = outbox.iter().find(|(batch, _)| batch.id.sequence > after);
                 next.map_or(ToUplink::Empty, |(_, bytes)| ToUplink::Batch(bytes.clone()))
             }
+            FromUplink::Behind { after } => {
+                let outbox = self.outbox.lock().unwrap();
+                let next = outbox.iter().find(|(batch, _)| batch.id.sequence > after);
+                next.map_or(ToUplink::Empty, |(_, bytes)| ToUplink::Batch(bytes.clone()))
+            }
             FromUplink::Taken { sequence, digest: taken, .. } => {
                 let (_, bytes) = self.outbox.lock().unwrap().pop_front().unwrap();
                 assert_eq!(taken, digest(&bytes));

@@ -1,0 +1,98 @@
+//! `POST /v1/runs`: several batches of one appliance and epoch in one request, and their receipts in one answer.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use http_body_util::{BodyExt, LengthLimitError, Limited};
+use hyper::Request;
+use hyper::body::Incoming;
+use tokio::time::timeout;
+
+use headgate_record::batch::may_be_stored;
+use headgate_record::run;
+use headgate_record::sealed::{MAX_SEALED_BYTES, Sealed};
+
+use super::{Desk, Refusal, announced_fits};
+use crate::engine::{Arrived, Unstored};
+use crate::receipt::statement;
+
+impl Desk {
+    /// Stores a run, and gives the receipts of its batches, in order, up to the first that has none; of the first batch at least.
+    pub(super) async fn store_run(
+        &self,
+        appliance: &str,
+        request: Request<Incoming>,
+    ) -> Result<Bytes, Refusal> {
+        announced_fits(&request)?;
+        // As many records as its batches may have would be in memory.
+        let share = if self.engine.reads_records() { SHARE_WITH_RECORDS } else { SHARE };
+        let room = timeout(self.timeout, self.bodies.acquire_many(share)).await.ok().and_then(Result::ok);
+        let _room = room.ok_or(Refusal::Unstored(Unstored::Busy))?;
+        let received = timeout(self.timeout, self.receive_run(appliance, request)).await;
+        let run = received.map_err(|_| Refusal::Slow)??;
+        if run.iter().any(|one| !may_be_stored(&one.content.says().regions, self.region.as_deref())) {
+            return Err(Refusal::Region);
+        }
+        let said: Vec<_> = run.iter().map(|one| (Arc::clone(&one.content), one.digest)).collect();
+        let (stored, why) = self.engine.store_run(run).await;
+        let mut answer = Vec::new();
+        for ((content, digest), stored) in said.iter().zip(stored) {
+            let Some(mut statement) = statement(content, *digest, stored) else {
+                // The appliance hears it when it comes with this one first.
+                return if answer.is_empty() { Err(Refusal::Conflict) } else { Ok(answer.into()) };
+            };
+            // The others were under way before this receipt was: that they come says nothing of what it carries.
+            if answer.is_empty() {
+                self.ask_along(&mut statement).await;
+            }
+            run::push(&mut answer, &self.signer.sign(statement));
+        }
+        if answer.is_empty() {
+            return Err(why.unwrap_or(Unstored::Failed).into());
+        }
+        Ok(answer.into())
+    }
+
+    /// The batches that an appliance sealed into a request.
+    async fn receive_run(
+        &self,
+        appliance: &str,
+        request: Request<Incoming>,
+    ) -> Result<Vec<Arrived>, Refusal> {
+        let body = Limited::new(request.into_body(), MAX_SEALED_BYTES)
+            .collect()
+            .await
+            .map_err(|error| if error.is::<LengthLimitError>() { Refusal::TooLarge } else { Refusal::Cut })?;
+        let bytes = body.to_bytes();
+        self.accounts.count_octets(bytes.len());
+        let mut parts = Vec::new();
+        let mut before = None;
+        for part in run::split(&bytes).map_err(Refusal::Envelope)? {
+            let octets = bytes.slice(part);
+            let sealed = Sealed::decode(&octets).map_err(Refusal::Envelope)?;
+            if sealed.id.appliance != appliance {
+                return Err(Refusal::Appliance);
+            }
+            let place = (sealed.id.epoch, sealed.id.sequence);
+            if before.is_some_and(|(epoch, sequence)| epoch != place.0 || sequence >= place.1) {
+                return Err(Refusal::Order);
+            }
+            before = Some(place);
+            parts.push((octets, sealed));
+        }
+        let (keys, with_records) = (Arc::clone(&self.keys), self.engine.reads_records());
+        let opening = tokio::task::spawn_blocking(move || {
+            let open = |(octets, sealed): (Bytes, Sealed)| {
+                let (content, digest) = keys.open_content(&sealed, with_records)?;
+                Ok(Arrived { content: Arc::new(content), digest, sealed: octets })
+            };
+            parts.into_iter().map(open).collect::<Result<Vec<_>, _>>()
+        });
+        let opened = opening.await.map_err(|_| Refusal::Unstored(Unstored::Failed))?;
+        opened.map_err(Refusal::Closed)
+    }
+}
+
+/// For how many bodies a run counts, of [`super::MAX_BODIES`].
+const SHARE: u32 = 4;
+const SHARE_WITH_RECORDS: u32 = 16;
