@@ -284,22 +284,20 @@ struct Some5 {
 }
 
 impl Take for Some5 {
-    type Told = usize;
-
-    fn keep(&mut self, frame: &Frame<'_>) -> Option<(usize, usize)> {
+    fn take(&mut self, _: FileInterface<'_>, frame: &Frame<'_>) -> (Option<usize>, ControlFlow<()>) {
         self.offered.push((frame.bytes.len(), frame.tag.map(|tag| tag.control)));
         let number = usize::from(frame.bytes[0]);
-        [None, Some(0), Some(14), Some(22), Some(1_000)][number].map(|octets| (octets, number))
-    }
-
-    fn take(&mut self, _: FileInterface<'_>, frame: Frame<'_>, number: usize) -> ControlFlow<()> {
-        self.seen.push((number, frame.bytes.first().copied(), frame.bytes.len(), frame.wire_len));
-        ControlFlow::Continue(())
+        let octets = [None, Some(0), Some(14), Some(22), Some(1_000)][number];
+        let kept = octets.map(|octets: usize| octets.min(frame.bytes.len()));
+        if let Some(kept) = kept {
+            self.seen.push((number, frame.bytes[..kept].first().copied(), kept, frame.wire_len));
+        }
+        (kept, ControlFlow::Continue(()))
     }
 }
 
 #[test]
-fn only_what_is_kept_is_handed_on() {
+fn what_was_kept_of_each_frame_is_counted() {
     let records: Vec<_> = (0..5).map(|number| LITTLE.record(0, 0, 100, &tagged(number, 7))).collect();
     let (_directory, path) = write(&LITTLE.pcap(0xa1b2_c3d4, 1, &records));
     let mut some = Some5::default();

@@ -2,89 +2,24 @@
 
 use std::cmp::Reverse;
 use std::collections::HashMap;
-use std::hint::select_unpredictable;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::net::IpAddr;
 
 use foldhash::fast::RandomState;
 use headgate_record::{Error, Field, Kind, Record, Value};
 use headgate_wire::Ends;
 
-use self::entry::{Address, Counts, Flow, Key, NOBODY};
+use self::address::Address;
+pub(crate) use self::address::IpAddress;
+use self::entry::{Counts, Flow, Key, NOBODY};
 use super::entries::{Entries, Entry};
 use super::{Seen, Sink};
 use crate::identify;
 
+mod address;
 mod entry;
 
 /// One end of a flow: address and port (0 where the protocol has none).
 pub(crate) type Endpoint = (IpAddr, u16);
-
-/// An address of a packet.
-pub(crate) trait IpAddress: Copy {
-    /// As entries hold it.
-    type Words: Address;
-
-    /// The address as entries hold it.
-    fn words(self) -> Self::Words;
-    /// Both ends of a packet, the lower first, and whether that is the first given, or both are the same.
-    // Which it is, is as good as chance, and a wrong guess costs as much as all of this: nothing branches on it.
-    fn in_order(from: (Self, u16), to: (Self, u16)) -> (bool, [(Self::Words, u16); 2]);
-    /// The flows between such addresses.
-    fn family(flows: &mut Flows) -> &mut Family<Self::Words>;
-}
-
-impl IpAddress for Ipv4Addr {
-    type Words = u32;
-
-    #[inline(always)]
-    fn words(self) -> u32 {
-        u32::from_ne_bytes(self.octets())
-    }
-
-    #[inline(always)]
-    fn in_order(from: (Self, u16), to: (Self, u16)) -> (bool, [(u32, u16); 2]) {
-        let [from, to] =
-            [from, to].map(|(address, port)| u64::from(address.to_bits()) << 16 | u64::from(port));
-        let ends = [from.min(to), from.max(to)].map(|end| {
-            let [p0, p1, a, b, c, d, _, _] = end.to_le_bytes();
-            (u32::from_ne_bytes([d, c, b, a]), u16::from_le_bytes([p0, p1]))
-        });
-        (from <= to, ends)
-    }
-
-    #[inline(always)]
-    fn family(flows: &mut Flows) -> &mut Family<u32> {
-        &mut flows.v4
-    }
-}
-
-impl IpAddress for Ipv6Addr {
-    type Words = [u32; 4];
-
-    #[inline(always)]
-    fn words(self) -> [u32; 4] {
-        let octets = self.octets();
-        let (words, _) = octets.as_chunks::<4>();
-        let [a, b, c, d] = words else { return [0; 4] };
-        [a, b, c, d].map(|word| u32::from_ne_bytes(*word))
-    }
-
-    #[inline(always)]
-    fn in_order(from: (Self, u16), to: (Self, u16)) -> (bool, [([u32; 4], u16); 2]) {
-        let is_sorted = (from.0.to_bits(), from.1) <= (to.0.to_bits(), to.1);
-        let ([a, b, c, d], [e, f, g, h]) = (from.0.words(), to.0.words());
-        let sort =
-            |from, to| (select_unpredictable(is_sorted, from, to), select_unpredictable(is_sorted, to, from));
-        let ((a, e), (b, f), (c, g), (d, h)) = (sort(a, e), sort(b, f), sort(c, g), sort(d, h));
-        let ports = if is_sorted { (from.1, to.1) } else { (to.1, from.1) };
-        (is_sorted, [([a, b, c, d], ports.0), ([e, f, g, h], ports.1)])
-    }
-
-    #[inline(always)]
-    fn family(flows: &mut Flows) -> &mut Family<[u32; 4]> {
-        &mut flows.v6
-    }
-}
 
 /// The flows under way, at most `capacity` of both families. A full table gives up the oldest of a few in turn
 /// ([`Entries::oldest`]).
@@ -472,122 +407,4 @@ const RST: u16 = 0x04;
 const ACK: u16 = 0x10;
 
 #[cfg(test)]
-mod tests {
-    use headgate_wire::{ethernet, tcp};
-
-    use super::*;
-    use crate::state::InterfaceNumber;
-
-    const SECOND: u64 = 1_000_000_000;
-
-    fn ends(forward: bool, flags: u16) -> Ends<Ipv4Addr> {
-        let (a, b) = (Ipv4Addr::new(10, 0, 0, 1), Ipv4Addr::new(10, 0, 0, 2));
-        let [low, high] = [1, 2].map(|n| ethernet::Address([0, 0x1b, 0x21, 0, 0, n]));
-        Ends {
-            source_mac: if forward { low } else { high },
-            destination_mac: if forward { high } else { low },
-            source: if forward { a } else { b },
-            destination: if forward { b } else { a },
-            protocol: TCP,
-            ports: if forward { (40_000, 80) } else { (80, 40_000) },
-            flags: tcp::Flags(flags),
-        }
-    }
-
-    fn add(flows: &mut Flows, ends: Ends<Ipv4Addr>, time: u64, out: &mut Sink) {
-        flows.packet(Seen { number: InterfaceNumber(0), vlan: 0, time, bytes: 60 }, ends, out);
-    }
-
-    fn number(record: &Record, field: Field) -> Option<u64> {
-        match record.get(field) {
-            Some(Value::Number(n)) => Some(*n),
-            _ => None,
-        }
-    }
-
-    fn text(record: &Record, field: Field) -> String {
-        record.get(field).map(ToString::to_string).unwrap_or_default()
-    }
-
-    #[test]
-    fn a_connection_is_one_record_with_both_directions_and_its_round_trip() {
-        let (mut flows, mut out) = (Flows::new(8, 15 * SECOND, 300 * SECOND), Sink::default());
-        for (step, (forward, flags)) in
-            [(true, SYN), (false, SYN | ACK), (true, ACK), (true, FIN | ACK), (false, FIN | ACK), (true, ACK)]
-                .into_iter()
-                .enumerate()
-        {
-            add(&mut flows, ends(forward, flags), step as u64 * 1_000, &mut out);
-        }
-        flows.report(20 * SECOND, &mut out);
-        let [record] = out.take().try_into().unwrap();
-        assert_eq!(number(&record, Field::FlowPackets), Some(4));
-        assert_eq!(number(&record, Field::FlowReversePackets), Some(2));
-        assert_eq!(number(&record, Field::FlowBytes), Some(240));
-        assert_eq!(number(&record, Field::FlowHandshakeRtt), Some(2_000));
-        assert_eq!(text(&record, Field::FlowEndReason), "ended");
-        assert_eq!(text(&record, Field::FlowService), "http");
-    }
-
-    #[test]
-    fn a_long_flow_is_recorded_in_parts_that_add_up() {
-        let (mut flows, mut out) = (Flows::new(8, 15 * SECOND, 60 * SECOND), Sink::default());
-        for second in 0..200 {
-            add(&mut flows, ends(second % 2 == 0, ACK), second * SECOND, &mut out);
-        }
-        assert!(!flows.finish(200 * SECOND, usize::MAX, &mut out));
-        let records = out.take();
-        assert!(records.len() > 2);
-        let packets: u64 = records
-            .iter()
-            .map(|r| number(r, Field::FlowPackets).unwrap() + number(r, Field::FlowReversePackets).unwrap())
-            .sum();
-        assert_eq!(packets, 200);
-    }
-
-    /// The frames of a phone once left in the flow of whoever asked for an address before it.
-    #[test]
-    fn clients_without_an_address_have_flows_of_their_own() {
-        let (mut flows, mut out) = (Flows::new(8, 15 * SECOND, 60 * SECOND), Sink::default());
-        for client in [1, 2, 1] {
-            let ends = Ends {
-                protocol: UDP,
-                source: Ipv4Addr::UNSPECIFIED,
-                destination: Ipv4Addr::BROADCAST,
-                ports: (68, 67),
-                source_mac: ethernet::Address([0x02, 0, 0, 0, 0, client]),
-                ..ends(true, 0)
-            };
-            add(&mut flows, ends, 0, &mut out);
-        }
-        assert!(!flows.finish(0, usize::MAX, &mut out));
-        let packets: Vec<_> =
-            out.take().iter().map(|r| (text(r, Field::FlowMac), number(r, Field::FlowPackets))).collect();
-        let expected = [("02:00:00:00:00:01", 2), ("02:00:00:00:00:02", 1)];
-        // The least recently used flow ends first.
-        assert_eq!(packets, [expected[1], expected[0]].map(|(mac, n)| (mac.to_owned(), Some(n))));
-    }
-
-    #[test]
-    fn the_originator_of_a_missed_syn_is_the_one_who_is_answered() {
-        let (mut flows, mut out) = (Flows::new(8, 15 * SECOND, 60 * SECOND), Sink::default());
-        add(&mut flows, ends(false, SYN | ACK), 0, &mut out);
-        assert!(!flows.finish(0, usize::MAX, &mut out));
-        let [record] = out.take().try_into().unwrap();
-        assert_eq!(text(&record, Field::FlowSourceAddress), "10.0.0.1");
-        assert_eq!(text(&record, Field::FlowMac), "00:1b:21:00:00:01");
-        assert_eq!(number(&record, Field::FlowReversePackets), Some(1));
-    }
-
-    #[test]
-    fn a_full_table_records_and_counts_the_flow_that_leaves() {
-        let (mut flows, mut out) = (Flows::new(2, 15 * SECOND, 60 * SECOND), Sink::default());
-        for port in 0..5 {
-            add(&mut flows, Ends { ports: (port, 80), ..ends(true, ACK) }, u64::from(port), &mut out);
-        }
-        assert_eq!(flows.evicted, 3);
-        let records = out.take();
-        assert_eq!(records.len(), 3);
-        assert!(records.iter().all(|r| text(r, Field::FlowEndReason) == "lack-of-resources"));
-    }
-}
+mod tests;

@@ -1,58 +1,14 @@
 //! One flow in little room: 52 octets with IPv4 addresses, so that a million fit in 64 MiB with their index.
 
 use std::hash::{BuildHasher, Hash, Hasher};
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use headgate_record::Mac;
 use headgate_wire::Ends;
 
-use super::{ACK, Endpoint, FIN, IpAddress, RST, SYN};
+use super::address::{Address, IpAddress};
+use super::{ACK, Endpoint, FIN, RST, SYN};
 use crate::state::entries::Entry;
 use crate::state::{InterfaceNumber, Seen};
-
-/// An address of one family, as an entry holds it.
-pub(crate) trait Address: Copy + Eq + Hash {
-    /// 0.0.0.0 or `::`.
-    const UNSPECIFIED: Self;
-
-    fn to_ip(self) -> IpAddr;
-    /// Hashes both as whole words: what a processor has just written in parts it is slow to read as a whole.
-    fn hash_both(low: Self, high: Self, hasher: &mut impl Hasher);
-}
-
-impl Address for u32 {
-    const UNSPECIFIED: Self = 0;
-
-    fn to_ip(self) -> IpAddr {
-        Ipv4Addr::from(self.to_ne_bytes()).into()
-    }
-
-    #[inline(always)]
-    fn hash_both(low: Self, high: Self, hasher: &mut impl Hasher) {
-        hasher.write_u64(u64::from(low) << 32 | u64::from(high));
-    }
-}
-
-/// Words, so that an entry has no gaps.
-impl Address for [u32; 4] {
-    const UNSPECIFIED: Self = [0; 4];
-
-    fn to_ip(self) -> IpAddr {
-        let mut octets = [0; 16];
-        for (octets, word) in octets.as_chunks_mut::<4>().0.iter_mut().zip(self) {
-            *octets = word.to_ne_bytes();
-        }
-        Ipv6Addr::from(octets).into()
-    }
-
-    #[inline(always)]
-    fn hash_both(low: Self, high: Self, hasher: &mut impl Hasher) {
-        for [a, b, c, d] in [low, high] {
-            hasher.write_u64(u64::from(a) << 32 | u64::from(b));
-            hasher.write_u64(u64::from(c) << 32 | u64::from(d));
-        }
-    }
-}
 
 /// Which flow: both ends in order, VLAN and protocol.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
