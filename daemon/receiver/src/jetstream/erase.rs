@@ -6,14 +6,14 @@ use tokio::time::{Duration, sleep};
 use headgate_record::batch::BatchId;
 
 use super::JetStream;
-use super::series::{body, next, parts};
+use super::series::{body, came_at, next, parts};
 use super::state::{Cause, Entry, Tombstone};
 use super::store::{Slot, oldest};
 use super::trouble::Trouble;
 
 impl JetStream {
-    /// Follows the tombstone of a batch that is stored: looks through all messages of the appliance that came before it. Returns
-    /// when they are rid of whom it names, with what is known of the batch then. Whoever else does the same at the same time, or
+    /// Follows the tombstone of a batch that is stored: looks through all messages of the appliance whose contents came before it,
+    /// those too that were moved behind it since. Returns when they are rid of whom it names, with what is known of the batch then. Whoever else does the same at the same time, or
     /// did a part of it, is in nobody's way.
     pub async fn forget(&self, id: &BatchId, slot: &Slot) -> Result<Entry, Trouble> {
         let (before, tombstone) = {
@@ -61,7 +61,7 @@ impl JetStream {
             let cause = state.cause.filter(|c| (c.epoch, c.sequence) == (id.epoch, id.sequence));
             if let Some(cause) = cause {
                 forgotten = forgotten.saturating_add(cause.removed);
-            } else if message.sequence < before {
+            } else if came_at(&state, message.sequence) < before {
                 for part in parts(&message)? {
                     let batch = self.open(&part)?;
                     if batch.records.iter().any(|record| tombstone.names(record)) {
@@ -92,7 +92,8 @@ impl JetStream {
             let series = self.read(of).await?;
             let mut state = series.state.clone();
             let (mut bodies, mut removed, mut first) = (Vec::new(), 0, None);
-            for part in self.parts(at).await? {
+            let (parts, came_at) = self.parts_to_move(at).await?;
+            for part in parts {
                 let entry = self.entry(&part.sealed.id, &series).await?;
                 // Of others something took the place meanwhile, and whoever put it there may not have come to delete this.
                 if entry.at != at {
@@ -114,7 +115,7 @@ impl JetStream {
             };
             let removed = u64::try_from(removed).unwrap_or(u64::MAX);
             state.cause = Some(Cause { epoch: id.epoch, sequence: id.sequence, removed });
-            state.of = first.sequence;
+            (state.of, state.came_at) = (first.sequence, came_at);
             state.stale.push(at);
             if let Ok(series) = self.publish(&first, &series, state, body(bodies)).await? {
                 *known = Some(series);

@@ -215,6 +215,16 @@ impl JetStream {
         message.map_or(Ok(Vec::new()), |message| parts(&message))
     }
 
+    /// As [`JetStream::parts`], for who moves them, and with which message they came first.
+    pub async fn parts_to_move(&self, at: u64) -> Result<(Vec<Part>, u64), Trouble> {
+        match found(self.batches.raw_message_builder().sequence(at).send().await)? {
+            Some(message) => {
+                Ok((parts(&message)?, came_at(&self.state_of(&message.subject, &message.headers)?, at)))
+            }
+            None => Ok((Vec::new(), at)),
+        }
+    }
+
     /// A batch that a message holds.
     pub fn open(&self, part: &Part) -> Result<Batch, Trouble> {
         let opened = self.keys.open(&part.sealed);
@@ -237,6 +247,11 @@ impl JetStream {
         }
         Ok(())
     }
+}
+
+/// With which message the contents of message `at` came first.
+pub fn came_at(state: &State, at: u64) -> u64 {
+    if state.came_at == 0 { at } else { state.came_at }
 }
 
 /// The batches in a message: one, or a run of them.

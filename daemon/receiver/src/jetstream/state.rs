@@ -40,6 +40,10 @@ pub struct State {
     /// Since when the oldest content has been here that was written anew, and so is younger as a message; 0: there is none.
     #[prost(uint64, tag = "9")]
     pub rewritten_since_ms: u64,
+    /// With which message the contents of this one came first, where they were moved; 0: with this one. A tombstone that came behind
+    /// that one concerns them, wherever they lie by now.
+    #[prost(uint64, tag = "10")]
+    pub came_at: u64,
 }
 
 /// From one number to another, both included.
@@ -213,7 +217,7 @@ impl State {
         for waiting in next.tombstones.iter_mut().filter(|waiting| waiting.at == 0) {
             waiting.at = at;
         }
-        (next.cause, next.of) = (None, 0);
+        (next.cause, next.of, next.came_at) = (None, 0, 0);
         next.stale.clear();
         next
     }

@@ -204,8 +204,10 @@ impl JetStream {
         }
         let mut bodies = Vec::new();
         if let Some(old) = replaced.as_ref().filter(|entry| entry.at != 0) {
-            // Those that came together with it are no others for that.
-            for part in self.parts(old.at).await? {
+            // Those that came together with it are no others for that, and a tombstone that waits finds them.
+            let (parts, came_at) = self.parts_to_move(old.at).await?;
+            state.came_at = came_at;
+            for part in parts {
                 let other = self.entry(&part.sealed.id, series).await?;
                 if other.at == old.at && other.sequence != id.sequence {
                     bodies.push(part.octets);

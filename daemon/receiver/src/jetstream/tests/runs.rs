@@ -140,3 +140,39 @@ async fn receivers_that_race_for_the_same_batches_store_each_once() {
     let place = receiver.names.page("site-1", 1, 0);
     assert!(last(&receiver.index, &place).await.unwrap().is_some(), "what is old is in the index");
 }
+
+/// A receiver that dies before it follows a tombstone; meanwhile what it concerns moves behind it.
+#[tokio::test]
+async fn what_moves_behind_a_tombstone_that_waits_is_found_there() {
+    let Some(fleet) = Fleet::start().await else { return };
+    let receiver = fleet.receiver().await;
+    let run = [of(1, &[1, 2]), of(2, &[3, 4]), of(3, &[1, 3])].map(|batch| fleet.arrived(&batch));
+    assert_eq!(receiver.store_run(&run).await.0.len(), 3);
+    // One of the same epoch, and one of the next.
+    let mut next_epoch = asks_to_forget(1, 2);
+    next_epoch.id.epoch = 2;
+    let waiting = [asks_to_forget(4, 1), next_epoch].map(|batch| fleet.arrived(&batch));
+    for asks in &waiting {
+        let series = receiver.read(&asks.content.says().id).await.unwrap();
+        assert!(receiver.publish_content(&series, asks, None).await.unwrap().is_ok());
+    }
+    // A replacement takes them along, and then a tombstone that is followed.
+    let mut less = of(2, &[3]);
+    less.replaces.push(run[1].digest);
+    let receiver = fleet.receiver().await;
+    assert!(is_new(&receiver.store_once(&fleet.arrived(&less)).await.unwrap()));
+    assert_eq!(bodies(&receiver).await, [1, 3], "behind the tombstone");
+    let followed = receiver.store_once(&fleet.arrived(&asks_to_forget(5, 3))).await.unwrap();
+    assert!(matches!(followed, Stored::New { forgotten: 2, .. }), "{followed:?}");
+    // What comes behind is of the same person again.
+    assert!(is_new(&receiver.store_once(&fleet.arrived(&of(6, &[1, 2]))).await.unwrap()));
+
+    for (asks, expected) in waiting.iter().zip([2, 1]) {
+        let again = fleet.receiver().await.store_once(asks).await.unwrap();
+        assert!(matches!(again, Stored::Again { forgotten, .. } if forgotten == expected), "{again:?}");
+    }
+    for sequence in 1..=3 {
+        assert_eq!(kept(&receiver, sequence).await, Some(Vec::new()), "{sequence}");
+    }
+    assert_eq!(kept(&receiver, 6).await, Some(of(6, &[1, 2]).records));
+}
