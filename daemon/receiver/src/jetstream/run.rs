@@ -74,19 +74,21 @@ impl JetStream {
     }
 }
 
-/// How many of the first are of one series, in order, not there yet, ask for nothing, take nothing's place, and hold nobody who is to
-/// be left out.
-fn new_ones(state: &State, run: &[Arrived]) -> usize {
+/// How many of the first are of one series, in order, not there yet, ask for nothing, take nothing's place, hold nobody who is to
+/// be left out, and have no more records together than may be.
+pub fn new_ones(state: &State, run: &[Arrived]) -> usize {
     let Some(series) = run.first().map(|first| &first.content.says().id) else { return 0 };
-    let (mut before, mut sum) = (0, 0_usize);
+    let (mut before, mut sum, mut records) = (0, 0_usize, 0_u32);
     let is_new = |arrived: &&Arrived| {
         let batch = arrived.content.says();
         let id = &batch.id;
         sum = sum.saturating_add(octets(arrived.sealed.len()));
+        records = records.saturating_add(arrived.content.records());
         let is_next = id.sequence > std::mem::replace(&mut before, id.sequence);
         (&id.appliance, id.epoch) == (&series.appliance, series.epoch)
             && is_next
             && sum <= MAX_RUN_BYTES
+            && records <= MAX_RECORDS
             && !state.has(id.sequence)
             && batch.forget.is_empty()
             && batch.replaces.is_empty()
@@ -105,3 +107,6 @@ fn new_entry(arrived: &Arrived, stored_ms: u64) -> Entry {
         ..Entry::default()
     }
 }
+
+/// Most records of a message: who reads it has them all in memory. Four times what a batch may have.
+const MAX_RECORDS: u32 = 16_384;

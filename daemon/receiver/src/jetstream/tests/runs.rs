@@ -1,8 +1,12 @@
 //! Batches that lie in one message.
 
 use super::*;
+use crate::engine::Content;
 use crate::jetstream::Writer;
+use crate::jetstream::run::new_ones;
 use crate::jetstream::series::last;
+use crate::jetstream::state::State;
+use headgate_record::batch::Outline;
 use headgate_record::run;
 
 async fn bodies(receiver: &JetStream) -> Vec<usize> {
@@ -175,4 +179,22 @@ async fn what_moves_behind_a_tombstone_that_waits_is_found_there() {
         assert_eq!(kept(&receiver, sequence).await, Some(Vec::new()), "{sequence}");
     }
     assert_eq!(kept(&receiver, 6).await, Some(of(6, &[1, 2]).records));
+}
+
+#[test]
+fn as_many_go_together_as_a_page_can_take_in_records() {
+    let of = |sequence, records| {
+        let bytes = of(sequence, &[]).encode().unwrap();
+        let outline = Outline { says: of(sequence, &[]), records };
+        let content = Arc::new(Content::Outline { outline, bytes });
+        Arrived { content, digest: [0; 32], sealed: Bytes::from_static(b"sealed") }
+    };
+    let together = |records: &[u32]| {
+        let run: Vec<_> = (1..).zip(records).map(|(sequence, records)| of(sequence, *records)).collect();
+        new_ones(&State::empty(), &run)
+    };
+    assert_eq!(together(&[4_096; 16]), 4);
+    assert_eq!(together(&[1_000; 16]), 16);
+    assert_eq!(together(&[16_384, 1]), 1);
+    assert_eq!(together(&[16_383, 1, 0, 1]), 3);
 }
