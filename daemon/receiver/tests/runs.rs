@@ -5,9 +5,10 @@
 #[cfg(test)]
 mod support;
 
-use headgate_receiver::{Cluster, Config, Engine, Validity};
+use headgate_receiver::{Cluster, Config, Engine, Filter, Validity};
 use headgate_record::batch::Batch;
-use headgate_record::run;
+use headgate_record::receipt::{Forgotten, Receipt};
+use headgate_record::{Field, Kind, Record, Value, run};
 use support::nats::Nats;
 use support::{APPLIANCE, Client, Cloud, Server, batch};
 
@@ -72,23 +73,49 @@ fn life(cloud: &Cloud, config: Config) {
     }
     assert_eq!(sequences(&listed), stored);
 
-    // What asks to forget is stored alone, in the middle of a run too.
-    let tls = cloud.enroll("site-3", Validity::days(9));
+    // What asks to forget is stored alone, in the middle of a run too: it concerns what comes before it and not what comes behind.
+    let tls = cloud.enroll(SITE, Validity::days(9));
     let mut client = Client::connect(server.address, &tls);
-    let mut of_person: Vec<_> = (1..=4).map(batch).collect();
-    of_person.iter_mut().for_each(|batch| batch.id.appliance = "site-3".into());
-    let person = of_person[0].records[0].identifiers().next().map(|(_, value)| value.to_string());
-    let mut asks = batch(3);
-    asks.id.appliance = "site-3".into();
-    asks.records.clear();
-    asks.forget = vec![person.unwrap_or_else(|| "nobody".into())];
-    let mut sent = vec![of_person[0].clone(), of_person[1].clone(), asks, of_person[3].clone()];
-    let (status, answer) = client.exchange("POST /v1/runs", &run(cloud, &sent)).unwrap();
-    assert_eq!((status, receipts(&answer).len()), (200, 4));
-    sent.truncate(2);
-    let (status, answer) = client.exchange("POST /v1/runs", &run(cloud, &sent)).unwrap();
-    assert_eq!((status, receipts(&answer).len()), (200, 2));
+    let mut asks = of_persons(3, &[]);
+    asks.forget = vec![Value::Pseudonym([1; 16]).to_string()];
+    let sent = [of_persons(1, &[1, 2]), of_persons(2, &[1]), asks, of_persons(4, &[1])];
+    for sent in [&sent[..], &sent[1..3]] {
+        let (status, answer) = client.exchange("POST /v1/runs", &run(cloud, sent)).unwrap();
+        assert_eq!((status, receipts(&answer).len()), (200, sent.len()));
+        for (receipt, batch) in receipts(&answer).iter().zip(sent) {
+            cloud.verify(receipt, batch);
+            let expected = (batch.id.sequence == 3).then_some(Forgotten { values: 1, records: 2 });
+            assert_eq!(Receipt::decode(receipt).unwrap().statement.forgotten, expected);
+        }
+        let left = [(1, 2), (4, 1)].map(|(n, person)| (n, of_persons(n, &[person]).records[0].to_json()));
+        assert_eq!(kept(&listed), left);
+    }
     assert_eq!(client.exchange("GET /v1/runs", b"").unwrap().0, 405);
+}
+
+const SITE: &str = "site-3";
+
+/// A batch of [`SITE`] with a record for each person.
+fn of_persons(sequence: u64, persons: &[u8]) -> Batch {
+    let records = persons.iter().map(|person| {
+        let mut record = Record::new(Kind::Device);
+        record.set(Field::DeviceMac, Value::Pseudonym([*person; 16])).unwrap();
+        record
+    });
+    let mut batch = batch(sequence);
+    batch.id.appliance = SITE.into();
+    batch.records = records.collect();
+    batch
+}
+
+/// What is kept of [`SITE`], and in which batch.
+fn kept(config: &Config) -> Vec<(u64, serde_json::Value)> {
+    let mut out = Vec::new();
+    let filter = Filter { appliance: Some(SITE.into()), kind: None };
+    headgate_receiver::records(config, &filter, true, &mut out).unwrap();
+    let lines = std::str::from_utf8(&out).unwrap().lines();
+    let lines = lines.map(|line| line.parse::<serde_json::Value>().unwrap());
+    lines.map(|line| (line["sequence"].as_u64().unwrap(), line["record"].clone())).collect()
 }
 
 fn sequences(config: &Config) -> Vec<u64> {
@@ -119,4 +146,37 @@ fn into_a_cluster() {
     config.engine =
         Engine::JetStream(Cluster { servers, credentials, authority, certificate, stream, replicas: 3 });
     life(&cloud, config);
+}
+
+/// Who announces a run and sends nothing holds no more than who does so with a batch.
+#[test]
+fn a_run_takes_room_when_it_is_here_and_no_more_than_there_is() {
+    let cloud = Cloud::new();
+    let mut config = cloud.config();
+    config.timeout = std::time::Duration::from_secs(300);
+    let server = Server::start(config);
+    let tls = cloud.appliance();
+    // All bodies that are read at once but one.
+    let stalled: Vec<_> = (1..64)
+        .map(|_| {
+            let mut client = Client::connect(server.address, &tls);
+            client.announce("POST /v1/runs", 1_000).unwrap();
+            client
+        })
+        .collect();
+    let mut client = Client::connect(server.address, &tls);
+    let batches: Vec<_> = (1..=5).map(batch).collect();
+    let body = run(&cloud, &batches);
+    let mut post = || {
+        let (status, answer) = client.exchange("POST /v1/runs", &body).unwrap();
+        assert_eq!(status, 200, "{}", String::from_utf8_lossy(&answer));
+        let answered = receipts(&answer).iter().zip(&batches).map(|(r, b)| cloud.verify(r, b)).count();
+        answered
+    };
+    assert_eq!(post(), 1, "the one that there is room for");
+    assert_eq!(cloud.sequences(), [1]);
+    drop(stalled);
+    // When the receiver sees that they are gone is its own affair.
+    assert!((0..1_000).any(|_| post() == 5));
+    assert_eq!(cloud.sequences(), [1, 2, 3, 4, 5]);
 }

@@ -6,6 +6,7 @@ use bytes::Bytes;
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use hyper::Request;
 use hyper::body::Incoming;
+use tokio::sync::SemaphorePermit;
 use tokio::time::timeout;
 
 use headgate_record::batch::may_be_stored;
@@ -24,12 +25,11 @@ impl Desk {
         request: Request<Incoming>,
     ) -> Result<Bytes, Refusal> {
         announced_fits(&request)?;
-        // As many records as its batches may have would be in memory.
-        let share = if self.engine.reads_records() { SHARE_WITH_RECORDS } else { SHARE };
-        let room = timeout(self.timeout, self.bodies.acquire_many(share)).await.ok().and_then(Result::ok);
+        // Its octets are no more than those of one batch may be.
+        let room = timeout(self.timeout, self.bodies.acquire()).await.ok().and_then(Result::ok);
         let _room = room.ok_or(Refusal::Unstored(Unstored::Busy))?;
         let received = timeout(self.timeout, self.receive_run(appliance, request)).await;
-        let run = received.map_err(|_| Refusal::Slow)??;
+        let (run, _more) = received.map_err(|_| Refusal::Slow)??;
         if run.iter().any(|one| !may_be_stored(&one.content.says().regions, self.region.as_deref())) {
             return Err(Refusal::Region);
         }
@@ -53,12 +53,12 @@ impl Desk {
         Ok(answer.into())
     }
 
-    /// The batches that an appliance sealed into a request.
+    /// The first of the batches that an appliance sealed into a request, as many as there is room for beside what is held, and that.
     async fn receive_run(
         &self,
         appliance: &str,
         request: Request<Incoming>,
-    ) -> Result<Vec<Arrived>, Refusal> {
+    ) -> Result<(Vec<Arrived>, Option<SemaphorePermit<'_>>), Refusal> {
         let body = Limited::new(request.into_body(), MAX_SEALED_BYTES)
             .collect()
             .await
@@ -81,6 +81,11 @@ impl Desk {
             parts.push((octets, sealed));
         }
         let (keys, with_records) = (Arc::clone(&self.keys), self.engine.reads_records());
+        // Closed they are all together as large as one may be; with its records each is as large as one alone.
+        let more = if with_records { self.room_for(parts.len().saturating_sub(1)) } else { None };
+        if with_records {
+            parts.truncate(more.as_ref().map_or(0, SemaphorePermit::num_permits).saturating_add(1));
+        }
         let opening = tokio::task::spawn_blocking(move || {
             let open = |(octets, sealed): (Bytes, Sealed)| {
                 let (content, digest) = keys.open_content(&sealed, with_records)?;
@@ -89,10 +94,13 @@ impl Desk {
             parts.into_iter().map(open).collect::<Result<Vec<_>, _>>()
         });
         let opened = opening.await.map_err(|_| Refusal::Unstored(Unstored::Failed))?;
-        opened.map_err(Refusal::Closed)
+        Ok((opened.map_err(Refusal::Closed)?, more))
+    }
+
+    /// Room for so many more bodies, or for as many as nobody uses or waits for; nothing where that is none.
+    fn room_for(&self, more: usize) -> Option<SemaphorePermit<'_>> {
+        let more = more.min(self.bodies.available_permits());
+        let more = u32::try_from(more).ok().filter(|more| *more > 0)?;
+        self.bodies.try_acquire_many(more).ok()
     }
 }
-
-/// For how many bodies a run counts, of [`super::MAX_BODIES`].
-const SHARE: u32 = 4;
-const SHARE_WITH_RECORDS: u32 = 16;

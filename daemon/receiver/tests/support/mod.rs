@@ -332,6 +332,19 @@ impl Client {
         Ok((status, head, body))
     }
 
+    /// Announces a body, and returns when the receiver has begun to read it.
+    pub fn announce(&mut self, head: &str, octets: usize) -> std::io::Result<()> {
+        let proof = self.proof();
+        let head = format!(
+            "{head} HTTP/1.1\r\nhost: x\r\n{proof}expect: 100-continue\r\ncontent-length: {octets}\r\n\r\n"
+        );
+        self.send(head.as_bytes())?;
+        let mut answer = [0; b"HTTP/1.1 100 Continue\r\n\r\n".len()];
+        self.0.read_exact(&mut answer)?;
+        assert_eq!(answer, *b"HTTP/1.1 100 Continue\r\n\r\n");
+        Ok(())
+    }
+
     pub fn exchange(&mut self, head: &str, body: &[u8]) -> std::io::Result<(u16, Vec<u8>)> {
         let proof = self.proof();
         self.send(
