@@ -97,11 +97,11 @@ pub struct Writer {
 }
 
 impl Writer {
-    /// Begins. Within a runtime, with which it ends.
-    pub fn start(cluster: Arc<JetStream>, accounts: Arc<Accounts>) -> Writer {
+    /// Begins, and shows every `pace` whether there is a connection. Within a runtime, with which it ends.
+    pub fn start(cluster: Arc<JetStream>, accounts: Arc<Accounts>, pace: Duration) -> Writer {
         let pulse = Arc::new(Pulse::new());
         let told = Arc::new(Mutex::new(Told::new(accounts, Arc::clone(&pulse))));
-        tokio::spawn(watch(Arc::clone(&cluster), Arc::clone(&pulse)));
+        tokio::spawn(watch(Arc::clone(&cluster), Arc::clone(&pulse), pace));
         tokio::spawn(sweep(Arc::clone(&cluster)));
         tokio::spawn(follow::follow(Arc::clone(&cluster)));
         Writer { cluster, pulse, told, jobs: Arc::new(Semaphore::new(MAX_JOBS)) }
@@ -175,14 +175,14 @@ fn unstored(trouble: &Trouble) -> Unstored {
     }
 }
 
-/// Beats for as long as there is a connection.
-async fn watch(cluster: Arc<JetStream>, pulse: Arc<Pulse>) {
+/// Beats for as long as there is a connection, every `pace`.
+async fn watch(cluster: Arc<JetStream>, pulse: Arc<Pulse>, pace: Duration) {
     let client = cluster.context.client();
     loop {
         if matches!(client.connection_state(), Connected::Connected) {
             pulse.beat();
         }
-        sleep(BEAT).await;
+        sleep(pace).await;
     }
 }
 
@@ -204,7 +204,6 @@ const MAX_JOBS: usize = 256;
 const MAX_SLOTS: usize = 8_192;
 /// How long an appliance waits for its receipt. A tombstone may take longer: then the appliance asks again, and finds it followed.
 const PATIENCE: Duration = Duration::from_secs(20);
-const BEAT: Duration = Duration::from_millis(500);
 const FIRST_ROUND: Duration = Duration::from_secs(60);
 const ROUND: Duration = Duration::from_secs(3_600);
 

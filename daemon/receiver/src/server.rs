@@ -91,7 +91,8 @@ pub fn serve(config: &Config, stop: &Stop, ready: impl FnOnce(Listening)) -> Res
             Arc::new(writer)
         }
         Some(cluster) => {
-            runtime.block_on(async { Arc::new(jetstream::Writer::start(cluster, Arc::clone(&accounts))) })
+            let accounts = Arc::clone(&accounts);
+            runtime.block_on(async { Arc::new(jetstream::Writer::start(cluster, accounts, Health::pace())) })
         }
     };
     let served = runtime.block_on(listen(

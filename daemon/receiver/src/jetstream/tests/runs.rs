@@ -119,7 +119,8 @@ async fn receivers_that_race_for_the_same_batches_store_each_once() {
     let mut tasks = tokio::task::JoinSet::new();
     let fleet = Arc::new(fleet);
     for shift in 0..4_u64 {
-        let writer = Writer::start(Arc::new(fleet.receiver().await), Arc::clone(&accounts));
+        let writer =
+            Writer::start(Arc::new(fleet.receiver().await), Arc::clone(&accounts), Duration::from_secs(5));
         let fleet = Arc::clone(&fleet);
         tasks.spawn(async move {
             // Each in pieces of another size, and all of the same batches.
