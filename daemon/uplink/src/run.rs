@@ -166,14 +166,16 @@ impl Speaker {
             Ok(arrived) => arrived,
             Err(problem) => return Ok(Err(problem)),
         };
+        let mut told = Ok(());
         for one in arrived {
             match self.ask(outbox, &one).await? {
                 ToUplink::Accepted => {}
-                ToUplink::Refused { reason } => return Ok(Err(Problem::Receipt(reason))),
+                // Those behind it are of other batches, and may be genuine.
+                ToUplink::Refused { reason } => told = told.and(Err(Problem::Receipt(reason))),
                 ToUplink::Batch(_) | ToUplink::Empty => return Err(OutboxError::Unexpected.into()),
             }
         }
-        Ok(Ok(()))
+        Ok(told)
     }
 
     /// The batch and those that wait behind it, up to so many and to [`MAX_RUN_BYTES`].

@@ -88,3 +88,19 @@ fn after_a_failure_one_batch_tries_the_way() {
     // What failed last may have been under way when the answer changed.
     assert!(receiver.together()[before..].iter().all(|count| *count == 1), "{:?}", receiver.together());
 }
+
+#[test]
+fn of_receipts_that_come_together_one_that_is_refused_holds_up_no_other() {
+    let site = Site::new();
+    let receiver = good_receiver(&site);
+    let store = site.store(0);
+    store.refuse_one(2);
+    (1..=3).for_each(|sequence| store.push(&batch(sequence)));
+    let _uplink = patient(&site, receiver.port);
+    until("status", || store.has_state("signature does not verify"));
+    // Two and three went together; the third has its receipt though the second has none.
+    assert_eq!(store.receipted(), [1, 3]);
+    store.refuse_one(0);
+    until("all receipts", || store.receipted() == [1, 3, 2]);
+    until("status", || store.states().last().is_some_and(|(connected, ..)| *connected));
+}

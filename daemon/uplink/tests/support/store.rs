@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::io;
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::Path;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
@@ -26,6 +26,12 @@ pub struct Store {
 struct Shared {
     stop: AtomicBool,
     refuse: AtomicBool,
+    /// Of which batch no receipt is accepted; 0: of none.
+    refused: AtomicU64,
+    /// Whether it is of a package that knew of no runs.
+    is_of_before: AtomicBool,
+    /// How often it was asked what it does not know.
+    unknown: AtomicU64,
     outbox: Mutex<VecDeque<(Sealed, Vec<u8>)>>,
     /// Media that were written, and up to which batch.
     carried: Mutex<Vec<(MediumId, u64)>>,
@@ -82,6 +88,21 @@ impl Store {
         self.shared.refuse.store(refuse, Ordering::Release);
     }
 
+    /// From now on no receipt of this batch is accepted; 0: of all again.
+    pub fn refuse_one(&self, sequence: u64) {
+        self.shared.refused.store(sequence, Ordering::Release);
+    }
+
+    /// From now on it is one that knows of no runs.
+    pub fn know_no_runs(&self) {
+        self.shared.is_of_before.store(true, Ordering::Release);
+    }
+
+    /// How often it left because it was asked what it does not know.
+    pub fn unknown(&self) -> u64 {
+        self.shared.unknown.load(Ordering::Acquire)
+    }
+
     /// Sequences of the batches with a receipt, in the order of the receipts.
     pub fn receipted(&self) -> Vec<u64> {
         self.shared.receipted.lock().unwrap().clone()
@@ -115,7 +136,13 @@ impl Shared {
                 Err(e) if matches!(e.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut) => continue,
                 _ => return,
             };
-            let answer = self.answer(FromUplink::decode(&message).unwrap());
+            let message = FromUplink::decode(&message).unwrap();
+            let is_unknown = matches!(message, FromUplink::Behind { .. });
+            if is_unknown && self.is_of_before.load(Ordering::Acquire) {
+                self.unknown.fetch_add(1, Ordering::AcqRel);
+                return;
+            }
+            let answer = self.answer(message);
             if frame::write(&mut stream, &answer.encode()).is_err() {
                 return;
             }
@@ -157,7 +184,12 @@ impl Shared {
             }
             FromUplink::Receipt(receipt) => {
                 let statement = Receipt::decode(&receipt).unwrap().statement;
-                let (batch, bytes) = self.outbox.lock().unwrap().pop_front().unwrap();
+                if statement.id.sequence == self.refused.load(Ordering::Acquire) {
+                    return ToUplink::Refused { reason: "signature does not verify".into() };
+                }
+                let mut outbox = self.outbox.lock().unwrap();
+                let place = outbox.iter().position(|(batch, _)| batch.id == statement.id).unwrap();
+                let (batch, bytes) = outbox.remove(place).unwrap();
                 assert_eq!((&statement.id, statement.digest), (&batch.id, digest(&bytes)));
                 self.receipted.lock().unwrap().push(batch.id.sequence);
                 ToUplink::Accepted
