@@ -2,7 +2,7 @@
 
 use std::convert::Infallible;
 use std::path::PathBuf;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use headgate_record::local::{FromUplink, OUTBOX_SOCKET, ToUplink};
@@ -43,6 +43,7 @@ pub fn run(config: &Headgate, stop: &Stop) -> Result<(), Error> {
         store_retry: Backoff::new(STORE_RETRY_MIN, STORE_RETRY_MAX),
         state: None,
         absence: String::new(),
+        behind_refused: None,
     };
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
@@ -66,6 +67,8 @@ struct Speaker {
     state: Option<Result<(), Problem>>,
     /// Why the store cannot be asked, as last logged.
     absence: String,
+    /// When the store left because it was asked for what is behind a batch.
+    behind_refused: Option<Instant>,
 }
 
 /// Where batches go.
@@ -145,7 +148,8 @@ impl Speaker {
     async fn carry(&mut self, outbox: &mut Outbox, batch: Vec<u8>) -> Result<Result<(), Problem>, End> {
         let together = match &self.link {
             Some(Way::Receiver(link)) => {
-                let most = link.most_together();
+                let is_refused = self.behind_refused.is_some_and(|at| at.elapsed() < BEHIND_AGAIN);
+                let most = if is_refused { 1 } else { link.most_together() };
                 self.gather(outbox, batch.into(), most).await?
             }
             _ => vec![batch.into()],
@@ -185,7 +189,12 @@ impl Speaker {
         let mut together = vec![first];
         while together.len() < most && octets < MAX_RUN_BYTES {
             let Ok((epoch, after)) = last.as_ref().map(|id| (id.epoch, id.sequence)) else { break };
-            match self.ask(outbox, &FromUplink::Behind { after }).await? {
+            let answer = self.ask(outbox, &FromUplink::Behind { after }).await;
+            // A store of before leaves when it is asked what it does not know: the batch that it gave goes alone, on another connection.
+            if let Err(End::Store(OutboxError::Ended | OutboxError::Stream(_))) = &answer {
+                self.behind_refused = Some(Instant::now());
+            }
+            match answer? {
                 ToUplink::Batch(batch) => {
                     octets = octets.saturating_add(run::octets(batch.len()));
                     last = Sealed::decode(&batch).map(|sealed| sealed.id);
@@ -269,6 +278,8 @@ const STORE_AWAY: &str = "waiting for the store";
 const NO_RECEIVER: &str = "no receiver is configured; all stays on the appliance";
 /// How long the store may wait for a batch before it says that there is none, milliseconds.
 const POLL_MS: u32 = 10_000;
+/// How long a store that left is believed not to know of runs: it may have had another reason.
+const BEHIND_AGAIN: Duration = Duration::from_secs(3_600);
 /// Pause after that, so that a store that does not wait is not asked without pause.
 const BREATH: Duration = Duration::from_millis(100);
 /// How often an uplink without a receiver says so.

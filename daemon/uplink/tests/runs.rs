@@ -104,3 +104,15 @@ fn of_receipts_that_come_together_one_that_is_refused_holds_up_no_other() {
     until("all receipts", || store.receipted() == [1, 3, 2]);
     until("status", || store.states().last().is_some_and(|(connected, ..)| *connected));
 }
+
+#[test]
+fn a_store_that_knows_of_no_runs_is_asked_once() {
+    let site = Site::new();
+    let receiver = good_receiver(&site);
+    let store = site.store(0);
+    store.know_no_runs();
+    (1..=6).for_each(|sequence| store.push(&batch(sequence)));
+    let _uplink = patient(&site, receiver.port);
+    until("all receipts", || store.receipted() == sequences(1, 6));
+    assert_eq!((store.unknown(), receiver.together()), (1, vec![1; 6]));
+}
