@@ -7,9 +7,13 @@
 //! newcomers.
 
 use std::hash::BuildHasher;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use foldhash::fast::RandomState;
 use hashbrown::HashTable;
+
+/// Where the next table begins to count what moves: none comes so far.
+static TABLES: AtomicU64 = AtomicU64::new(0);
 
 /// Entries that a full table looks at to find one to give up.
 pub(crate) const LOOKED_AT: usize = 32;
@@ -38,7 +42,7 @@ pub(crate) struct Entries<E> {
     settled: usize,
     state: RandomState,
     hand: usize,
-    /// How often entries were moved or taken away.
+    /// How often entries were moved or taken away, beginning with a number of its own.
     moves: u64,
 }
 
@@ -53,7 +57,7 @@ impl<E: Entry> Entries<E> {
             settled: 0,
             state: RandomState::default(),
             hand: 0,
-            moves: 0,
+            moves: TABLES.fetch_add(1 << 40, Ordering::Relaxed),
         }
     }
 
@@ -61,7 +65,8 @@ impl<E: Entry> Entries<E> {
         self.entries.len()
     }
 
-    /// A number that is another one once an entry is not where it was.
+    /// A number that is another one once an entry is not where it was, and in every other table: what was found in one is nowhere in the
+    /// next.
     #[inline]
     pub(crate) fn moves(&self) -> u64 {
         self.moves

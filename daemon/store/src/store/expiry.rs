@@ -38,10 +38,12 @@ impl Store {
         if !self.expiry.is_unfinished() {
             return Ok(());
         }
+        // Where it fails, the next look is not at once.
+        self.expiry = Expiry::Due;
         let transaction = begin(&mut self.database.connection)?;
         let at = self.clock.observe(&transaction, &Reading::now(now_ms))?;
         transaction.commit()?;
-        self.expire(at)
+        self.expire_more(at)
     }
 
     /// Deletes what is too old, some at a time, and looks for more in an hour when there is none.
@@ -55,7 +57,10 @@ impl Store {
         if !self.expiry.is_unfinished() {
             while self.mend(at)? {}
         }
-        // Where it fails, the next look is not at once.
+        self.expire_more(at)
+    }
+
+    fn expire_more(&mut self, at: Moment) -> Result<(), Error> {
         self.expiry = Expiry::Due;
         let transaction = begin(&mut self.database.connection)?;
         let deleted = retain::expire(&transaction, &self.keys, &self.settings.retention_ms, at);
