@@ -105,7 +105,7 @@ impl Html {
                 let (tag, scope): (_, Attributes<'_>) =
                     if at == 0 { ("th", &[("scope", "row")]) } else { ("td", &[]) };
                 self.open(tag, &[scope, &[("class", class(at))]].concat());
-                self.words(cell, class(at) == "w");
+                self.cell(cell);
                 self.close(tag);
             }
             self.raw("</tr>\n");
@@ -113,9 +113,11 @@ impl Html {
         self.raw("</tbody></table></div>\n");
     }
 
-    /// Text; where it `is_whole`, each word of several is one that paper does not break either, as a date at its hyphens.
-    fn words(&mut self, text: &str, is_whole: bool) {
-        if !is_whole || !text.contains(' ') {
+    /// Text; of a time, date and hour are each one that paper does not break either, as it would a date at its hyphens. What a name
+    /// holds changes nothing of what the page is made of.
+    fn cell(&mut self, text: &str) {
+        let is_time = |octet: u8| octet.is_ascii_digit() || b" -:".contains(&octet);
+        if !text.contains(' ') || !text.bytes().all(is_time) {
             return self.text(text);
         }
         for (at, word) in text.split(' ').enumerate() {
