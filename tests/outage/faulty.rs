@@ -119,8 +119,8 @@ fn plans(random: &mut Random, turn: usize) -> [Plan; 2] {
 }
 
 /// Batches of a usual run.
-const BATCHES: usize = 120;
+const BATCHES: usize = 200;
 /// Octets of one way in which a connection is set up and a first batch is posted.
 const SETTING_UP: u64 = 4_000;
-/// Octets of one way of the others: some thirty batches.
-const LIFE: u64 = 20_000;
+/// Octets of one way of the others: one run of batches, or some of few.
+const LIFE: u64 = 8_000;
