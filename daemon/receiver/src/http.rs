@@ -161,14 +161,20 @@ impl Desk {
         }
     }
 
-    /// The batch that an appliance sealed into a request.
-    async fn receive(&self, appliance: &str, request: Request<Incoming>) -> Result<Arrived, Refusal> {
+    /// What is sealed in a request, whole.
+    async fn body(&self, request: Request<Incoming>) -> Result<Bytes, Refusal> {
         let body = Limited::new(request.into_body(), MAX_SEALED_BYTES)
             .collect()
             .await
             .map_err(|error| if error.is::<LengthLimitError>() { Refusal::TooLarge } else { Refusal::Cut })?;
         let bytes = body.to_bytes();
         self.accounts.count_octets(bytes.len());
+        Ok(bytes)
+    }
+
+    /// The batch that an appliance sealed into a request.
+    async fn receive(&self, appliance: &str, request: Request<Incoming>) -> Result<Arrived, Refusal> {
+        let bytes = self.body(request).await?;
         let sealed = Sealed::decode(&bytes).map_err(Refusal::Envelope)?;
         // What it says it is, before it is worth opening; that it is so, it says opened.
         if sealed.id.appliance != appliance {

@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use http_body_util::{BodyExt, LengthLimitError, Limited};
 use hyper::Request;
 use hyper::body::Incoming;
 use tokio::sync::SemaphorePermit;
@@ -11,7 +10,7 @@ use tokio::time::timeout;
 
 use headgate_record::batch::may_be_stored;
 use headgate_record::run;
-use headgate_record::sealed::{MAX_SEALED_BYTES, Sealed};
+use headgate_record::sealed::Sealed;
 
 use super::{Desk, Refusal, announced_fits};
 use crate::engine::{Arrived, Unstored};
@@ -59,12 +58,7 @@ impl Desk {
         appliance: &str,
         request: Request<Incoming>,
     ) -> Result<(Vec<Arrived>, Option<SemaphorePermit<'_>>), Refusal> {
-        let body = Limited::new(request.into_body(), MAX_SEALED_BYTES)
-            .collect()
-            .await
-            .map_err(|error| if error.is::<LengthLimitError>() { Refusal::TooLarge } else { Refusal::Cut })?;
-        let bytes = body.to_bytes();
-        self.accounts.count_octets(bytes.len());
+        let bytes = self.body(request).await?;
         let mut parts = Vec::new();
         let mut before = None;
         for part in run::split(&bytes).map_err(Refusal::Envelope)? {
