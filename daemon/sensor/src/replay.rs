@@ -16,7 +16,7 @@ use self::gather::Gather;
 use self::turns::Turns;
 use crate::engine::{Arrival, Engine};
 use crate::error::SensorError;
-use crate::state::flow::{Found, FoundAll};
+use crate::state::flow::{Found, FoundAll, IpAddress};
 
 /// Reads a file: each packet is first cut as the kernel's program cuts it on a wire. One thread
 /// reads and cuts, the caller's uses what is kept, in the order of the file, and reads too where it has nothing to use.
@@ -101,6 +101,19 @@ struct InEngine<'a, V4, V6> {
 
 impl<V4, V6> InEngine<'_, V4, V6> {
     #[inline(always)]
+    fn plain<A: IpAddress>(
+        &mut self,
+        interface: usize,
+        arrival: Arrival,
+        ends: Ends<A>,
+        found: Option<Found>,
+    ) -> ControlFlow<()> {
+        let Some(number) = self.numbers.get(interface) else { return ControlFlow::Continue(()) };
+        self.engine.ends(*number, &arrival, ends, found.unwrap_or(Found::NOT_SOUGHT));
+        self.used()
+    }
+
+    #[inline(always)]
     fn used(&mut self) -> ControlFlow<()> {
         if self.engine.has_records() { (self.take)(self.engine.take()) } else { ControlFlow::Continue(()) }
     }
@@ -109,18 +122,14 @@ impl<V4, V6> InEngine<'_, V4, V6> {
 impl<V4: Iterator<Item = Found>, V6: Iterator<Item = Found>> Use for InEngine<'_, V4, V6> {
     #[inline(always)]
     fn v4(&mut self, interface: usize, arrival: Arrival, ends: Ends<Ipv4Addr>) -> ControlFlow<()> {
-        let found = self.found_v4.next().unwrap_or(Found::NOT_SOUGHT);
-        let Some(number) = self.numbers.get(interface) else { return ControlFlow::Continue(()) };
-        self.engine.ends(*number, &arrival, ends, found);
-        self.used()
+        let found = self.found_v4.next();
+        self.plain(interface, arrival, ends, found)
     }
 
     #[inline(always)]
     fn v6(&mut self, interface: usize, arrival: Arrival, ends: Ends<Ipv6Addr>) -> ControlFlow<()> {
-        let found = self.found_v6.next().unwrap_or(Found::NOT_SOUGHT);
-        let Some(number) = self.numbers.get(interface) else { return ControlFlow::Continue(()) };
-        self.engine.ends(*number, &arrival, ends, found);
-        self.used()
+        let found = self.found_v6.next();
+        self.plain(interface, arrival, ends, found)
     }
 
     fn whole(&mut self, interface: usize, frame: &Frame<'_>) -> ControlFlow<()> {

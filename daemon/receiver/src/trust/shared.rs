@@ -257,7 +257,7 @@ impl Shared {
     async fn sweep(&self) {
         let old = self.lock().known.drop_old((now_ms() / 1_000).saturating_sub(GRACE));
         if let Err(trouble) = self.cluster.untell(&old.places, &old.before).await {
-            log::debug!("what nobody needs to hear stays for now: {trouble}");
+            log::debug!("what nobody needs to hear could not be swept: {trouble}");
         }
     }
 
