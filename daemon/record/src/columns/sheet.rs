@@ -183,13 +183,34 @@ impl<'a> Column<'a> {
 
     /// Checks that there are so many values, and the words that they name; gives how many octets these have together.
     fn check(&self, values: usize) -> Result<usize, Error> {
-        let is_short = self.values.iter().all(|octet| *octet < 0x80);
-        if is_short && self.values.len() != values {
-            return Err(COLUMNS);
+        let quickly = if self.form.is_number() {
+            count(self.values).map(|found| (found, 0))
+        } else {
+            self.count_words()?
+        };
+        let (found, spent) = quickly.map_or_else(|| self.count_slowly(), Ok)?;
+        if found == values { Ok(spent) } else { Err(COLUMNS) }
+    }
+
+    /// How many words are named, and their octets together; `None` where a number takes more octets than that of a word needs.
+    fn count_words(&self) -> Result<Option<(usize, usize)>, Error> {
+        let (mut octets, mut found, mut spent) = (self.values.iter(), 0_usize, 0_usize);
+        while let Some(low) = octets.next() {
+            let mut at = usize::from(low & 0x7f);
+            if *low >= 0x80 {
+                match octets.next() {
+                    Some(high) if *high < 0x80 => at |= usize::from(*high) << 7,
+                    _ => return Ok(None),
+                }
+            }
+            found += 1;
+            spent = spent.saturating_add(self.words.get(at).ok_or(COLUMNS)?.len());
         }
-        if is_short && self.form.is_number() {
-            return Ok(0);
-        }
+        Ok(Some((found, spent)))
+    }
+
+    /// The same of any values, octet by octet.
+    fn count_slowly(&self) -> Result<(usize, usize), Error> {
         let (mut reader, mut found, mut spent) = (Reader(self.values), 0_usize, 0_usize);
         while reader.end().is_err() {
             let number = reader.varint()?;
@@ -198,6 +219,63 @@ impl<'a> Column<'a> {
                 spent = spent.saturating_add(self.word(number).ok_or(COLUMNS)?.len());
             }
         }
-        if found == values { Ok(spent) } else { Err(COLUMNS) }
+        Ok((found, spent))
+    }
+}
+
+/// How many numbers (varints) these octets are, eight octets at a time; `None` where they are none, or one may be too large.
+fn count(octets: &[u8]) -> Option<usize> {
+    let (words, rest) = octets.as_chunks::<8>();
+    // Octets so far of a number that has not ended.
+    let (mut found, mut open) = (0, 0);
+    for word in words {
+        let ends = !u64::from_le_bytes(*word) & 0x8080_8080_8080_8080;
+        // Nine octets have room for 63 bits.
+        if open + ends.trailing_zeros() / 8 > 8 {
+            return None;
+        }
+        open = if ends == 0 { open + 8 } else { ends.leading_zeros() / 8 };
+        found += ends.count_ones();
+    }
+    for octet in rest {
+        let has_ended = *octet < 0x80;
+        open = if has_ended { 0 } else { open + 1 };
+        found += u32::from(has_ended);
+        if open > 8 {
+            return None;
+        }
+    }
+    usize::try_from(found).ok().filter(|_| open == 0)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        /// What is counted quickly is what is counted octet by octet; what is not is none, or has a number of ten octets.
+        #[test]
+        fn numbers_are_counted_as_they_are_read(octets in prop::collection::vec(
+            prop_oneof![6 => any::<u8>(), 5 => 0x80..=0xff_u8], 0..120,
+        )) {
+            let (mut reader, mut found, mut longest) = (Reader(&octets), 0, 0);
+            let slowly = loop {
+                if reader.end().is_ok() {
+                    break Some(found);
+                }
+                let before = reader.0.len();
+                if reader.varint().is_err() {
+                    break None;
+                }
+                found += 1;
+                longest = longest.max(before - reader.0.len());
+            };
+            match count(&octets) {
+                Some(quickly) => prop_assert_eq!(Some(quickly), slowly),
+                None => prop_assert!(slowly.is_none() || longest > 9, "{:?}", slowly),
+            }
+        }
     }
 }
