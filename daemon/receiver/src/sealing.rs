@@ -6,10 +6,10 @@ use std::path::Path;
 
 use ed25519_dalek::pkcs8::spki::der::pem::LineEnding;
 use ed25519_dalek::pkcs8::spki::der::{Document, SecretDocument};
-use hpke::aead::AesGcm256;
-use hpke::kdf::HkdfSha256;
 use hpke::kem::X25519HkdfSha256;
-use hpke::{Deserializable, Kem, OpModeR, Serializable};
+use hpke::{Deserializable, Kem, Serializable};
+use rustls::crypto::aws_lc_rs::hpke::DH_KEM_X25519_HKDF_SHA256_AES_256 as SUITE;
+use rustls::crypto::hpke::{EncapsulatedSecret, Hpke, HpkePrivateKey};
 use zeroize::Zeroizing;
 
 use headgate_record::batch::{Batch, Outline, digest};
@@ -21,7 +21,15 @@ use crate::{Error, files};
 type PrivateKey = <X25519HkdfSha256 as Kem>::PrivateKey;
 
 /// Keys of an organisation, at most eight. They are cleared when they are dropped; no `Debug`, no `Clone`.
-pub struct Keys(Vec<(KeyId, PrivateKey)>);
+pub struct Keys(Vec<Key>);
+
+/// A key in the forms of who uses it: batches, of which there are many, are opened by what opens TLS as well, in less than half the
+/// time; what there is little of, and what is sealed, is left to the crate `hpke`.
+struct Key {
+    id: KeyId,
+    private: PrivateKey,
+    opens: HpkePrivateKey,
+}
 
 /// A sealing key that was made, PEM. No `Debug`: it holds a key.
 pub struct Made {
@@ -61,20 +69,20 @@ impl Keys {
             let key = std::str::from_utf8(&pem).ok().and_then(|pem| private_key(pem.trim()));
             let key =
                 key.ok_or(Error::Credential { file: file.to_path_buf(), what: "X25519 private key" })?;
-            Ok((KeyId::of(&X25519HkdfSha256::sk_to_pk(&key).to_bytes().into()), key))
+            Ok(Key::new(key))
         });
         keys.collect::<Result<_, _>>().map(Keys)
     }
 
     /// The public half of the first key, PEM (SubjectPublicKeyInfo): what new appliances seal to.
     pub fn public(&self) -> Option<String> {
-        let public: [u8; 32] = X25519HkdfSha256::sk_to_pk(&self.0.first()?.1).to_bytes().into();
+        let public: [u8; 32] = X25519HkdfSha256::sk_to_pk(&self.0.first()?.private).to_bytes().into();
         public_pem(&public).ok()
     }
 
     /// Whether there is this key.
     pub fn has(&self, key: KeyId) -> bool {
-        self.0.iter().any(|(id, _)| *id == key)
+        self.0.iter().any(|known| known.id == key)
     }
 
     /// The batch that is sealed, and its digest.
@@ -105,18 +113,21 @@ impl Keys {
     }
 
     fn unseal(&self, sealed: &Sealed) -> Result<Vec<u8>, Closed> {
-        let key = self.0.iter().find(|(id, _)| *id == sealed.key);
-        let (_, key) = key.ok_or(Closed::Key(sealed.key))?;
-        let encapsulated = Deserializable::from_bytes(&sealed.encapsulated).map_err(|_| Closed::Changed)?;
-        hpke::single_shot_open::<AesGcm256, HkdfSha256, X25519HkdfSha256>(
-            &OpModeR::Base,
-            key,
-            &encapsulated,
-            INFO,
-            &sealed.ciphertext,
-            &associated_data(sealed.key, &sealed.id),
-        )
-        .map_err(|_| Closed::Changed)
+        let key = self.0.iter().find(|key| key.id == sealed.key).ok_or(Closed::Key(sealed.key))?;
+        let encapsulated = EncapsulatedSecret(sealed.encapsulated.to_vec());
+        let bound = associated_data(sealed.key, &sealed.id);
+        let opened = SUITE.open(&encapsulated, INFO, &bound, &sealed.ciphertext, &key.opens);
+        opened.map_err(|_| Closed::Changed)
+    }
+}
+
+impl Key {
+    fn new(private: PrivateKey) -> Key {
+        let id = KeyId::of(&X25519HkdfSha256::sk_to_pk(&private).to_bytes().into());
+        // Each of its copies is cleared when it is dropped.
+        let octets = Zeroizing::new(<[u8; 32]>::from(private.to_bytes()));
+        let opens = HpkePrivateKey::from(octets.to_vec());
+        Key { id, private, opens }
     }
 }
 
@@ -161,6 +172,8 @@ const PRIVATE_LABEL: &str = "PRIVATE KEY";
 mod tests {
     use headgate_record::batch::BatchId;
     use hpke::OpModeS;
+    use hpke::aead::AesGcm256;
+    use hpke::kdf::HkdfSha256;
 
     use super::*;
 
@@ -186,7 +199,7 @@ mod tests {
     }
 
     fn seal(keys: &Keys, said: BatchId, batch: &Batch) -> Sealed {
-        let (key, private) = &keys.0[0];
+        let Key { id: key, private, .. } = &keys.0[0];
         let (encapsulated, ciphertext) = hpke::single_shot_seal::<AesGcm256, HkdfSha256, X25519HkdfSha256>(
             &OpModeS::Base,
             &X25519HkdfSha256::sk_to_pk(private),

@@ -209,8 +209,8 @@ impl State {
 
     /// The same as seen from behind its message `at`: what comes next begins with it.
     #[must_use]
-    pub fn behind(&self, at: u64) -> State {
-        let mut next = self.clone();
+    pub fn behind(self, at: u64) -> State {
+        let mut next = self;
         for entry in next.recent.iter_mut().filter(|entry| entry.at == 0) {
             entry.at = at;
         }

@@ -2,7 +2,7 @@
 //! AES-256-GCM), so that what lies between them can neither read nor make it. And batches that a receiver must write anew.
 
 use aes_gcm::aead::{Aead, KeyInit, Payload};
-use aes_gcm::{Aes256Gcm, Key, Nonce};
+use aes_gcm::{Aes256Gcm, Nonce};
 use hkdf::Hkdf;
 use hpke::aead::AesGcm256;
 use hpke::kdf::HkdfSha256;
@@ -14,12 +14,12 @@ use zeroize::Zeroizing;
 use headgate_record::batch::Batch;
 use headgate_record::sealed::{INFO, KeyId, Sealed, associated_data};
 
-use super::{Keys, PrivateKey};
+use super::{Key, Keys, PrivateKey};
 
 impl Keys {
     /// Seals what is said at `place`. It opens at no other.
     pub fn seal_own(&self, place: &str, octets: &[u8]) -> Option<Vec<u8>> {
-        let (id, key) = self.0.first()?;
+        let Key { id, private: key, .. } = self.0.first()?;
         let mut salt = [0; SALT];
         getrandom::fill(&mut salt).ok()?;
         let payload = Payload { msg: octets, aad: place.as_bytes() };
@@ -33,7 +33,7 @@ impl Keys {
         let (version, rest) = octets.split_first()?;
         let (id, rest) = rest.split_first_chunk::<8>()?;
         let (salt, ciphertext) = rest.split_first_chunk::<SALT>()?;
-        let (_, key) = self.0.iter().find(|(known, _)| known.0 == *id)?;
+        let key = &self.0.iter().find(|known| known.id.0 == *id)?.private;
         match *version {
             OWN_VERSION => {
                 let (cipher, nonce) = cipher(key, salt)?;
@@ -54,7 +54,7 @@ impl Keys {
 
     /// Seals a batch as its appliance does, to the first key.
     pub fn seal_anew(&self, batch: &Batch) -> Option<Vec<u8>> {
-        let (key, private) = self.0.first()?;
+        let Key { id: key, private, .. } = self.0.first()?;
         let (encapsulated, ciphertext) = hpke::single_shot_seal::<AesGcm256, HkdfSha256, X25519HkdfSha256>(
             &OpModeS::Base,
             &X25519HkdfSha256::sk_to_pk(private),
@@ -74,7 +74,7 @@ fn cipher(key: &PrivateKey, salt: &[u8; SALT]) -> Option<(Aes256Gcm, Nonce<aes_g
     let secret = Zeroizing::new(<[u8; 32]>::from(key.to_bytes()));
     Hkdf::<Sha256>::new(Some(salt), secret.as_ref()).expand(OWN_INFO, octets.as_mut()).ok()?;
     let (key, nonce) = octets.split_first_chunk::<32>()?;
-    Some((Aes256Gcm::new(&Key::<Aes256Gcm>::from(*key)), Nonce::try_from(nonce).ok()?))
+    Some((Aes256Gcm::new(&aes_gcm::Key::<Aes256Gcm>::from(*key)), Nonce::try_from(nonce).ok()?))
 }
 
 const OWN_INFO: &[u8] = b"headgate receivers v2";
@@ -114,7 +114,7 @@ mod tests {
     #[test]
     fn what_receivers_of_before_said_opens() {
         let own = keys();
-        let (id, key) = &own.0[0];
+        let Key { id, private: key, .. } = &own.0[0];
         let public = X25519HkdfSha256::sk_to_pk(key);
         let (encapsulated, ciphertext) = hpke::single_shot_seal::<AesGcm256, HkdfSha256, X25519HkdfSha256>(
             &OpModeS::Auth((key.clone(), public.clone())),
