@@ -282,7 +282,7 @@ mod tests {
             FromUplink::Taken { epoch: 1, sequence: 2, digest: [3; 32], rejected: 4 },
             FromUplink::Carry { medium: MediumId([7; 8]), after: 4 },
             FromUplink::Carried { medium: MediumId([7; 8]), through: 4 },
-            FromUplink::Behind { after: 5 },
+            FromUplink::Behind { after: 5, room: 6 },
             FromUplink::State { connected: false, problem: "refused".into(), retry_ms: 7 },
         ] {
             assert_eq!(FromUplink::decode(&message.encode()), Ok(message));

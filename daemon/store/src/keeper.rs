@@ -36,8 +36,8 @@ pub(crate) enum Request {
     SensorGone,
     /// The uplink wants the oldest batch and waits so long for it.
     Next { wait: Duration, reply: SyncSender<Option<Vec<u8>>> },
-    /// The uplink wants the oldest batch behind this one, if there is one.
-    Behind { after: u64, reply: SyncSender<Option<Vec<u8>>> },
+    /// The uplink wants the oldest batch behind this one, if there is one and it has so few octets.
+    Behind { after: u64, room: u32, reply: SyncSender<Option<Vec<u8>>> },
     /// The next batch for a medium is wanted, or why there is none.
     Carry { medium: MediumId, after: u64, reply: SyncSender<Result<Option<Vec<u8>>, String>> },
     /// A medium is written; the reply is why it is not noted, if it is not.
@@ -170,8 +170,8 @@ impl Keeper {
                     None => {}
                 }
             }
-            Request::Behind { after, reply } => {
-                let batch = self.store.hand_out_behind(after, now_ms());
+            Request::Behind { after, room, reply } => {
+                let batch = self.store.hand_out_behind(after, room, now_ms());
                 self.recover(&batch);
                 if let Some(batch) = self.problems.note("outbox", batch) {
                     let _ = reply.try_send(batch);

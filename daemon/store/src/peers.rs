@@ -134,8 +134,10 @@ fn serve_uplink(mut stream: UnixStream, requests: &SyncSender<Request>) -> bool 
                 ask(requests, |reply| Request::Next { wait, reply })
                     .map(|batch| batch.map_or(ToUplink::Empty, ToUplink::Batch))
             }
-            FromUplink::Behind { after } => ask(requests, |reply| Request::Behind { after, reply })
-                .map(|batch| batch.map_or(ToUplink::Empty, ToUplink::Batch)),
+            FromUplink::Behind { after, room } => {
+                ask(requests, |reply| Request::Behind { after, room, reply })
+                    .map(|batch| batch.map_or(ToUplink::Empty, ToUplink::Batch))
+            }
             FromUplink::Receipt(bytes) => ask(requests, |reply| Request::Receipt { bytes, reply })
                 .map(|refusal| refusal.map_or(ToUplink::Accepted, |reason| ToUplink::Refused { reason })),
             FromUplink::Carry { medium, after } => {

@@ -88,7 +88,11 @@ impl Link {
         let took = began.elapsed();
         self.together = match &sent {
             Err(_) => 1,
-            Ok(_) if took > self.timeout / 4 => (batches.len() / 2).max(1),
+            // Nor is what there was no room for, or what did not arrive for another reason, sent for nothing again.
+            Ok(receipts) if receipts.len() < batches.len() || took > self.timeout / 4 => {
+                let shorter = if took > self.timeout / 4 { batches.len() / 2 } else { batches.len() };
+                receipts.len().min(shorter).max(1)
+            }
             Ok(_) if took < self.timeout / 16 => self.together.saturating_mul(2).min(MAX_RUN),
             Ok(_) => self.together,
         };

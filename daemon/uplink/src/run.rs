@@ -187,9 +187,12 @@ impl Speaker {
         let mut octets = run::octets(first.len());
         let mut last = Sealed::decode(&first).map(|sealed| sealed.id);
         let mut together = vec![first];
-        while together.len() < most && octets < MAX_RUN_BYTES {
+        while together.len() < most {
+            // What would have no room is not sealed for nothing.
+            let room = MAX_RUN_BYTES.saturating_sub(run::octets(octets));
+            let Some(room) = u32::try_from(room).ok().filter(|room| *room > 0) else { break };
             let Ok((epoch, after)) = last.as_ref().map(|id| (id.epoch, id.sequence)) else { break };
-            let answer = self.ask(outbox, &FromUplink::Behind { after }).await;
+            let answer = self.ask(outbox, &FromUplink::Behind { after, room }).await;
             // A store of before leaves when it is asked what it does not know: the batch that it gave goes alone, on another connection.
             if let Err(End::Store(OutboxError::Ended | OutboxError::Stream(_))) = &answer {
                 self.behind_refused = Some(Instant::now());

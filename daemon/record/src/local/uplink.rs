@@ -18,6 +18,8 @@ pub enum FromUplink {
     Behind {
         /// Sequence of the last batch that was given.
         after: u64,
+        /// How many octets it may have, sealed. One that may have more is not given, nor is another in its place.
+        room: u32,
     },
     /// The receiver answered with this receipt ([`crate::receipt::Receipt::encode`]).
     Receipt(Vec<u8>),
@@ -81,7 +83,7 @@ impl FromUplink {
     pub fn encode(&self) -> Vec<u8> {
         let body = match self {
             FromUplink::Next { wait_ms } => UplinkBody::Next(Next { version: VERSION, wait_ms: *wait_ms }),
-            FromUplink::Behind { after } => UplinkBody::Behind(Behind { after: *after }),
+            FromUplink::Behind { after, room } => UplinkBody::Behind(Behind { after: *after, room: *room }),
             FromUplink::Receipt(receipt) => UplinkBody::Receipt(receipt.clone()),
             FromUplink::State { connected, problem, retry_ms } => UplinkBody::State(State {
                 connected: *connected,
@@ -115,7 +117,9 @@ impl FromUplink {
                 return Err(Error::Version { message: "next", found: next.version, expected: VERSION });
             }
             UplinkBody::Next(next) => FromUplink::Next { wait_ms: next.wait_ms },
-            UplinkBody::Behind(behind) => FromUplink::Behind { after: behind.after },
+            // An uplink of before does not say it, and leaves what it has no room for.
+            UplinkBody::Behind(Behind { after, room: 0 }) => FromUplink::Behind { after, room: u32::MAX },
+            UplinkBody::Behind(Behind { after, room }) => FromUplink::Behind { after, room },
             UplinkBody::Receipt(receipt) => FromUplink::Receipt(receipt),
             UplinkBody::State(State { connected, problem, retry_ms }) => {
                 FromUplink::State { connected, problem, retry_ms }
@@ -192,6 +196,8 @@ enum UplinkBody {
 struct Behind {
     #[prost(uint64, tag = "1")]
     after: u64,
+    #[prost(uint32, tag = "2")]
+    room: u32,
 }
 #[derive(Clone, PartialEq, Message)]
 struct Taken {

@@ -1,6 +1,7 @@
 //! What leaves the store, sealed to the receiver: to the uplink, and onto media.
 
 use headgate_record::bundle::MediumId;
+use headgate_record::sealed::MAX_OVERHEAD;
 use headgate_rules::Rules;
 use rusqlite::Connection;
 use serde_json::{Value, json};
@@ -24,14 +25,22 @@ impl Store {
         self.next_batch(now_ms)?.map(|batch| recipient.seal(&batch)).transpose()
     }
 
-    /// The oldest batch behind another one that was handed out, to go with it. A collector takes them one by one.
-    pub(crate) fn hand_out_behind(&mut self, after: u64, now_ms: u64) -> Result<Option<Vec<u8>>, Error> {
+    /// The oldest batch behind another one that was handed out, to go with it, unless it may have more than `room` octets, sealed:
+    /// then it is not sealed for nothing. A collector takes them one by one.
+    pub(crate) fn hand_out_behind(
+        &mut self,
+        after: u64,
+        room: u32,
+        now_ms: u64,
+    ) -> Result<Option<Vec<u8>>, Error> {
         let Some(recipient) = self.recipient.clone().filter(|_| !self.settings.has_collector) else {
             return Ok(None);
         };
         let transaction = begin(&mut self.database.connection)?;
         let batch = outbox::next_behind(&transaction, &self.keys, after, now_ms)?;
         commit(transaction, &self.keys)?;
+        let room = usize::try_from(room).unwrap_or(usize::MAX);
+        let batch = batch.filter(|batch| batch.len().saturating_add(MAX_OVERHEAD) <= room);
         batch.map(|batch| recipient.seal(&batch)).transpose()
     }
 

@@ -4,6 +4,7 @@ use ed25519_dalek::{Signer, SigningKey};
 use headgate_record::batch::id_of;
 use headgate_record::local::{FromUplink, ToUplink};
 use headgate_record::receipt::Receipt;
+use headgate_record::sealed::MAX_OVERHEAD;
 
 use crate::site::{SEAL_SECRET, Site, device, open};
 
@@ -59,14 +60,18 @@ fn batches_behind_one_that_is_under_way_are_handed_out_and_wait_for_their_own_re
     running.until(|s| s["outbox"]["batches"] == 3);
     let mut uplink = running.uplink();
     let first = uplink.next(0).unwrap().unwrap();
-    let mut behind = |after| match uplink.say(&FromUplink::Behind { after }).unwrap() {
+    let mut behind_within = |after, room| match uplink.say(&FromUplink::Behind { after, room }).unwrap() {
         ToUplink::Batch(sealed) => Some(open(&sealed, SEAL_SECRET)),
         ToUplink::Empty => None,
         other => panic!("{other:?}"),
     };
+    let mut behind = |after| behind_within(after, u32::MAX);
     let (second, third) = (behind(1).unwrap(), behind(2).unwrap());
     assert_eq!([&first, &second, &third].map(|batch| id_of(batch).unwrap().sequence), [1, 2, 3]);
     assert_eq!((behind(1), behind(3)), (Some(second.clone()), None), "nobody waits for what is not there");
+    let largest = u32::try_from(second.len() + MAX_OVERHEAD).unwrap();
+    assert_eq!(behind_within(1, largest), Some(second.clone()));
+    assert_eq!(behind_within(1, largest - 1), None, "what may have no room, nor the third in its place");
     assert_eq!(running.status()["outbox"]["batches"], 3);
     for (receipted, left) in [(&first, 2), (&second, 1), (&third, 0)] {
         assert_eq!(uplink.receipt(&site.receipt(receipted).encode()).unwrap(), ToUplink::Accepted);

@@ -35,6 +35,8 @@ struct Shared {
     outbox: Mutex<VecDeque<(Sealed, Vec<u8>)>>,
     /// Media that were written, and up to which batch.
     carried: Mutex<Vec<(MediumId, u64)>>,
+    /// Sequences of the batches that were handed out to be sent, each time.
+    given: Mutex<Vec<u64>>,
     receipted: Mutex<Vec<u64>>,
     taken: Mutex<Vec<u64>>,
     states: Mutex<Vec<(bool, String, u64)>>,
@@ -103,6 +105,11 @@ impl Store {
         self.shared.unknown.load(Ordering::Acquire)
     }
 
+    /// Sequences of the batches that were handed out to be sent, each time.
+    pub fn given(&self) -> Vec<u64> {
+        self.shared.given.lock().unwrap().clone()
+    }
+
     /// Sequences of the batches with a receipt, in the order of the receipts.
     pub fn receipted(&self) -> Vec<u64> {
         self.shared.receipted.lock().unwrap().clone()
@@ -161,10 +168,11 @@ impl Shared {
                 let next = outbox.iter().find(|(batch, _)| batch.id.sequence > after);
                 next.map_or(ToUplink::Empty, |(_, bytes)| ToUplink::Batch(bytes.clone()))
             }
-            FromUplink::Behind { after } => {
+            FromUplink::Behind { after, room } => {
                 let outbox = self.outbox.lock().unwrap();
                 let next = outbox.iter().find(|(batch, _)| batch.id.sequence > after);
-                next.map_or(ToUplink::Empty, |(_, bytes)| ToUplink::Batch(bytes.clone()))
+                let next = next.filter(|(_, bytes)| bytes.len() <= usize::try_from(room).unwrap());
+                next.map_or(ToUplink::Empty, |next| self.give(next))
             }
             FromUplink::Taken { sequence, digest: taken, .. } => {
                 let (_, bytes) = self.outbox.lock().unwrap().pop_front().unwrap();
@@ -197,11 +205,16 @@ impl Shared {
         }
     }
 
+    fn give(&self, (batch, bytes): &(Sealed, Vec<u8>)) -> ToUplink {
+        self.given.lock().unwrap().push(batch.id.sequence);
+        ToUplink::Batch(bytes.clone())
+    }
+
     fn next(&self, wait: Duration) -> ToUplink {
         let limit = Instant::now() + wait;
         while Instant::now() < limit && !self.stop.load(Ordering::Acquire) {
-            if let Some((_, bytes)) = self.outbox.lock().unwrap().front() {
-                return ToUplink::Batch(bytes.clone());
+            if let Some(next) = self.outbox.lock().unwrap().front() {
+                return self.give(next);
             }
             std::thread::sleep(TICK);
         }
