@@ -68,6 +68,9 @@ pub(crate) struct Tail {
     /// Hand-overs that waited when the store was opened.
     #[cfg(test)]
     found: usize,
+    /// And the fillings that they were of.
+    #[cfg(test)]
+    fillings: std::collections::BTreeSet<u64>,
 }
 
 /// Hand-overs that are in the caller's transaction, and wait when it is committed.
@@ -227,6 +230,11 @@ impl Tail {
     /// How many hand-overs waited when the store was opened.
     pub(crate) fn waited(&self) -> usize {
         self.found
+    }
+
+    /// And in how many fillings.
+    pub(crate) fn fillings(&self) -> usize {
+        self.fillings.len()
     }
 
     /// How many records wait.

@@ -140,9 +140,14 @@ impl Store {
         self.tail.records()
     }
 
-    /// How many hand-overs waited in it when the store was opened.
-    pub(crate) fn found_in_tail(&self) -> usize {
-        self.tail.waited()
+    /// Begins the next filling, though the present one has room. Gives whether that is done.
+    pub(crate) fn turn_tail(&mut self) -> bool {
+        self.tail.turn()
+    }
+
+    /// How many hand-overs waited in it when the store was opened, and in how many fillings.
+    pub(crate) fn found_in_tail(&self) -> (usize, usize) {
+        (self.tail.waited(), self.tail.fillings())
     }
 }
 

@@ -78,6 +78,8 @@ impl Tail {
             damage: Damage { rows: u64::from(has_lost_key), ..Damage::default() },
             #[cfg(test)]
             found: 0,
+            #[cfg(test)]
+            fillings: Default::default(),
         };
         for (slot, head) in tail.hand_overs(&rows, waits) {
             let cipher = if head.filling == oldest { &cipher } else { &after };
@@ -144,6 +146,7 @@ impl Tail {
         #[cfg(test)]
         {
             self.found += 1;
+            self.fillings.insert(head.filling);
         }
         Ok(())
     }

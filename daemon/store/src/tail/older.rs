@@ -109,7 +109,10 @@ impl Tail {
 
     /// The older filling is in segments, and that is committed.
     pub(crate) fn go_on(&mut self, after: After) {
-        (self.older, self.after) = (None, Some(after.0));
+        self.after = Some(after.0);
+        if let Some(Older { cut, made, .. }) = self.older.take() {
+            self.packer.free(cut, made);
+        }
     }
 }
 

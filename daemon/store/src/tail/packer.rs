@@ -24,6 +24,7 @@ pub(super) struct Cut {
     made: Option<Vec<Made>>,
     /// Where nobody answers, it is gathered by whoever finishes it.
     added: Vec<Added>,
+    is_finished: bool,
 }
 
 type Added = (Moment, Arc<[Set]>);
@@ -31,6 +32,7 @@ type Added = (Moment, Arc<[Set]>);
 enum Job {
     Add(Moment, Arc<[Set]>),
     Cut(SyncSender<Result<Vec<Made>, Error>>),
+    Drop(Vec<Added>, Vec<Made>),
 }
 
 impl Packer {
@@ -51,7 +53,7 @@ impl Packer {
     pub(super) fn cut(&mut self) -> Cut {
         let (reply, answer) = sync_channel(1);
         let answer = self.ask(Job::Cut(reply)).then_some(answer);
-        Cut { answer, made: None, added: std::mem::take(&mut self.added) }
+        Cut { answer, made: None, added: std::mem::take(&mut self.added), is_finished: false }
     }
 
     /// What was made of all that was added since the last cut.
@@ -66,6 +68,11 @@ impl Packer {
             *self = Packer { jobs: None, added: cut.added };
         }
         made
+    }
+
+    /// Frees what is in segments: many small pieces, each of which the keeper would wait for whoever reads a connection to allocate.
+    pub(super) fn free(&mut self, cut: Cut, made: Vec<Made>) {
+        self.ask(Job::Drop(cut.added, made));
     }
 
     /// Gives whether there is somebody who does it.
@@ -99,6 +106,9 @@ impl Cut {
         if let Some(answer) = self.answer.take() {
             self.made = answer.recv().ok().and_then(Result::ok);
         }
+        if self.is_finished {
+            return Ok(Vec::new());
+        }
         let made = match self.made.take() {
             Some(made) => made,
             None => {
@@ -107,7 +117,7 @@ impl Cut {
                 gather.finish()?
             }
         };
-        self.added.clear();
+        self.is_finished = true;
         Ok(made)
     }
 }
@@ -127,7 +137,7 @@ impl Packer {
 #[cfg(test)]
 impl Cut {
     pub(super) fn records(&self) -> u64 {
-        records(&self.added)
+        if self.is_finished { 0 } else { records(&self.added) }
     }
 }
 
@@ -151,10 +161,14 @@ fn gather(work: &Receiver<Job>) {
                 let _ = reply.send(made);
                 scrub_all();
             }
+            Job::Drop(added, made) => drop((added, made)),
         }
+        // Who reads a connection, and the keeper, work for moments only, and would wait for the end of this thread's share of the
+        // processor, while the disk has nothing to do.
+        thread::yield_now();
     }
 }
 
-/// More than can wait: two fillings, and a cut behind each.
-const JOBS: usize = 386;
+/// More than can wait: two fillings, a cut behind each, and what is freed.
+const JOBS: usize = 388;
 const _: () = assert!(MOST_SLOTS == 192);

@@ -289,7 +289,7 @@ fn two_fillings_that_waited_when_the_store_ended_are_absorbed_in_their_order() {
         assert!(tail.turn());
         (3..5).for_each(|n| hand_over(&db, &keys, &mut tail, n * 50 + 1, 50));
         let mut tail = Tail::load(&db, &keys, CAP).unwrap();
-        assert_eq!((tail.waited(), tail.records(), tail.has_key()), (5, 250, false));
+        assert_eq!((tail.waited(), tail.fillings(), tail.records(), tail.has_key()), (5, 2, 250, false));
         absorb(&db, &keys, &mut tail);
         assert_eq!(kept(&db, &keys), ((1..=250).collect(), 0, 0));
         assert_eq!(admit::committed(&db, 1).unwrap(), 250);
