@@ -169,8 +169,8 @@ fn wait<'a>(reports: &'a UnixStream, sockets: impl Iterator<Item = BorrowedFd<'a
 
 /// An interface that is back is watched after so long.
 const MOMENT: Duration = Duration::from_millis(100);
-/// While all are up, they are looked at so often: a link that is lost disturbs no socket.
-const QUIET: Duration = Duration::from_secs(1);
+/// While all are up, they are looked at so often: a link that is lost disturbs no socket, and each look costs.
+const QUIET: Duration = Duration::from_secs(5);
 /// Octets of a report: the number of a socket, and a [`LinkState::number`].
 const REPORT: usize = 2;
 const MAX_REPORTS: usize = 128;

@@ -129,8 +129,8 @@ const LAST_RECORDS: Duration = Duration::from_secs(5);
 /// How often the kernel is asked what it lost, and the engine told the time. A little more than the second after which the engine reports, so that it is always over.
 const STATISTICS_INTERVAL: Duration = Duration::from_millis(1_010);
 /// How often where nothing comes: each wake-up costs, and what is over waits so long to be reported. A thread that is alone waits no
-/// longer for frames; the watchdog hears of it twice as often as it must.
-const QUIET_INTERVAL: Duration = Duration::from_millis(4_040);
+/// longer for frames; the watchdog hears of it three times as often as it must.
+const QUIET_INTERVAL: Duration = Duration::from_millis(9_090);
 
 #[cfg(test)]
 mod tests {

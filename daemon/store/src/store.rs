@@ -451,7 +451,7 @@ fn read_rules(path: &Path) -> Result<Rules, OpenError> {
 const OUTBOX_SHARE: u64 = 4;
 /// Longest time without looking whether something is due: while there is work, and otherwise.
 pub(crate) const SHORTEST_REST: Duration = Duration::from_millis(200);
-const LONGEST_REST: Duration = Duration::from_secs(5);
+const LONGEST_REST: Duration = Duration::from_secs(12);
 /// The name of the master key in the ledger.
 const MASTER: &str = "master";
 /// Segments of an earlier format that are converted at a time.
