@@ -80,10 +80,12 @@ pub(crate) mod meta {
     pub(crate) const ASIDE: &str = "set_aside_ms";
     /// How many records of each kind there are in the segments up to an id (`kept.rs`).
     pub(crate) const KEPT: &str = "kept";
-    /// The present filling of the tail (`tail.rs`).
+    /// The oldest filling of the tail that is not absorbed (`tail.rs`).
     pub(crate) const TAIL: &str = "tail";
-    /// The wrapped key that seals it.
+    /// Wrapped keys of it and of the one behind it: of the one with an even number.
     pub(crate) const TAIL_KEY: &str = "tail_key";
+    /// And of the one with an odd number.
+    pub(crate) const TAIL_KEY_ODD: &str = "tail_key_odd";
     /// How many segments damage has removed without this program's doing.
     pub(crate) const MISSING: &str = "segments_missing";
 }
@@ -406,7 +408,7 @@ fn pragma(db: &Connection, name: &str) -> Result<u64, Error> {
 }
 
 /// In order; the version of a schema is the number of its last migration.
-const MIGRATIONS: [&str; 9] = [
+const MIGRATIONS: [&str; 10] = [
     include_str!("../migrations/001_initial.sql"),
     include_str!("../migrations/002_member.sql"),
     include_str!("../migrations/003_identity.sql"),
@@ -416,9 +418,10 @@ const MIGRATIONS: [&str; 9] = [
     include_str!("../migrations/007_medium.sql"),
     include_str!("../migrations/008_request.sql"),
     include_str!("../migrations/009_tail.sql"),
+    include_str!("../migrations/010_fillings.sql"),
 ];
 /// The newest schema that this program knows.
-const SCHEMA: i64 = 9;
+const SCHEMA: i64 = 10;
 /// The first with checksums of single values.
 const CHECKSUMS: i64 = 4;
 /// `application_id` of a store: "HDGT".

@@ -199,10 +199,17 @@ impl Keys {
         {
             set(db, meta::LEDGER_KEY, wrapped)?;
         }
-        if let Some(wrapped) = get::<Vec<u8>>(db, meta::TAIL_KEY)?
-            && let Some(wrapped) = again(KeyPurpose::Tail, get_number(db, meta::TAIL)?, &wrapped)?
-        {
-            set(db, meta::TAIL_KEY, wrapped)?;
+        let filling = get_number(db, meta::TAIL)?;
+        for name in [meta::TAIL_KEY, meta::TAIL_KEY_ODD] {
+            let Some(wrapped) = get::<Vec<u8>>(db, name)? else { continue };
+            // Of the oldest filling, or of the one behind it.
+            let rewrapped = match again(KeyPurpose::Tail, filling, &wrapped)? {
+                None => again(KeyPurpose::Tail, filling.saturating_add(1), &wrapped)?,
+                rewrapped => rewrapped,
+            };
+            if let Some(wrapped) = rewrapped {
+                set(db, name, wrapped)?;
+            }
         }
         set(db, meta::VERIFIER, verifier(next, &self.database)?)
     }

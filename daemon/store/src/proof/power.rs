@@ -19,11 +19,14 @@ use crate::store::Store;
 fn nothing_acknowledged_is_lost_and_nothing_invented_wherever_power_is_cut() {
     let Some((site, done)) = recorded() else { return };
     let wanted = amount("HEADGATE_TEST_STATES", 100);
-    let Tried { tried, waited, wrong } = cut_everywhere(site, done, wanted, Obeys::Yes);
+    let Tried { tried, waited, two, wrong } = cut_everywhere(site, done, wanted, Obeys::Yes);
     assert!(wrong.is_empty(), "{} of {tried} states: {:#?}", wrong.len(), &wrong[..wrong.len().min(5)]);
     assert!(tried >= wanted / 2, "{tried}");
     assert!(waited > tried / 8, "in {waited} of {tried} states a hand-over waited");
-    println!("{tried} states, all good; in {waited} of them hand-overs waited in the tail");
+    assert!(two > tried / 32, "in {two} of {tried} states two fillings waited");
+    println!(
+        "{tried} states, all good; in {waited} of them hand-overs waited in the tail, in {two} in two fillings"
+    );
 }
 
 /// A cut while the database was made once left a rollback journal that `examine` could not play back: the store never started.
@@ -60,6 +63,8 @@ struct Tried {
     tried: usize,
     /// In so many of them hand-overs waited in the tail.
     waited: usize,
+    /// And in so many in two fillings.
+    two: usize,
     wrong: Vec<String>,
 }
 
@@ -82,7 +87,10 @@ fn cut_everywhere(site: &Site, done: &[Done], wanted: usize, obeys: Obeys) -> Tr
             disk.after_power_cut(cut, &mut random, directory.path());
             all.tried += 1;
             match reopen(site, directory.path(), said.clone()) {
-                Ok(found) => all.waited += usize::from(found > 0),
+                Ok((found, fillings)) => {
+                    all.waited += usize::from(found > 0);
+                    all.two += usize::from(fillings > 1);
+                }
                 Err(what) => all.wrong.push(format!("after step {at} ({cut:?}, seed {seed}): {what}")),
             }
         }
@@ -90,8 +98,8 @@ fn cut_everywhere(site: &Site, done: &[Done], wanted: usize, obeys: Obeys) -> Tr
     all
 }
 
-/// Gives how many hand-overs waited in the tail.
-fn reopen(site: &Site, directory: &Path, said: Said) -> Result<usize, String> {
+/// Gives how many hand-overs waited in the tail, and in how many fillings.
+fn reopen(site: &Site, directory: &Path, said: Said) -> Result<(usize, usize), String> {
     let mut store = Store::open(Site::settings(&site.config(), directory, 4_096), NOW_MS)
         .map_err(|error| format!("does not open: {}", headgate_service::exit::chain(&error)))?;
     let (_, committed) =
@@ -163,6 +171,10 @@ fn the_recorded_store() {
             say(json!({ "given": next - 1 }));
             let kept = store.hand_over(session, &[message(first, records)], now).unwrap();
             say(json!({ "kept": kept }));
+            // As where one is full, which takes more than a test has.
+            if random.one_in(3) {
+                store.turn_tail();
+            }
             while random.one_in(2) && store.release_if_due(now).unwrap() {}
             while random.one_in(2) {
                 let Some(batch) = store.next_batch(now).unwrap() else { break };

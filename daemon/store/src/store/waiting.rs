@@ -44,14 +44,37 @@ impl Store {
             return Ok(Some(through));
         }
         if !self.tail.has_room(&new) {
-            self.absorb(now_ms)?;
+            self.begin_filling(now_ms)?;
         }
         self.make_room(self.tail.octets().saturating_add(octets(prepared)), now_ms)?;
-        let transaction = begin(&mut self.database.connection)?;
-        let put = self.tail.put(&transaction, &self.keys, session, &new, at)?;
-        transaction.commit()?;
-        self.tail.keep(put, now_ms);
+        let Store { database, keys, tail, .. } = self;
+        let transaction = begin(&mut database.connection)?;
+        // It shares their commit.
+        let after = tail.absorb_ready(&transaction, keys, now_ms)?;
+        let put = tail.put(&transaction, keys, session, &new, at)?;
+        match after {
+            Some(after) => {
+                commit(transaction, keys)?;
+                tail.go_on(after);
+            }
+            None => transaction.commit()?,
+        }
+        tail.keep(put, now_ms);
         Ok(Some(through))
+    }
+
+    /// Has the tail begin its next filling, all of which has room. Where the one before the present one is not absorbed yet, that is
+    /// waited for.
+    fn begin_filling(&mut self, now_ms: u64) -> Result<(), Error> {
+        if self.tail.has_older() {
+            self.make_room(self.tail.octets(), now_ms)?;
+            let Store { database, keys, tail, .. } = self;
+            let transaction = begin(&mut database.connection)?;
+            let after = tail.absorb_older(&transaction, keys, now_ms)?;
+            commit(transaction, keys)?;
+            after.into_iter().for_each(|after| tail.go_on(after));
+        }
+        if self.tail.turn() { Ok(()) } else { self.absorb(now_ms) }
     }
 
     /// Seals hand-overs into segments, behind what waits.
@@ -98,10 +121,15 @@ impl Store {
         absorbed
     }
 
-    /// As [`Store::absorb`], where there is enough, or it has waited for as long as records may.
+    /// As [`Store::absorb`], where it has waited for as long as records may. Where there is enough it is made ready for that, and is
+    /// absorbed with what comes next.
     pub(super) fn absorb_what_is_due(&mut self, now_ms: u64) -> Result<(), Error> {
         let delay_ms = u64::try_from(self.settings.batch_delay.as_millis()).unwrap_or(u64::MAX);
-        if self.tail.is_due(now_ms, delay_ms) { self.absorb(now_ms) } else { Ok(()) }
+        if self.tail.is_due(now_ms, delay_ms) {
+            return self.absorb(now_ms);
+        }
+        let is_enough = self.tail.is_full() && !self.tail.has_older();
+        if is_enough && !self.tail.turn() { self.absorb(now_ms) } else { Ok(()) }
     }
 }
 
@@ -112,9 +140,14 @@ impl Store {
         self.tail.records()
     }
 
-    /// How many hand-overs waited in it when the store was opened.
-    pub(crate) fn found_in_tail(&self) -> usize {
-        self.tail.waited()
+    /// Begins the next filling, though the present one has room. Gives whether that is done.
+    pub(crate) fn turn_tail(&mut self) -> bool {
+        self.tail.turn()
+    }
+
+    /// How many hand-overs waited in it when the store was opened, and in how many fillings.
+    pub(crate) fn found_in_tail(&self) -> (usize, usize) {
+        (self.tail.waited(), self.tail.fillings())
     }
 }
 

@@ -3,7 +3,6 @@
 use headgate_record::Class;
 use rusqlite::Connection;
 
-use super::wipe;
 use crate::Error;
 use crate::account::{self, End};
 use crate::database::{add, meta};
@@ -37,8 +36,6 @@ impl Damage {
             (self.rows, self.records.iter().fold(0, |sum: u64, records| sum.saturating_add(*records)));
         log::error!(event = "tail_damaged"; "of what waited for a segment {rows} rows are not what was written, and {records} records are lost");
         add(db, meta::UNSOUND, rows)?;
-        // What is not what was written is not told again.
-        wipe(db)?;
         ledger::append(db, &Event::TailDamaged { rows, records }, now_ms)
     }
 }

@@ -8,6 +8,7 @@ use rusqlite::types::Value;
 use rusqlite::{Connection, OptionalExtension};
 
 use super::damage::{Damage, add_of};
+use super::older::HALF;
 use super::packer::Packer;
 use super::part::{Head, Part};
 use super::{Tail, most};
@@ -31,27 +32,42 @@ impl Tail {
             Some(Value::Integer(filling)) => Some(number(filling)),
             _ => None,
         };
-        let cipher = match (said, single(db, meta::TAIL_KEY)?) {
-            (Some(filling), Some(Value::Blob(wrapped))) => keys.tail_cipher(filling, &wrapped).ok(),
-            _ => None,
-        };
+        let (even, odd) = (single(db, meta::TAIL_KEY)?, single(db, meta::TAIL_KEY_ODD)?);
+        let knows_two = odd.is_some();
+        let wrapped = [even, odd].map(|value| match value {
+            Some(Value::Blob(wrapped)) => wrapped,
+            _ => Vec::new(),
+        });
+        // Which of them is whose is told by what opens it: with one filling its key always stood in the same place.
+        let cipher_of = |filling| wrapped.iter().find_map(|wrapped| keys.tail_cipher(filling, wrapped).ok());
+        let (cipher, after) =
+            (said.and_then(cipher_of), said.and_then(|filling| cipher_of(filling.saturating_add(1))));
         let rows = rows(db)?;
         let heads = || {
             rows.iter().filter_map(|(slot, octets)| match Part::read(*slot, octets) {
-                Part::Is(head, _) => Some(head.filling),
+                Part::Is(head, _) => Some(head),
                 _ => None,
             })
         };
-        let latest = heads().max();
-        // Where the value that says it is damaged, the rows say which filling was the last.
-        let filling = match (&cipher, said) {
-            (Some(_), Some(filling)) => filling,
-            _ => latest.or(said).unwrap_or(0),
+        let latest = heads().max_by_key(|head| head.filling);
+        let latest_filling = latest.map(|head| head.filling);
+        // Where the value that says it is damaged, the rows say which fillings were the last; of two that waited, both were of one session.
+        let is_said = cipher.is_some() || after.is_some();
+        let oldest = match said.filter(|_| is_said) {
+            Some(filling) => filling,
+            None => latest_filling.map(|latest| latest.saturating_sub(1)).or(said).unwrap_or(0),
         };
-        let lost_key = cipher.is_none() && (said.is_some() || latest.is_some());
+        let waits = |head: &Head| {
+            (oldest..=oldest.saturating_add(1)).contains(&head.filling)
+                && (is_said || latest.is_some_and(|latest| latest.session == head.session))
+        };
+        let has_lost_key =
+            if cipher.is_none() { said.is_some() || latest.is_some() } else { knows_two && after.is_none() };
         let mut tail = Tail {
-            filling: filling.max(latest.unwrap_or(0)).max(said.unwrap_or(0)),
+            filling: oldest.max(latest_filling.unwrap_or(0)).max(said.unwrap_or(0)),
             cipher: None,
+            after: None,
+            older: None,
             waiting: None,
             packer: Packer::new(),
             made: Vec::new(),
@@ -59,40 +75,41 @@ impl Tail {
             next: 0,
             octets: 0,
             since_ms: 0,
-            damage: Damage { rows: u64::from(lost_key), ..Damage::default() },
+            damage: Damage { rows: u64::from(has_lost_key), ..Damage::default() },
             #[cfg(test)]
             found: 0,
+            #[cfg(test)]
+            fillings: Default::default(),
         };
-        tail.find(db, keys, cipher.as_ref(), filling, &rows)?;
+        for (slot, head) in tail.hand_overs(&rows, waits) {
+            let cipher = if head.filling == oldest { &cipher } else { &after };
+            let content = cipher.as_ref().and_then(|cipher| opened(keys, cipher, slot, &head, &rows));
+            tail.found(db, &head, content)?;
+        }
         if tail.is_empty() {
-            tail.cipher = cipher;
+            (tail.cipher, tail.after) = (cipher, after);
         }
         Ok(tail)
     }
 
-    fn find(
-        &mut self,
-        db: &Connection,
-        keys: &Keys,
-        cipher: Option<&Cipher>,
-        filling: u64,
-        rows: &Rows,
-    ) -> Result<(), Error> {
-        let mut expected = 0_u64;
+    /// The hand-overs that wait, in their order, each with its first row. Rows that are not what was written are counted.
+    fn hand_overs(&mut self, rows: &Rows, waits: impl Fn(&Head) -> bool) -> Vec<(u64, Head)> {
+        let (mut expected, mut found) = (0_u64, Vec::new());
         for (slot, octets) in rows {
-            // Rows are added one behind the other, and none is taken away.
+            if *slot >= HALF {
+                expected = expected.max(HALF);
+            }
+            // Of each half rows are added one behind the other, and none is taken away.
             self.damage.rows = self.damage.rows.saturating_add(slot.saturating_sub(expected).min(1));
             expected = slot.saturating_add(1);
             match Part::read(*slot, octets) {
-                Part::Is(head, _) if head.filling == filling && head.at == 0 => {
-                    let content = cipher.and_then(|cipher| opened(keys, cipher, *slot, &head, rows));
-                    self.found(db, &head, content)?;
-                }
+                Part::Is(head, _) if head.at == 0 && waits(&head) => found.push((*slot, head)),
                 Part::Is(..) | Part::Wiped => {}
                 Part::Unsound => self.damage.rows = self.damage.rows.saturating_add(1),
             }
         }
-        Ok(())
+        found.sort_by_key(|(slot, head)| (head.filling, *slot));
+        found
     }
 
     /// Takes what was found, behind what was before; nothing, where it does not open.
@@ -129,6 +146,7 @@ impl Tail {
         #[cfg(test)]
         {
             self.found += 1;
+            self.fillings.insert(head.filling);
         }
         Ok(())
     }

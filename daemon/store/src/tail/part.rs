@@ -70,8 +70,13 @@ impl Head {
     fn row(self, slot: u64, data: &[u8]) -> [u8; PART] {
         let (head, mut row) = (self.encode(), [0; PART]);
         let sum = sum(slot, &head);
-        let octets = head.iter().chain(&sum).chain(data);
-        row.iter_mut().zip(octets).for_each(|(to, from)| *to = *from);
+        let mut rest = row.as_mut_slice();
+        for part in [head.as_slice(), &sum, data] {
+            let length = part.len().min(rest.len());
+            let (to, behind) = rest.split_at_mut(length);
+            to.copy_from_slice(part.split_at(length).0);
+            rest = behind;
+        }
         row
     }
 

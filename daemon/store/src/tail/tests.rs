@@ -31,11 +31,15 @@ fn device(number: u64) -> Record {
 }
 
 fn hand_over(db: &Connection, keys: &Keys, tail: &mut Tail, first: u64, records: u64) {
+    hand_over_of(db, keys, tail, 1, first, records);
+}
+
+fn hand_over_of(db: &Connection, keys: &Keys, tail: &mut Tail, session: u64, first: u64, records: u64) {
     let records = (first..first + records).map(device).collect();
     let prepared = Prepared::of(&FromSensor::Records { first, records }.encode()).unwrap();
     assert!(prepared.message.is_some() && tail.has_room(&[&prepared]));
     let at = Moment { wall_ms: 1_000, clock: 1, lived_ms: 7 };
-    let put = tail.put(db, keys, 1, &[&prepared], at).unwrap();
+    let put = tail.put(db, keys, session, &[&prepared], at).unwrap();
     tail.keep(put, 1_000);
 }
 
@@ -58,6 +62,26 @@ fn absorb(db: &Connection, keys: &Keys, tail: &mut Tail) {
     let filling = tail.absorb(db, keys, 2_000).unwrap();
     tail.begin(filling);
     assert!(tail.is_empty());
+}
+
+/// With nothing that waits: the next filling begins.
+fn absorb_nothing(db: &Connection, keys: &Keys, tail: &mut Tail) {
+    let filling = tail.absorb(db, keys, 2_000).unwrap();
+    tail.begin(filling);
+}
+
+fn absorb_older(db: &Connection, keys: &Keys, tail: &mut Tail) {
+    let after = tail.absorb_older(db, keys, 2_000).unwrap().unwrap();
+    tail.go_on(after);
+    assert!(!tail.has_older());
+}
+
+/// Whether a key that is in the database opens what is in a filling.
+fn opens(db: &Connection, keys: &Keys, filling: u64) -> bool {
+    [meta::TAIL_KEY, meta::TAIL_KEY_ODD].into_iter().any(|name| {
+        let wrapped = database::get::<Vec<u8>>(db, name).unwrap();
+        wrapped.is_some_and(|wrapped| keys.tail_cipher(filling, &wrapped).is_ok())
+    })
 }
 
 fn flip(db: &Connection, slot: u64, at: usize) {
@@ -118,7 +142,7 @@ fn a_hand_over_that_does_not_open_is_counted_and_no_other_is_lost() {
         let (db, keys, mut tail) = open();
         let mut starts = Vec::new();
         for n in 0..3 {
-            starts.push(tail.next);
+            starts.push(first_slot(tail.filling) + tail.next);
             hand_over(&db, &keys, &mut tail, n * 50 + 1, 50);
         }
         flip(&db, starts[usize::try_from(of_them).unwrap()], 100);
@@ -139,7 +163,7 @@ fn a_head_that_is_not_what_was_written_is_told() {
         let (db, keys, mut tail) = open();
         let mut starts = Vec::new();
         for n in 0..3 {
-            starts.push(tail.next);
+            starts.push(first_slot(tail.filling) + tail.next);
             hand_over(&db, &keys, &mut tail, n * 50 + 1, 50);
         }
         flip(&db, starts[usize::try_from(of_them).unwrap()], 7);
@@ -160,8 +184,9 @@ fn what_waits_under_a_key_that_is_damaged_is_counted() {
         hand_over(&db, &keys, &mut tail, 1, 50);
         absorb(&db, &keys, &mut tail);
         hand_over(&db, &keys, &mut tail, 51, 50);
+        assert_eq!(older::key_name(tail.filling), meta::TAIL_KEY);
         match name {
-            meta::TAIL => set(&db, name, 1).unwrap(),
+            meta::TAIL => set(&db, name, 77).unwrap(),
             _ => set(&db, name, vec![0; 61]).unwrap(),
         }
         let mut tail = Tail::load(&db, &keys, CAP).unwrap();
@@ -181,11 +206,10 @@ fn what_waits_under_a_key_that_is_damaged_is_counted() {
 fn the_key_of_a_filling_goes_with_it_and_wiping_leaves_zeros() {
     let (db, keys, mut tail) = open();
     hand_over(&db, &keys, &mut tail, 1, 50);
-    let wrapped = |db: &Connection| database::get::<Vec<u8>>(db, meta::TAIL_KEY).unwrap().unwrap();
-    let (filling, before) = (tail.filling, wrapped(&db));
-    assert!(keys.tail_cipher(filling, &before).is_ok());
+    let filling = tail.filling;
+    assert!(opens(&db, &keys, filling));
     absorb(&db, &keys, &mut tail);
-    assert!(keys.tail_cipher(filling, &wrapped(&db)).is_err());
+    assert!(!opens(&db, &keys, filling));
     let used = "SELECT COUNT(*) FROM tail WHERE part <> zeroblob(2000)";
     let used = || db.query_row(used, [], |r| r.get::<_, i64>(0)).unwrap();
     assert!(used() > 0);
@@ -211,7 +235,7 @@ fn a_tail_is_full_in_good_time_and_due_when_records_have_waited() {
     assert_eq!(tail.due_in(1_000, 500), Some(500));
     assert!(tail.is_due(1_000, 0) && tail.is_due(900, 5_000), "and where the clock was set back");
     let mut next = 2;
-    while !tail.is_due(1_000, 5_000) {
+    while !tail.is_full() {
         hand_over(&db, &keys, &mut tail, next, 20);
         next += 20;
     }
@@ -220,4 +244,181 @@ fn a_tail_is_full_in_good_time_and_due_when_records_have_waited() {
     assert!(tail.has_room(&[&large]), "one of usual size still has room");
     absorb(&db, &keys, &mut tail);
     assert_eq!(kept(&db, &keys).0.len(), usize::try_from(next - 1).unwrap());
+}
+
+/// A filling is made ready while hand-overs go into the next; then one absorption is of the older one alone.
+#[test]
+fn the_older_filling_is_absorbed_alone_and_its_key_goes_with_it() {
+    let (db, keys, mut tail) = open();
+    assert!(!tail.turn(), "nothing waits");
+    for round in 0..4 {
+        let (before, filling) = (round * 200, tail.filling);
+        (0..2).for_each(|n| hand_over(&db, &keys, &mut tail, before + n * 50 + 1, 50));
+        assert!(tail.turn() && !tail.turn(), "there are two at most");
+        (2..4).for_each(|n| hand_over(&db, &keys, &mut tail, before + n * 50 + 1, 50));
+        assert_eq!((tail.records(), tail.has_older()), (200, true));
+        assert!(opens(&db, &keys, filling) && opens(&db, &keys, filling + 1));
+        absorb_older(&db, &keys, &mut tail);
+        assert_eq!((tail.records(), tail.has_older()), (100, false));
+        assert!(!opens(&db, &keys, filling) && opens(&db, &keys, filling + 1));
+        assert!(opens(&db, &keys, filling + 2), "the next may begin");
+        assert_eq!(kept(&db, &keys), ((1..=before + 100).collect(), 0, 0));
+        assert_eq!(admit::committed(&db, 1).unwrap(), before + 100);
+        // Whoever opens the store now finds the present one, and nothing of the older.
+        let again = Tail::load(&db, &keys, CAP).unwrap();
+        assert_eq!((again.waited(), again.records()), (2, 100));
+        // Of an odd number of fillings, and of an even one.
+        if round % 2 == 0 {
+            assert!(tail.turn());
+            absorb_older(&db, &keys, &mut tail);
+        } else {
+            absorb(&db, &keys, &mut tail);
+        }
+        assert_eq!(kept(&db, &keys), ((1..=before + 200).collect(), 0, 0));
+        assert!(!opens(&db, &keys, filling + 1));
+    }
+}
+
+#[test]
+fn two_fillings_that_waited_when_the_store_ended_are_absorbed_in_their_order() {
+    for fillings in [1, 2] {
+        let (db, keys, mut tail) = open();
+        // So that either half has the older one.
+        (1..fillings).for_each(|_| absorb_nothing(&db, &keys, &mut tail));
+        (0..3).for_each(|n| hand_over(&db, &keys, &mut tail, n * 50 + 1, 50));
+        assert!(tail.turn());
+        (3..5).for_each(|n| hand_over(&db, &keys, &mut tail, n * 50 + 1, 50));
+        let mut tail = Tail::load(&db, &keys, CAP).unwrap();
+        assert_eq!((tail.waited(), tail.fillings(), tail.records(), tail.has_key()), (5, 2, 250, false));
+        absorb(&db, &keys, &mut tail);
+        assert_eq!(kept(&db, &keys), ((1..=250).collect(), 0, 0));
+        assert_eq!(admit::committed(&db, 1).unwrap(), 250);
+        assert!(tail.has_key());
+        hand_over(&db, &keys, &mut tail, 251, 50);
+        assert!(tail.turn());
+        absorb(&db, &keys, &mut tail);
+        assert_eq!(kept(&db, &keys), ((1..=300).collect(), 0, 0));
+    }
+}
+
+#[test]
+fn an_absorption_of_the_older_filling_that_fails_is_done_again() {
+    let (mut db, keys, mut tail) = open();
+    hand_over(&db, &keys, &mut tail, 1, 50);
+    assert!(tail.turn());
+    hand_over(&db, &keys, &mut tail, 51, 50);
+    for is_all in [false, true] {
+        let transaction = db.transaction().unwrap();
+        if is_all {
+            drop(tail.absorb(&transaction, &keys, 2_000).unwrap());
+        } else {
+            drop(tail.absorb_older(&transaction, &keys, 2_000).unwrap().unwrap());
+        }
+        transaction.rollback().unwrap();
+        keys.identities().forget();
+        assert_eq!((tail.records(), tail.has_older()), (100, true));
+    }
+    absorb_older(&db, &keys, &mut tail);
+    assert_eq!(kept(&db, &keys), ((1..=50).collect(), 0, 0));
+    absorb(&db, &keys, &mut tail);
+    assert_eq!(kept(&db, &keys), ((1..=100).collect(), 0, 0));
+}
+
+/// Damage of one filling's key, or of the number that says which they are, costs no record that another key opens, and what it
+/// costs is counted.
+#[test]
+fn of_two_fillings_what_waits_under_a_key_that_is_damaged_is_counted() {
+    let filling = |odd: bool| if odd { meta::TAIL_KEY_ODD } else { meta::TAIL_KEY };
+    for (name, lost) in [(filling(true), 1..=50), (filling(false), 51..=100), (meta::TAIL, 1..=100)] {
+        let (db, keys, mut tail) = open();
+        hand_over(&db, &keys, &mut tail, 1, 50);
+        assert!(tail.filling == 1 && tail.turn());
+        hand_over(&db, &keys, &mut tail, 51, 50);
+        match name {
+            meta::TAIL => set(&db, name, 77).unwrap(),
+            _ => set(&db, name, vec![0; 61]).unwrap(),
+        }
+        let mut tail = Tail::load(&db, &keys, CAP).unwrap();
+        absorb(&db, &keys, &mut tail);
+        let expected = (1..=100).filter(|number| !lost.contains(number)).collect();
+        let count = u64::try_from(lost.count()).unwrap();
+        assert_eq!(kept(&db, &keys), (expected, count, 1), "{name}");
+        assert_eq!(admit::committed(&db, 1).unwrap(), 100);
+        // Told once.
+        assert!(Tail::load(&db, &keys, CAP).unwrap().is_empty());
+    }
+}
+
+/// What lies in rows of an earlier session is not taken for what waits, where it is damaged which filling that is.
+#[test]
+fn rows_of_another_session_do_not_wait() {
+    let (db, mut keys, mut tail) = open();
+    hand_over(&db, &keys, &mut tail, 1, 50);
+    absorb(&db, &keys, &mut tail);
+    assert_eq!(admit::greet(&db, &keys, [2; 16], 1_000).unwrap().session, 2);
+    keys.reload(&db).unwrap();
+    let (_, before, _) = kept(&db, &keys);
+    hand_over_of(&db, &keys, &mut tail, 2, 1, 50);
+    set(&db, meta::TAIL, 77).unwrap();
+    let mut tail = Tail::load(&db, &keys, CAP).unwrap();
+    assert_eq!(tail.waited(), 1);
+    absorb(&db, &keys, &mut tail);
+    let (_, lost, unsound) = kept(&db, &keys);
+    assert_eq!((lost - before, unsound, admit::committed(&db, 2).unwrap()), (50, 1, 50));
+}
+
+/// A database of schema 9 has one filling, whose key and rows stand in the same place whatever its number.
+#[test]
+fn a_tail_with_one_filling_of_an_earlier_version_goes_on() {
+    for waits in [false, true] {
+        let (db, keys, tail) = open();
+        let wrapped: Vec<u8> = database::get(&db, meta::TAIL_KEY_ODD).unwrap().unwrap();
+        set(&db, meta::TAIL_KEY, wrapped).unwrap();
+        db.execute("DELETE FROM meta WHERE name = ?1", [meta::TAIL_KEY_ODD]).unwrap();
+        if waits {
+            let records = (1..=50).map(device).collect();
+            let message = FromSensor::Records { first: 1, records }.encode();
+            let sets = Prepared::of(&message).unwrap().sets;
+            let content = [vec![0, 1, 7], message].concat();
+            let head = Head::new(1, content.len(), 1, 1, by_class(&sets));
+            let place = Place::Tail { slot: 0, head: &head.bound() };
+            let sealed = keys.seal_with(tail.cipher.as_ref().unwrap(), place, &content).unwrap();
+            for (slot, part) in (0..).zip(head.parts(0, &sealed)) {
+                db.execute("INSERT INTO tail VALUES (?1, ?2)", params![slot, part.as_slice()]).unwrap();
+            }
+        }
+        let mut tail = Tail::load(&db, &keys, CAP).unwrap();
+        assert_eq!((tail.records(), tail.has_key()), if waits { (50, false) } else { (0, true) });
+        if !waits {
+            hand_over(&db, &keys, &mut tail, 1, 50);
+            assert!(!tail.turn(), "there is no key for another filling yet");
+        }
+        absorb(&db, &keys, &mut tail);
+        hand_over(&db, &keys, &mut tail, 51, 50);
+        assert!(tail.turn());
+        absorb(&db, &keys, &mut tail);
+        assert_eq!(kept(&db, &keys), ((1..=100).collect(), 0, 0));
+    }
+}
+
+#[test]
+fn a_cut_gives_what_was_added_before_it_once_with_and_without_a_thread() {
+    let sets = |first: u64| {
+        let records = (first..first + 50).map(device).collect();
+        Prepared::of(&FromSensor::Records { first, records }.encode()).unwrap().sets
+    };
+    for mut packer in [Packer::new(), Packer::without_thread()] {
+        packer.add(Moment::default(), sets(1));
+        let mut cut = packer.cut();
+        packer.add(Moment::default(), sets(51));
+        packer.add(Moment::default(), sets(101));
+        assert_eq!((cut.records(), packer.records()), (50, 100));
+        assert_eq!(records(&packer.finish().unwrap()), 100);
+        while !cut.is_ready() {
+            std::thread::yield_now();
+        }
+        assert_eq!(records(&cut.finish().unwrap()), 50);
+        assert_eq!(records(&cut.finish().unwrap()), 0);
+        assert_eq!((cut.records(), packer.records()), (0, 0));
+    }
 }

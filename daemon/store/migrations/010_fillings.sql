@@ -1,0 +1,2 @@
+-- Two fillings of the tail (src/tail/older.rs): those with odd numbers have rows from 65536 on, and their key in "tail_key_odd". Nothing
+-- is changed by that; a program that knows of one filling only must not open what has two.
