@@ -172,8 +172,8 @@ fn the_recorded_store() {
             let kept = store.hand_over(session, &[message(first, records)], now).unwrap();
             say(json!({ "kept": kept }));
             // As where one is full, which takes more than a test has.
-            if random.one_in(3) {
-                store.turn_tail();
+            if random.one_in(2) {
+                store.turn_tail(2);
             }
             while random.one_in(2) && store.release_if_due(now).unwrap() {}
             while random.one_in(2) {
