@@ -26,7 +26,7 @@ fn the_older_filling_is_in_segments_with_a_hand_over_that_comes_behind_it() {
     let before = store.records_in_tail();
     hand_over(&mut store, OLDER - before);
     assert_eq!(store.records_in_tail(), OLDER);
-    assert!(store.turn_tail());
+    assert!(store.turn_tail(0));
     // By the store's clock no time passes: nothing of it is due.
     let mut behind = 0;
     while store.records_in_tail() > behind {

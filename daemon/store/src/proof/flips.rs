@@ -84,7 +84,7 @@ impl AtRest {
             let records = (first..first + step).map(record).collect();
             store.hand_over(session, &[message(first, records)], NOW_MS - 4).unwrap();
             // In two fillings.
-            store.turn_tail();
+            store.turn_tail(usize::MAX);
         }
         assert!(checkpoint(store.connection(), Checkpoint::Cut).unwrap());
         assert_eq!(store.records_in_tail(), amounts.all() - amounts.records);
