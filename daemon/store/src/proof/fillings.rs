@@ -3,8 +3,8 @@
 use std::thread;
 use std::time::Duration;
 
-use super::site::{NOW_MS, Site, record};
 use super::message;
+use super::site::{NOW_MS, Site, record};
 use crate::store::Store;
 
 /// It shares their commit, and nobody waits for it.
