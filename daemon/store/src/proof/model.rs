@@ -38,6 +38,8 @@ enum Action {
     Month,
     /// What has to be done from time to time.
     Maintain,
+    /// What waits is made ready for segments, while more is handed over.
+    Turn,
     /// The administrator deletes what is kept of a class.
     Purge { class: Class },
     /// Whom the record of this number is about is erased.
@@ -65,6 +67,7 @@ fn action() -> impl Strategy<Value = Action> {
         5 => any::<bool>().prop_map(|forged| Action::Receipt { forged }),
         1 => Just(Action::Month),
         2 => Just(Action::Maintain),
+        3 => Just(Action::Turn),
         1 => prop::sample::select(Class::ALL.to_vec()).prop_map(|class| Action::Purge { class }),
         3 => any::<u64>().prop_map(|number| Action::Erase { number }),
         2 => (any::<u64>(), prop::sample::select(vec![Kind::Device, Kind::Flow]))
@@ -182,6 +185,9 @@ impl World {
             }
             Action::Release => drop(self.release()),
             Action::Receipt { forged } => self.fetch(*forged)?,
+            Action::Turn => {
+                self.store().turn_tail(2);
+            }
             Action::Month => self.now_ms += 31 * 24 * 3_600 * 1_000,
             Action::Maintain => {
                 self.store().maintain(now).unwrap();

@@ -140,9 +140,10 @@ impl Store {
         self.tail.records()
     }
 
-    /// Begins the next filling, though the present one has room. Gives whether that is done.
-    pub(crate) fn turn_tail(&mut self) -> bool {
-        self.tail.turn()
+    /// Begins the next filling, though the present one has room; until the one before is absorbed so many hand-overs come. Gives whether
+    /// that is done.
+    pub(crate) fn turn_tail(&mut self, held: usize) -> bool {
+        self.tail.turn_held(held)
     }
 
     /// How many hand-overs waited in it when the store was opened, and in how many fillings.

@@ -21,6 +21,9 @@ pub(super) struct Older {
     cut: Cut,
     /// What was made of it, where it could not be committed.
     made: Vec<Made>,
+    /// So often it is said not to be ready though it is.
+    #[cfg(test)]
+    held: usize,
 }
 
 /// The key of the filling behind the present one, which is there when the caller's transaction is committed.
@@ -34,6 +37,16 @@ impl Older {
 
     pub(super) fn since_ms(&self) -> u64 {
         self.since_ms
+    }
+
+    /// Whether the packer is done with it.
+    fn is_ready(&mut self) -> bool {
+        #[cfg(test)]
+        if let Some(held) = self.held.checked_sub(1) {
+            self.held = held;
+            return false;
+        }
+        self.cut.is_ready()
     }
 
     /// Makes segments of it in the caller's transaction, once the packer is done with it.
@@ -68,7 +81,15 @@ impl Tail {
             return false;
         };
         let (cut, made) = (self.packer.cut(), std::mem::take(&mut self.made));
-        self.older = Some(Older { waiting, octets: self.octets, since_ms: self.since_ms, cut, made });
+        self.older = Some(Older {
+            waiting,
+            octets: self.octets,
+            since_ms: self.since_ms,
+            cut,
+            made,
+            #[cfg(test)]
+            held: 0,
+        });
         (self.filling, self.cipher) = (self.filling.saturating_add(1), self.after.take());
         (self.waiting, self.next, self.octets) = (None, 0, 0);
         true
@@ -84,7 +105,7 @@ impl Tail {
         keys: &Keys,
         now_ms: u64,
     ) -> Result<Option<After>, Error> {
-        let is_ready = self.older.as_mut().is_some_and(|older| older.cut.is_ready());
+        let is_ready = self.older.as_mut().is_some_and(Older::is_ready);
         if is_ready { self.absorb_older(db, keys, now_ms) } else { Ok(None) }
     }
 
@@ -113,6 +134,16 @@ impl Tail {
         if let Some(Older { cut, made, .. }) = self.older.take() {
             self.packer.free(cut, made);
         }
+    }
+}
+
+#[cfg(test)]
+impl Tail {
+    /// As [`Tail::turn`], as if the packer took until so many hand-overs more have come.
+    pub(crate) fn turn_held(&mut self, held: usize) -> bool {
+        let is_turned = self.turn();
+        self.older.iter_mut().filter(|_| is_turned).for_each(|older| older.held = held);
+        is_turned
     }
 }
 
