@@ -82,7 +82,7 @@ pub(crate) mod meta {
     pub(crate) const KEPT: &str = "kept";
     /// The oldest filling of the tail that is not absorbed (`tail.rs`).
     pub(crate) const TAIL: &str = "tail";
-    /// Wrapped keys of it and of the one behind it: of the one with an even number.
+    /// Wrapped keys of it and of the one behind it: of the one with an even number; up to schema 9, of the only one.
     pub(crate) const TAIL_KEY: &str = "tail_key";
     /// And of the one with an odd number.
     pub(crate) const TAIL_KEY_ODD: &str = "tail_key_odd";

@@ -12,6 +12,7 @@ use crate::prepare::Prepared;
 mod aside;
 mod disk;
 mod expiry;
+mod fillings;
 mod flips;
 mod full;
 mod model;

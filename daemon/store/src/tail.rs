@@ -115,8 +115,10 @@ impl Tail {
 
     /// How long what waits may still wait, milliseconds; `None` where nothing does.
     pub(crate) fn due_in(&self, now_ms: u64, delay_ms: u64) -> Option<u64> {
-        let until = self.since_ms().saturating_add(delay_ms.min(LONGEST_MS));
-        (!self.is_empty()).then(|| until.saturating_sub(now_ms))
+        let most = delay_ms.min(LONGEST_MS);
+        // By the same clock as above.
+        let age = now_ms.checked_sub(self.since_ms()).unwrap_or(most);
+        (!self.is_empty()).then(|| most.saturating_sub(age))
     }
 
     fn since_ms(&self) -> u64 {

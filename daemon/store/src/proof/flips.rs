@@ -83,6 +83,8 @@ impl AtRest {
         for first in (amounts.records + 1..=amounts.all()).step_by(usize::try_from(step).unwrap()) {
             let records = (first..first + step).map(record).collect();
             store.hand_over(session, &[message(first, records)], NOW_MS - 4).unwrap();
+            // In two fillings.
+            store.turn_tail(usize::MAX);
         }
         assert!(checkpoint(store.connection(), Checkpoint::Cut).unwrap());
         assert_eq!(store.records_in_tail(), amounts.all() - amounts.records);

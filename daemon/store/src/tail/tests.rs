@@ -192,12 +192,14 @@ fn what_waits_under_a_key_that_is_damaged_is_counted() {
         let mut tail = Tail::load(&db, &keys, CAP).unwrap();
         assert!(!tail.has_key());
         absorb(&db, &keys, &mut tail);
-        assert_eq!(kept(&db, &keys), ((1..=50).collect(), 50, 1), "{name}");
+        // The number of a filling is told by its key, too.
+        let lost = if name == meta::TAIL { 0 } else { 50 };
+        assert_eq!(kept(&db, &keys), ((1..=100 - lost).collect(), lost, 1), "{name}");
         assert_eq!(admit::committed(&db, 1).unwrap(), 100);
         hand_over(&db, &keys, &mut tail, 101, 50);
         let mut tail = Tail::load(&db, &keys, CAP).unwrap();
         absorb(&db, &keys, &mut tail);
-        assert_eq!(kept(&db, &keys).0.len(), 100);
+        assert_eq!(kept(&db, &keys).0.len(), usize::try_from(150 - lost).unwrap());
     }
 }
 
@@ -234,6 +236,7 @@ fn a_tail_is_full_in_good_time_and_due_when_records_have_waited() {
     );
     assert_eq!(tail.due_in(1_000, 500), Some(500));
     assert!(tail.is_due(1_000, 0) && tail.is_due(900, 5_000), "and where the clock was set back");
+    assert_eq!(left(900), Some(0), "which is told alike");
     let mut next = 2;
     while !tail.is_full() {
         hand_over(&db, &keys, &mut tail, next, 20);
@@ -324,20 +327,93 @@ fn an_absorption_of_the_older_filling_that_fails_is_done_again() {
     assert_eq!(kept(&db, &keys), ((1..=100).collect(), 0, 0));
 }
 
-/// Damage of one filling's key, or of the number that says which they are, costs no record that another key opens, and what it
-/// costs is counted.
+/// A number off by one was believed, as one of the keys was of one of its fillings, and the other filling was gone without a count.
 #[test]
-fn of_two_fillings_what_waits_under_a_key_that_is_damaged_is_counted() {
-    let filling = |odd: bool| if odd { meta::TAIL_KEY_ODD } else { meta::TAIL_KEY };
-    for (name, lost) in [(filling(true), 1..=50), (filling(false), 51..=100), (meta::TAIL, 1..=100)] {
+fn a_number_of_the_fillings_that_is_damaged_costs_no_record() {
+    // The right one is 1.
+    for said in [0, 2, 3, 77, i64::MAX] {
+        for fillings in [1, 2] {
+            let (db, keys, mut tail) = open();
+            hand_over(&db, &keys, &mut tail, 1, 50);
+            if fillings == 2 {
+                assert!(tail.filling == 1 && tail.turn());
+                hand_over(&db, &keys, &mut tail, 51, 50);
+            }
+            set(&db, meta::TAIL, said).unwrap();
+            let mut tail = Tail::load(&db, &keys, CAP).unwrap();
+            absorb(&db, &keys, &mut tail);
+            let all = fillings * 50;
+            assert_eq!(kept(&db, &keys), ((1..=all).collect(), 0, 1), "{said}");
+            assert_eq!(admit::committed(&db, 1).unwrap(), all);
+            hand_over(&db, &keys, &mut tail, all + 1, 50);
+            let mut tail = Tail::load(&db, &keys, CAP).unwrap();
+            absorb(&db, &keys, &mut tail);
+            assert_eq!(kept(&db, &keys), ((1..=all + 50).collect(), 0, 1), "{said}");
+        }
+    }
+}
+
+/// What waits longest says when all is due, though hand-overs go into another filling.
+#[test]
+fn an_older_filling_is_due_by_its_own_first_record() {
+    let (db, keys, mut tail) = open();
+    hand_over(&db, &keys, &mut tail, 1, 50);
+    assert!(tail.turn());
+    let records = (51..=100).map(device).collect();
+    let prepared = Prepared::of(&FromSensor::Records { first: 51, records }.encode()).unwrap();
+    let put = tail.put(&db, &keys, 1, &[&prepared], Moment::default()).unwrap();
+    tail.keep(put, 1_000 + LONGEST_MS / 2);
+    assert_eq!(tail.due_in(1_000 + LONGEST_MS / 2, 5_000), Some(LONGEST_MS / 2));
+    assert!(tail.is_due(1_000 + LONGEST_MS, 5_000) && !tail.is_due(999 + LONGEST_MS, 5_000));
+}
+
+/// With one of the keys damaged as well, what is lost is counted.
+#[test]
+fn a_number_of_the_fillings_off_by_one_beside_a_damaged_key_is_counted() {
+    for (said, name) in [(2, meta::TAIL_KEY_ODD), (0, meta::TAIL_KEY)] {
         let (db, keys, mut tail) = open();
         hand_over(&db, &keys, &mut tail, 1, 50);
         assert!(tail.filling == 1 && tail.turn());
         hand_over(&db, &keys, &mut tail, 51, 50);
-        match name {
-            meta::TAIL => set(&db, name, 77).unwrap(),
-            _ => set(&db, name, vec![0; 61]).unwrap(),
-        }
+        set(&db, meta::TAIL, said).unwrap();
+        set(&db, name, vec![0; 61]).unwrap();
+        let mut tail = Tail::load(&db, &keys, CAP).unwrap();
+        absorb(&db, &keys, &mut tail);
+        let (records, lost, _) = kept(&db, &keys);
+        assert_eq!((records.len(), lost), (50, 50), "{name}");
+        assert_eq!(admit::committed(&db, 1).unwrap(), 100);
+    }
+}
+
+/// A session's number that is damaged upward: nothing waits, and what comes then is under a key that a later start finds.
+#[test]
+fn what_comes_after_fillings_that_are_skipped_is_found_again() {
+    let (db, keys, mut tail) = open();
+    hand_over(&db, &keys, &mut tail, 1, 50);
+    assert!(tail.turn());
+    hand_over(&db, &keys, &mut tail, 51, 50);
+    admit::note_committed(&db, 1, 100).unwrap();
+    let mut tail = Tail::load(&db, &keys, CAP).unwrap();
+    assert!(tail.is_empty() && !tail.has_key(), "key and number of a filling belong together");
+    absorb_nothing(&db, &keys, &mut tail);
+    hand_over(&db, &keys, &mut tail, 101, 50);
+    assert!(tail.turn());
+    hand_over(&db, &keys, &mut tail, 151, 50);
+    let mut tail = Tail::load(&db, &keys, CAP).unwrap();
+    absorb(&db, &keys, &mut tail);
+    assert_eq!(kept(&db, &keys), ((101..=200).collect(), 0, 0));
+}
+
+/// Damage of one filling's key costs no record that the other opens, and what it costs is counted.
+#[test]
+fn of_two_fillings_what_waits_under_a_key_that_is_damaged_is_counted() {
+    let filling = |odd: bool| if odd { meta::TAIL_KEY_ODD } else { meta::TAIL_KEY };
+    for (name, lost) in [(filling(true), 1..=50), (filling(false), 51..=100)] {
+        let (db, keys, mut tail) = open();
+        hand_over(&db, &keys, &mut tail, 1, 50);
+        assert!(tail.filling == 1 && tail.turn());
+        hand_over(&db, &keys, &mut tail, 51, 50);
+        set(&db, name, vec![0; 61]).unwrap();
         let mut tail = Tail::load(&db, &keys, CAP).unwrap();
         absorb(&db, &keys, &mut tail);
         let expected = (1..=100).filter(|number| !lost.contains(number)).collect();
@@ -364,7 +440,7 @@ fn rows_of_another_session_do_not_wait() {
     assert_eq!(tail.waited(), 1);
     absorb(&db, &keys, &mut tail);
     let (_, lost, unsound) = kept(&db, &keys);
-    assert_eq!((lost - before, unsound, admit::committed(&db, 2).unwrap()), (50, 1, 50));
+    assert_eq!((lost - before, unsound, admit::committed(&db, 2).unwrap()), (0, 1, 50));
 }
 
 /// A database of schema 9 has one filling, whose key and rows stand in the same place whatever its number.
