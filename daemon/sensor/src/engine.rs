@@ -299,6 +299,12 @@ impl Engine {
         self.interfaces.iter().map(|i| (i.name.as_str(), &i.total))
     }
 
+    /// Whether flows are under way. Those that are over between two ticks become records all at once: where there are some, it is not to
+    /// be long until the next.
+    pub(crate) fn has_flows(&self) -> bool {
+        !(self.tables.flows.is_empty() && self.tables.within.is_empty())
+    }
+
     /// Whether records were made since the last [`Engine::take`]; cheap.
     #[must_use]
     pub fn has_records(&self) -> bool {

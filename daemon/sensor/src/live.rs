@@ -1,5 +1,6 @@
 //! Frames from wires, until the process is asked to stop.
 
+use std::ops::ControlFlow;
 use std::os::fd::AsFd;
 use std::time::{Duration, Instant, SystemTime};
 
@@ -34,7 +35,6 @@ pub(crate) fn run(
 ) -> Result<(), SensorError> {
     let handover = common.handover;
     let end = common.end();
-    let longest = if others.is_empty() { QUIET_INTERVAL } else { TICK_OF_SEVERAL };
     let mut follower = Some(follower);
     let mut watchdog = Watchdog::new();
     let mut next_statistics = Instant::now();
@@ -67,7 +67,8 @@ pub(crate) fn run(
             next_statistics = next_statistics.min(Instant::now() + STATISTICS_INTERVAL);
         }
         if next_statistics <= Instant::now() {
-            let interval = if is_quiet { QUIET_INTERVAL } else { STATISTICS_INTERVAL };
+            let has_rest = is_quiet && !reader.engine.has_flows();
+            let interval = if has_rest { QUIET_INTERVAL } else { STATISTICS_INTERVAL };
             next_statistics = Instant::now() + interval;
             (is_news, is_quiet) = (true, true);
             // On a wire that is never silent, too: the clock may have been set back.
@@ -86,6 +87,7 @@ pub(crate) fn run(
         if frames == 0 {
             reader.engine.tick(wall_clock());
             hand_over(&mut reader.engine, handover);
+            let longest = if others.is_empty() { QUIET_INTERVAL } else { TICK_OF_SEVERAL };
             let limit = next_statistics.saturating_duration_since(Instant::now()).min(longest);
             is_news = reader.wait(follower.as_ref().map(AsFd::as_fd), limit);
         } else {
@@ -106,8 +108,10 @@ pub(crate) fn run(
 fn hand_over_the_last(engine: &mut Engine, handover: &Handover) {
     let deadline = Instant::now() + LAST_RECORDS;
     let late = || Instant::now() >= deadline;
-    engine.finish();
-    engine.take().into_iter().for_each(|record| handover.push_waiting(record, &late));
+    engine.finish_into(&mut |records| {
+        records.into_iter().for_each(|record| handover.push_waiting(record, &late));
+        ControlFlow::Continue(())
+    });
     engine.account(handover.take_dropped());
     engine.take().into_iter().for_each(|record| handover.push_waiting(record, &late));
 }
@@ -128,7 +132,7 @@ fn wall_clock() -> u64 {
 const LAST_RECORDS: Duration = Duration::from_secs(5);
 /// How often the kernel is asked what it lost, and the engine told the time. A little more than the second after which the engine reports, so that it is always over.
 const STATISTICS_INTERVAL: Duration = Duration::from_millis(1_010);
-/// How often where nothing comes: each wake-up costs, and what is over waits so long to be reported. A thread that is alone waits no
+/// How often where nothing comes and no flow is under way: each wake-up costs, and what is over waits so long to be reported. A thread that is alone waits no
 /// longer for frames; the watchdog hears of it three times as often as it must.
 const QUIET_INTERVAL: Duration = Duration::from_millis(9_090);
 

@@ -187,7 +187,7 @@ fn read(config: &Headgate, rules: Rules, files: &[PathBuf]) -> Result<(), Sensor
             result = Err(error);
         }
     }
-    engine.finish();
+    engine.finish_into(&mut take);
     engine.account(handover.take_dropped());
     let _ = take(engine.take());
     log::info!(event = "read"; "read {} frames", engine.totals().map(|(_, c)| c.frames).sum::<u64>());

@@ -1,6 +1,7 @@
 //! The threads that read frames beside the first, each its share of every interface (ADR 0016).
 
 use std::io;
+use std::ops::ControlFlow;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread::{Builder, Scope, ScopedJoinHandle};
@@ -165,9 +166,11 @@ fn read_on(mut reader: Reader, tell: &dyn Fn(Tally) -> bool, common: &Common<'_>
     };
     reader.drain();
     let deadline = Instant::now() + LAST_RECORDS;
-    reader.engine.finish();
-    let last = reader.engine.take().into_iter();
-    last.for_each(|record| common.handover.push_waiting(record, &|| Instant::now() >= deadline));
+    reader.engine.finish_into(&mut |records| {
+        let late = || Instant::now() >= deadline;
+        records.into_iter().for_each(|record| common.handover.push_waiting(record, &late));
+        ControlFlow::Continue(())
+    });
     tell(reader.engine.tally());
     result
 }

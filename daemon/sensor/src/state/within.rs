@@ -56,6 +56,11 @@ impl Within {
         self.hand_on(out);
     }
 
+    /// As [`Flows::is_empty`].
+    pub(crate) fn is_empty(&self) -> bool {
+        self.flows.as_ref().is_none_or(Flows::is_empty)
+    }
+
     /// As [`Flows::report`].
     pub(crate) fn report(&mut self, now: u64, out: &mut Sink) {
         if let Some(flows) = &mut self.flows {
