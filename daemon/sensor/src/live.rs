@@ -67,9 +67,7 @@ pub(crate) fn run(
             next_statistics = next_statistics.min(Instant::now() + STATISTICS_INTERVAL);
         }
         if next_statistics <= Instant::now() {
-            let has_rest = is_quiet && !reader.engine.has_flows();
-            let interval = if has_rest { QUIET_INTERVAL } else { STATISTICS_INTERVAL };
-            next_statistics = Instant::now() + interval;
+            next_statistics = Instant::now() + interval(is_quiet, &reader.engine);
             (is_news, is_quiet) = (true, true);
             // On a wire that is never silent, too: the clock may have been set back.
             reader.engine.tick(wall_clock());
@@ -123,6 +121,11 @@ fn hand_over(engine: &mut Engine, handover: &Handover) {
     handover.push(engine.take());
 }
 
+/// How long until the kernel is asked again, and the engine told the time.
+fn interval(is_quiet: bool, engine: &Engine) -> Duration {
+    if is_quiet && !engine.has_flows() { QUIET_INTERVAL } else { STATISTICS_INTERVAL }
+}
+
 fn wall_clock() -> u64 {
     let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
     u64::try_from(since.as_nanos()).unwrap_or(u64::MAX)
@@ -148,6 +151,22 @@ mod tests {
 
     use super::*;
     use crate::handover::MAX_QUEUE;
+
+    /// A million flows that were over within nine seconds became records at once, 645 MiB of them.
+    #[test]
+    fn a_silent_wire_is_left_alone_only_when_no_flow_is_under_way() {
+        let mut engine = Engine::new(Rules::parse(&[]).unwrap(), &Headgate::default());
+        assert_eq!(
+            (interval(false, &engine), interval(true, &engine)),
+            (STATISTICS_INTERVAL, QUIET_INTERVAL)
+        );
+        let (interface, bytes) = (engine.interface("span0"), datagram(1));
+        let frame = Frame { time_ns: 1, wire_len: 42, link: Frame::ETHERNET, tag: None, bytes: &bytes };
+        engine.frame(interface, &frame);
+        assert_eq!(interval(true, &engine), STATISTICS_INTERVAL);
+        engine.tick(u64::try_from(Headgate::default().flows.idle_timeout.seconds().as_nanos()).unwrap() + 2);
+        assert_eq!(interval(true, &engine), QUIET_INTERVAL);
+    }
 
     /// What found no room in the queue was once dropped, although the store was there to take it.
     #[test]
