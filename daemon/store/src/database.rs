@@ -402,6 +402,21 @@ fn initialise(db: &mut Connection, master: &MasterKey, now_ms: u64) -> Result<()
     Ok(transaction.commit()?)
 }
 
+/// Deletes a row that was seen. Where damage has put it out of the order of keys it is not found by its key, and is sought one row after
+/// the other.
+///
+/// # Errors
+/// [`Error::Damaged`] when it is not found so either: whoever goes from row to row would meet it again for ever.
+pub(crate) fn delete_row(db: &Connection, table: &'static str, key: &str, of: u64) -> Result<(), Error> {
+    for sought in [key, &format!("+{key}")] {
+        let delete = format!("DELETE FROM {table} WHERE {sought} = ?1");
+        if db.prepare_cached(&delete)?.execute([sql(of)])? > 0 {
+            return Ok(());
+        }
+    }
+    Err(Error::Damaged(table))
+}
+
 fn pragma(db: &Connection, name: &str) -> Result<u64, Error> {
     let mut statement = db.prepare_cached(&format!("PRAGMA {name}"))?;
     Ok(number(statement.query_row([], |r| r.get(0))?))

@@ -268,10 +268,12 @@ pub(crate) fn is_disk_full(error: &Error) -> bool {
         })
 }
 
-/// Whether SQLite found its own file damaged, a column of another type than declared, or no row where another one says that
-/// there is one.
+/// Whether SQLite found its own file damaged, a column of another type than declared, no row where another one says that
+/// there is one, or one with the number that the next is to have: rows are numbered upward, and one with a higher number was changed.
 pub(crate) fn is_damage(error: &rusqlite::Error) -> bool {
+    use rusqlite::ffi;
     matches!(error.sqlite_error_code(), Some(rusqlite::ErrorCode::DatabaseCorrupt))
+        || error.sqlite_error().is_some_and(|error| error.extended_code == ffi::SQLITE_CONSTRAINT_PRIMARYKEY)
         || matches!(
             error,
             rusqlite::Error::InvalidColumnType(..)

@@ -9,7 +9,7 @@ use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use crate::account::{self, End};
 use crate::config::Settings;
-use crate::database::{add, column, get_number, meta, number, set, sql};
+use crate::database::{add, column, delete_row, get_number, meta, number, set, sql};
 use crate::keys::Keys;
 use crate::ledger::{self, Event};
 use crate::seal::{KeyRef, Place};
@@ -63,8 +63,8 @@ pub(crate) enum Refusal {
 /// The oldest batch that waits, its sequence and its bytes. A batch that does not open goes to the quarantine, is
 /// counted, and the next one is the oldest; the receiver sees the gap in the sequence.
 pub(crate) fn next(db: &Connection, keys: &Keys, now_ms: u64) -> Result<Option<Vec<u8>>, Error> {
-    // Sequences begin with 1.
-    next_behind(db, keys, 0, now_ms)
+    // Whatever its number: sequences begin with 1, but for one that damage has changed.
+    first(db, keys, now_ms, || oldest(db))
 }
 
 /// The oldest batch behind a sequence, as [`next`] gives the oldest of all.
@@ -74,8 +74,18 @@ pub(crate) fn next_behind(
     sequence: u64,
     now_ms: u64,
 ) -> Result<Option<Vec<u8>>, Error> {
+    first(db, keys, now_ms, || Ok(after(db, sequence, 1)?.into_iter().next()))
+}
+
+fn first(
+    db: &Connection,
+    keys: &Keys,
+    now_ms: u64,
+    find: impl Fn() -> Result<Option<Waiting>, Error>,
+) -> Result<Option<Vec<u8>>, Error> {
+    // Ends: each round deletes a batch, or is the last.
     loop {
-        let Some(waiting) = after(db, sequence, 1)?.into_iter().next() else { return Ok(None) };
+        let Some(waiting) = find()? else { return Ok(None) };
         match read(db, keys, &waiting) {
             Ok(batch) => return Ok(Some(batch)),
             Err(error) if error::is_damaged(&error) => quarantine(db, &waiting, now_ms)?,
@@ -297,7 +307,7 @@ pub(crate) fn give_up(db: &Connection, waiting: &Waiting, reason: &str) -> Resul
         account::add(db, End::Lost(class), reason, records)?;
     }
     add(db, meta::BATCHES_LOST, 1)?;
-    delete(db, waiting.sequence)
+    delete_row(db, "outbox", "sequence", waiting.sequence)
 }
 
 /// How many batches wait, their records, and the octets they take.

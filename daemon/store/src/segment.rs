@@ -8,7 +8,7 @@ use rusqlite::{Connection, Row, params};
 use crate::account::{self, End};
 use crate::block::{self, Block, Kinds, Packed, References, Told};
 use crate::clock::{self, Moment};
-use crate::database::{self, add, column, last_id, meta, noted_id, number, sql};
+use crate::database::{self, add, column, delete_row, last_id, meta, noted_id, number, sql};
 use crate::identity::{self, Writer, row, sweep};
 use crate::keys::Keys;
 use crate::ledger::{self, Event};
@@ -387,7 +387,7 @@ fn content(db: &Connection, keys: &Keys, segment: &Segment) -> Result<(u8, Vec<u
 /// Deletes a segment and counts that it was deleted on purpose.
 pub(crate) fn delete(db: &Connection, id: u64) -> Result<(), Error> {
     kept::goes(db, id)?;
-    db.prepare_cached("DELETE FROM segment WHERE id = ?1")?.execute([sql(id)])?;
+    delete_row(db, "segment", "id", id)?;
     add(db, meta::GONE, 1)
 }
 
