@@ -124,7 +124,7 @@ impl Keys {
 impl Key {
     fn new(private: PrivateKey) -> Key {
         let id = KeyId::of(&X25519HkdfSha256::sk_to_pk(&private).to_bytes().into());
-        // Each of its copies is cleared when it is dropped.
+        // Each of its copies on the heap is cleared when it is dropped; what opening makes of a message is not.
         let octets = Zeroizing::new(<[u8; 32]>::from(private.to_bytes()));
         let opens = HpkePrivateKey::from(octets.to_vec());
         Key { id, private, opens }

@@ -88,7 +88,7 @@ impl Link {
         let took = began.elapsed();
         self.together = match &sent {
             Err(_) => 1,
-            // Nor is what there was no room for, or what did not arrive for another reason, sent for nothing again.
+            // What there was no room for, or what did not arrive for another reason, is not in the next; the one after tries twice as many.
             Ok(receipts) if receipts.len() < batches.len() || took > self.timeout / 4 => {
                 let shorter = if took > self.timeout / 4 { batches.len() / 2 } else { batches.len() };
                 receipts.len().min(shorter).max(1)
