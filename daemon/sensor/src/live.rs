@@ -105,13 +105,19 @@ pub(crate) fn run(
 /// The end can make more records than the queue holds: now there is time to wait, but not for ever.
 fn hand_over_the_last(engine: &mut Engine, handover: &Handover) {
     let deadline = Instant::now() + LAST_RECORDS;
+    end(engine, handover, deadline);
+    engine.account(handover.take_dropped());
+    let late = || Instant::now() >= deadline;
+    engine.take().into_iter().for_each(|record| handover.push_waiting(record, &late));
+}
+
+/// Hands over what is under way, a part at a time, each record with room in the queue or when the deadline is over.
+fn end(engine: &mut Engine, handover: &Handover, deadline: Instant) {
     let late = || Instant::now() >= deadline;
     engine.finish_into(&mut |records| {
         records.into_iter().for_each(|record| handover.push_waiting(record, &late));
         ControlFlow::Continue(())
     });
-    engine.account(handover.take_dropped());
-    engine.take().into_iter().for_each(|record| handover.push_waiting(record, &late));
 }
 
 fn hand_over(engine: &mut Engine, handover: &Handover) {

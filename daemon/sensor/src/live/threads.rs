@@ -1,13 +1,12 @@
 //! The threads that read frames beside the first, each its share of every interface (ADR 0016).
 
 use std::io;
-use std::ops::ControlFlow;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread::{Builder, Scope, ScopedJoinHandle};
 use std::time::{Duration, Instant};
 
-use super::{LAST_RECORDS, Reader, STATISTICS_INTERVAL, wall_clock};
+use super::{LAST_RECORDS, Reader, STATISTICS_INTERVAL, end, wall_clock};
 use crate::engine::{Engine, Tally};
 use crate::error::SensorError;
 use crate::handover::Handover;
@@ -165,12 +164,7 @@ fn read_on(mut reader: Reader, tell: &dyn Fn(Tally) -> bool, common: &Common<'_>
         }
     };
     reader.drain();
-    let deadline = Instant::now() + LAST_RECORDS;
-    reader.engine.finish_into(&mut |records| {
-        let late = || Instant::now() >= deadline;
-        records.into_iter().for_each(|record| common.handover.push_waiting(record, &late));
-        ControlFlow::Continue(())
-    });
+    end(&mut reader.engine, common.handover, Instant::now() + LAST_RECORDS);
     tell(reader.engine.tally());
     result
 }
