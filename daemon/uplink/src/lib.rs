@@ -30,6 +30,7 @@ mod proxy;
 mod renew;
 mod request;
 mod run;
+mod together;
 mod verify;
 
 use std::io::Write;

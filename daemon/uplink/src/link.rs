@@ -19,6 +19,7 @@ use crate::http::{self, Connection, Destination};
 use crate::problem::Problem;
 use crate::renew::{Renewal, Unrenewed};
 use crate::request::Pair;
+use crate::together::Together;
 
 /// A link to one receiver. No `Debug`: it holds a key.
 pub struct Link {
@@ -27,8 +28,7 @@ pub struct Link {
     timeout: Duration,
     kept: Option<Kept>,
     renewal: Renewal,
-    /// How many batches go together: it grows while they arrive quickly.
-    together: usize,
+    together: Together,
     /// When the receiver said that it takes no runs.
     runs_refused: Option<Instant>,
 }
@@ -48,13 +48,14 @@ impl Link {
         let destination = Destination::new(receiver, uplink)?;
         let timeout = uplink.timeout.seconds();
         let (kept, renewal) = (None, Renewal::new());
-        Ok(Link { destination, credentials, timeout, kept, renewal, together: 1, runs_refused: None })
+        let together = Together::new();
+        Ok(Link { destination, credentials, timeout, kept, renewal, together, runs_refused: None })
     }
 
     /// How many batches may go together. A receiver of before takes them one by one.
     pub fn most_together(&self) -> usize {
         let is_refused = self.runs_refused.is_some_and(|at| at.elapsed() < RUNS_AGAIN);
-        if is_refused { 1 } else { self.together }
+        if is_refused { 1 } else { self.together.most() }
     }
 
     /// Posts sealed batches, [`Link::most_together`] at most, and gives the receipts, encoded, of the first of them, in order: of one
@@ -84,18 +85,12 @@ impl Link {
                 sent => sent,
             },
         };
-        // A run that takes long on a slow line is one that breaks on a bad one.
-        let took = began.elapsed();
-        self.together = match &sent {
-            Err(_) => 1,
-            // What there was no room for, or what did not arrive for another reason, is not in the next; the one after tries twice as many.
-            Ok(receipts) if receipts.len() < batches.len() || took > self.timeout / 4 => {
-                let shorter = if took > self.timeout / 4 { batches.len() / 2 } else { batches.len() };
-                receipts.len().min(shorter).max(1)
+        match &sent {
+            Err(_) => self.together.failed(),
+            Ok(receipts) => {
+                self.together.arrived(batches.len(), receipts.len(), began.elapsed(), self.timeout);
             }
-            Ok(_) if took < self.timeout / 16 => self.together.saturating_mul(2).min(MAX_RUN),
-            Ok(_) => self.together,
-        };
+        }
         sent
     }
 

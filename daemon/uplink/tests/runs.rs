@@ -5,7 +5,8 @@
 #[cfg(test)]
 mod support;
 
-use support::{Answer, Receiver, Site, Uplink, batch, large, sequences, until};
+use headgate_record::run::{MAX_RUN_BYTES, octets};
+use support::{Answer, Receiver, Site, Uplink, batch, large, of_length, sequences, until};
 
 fn good_receiver(site: &Site) -> Receiver {
     Receiver::start(0, site.authority.server("127.0.0.1", false), site.authority.der())
@@ -46,6 +47,40 @@ fn a_run_has_an_end_in_octets_and_what_is_larger_goes_alone() {
     assert_eq!(store.given(), sequences(1, 6), "what has no room is not given in vain");
 }
 
+/// Two pairs behind a first batch: one is as long as a run may be, the other has one octet more.
+#[test]
+fn what_fits_to_the_octet_goes_along_and_what_is_one_octet_longer_does_not() {
+    let site = Site::new();
+    let receiver = good_receiver(&site);
+    let store = site.store(1);
+    let half = MAX_RUN_BYTES / 2;
+    let rest = MAX_RUN_BYTES - octets(half) - octets(0);
+    for (sequence, length) in [(2, half), (3, rest), (4, half), (5, rest + 1)] {
+        store.push(&of_length(sequence, length));
+    }
+    let _uplink = patient(&site, receiver.port);
+    until("all receipts", || store.receipted() == sequences(1, 5));
+    assert_eq!(receiver.together(), [1, 2, 1, 1]);
+    assert_eq!(receiver.longest(), MAX_RUN_BYTES);
+    assert_eq!(store.given(), sequences(1, 5), "what has no room is not given in vain");
+}
+
+/// A store of before does not know of room: it gives what is next, and the uplink leaves what does not fit.
+#[test]
+fn what_a_store_gives_though_there_is_no_room_waits() {
+    let site = Site::new();
+    let receiver = good_receiver(&site);
+    let store = site.store(2);
+    store.know_no_room();
+    store.push(&large(3));
+    store.push(&batch(4));
+    let _uplink = patient(&site, receiver.port);
+    until("all receipts", || store.receipted() == sequences(1, 4));
+    assert_eq!(receiver.together(), [1, 1, 1, 1]);
+    assert_eq!(receiver.arrived(), sequences(1, 4));
+    assert_eq!(store.given(), [1, 2, 3, 3, 4], "it was given in vain once");
+}
+
 #[test]
 fn a_receiver_that_takes_no_runs_gets_batches_one_by_one() {
     let site = Site::new();
@@ -66,12 +101,12 @@ fn after_the_first_batch_without_a_receipt_it_goes_on_there() {
     let site = Site::new();
     let receiver = good_receiver(&site);
     receiver.runs(Some(1));
-    let store = site.store(6);
+    let store = site.store(8);
     let _uplink = patient(&site, receiver.port);
-    until("all receipts", || store.receipted() == sequences(1, 6));
-    // As many as had receipts go next, and then more again.
-    assert_eq!(receiver.together(), [1, 2, 1, 2, 1, 1]);
-    assert_eq!(receiver.arrived(), [1, 2, 3, 3, 4, 5, 5, 6]);
+    until("all receipts", || store.receipted() == sequences(1, 8));
+    // As many as had receipts go next, and one more when that has gone well for a while.
+    assert_eq!(receiver.together(), [1, 2, 1, 1, 1, 1, 2, 1]);
+    assert_eq!(receiver.arrived(), [1, 2, 3, 3, 4, 5, 6, 7, 8, 8]);
 }
 
 #[test]

@@ -261,6 +261,14 @@ pub fn large(sequence: u64) -> Sealed {
     Sealed { ciphertext: vec![3; 3 << 20], ..batch(sequence) }
 }
 
+/// A batch that is so long, sealed; some hundred kilobytes at least.
+pub fn of_length(sequence: u64, octets: usize) -> Sealed {
+    let of = |ciphertext| Sealed { ciphertext: vec![3; ciphertext], ..batch(sequence) };
+    let made = of(2 * octets - of(octets).encode().len());
+    assert_eq!(made.encode().len(), octets);
+    made
+}
+
 /// Waits until something has come about; fails the test when it does not.
 pub fn until(what: &str, mut happened: impl FnMut() -> bool) {
     let limit = Instant::now() + Duration::from_secs(60);

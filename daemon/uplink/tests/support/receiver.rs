@@ -59,6 +59,8 @@ struct Shared {
     arrived: Mutex<Vec<u64>>,
     /// How many batches came in each request.
     together: Mutex<Vec<usize>>,
+    /// Octets of the longest run.
+    longest: Mutex<usize>,
     /// How many batches of a run have their receipts; nothing where none are taken.
     runs: Mutex<Option<usize>>,
     /// Clients by the certificate with which they completed a handshake.
@@ -104,6 +106,7 @@ impl Receiver {
             proofs: Mutex::default(),
             arrived: Mutex::default(),
             together: Mutex::default(),
+            longest: Mutex::default(),
             runs: Mutex::new(Some(MAX_RUN)),
             clients: Mutex::default(),
             groups: Mutex::default(),
@@ -159,6 +162,11 @@ impl Receiver {
     /// How many batches came in each request.
     pub fn together(&self) -> Vec<usize> {
         self.shared.together.lock().unwrap().clone()
+    }
+
+    /// Octets of the longest run.
+    pub fn longest(&self) -> usize {
+        *self.shared.longest.lock().unwrap()
     }
 
     /// From now on so many batches of a run have their receipts, or none are taken.
@@ -247,6 +255,10 @@ async fn respond(
     let content = if is_run { "application/vnd.headgate.run" } else { "application/vnd.headgate.batch" };
     assert_eq!(request.headers()["content-type"], content);
     let bytes = request.into_body().collect().await?.to_bytes();
+    if is_run {
+        let mut longest = shared.longest.lock().unwrap();
+        *longest = longest.max(bytes.len());
+    }
     let parts = if is_run { run::split(&bytes).unwrap() } else { std::iter::once(0..bytes.len()).collect() };
     // It has no key to open them with, and needs none to answer.
     let batches = parts.into_iter().map(|part| (Sealed::decode(&bytes[part.clone()]).unwrap(), part));

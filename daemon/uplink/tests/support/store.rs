@@ -30,6 +30,8 @@ struct Shared {
     refused: AtomicU64,
     /// Whether it is of a package that knew of no runs.
     is_of_before: AtomicBool,
+    /// Whether it is of a package that knew of no room.
+    knows_no_room: AtomicBool,
     /// How often it was asked what it does not know.
     unknown: AtomicU64,
     outbox: Mutex<VecDeque<(Sealed, Vec<u8>)>>,
@@ -98,6 +100,11 @@ impl Store {
     /// From now on it is one that knows of no runs.
     pub fn know_no_runs(&self) {
         self.shared.is_of_before.store(true, Ordering::Release);
+    }
+
+    /// From now on it is one that knows of no room.
+    pub fn know_no_room(&self) {
+        self.shared.knows_no_room.store(true, Ordering::Release);
     }
 
     /// How often it left because it was asked what it does not know.
@@ -171,7 +178,9 @@ impl Shared {
             FromUplink::Behind { after, room } => {
                 let outbox = self.outbox.lock().unwrap();
                 let next = outbox.iter().find(|(batch, _)| batch.id.sequence > after);
-                let next = next.filter(|(_, bytes)| bytes.len() <= usize::try_from(room).unwrap());
+                let room = usize::try_from(room).unwrap();
+                let next = next
+                    .filter(|(_, bytes)| bytes.len() <= room || self.knows_no_room.load(Ordering::Acquire));
                 next.map_or(ToUplink::Empty, |next| self.give(next))
             }
             FromUplink::Taken { sequence, digest: taken, .. } => {
