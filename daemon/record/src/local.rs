@@ -299,6 +299,16 @@ mod tests {
         assert_eq!(ToSensor::decode(&committed.encode()), Ok(committed));
     }
 
+    /// Octets as an uplink of before wrote them: which batch, and no room. It is given whatever is there.
+    #[test]
+    fn an_uplink_of_before_that_says_no_room_is_given_any_batch() {
+        let of_before = [0x3a, 2, 0x08, 5];
+        let said = FromUplink::Behind { after: 5, room: u32::MAX };
+        assert_eq!(FromUplink::decode(&of_before), Ok(said.clone()));
+        assert_eq!(FromUplink::decode(&[0x3a, 0]), Ok(FromUplink::Behind { after: 0, room: u32::MAX }));
+        assert_eq!(FromUplink::decode(&said.encode()), Ok(said));
+    }
+
     #[test]
     fn interfaces_survive_their_encoding_and_have_bounds() {
         let all: Vec<_> = LinkState::ALL.map(|state| (state.name().to_owned(), state)).into();

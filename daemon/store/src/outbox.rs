@@ -12,7 +12,7 @@ use crate::config::Settings;
 use crate::database::{add, column, delete_row, get_number, meta, number, set, sql};
 use crate::keys::Keys;
 use crate::ledger::{self, Event};
-use crate::seal::{KeyRef, Place};
+use crate::seal::{self, KeyRef, Place};
 use crate::segment::DAMAGED;
 use crate::subject::erase;
 use crate::{Error, error};
@@ -67,14 +67,25 @@ pub(crate) fn next(db: &Connection, keys: &Keys, now_ms: u64) -> Result<Option<V
     first(db, keys, now_ms, || oldest(db))
 }
 
-/// The oldest batch behind a sequence, as [`next`] gives the oldest of all.
+/// The oldest batch behind a sequence, as [`next`] gives the oldest of all. One of more than `most` octets is not read, and stays.
 pub(crate) fn next_behind(
     db: &Connection,
     keys: &Keys,
     sequence: u64,
+    most: u64,
     now_ms: u64,
 ) -> Result<Option<Vec<u8>>, Error> {
-    first(db, keys, now_ms, || Ok(after(db, sequence, 1)?.into_iter().next()))
+    first(db, keys, now_ms, || {
+        let Some(waiting) = after(db, sequence, 1)?.into_iter().next() else { return Ok(None) };
+        Ok((octets(db, &waiting)? <= most).then_some(waiting))
+    })
+}
+
+/// How many octets a batch has, by the length of what is sealed; 0 where damage left nothing that has a length.
+fn octets(db: &Connection, waiting: &Waiting) -> Result<u64, Error> {
+    let mut statement = db.prepare_cached("SELECT length(sealed) FROM outbox WHERE sequence = ?1")?;
+    let sealed = statement.query_row([sql(waiting.sequence)], |row| Ok(column(row, 0)))?;
+    Ok(number(sealed).saturating_sub(SEAL))
 }
 
 fn first(
@@ -383,6 +394,8 @@ fn from_row(row: &Row<'_>) -> rusqlite::Result<Waiting> {
     })
 }
 
+/// What sealing adds to a batch, in octets.
+const SEAL: u64 = seal::OVERHEAD as u64;
 /// Why records of somebody who was erased do not leave.
 pub(crate) const ERASED: &str = "erased";
 const SELECT: &str = "SELECT sequence, created_ms, epoch, digest, bulk, state, account FROM outbox";

@@ -26,7 +26,7 @@ impl Store {
     }
 
     /// The oldest batch behind another one that was handed out, to go with it, unless it may have more than `room` octets, sealed:
-    /// then it is not sealed for nothing. A collector takes them one by one.
+    /// then it is not opened and sealed for nothing. A collector takes them one by one.
     pub(crate) fn hand_out_behind(
         &mut self,
         after: u64,
@@ -36,11 +36,10 @@ impl Store {
         let Some(recipient) = self.recipient.clone().filter(|_| !self.settings.has_collector) else {
             return Ok(None);
         };
+        let Some(most) = u64::from(room).checked_sub(SEAL) else { return Ok(None) };
         let transaction = begin(&mut self.database.connection)?;
-        let batch = outbox::next_behind(&transaction, &self.keys, after, now_ms)?;
+        let batch = outbox::next_behind(&transaction, &self.keys, after, most, now_ms)?;
         commit(transaction, &self.keys)?;
-        let room = usize::try_from(room).unwrap_or(usize::MAX);
-        let batch = batch.filter(|batch| batch.len().saturating_add(MAX_OVERHEAD) <= room);
         batch.map(|batch| recipient.seal(&batch)).transpose()
     }
 
@@ -164,3 +163,6 @@ impl Store {
         self.recipient.as_ref()
     }
 }
+
+/// What an envelope adds to a batch at most, in octets.
+const SEAL: u64 = MAX_OVERHEAD as u64;

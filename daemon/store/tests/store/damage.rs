@@ -1,7 +1,8 @@
 //! Damage is local: what does not open is set aside and counted, and all else goes on.
 
 use headgate_record::Field;
-use headgate_record::local::ControlRequest;
+use headgate_record::local::{ControlRequest, FromUplink, ToUplink};
+use headgate_record::sealed::Sealed;
 
 use crate::site::{Site, device, numbers};
 
@@ -141,6 +142,29 @@ fn a_damaged_batch_is_counted_and_does_not_hold_up_the_next() {
     // The next batch tells the receiver.
     running.sensor(1).hand_over(vec![device(4)]).unwrap();
     assert_eq!(running.drain()[0].lost[0].records, 1);
+}
+
+/// What there is no room for is not opened: that it is damaged shows itself when there is.
+#[test]
+fn a_batch_without_room_behind_another_is_not_read() {
+    let site = Site::new("batch_records = 1\nbatch_delay = 0");
+    let running = site.start();
+    running.sensor(1).hand_over((1..=3).map(device).collect()).unwrap();
+    running.until(|s| s["outbox"]["batches"] == 3);
+    running.stop();
+    flip(&site, "outbox", 2);
+    let running = site.start();
+    let mut uplink = running.uplink();
+    let mut behind = |room| match uplink.say(&FromUplink::Behind { after: 1, room }).unwrap() {
+        ToUplink::Batch(sealed) => Some(Sealed::decode(&sealed).unwrap().id.sequence),
+        ToUplink::Empty => None,
+        other => panic!("{other:?}"),
+    };
+    assert_eq!([behind(1), behind(100)], [None; 2]);
+    let status = running.status();
+    assert_eq!((&status["outbox"]["batches"], &status["quarantined"]), (&3.into(), &0.into()));
+    assert_eq!(behind(u32::MAX), Some(3));
+    assert_eq!(running.status()["quarantined"], 1);
 }
 
 #[test]
