@@ -6,6 +6,7 @@
 
 use std::cell::RefCell;
 
+use bytes::Bytes;
 use prost::Message;
 use sha2::{Digest, Sha256};
 use zstd::bulk::Decompressor;
@@ -127,7 +128,7 @@ impl Batch {
             replaces: self.replaces.iter().map(|digest| digest.to_vec()).collect(),
             regions: self.regions.clone(),
             profile: self.profile.clone(),
-            body,
+            body: body.into(),
         }
         .encode_to_vec();
         if bytes.len() > MAX_BATCH_BYTES {
@@ -142,7 +143,7 @@ impl Batch {
     /// # Errors
     /// What is wrong with the first part that is not valid.
     pub fn decode(bytes: &[u8]) -> Result<Batch, Error> {
-        let message = read(bytes)?;
+        let message = read(Bytes::copy_from_slice(bytes))?;
         let body = expand(&message)?;
         let records = if message.version < COLUMNS { codec::decode(&body)? } else { columns::decode(&body)? };
         counted(&message, records.len())?;
@@ -165,6 +166,14 @@ impl Outline {
     /// # Errors
     /// Those of [`Batch::decode`].
     pub fn decode(bytes: &[u8]) -> Result<Outline, Error> {
+        Outline::decode_shared(Bytes::copy_from_slice(bytes))
+    }
+
+    /// The same of octets that need not be copied for it. Nothing of them is kept.
+    ///
+    /// # Errors
+    /// Those of [`Batch::decode`].
+    pub fn decode_shared(bytes: Bytes) -> Result<Outline, Error> {
         let message = read(bytes)?;
         let body = expand(&message)?;
         let records = if message.version < COLUMNS {
@@ -178,7 +187,7 @@ impl Outline {
 }
 
 /// The message, all of it checked but what it becomes in [`said`] and its body.
-fn read(bytes: &[u8]) -> Result<BatchMessage, Error> {
+fn read(bytes: Bytes) -> Result<BatchMessage, Error> {
     if bytes.len() > MAX_BATCH_BYTES {
         return Err(Error::Limit { what: "batch", limit: MAX_BATCH_BYTES });
     }
@@ -366,8 +375,8 @@ struct BatchMessage {
     #[prost(string, tag = "12")]
     profile: String,
     /// Columns, or a record set, zstd.
-    #[prost(bytes = "vec", tag = "15")]
-    body: Vec<u8>,
+    #[prost(bytes = "bytes", tag = "15")]
+    body: Bytes,
 }
 
 /// Of a [`BatchMessage`] which it is.

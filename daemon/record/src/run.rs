@@ -27,6 +27,12 @@ pub fn push(run: &mut Vec<u8>, part: &[u8]) {
     run.extend_from_slice(part);
 }
 
+/// The part of a run from the batch whose octets are `first` to the one whose octets are `last`: a run as well.
+#[must_use]
+pub fn between(first: &Range<usize>, last: &Range<usize>) -> Range<usize> {
+    first.start.saturating_sub(LENGTH)..last.end
+}
+
 /// What [`push`] adds for so many octets.
 #[must_use]
 pub fn octets(part: usize) -> usize {
@@ -76,6 +82,9 @@ mod tests {
         let parts: Vec<_> = split(&run).unwrap().into_iter().map(|part| &run[part]).collect();
         assert_eq!(parts, [&b"one"[..], b"2", b"three"]);
         assert_eq!(run.len(), octets(3) + octets(1) + octets(5));
+        let at = split(&run).unwrap();
+        assert_eq!(run[between(&at[1], &at[2])], join([&b"2"[..], b"three"]));
+        assert_eq!(run[between(&at[0], &at[2])], run);
     }
 
     #[test]

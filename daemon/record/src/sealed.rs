@@ -10,6 +10,7 @@
 
 use std::fmt;
 
+use bytes::{Buf, Bytes};
 use prost::Message;
 use sha2::{Digest, Sha256};
 
@@ -51,9 +52,9 @@ impl fmt::Display for KeyId {
     }
 }
 
-/// A sealed batch, its ciphertext still closed.
+/// A sealed batch, its ciphertext still closed: in octets of its own, or in those that it was read from.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Sealed {
+pub struct Sealed<C = Vec<u8>> {
     /// To which key.
     pub key: KeyId,
     /// Which batch. Nobody vouches for it before the ciphertext has opened.
@@ -61,7 +62,7 @@ pub struct Sealed {
     /// `enc` of RFC 9180: an X25519 public key.
     pub encapsulated: [u8; 32],
     /// [`crate::batch::Batch::encode`], encrypted, and the tag.
-    pub ciphertext: Vec<u8>,
+    pub ciphertext: C,
 }
 
 impl Sealed {
@@ -75,7 +76,7 @@ impl Sealed {
             epoch: self.id.epoch,
             sequence: self.id.sequence,
             encapsulated: self.encapsulated.to_vec(),
-            ciphertext: self.ciphertext.clone(),
+            ciphertext: Bytes::copy_from_slice(&self.ciphertext),
         }
         .encode_to_vec()
     }
@@ -85,30 +86,41 @@ impl Sealed {
     /// # Errors
     /// What is wrong with the first part that is not valid.
     pub fn decode(bytes: &[u8]) -> Result<Sealed, Error> {
-        if bytes.len() > MAX_SEALED_BYTES {
-            return Err(Error::Limit { what: "sealed batch", limit: MAX_SEALED_BYTES });
-        }
-        let malformed = |_| Error::Encoding("sealed batch");
-        let message = SealedMessage::decode(bytes).map_err(|_| Error::Encoding("sealed batch"))?;
-        // A batch that was not sealed has a version of its own in this place, and no key behind it.
-        if message.version != VERSION {
-            return Err(Error::Version {
-                message: "sealed batch",
-                found: message.version,
-                expected: VERSION,
-            });
-        }
-        check_appliance(&message.appliance)?;
-        if message.sequence == 0 {
-            return Err(Error::Missing { message: "sealed batch", part: "sequence" });
-        }
-        Ok(Sealed {
-            key: KeyId(message.key.as_slice().try_into().map_err(malformed)?),
-            id: BatchId { appliance: message.appliance, epoch: message.epoch, sequence: message.sequence },
-            encapsulated: message.encapsulated.as_slice().try_into().map_err(malformed)?,
-            ciphertext: message.ciphertext,
-        })
+        let Sealed { key, id, encapsulated, ciphertext } = read(bytes)?;
+        Ok(Sealed { key, id, encapsulated, ciphertext: ciphertext.into() })
     }
+}
+
+impl Sealed<Bytes> {
+    /// As [`Sealed::decode`], and copies no ciphertext: it holds all of `bytes`.
+    ///
+    /// # Errors
+    /// Those of [`Sealed::decode`].
+    pub fn decode_shared(bytes: Bytes) -> Result<Sealed<Bytes>, Error> {
+        read(bytes)
+    }
+}
+
+fn read(bytes: impl Buf) -> Result<Sealed<Bytes>, Error> {
+    if bytes.remaining() > MAX_SEALED_BYTES {
+        return Err(Error::Limit { what: "sealed batch", limit: MAX_SEALED_BYTES });
+    }
+    let malformed = |_| Error::Encoding("sealed batch");
+    let message = SealedMessage::decode(bytes).map_err(|_| Error::Encoding("sealed batch"))?;
+    // A batch that was not sealed has a version of its own in this place, and no key behind it.
+    if message.version != VERSION {
+        return Err(Error::Version { message: "sealed batch", found: message.version, expected: VERSION });
+    }
+    check_appliance(&message.appliance)?;
+    if message.sequence == 0 {
+        return Err(Error::Missing { message: "sealed batch", part: "sequence" });
+    }
+    Ok(Sealed {
+        key: KeyId(message.key.as_slice().try_into().map_err(malformed)?),
+        id: BatchId { appliance: message.appliance, epoch: message.epoch, sequence: message.sequence },
+        encapsulated: message.encapsulated.as_slice().try_into().map_err(malformed)?,
+        ciphertext: message.ciphertext,
+    })
 }
 
 /// What is bound to the ciphertext (`aad` of RFC 9180): the key, and which batch it is said to be. Every part is at fixed width or
@@ -143,8 +155,8 @@ struct SealedMessage {
     key: Vec<u8>,
     #[prost(bytes = "vec", tag = "6")]
     encapsulated: Vec<u8>,
-    #[prost(bytes = "vec", tag = "15")]
-    ciphertext: Vec<u8>,
+    #[prost(bytes = "bytes", tag = "15")]
+    ciphertext: Bytes,
 }
 
 #[cfg(test)]

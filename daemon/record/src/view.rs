@@ -4,8 +4,8 @@ use crate::{Field, Kind, Mac, Record, Value};
 
 mod value;
 
-pub(crate) use value::check;
 pub use value::{Form, ValueView};
+pub(crate) use value::{check, check_size};
 
 /// What a gate asks of a record, in whatever shape it is.
 pub trait Stated {

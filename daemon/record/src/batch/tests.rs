@@ -21,7 +21,7 @@ fn sample() -> Batch {
 fn batches_of_earlier_versions_are_read() {
     let earlier = |batch: &Batch, version| {
         let mut message = BatchMessage::decode(batch.encode().unwrap().as_slice()).unwrap();
-        message.body = zstd::bulk::compress(&codec::encode(&batch.records).unwrap(), 3).unwrap();
+        message.body = zstd::bulk::compress(&codec::encode(&batch.records).unwrap(), 3).unwrap().into();
         message.version = version;
         Batch::decode(&message.encode_to_vec())
     };
@@ -91,7 +91,7 @@ fn an_outline_is_read_as_strictly_as_a_batch() {
         for change in [1, 0x20, 0x80, 0xff] {
             let mut body = body.clone();
             body[at] ^= change;
-            let body = zstd::bulk::compress(&body, 1).unwrap();
+            let body = zstd::bulk::compress(&body, 1).unwrap().into();
             let changed = BatchMessage { body, ..message.clone() }.encode_to_vec();
             // Of two faults they may name another first.
             assert_eq!(Outline::decode(&changed).ok(), whole(&changed).ok(), "{at} {change}");
@@ -129,7 +129,7 @@ fn regions_and_profile_survive_and_have_bounds() {
 fn a_body_that_expands_beyond_the_limit_is_refused() {
     let body = zstd::bulk::compress(&vec![0; codec::MAX_SET_BYTES + 1], 3).unwrap();
     let mut message = BatchMessage::decode(sample().encode().unwrap().as_slice()).unwrap();
-    message.body = body;
+    message.body = body.into();
     assert_eq!(Batch::decode(&message.encode_to_vec()), Err(Error::Compression));
 }
 

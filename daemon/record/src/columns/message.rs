@@ -3,7 +3,7 @@
 use super::FORMS;
 use crate::codec::MAX_RECORDS;
 use crate::decode::{Part, Reader};
-use crate::view::check;
+use crate::view::{check, check_size};
 use crate::{Error, Field, Form, Kind, MAX_FIELDS, ValueView};
 
 /// A message whose values and rows are not read yet.
@@ -116,14 +116,28 @@ impl<'a> Column<'a> {
         if form.is_number() {
             check(field.kind(), field, ValueView::Number(form, 0))?;
         }
+        let most = if form.is_number() { 0 } else { values.len().min(MAX_RECORDS) };
+        // What is ASCII with all that is around it is UTF-8.
+        let is_ascii = form == Form::Text && reader.0.is_ascii();
         let mut words = Vec::new();
         while let Some(part) = reader.part()? {
             let (4, Part::Octets(word)) = part else { return Err(COLUMNS) };
             // There is no more than one for each value, and a value has an octet.
-            if form.is_number() || words.len() >= values.len().min(MAX_RECORDS) {
+            if words.len() >= most {
                 return Err(COLUMNS);
             }
-            check(field.kind(), field, ValueView::octets(form, word)?)?;
+            if words.is_empty() {
+                // Others are about as long.
+                words.reserve(most.min(octets.len() / (word.len() + 2)));
+            }
+            // What the first has shown of field and form is so of the others; that of each is said by its octets.
+            let is_known = !words.is_empty() && form != Form::List;
+            if is_known && is_ascii {
+                check_size(ValueView::Octets(form, word))?;
+            } else {
+                let value = ValueView::octets(form, word)?;
+                if is_known { check_size(value)? } else { check(field.kind(), field, value)? }
+            }
             words.push(word);
         }
         Ok(Column { field, form, values, words, octets })
@@ -133,3 +147,46 @@ impl<'a> Column<'a> {
 pub(super) const COLUMNS: Error = Error::Encoding("columns");
 /// One for each field and form.
 const MAX_COLUMNS: usize = Field::ALL.len() * FORMS;
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::MAX_TEXT;
+    use crate::codec::{put_number, put_octets};
+
+    fn word() -> impl Strategy<Value = Vec<u8>> {
+        prop_oneof![
+            3 => "[ -~]{0,20}".prop_map(String::into_bytes),
+            1 => "\\PC{0,6}".prop_map(String::into_bytes),
+            1 => prop::collection::vec(any::<u8>(), 0..20),
+            1 => prop::collection::vec(any::<u8>(), 6),
+            1 => prop::collection::vec(any::<u8>(), 16),
+            1 => (MAX_TEXT - 1..MAX_TEXT + 2).prop_map(|length| vec![b'x'; length]),
+        ]
+    }
+
+    proptest! {
+        /// That words are checked together changes nothing: a column is read if each of its words is a value of its field.
+        #[test]
+        fn each_word_is_checked(
+            field in prop::sample::select(&Field::ALL[..]),
+            form in prop_oneof![4 => Just(4_u64), 1 => 1..=10_u64],
+            words in prop::collection::vec(word(), 0..5),
+        ) {
+            let (values, mut octets) = (vec![0; words.len()], Vec::new());
+            put_number(&mut octets, 1, field.definition().number.into());
+            put_number(&mut octets, 2, form);
+            put_octets(&mut octets, 3, &values);
+            words.iter().for_each(|word| put_octets(&mut octets, 4, word));
+            let form = Form::from_number(form).unwrap();
+            let is_good = |word: &Vec<u8>| {
+                !form.is_number()
+                    && ValueView::octets(form, word).and_then(|value| check(field.kind(), field, value)).is_ok()
+            };
+            let fits = !form.is_number() || check(field.kind(), field, ValueView::Number(form, 0)).is_ok();
+            prop_assert_eq!(Column::read(&octets).is_ok(), fits && words.iter().all(is_good));
+        }
+    }
+}

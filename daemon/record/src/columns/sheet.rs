@@ -254,7 +254,63 @@ mod tests {
 
     use super::*;
 
+    /// Numbers (varints) read octet by octet, as protobuf says; `None` where they are none, or too large.
+    fn plainly(octets: &[u8]) -> Option<Vec<u64>> {
+        let (mut numbers, mut number, mut shift) = (Vec::new(), 0_u128, 0);
+        for octet in octets {
+            if shift > 63 {
+                return None;
+            }
+            number |= u128::from(octet & 0x7f) << shift;
+            shift += 7;
+            if *octet < 0x80 {
+                numbers.push(u64::try_from(number).ok()?);
+                (number, shift) = (0, 0);
+            }
+        }
+        (shift == 0).then_some(numbers)
+    }
+
     proptest! {
+        /// Of values that name words, whatever their octets are: how many they are, and how many octets the words have together.
+        #[test]
+        fn words_are_counted_as_their_numbers_say(
+            values in prop_oneof![
+                prop::collection::vec(any::<u8>(), 0..60),
+                prop::collection::vec(0..0x90_u8, 0..60),
+                prop::collection::vec(0..400_u64, 0..60).prop_map(|numbers| {
+                    let mut octets = Vec::new();
+                    numbers.into_iter().for_each(|number| put_varint(&mut octets, number));
+                    octets
+                }),
+            ],
+            lengths in prop_oneof![
+                prop::collection::vec(0..40_usize, 0..20),
+                prop::collection::vec(0..40_usize, 120..400),
+            ],
+        ) {
+            let octets = [b'x'; 40];
+            let words = lengths.iter().map(|length| &octets[..*length]).collect();
+            let (field, form) = (Field::ALL[0], Form::Text);
+            let column = Column { field, form, values: &values, words, octets: &[] };
+            let plainly = plainly(&values).and_then(|numbers| {
+                let spent = numbers.iter().map(|at| lengths.get(usize::try_from(*at).ok()?).copied());
+                Some((numbers.len(), spent.sum::<Option<usize>>()?))
+            });
+            match column.count_words() {
+                Ok(Some(quickly)) => prop_assert_eq!(Some(quickly), plainly),
+                // A number of three octets or more, or one that has no end: that is for the slow way to say.
+                Ok(None) => prop_assert!(values.windows(2).any(|two| two[0] >= 0x80 && two[1] >= 0x80)
+                    || values.last() >= Some(&0x80)),
+                Err(_) => prop_assert_eq!(plainly, None),
+            }
+            prop_assert_eq!(column.count_slowly().ok(), plainly);
+            if let Some((found, spent)) = plainly {
+                prop_assert_eq!(column.check(found), Ok(spent));
+                prop_assert!(column.check(found + 1).is_err());
+            }
+        }
+
         /// What is counted quickly is what is counted octet by octet; what is not is none, or has a number of ten octets.
         #[test]
         fn numbers_are_counted_as_they_are_read(octets in prop::collection::vec(

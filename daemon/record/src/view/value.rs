@@ -254,8 +254,9 @@ pub(crate) fn check(kind: Kind, field: Field, value: ValueView<'_>) -> Result<()
     }
 }
 
+/// Whether it is no longer than a value may be.
 #[inline]
-fn check_size(value: ValueView<'_>) -> Result<(), Error> {
+pub(crate) fn check_size(value: ValueView<'_>) -> Result<(), Error> {
     match value {
         ValueView::Octets(Form::Text | Form::Bytes, octets) if octets.len() > MAX_TEXT => {
             Err(Error::Limit { what: "text", limit: MAX_TEXT })
