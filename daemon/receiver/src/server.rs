@@ -56,6 +56,7 @@ pub struct Listening {
 pub fn serve(config: &Config, stop: &Stop, ready: impl FnOnce(Listening)) -> Result<(), Error> {
     let tls = tls::server(config)?;
     tls::check_region(config)?;
+    tls::begin_randomness(&tls)?;
     let signer = Signer::load(&config.receipt_key)?;
     let keys = Keys::load(config.seal_keys.iter().map(PathBuf::as_path))?;
     let runtime = crate::runtime()?;

@@ -73,6 +73,14 @@ fn unfit(config: &Config, error: &rustls::Error) -> Error {
     }
 }
 
+/// Draws a first random number: what that takes at the beginning, some hundredths of a second, no appliance waits for.
+///
+/// # Errors
+/// [`Error::Key`] when the system gives no randomness.
+pub fn begin_randomness(tls: &ServerConfig) -> Result<(), Error> {
+    tls.crypto_provider().secure_random.fill(&mut [0; 1]).map_err(|_| Error::Key)
+}
+
 fn finish(tls: &mut ServerConfig) {
     tls.alpn_protocols = vec![b"http/1.1".to_vec()];
     // Every connection proves its certificate anew: a resumed session would outlive its expiry.
