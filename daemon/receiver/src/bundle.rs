@@ -281,5 +281,5 @@ fn open(folder: &Folder, keys: &Keys, manifest: &Manifest, carried: &Carried) ->
         return Err(fault(Fault::Other));
     }
     let (content, digest) = keys.open_content(&sealed, true).map_err(|e| fault(Fault::Closed(e)))?;
-    Ok(Arrived { content: Arc::new(content), digest, sealed: octets.into() })
+    Ok(Arrived { content: Arc::new(content), digest, sealed: octets.into(), run: None })
 }

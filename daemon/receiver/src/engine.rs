@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::future::Future;
+use std::ops::Range;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -53,6 +54,8 @@ pub struct Arrived {
     pub digest: [u8; 32],
     /// Its bytes as they came.
     pub sealed: Bytes,
+    /// The run that it came in, and where in it.
+    pub run: Option<(Bytes, Range<usize>)>,
 }
 
 /// What is in a batch, every value of it checked.
@@ -65,7 +68,7 @@ pub enum Content {
         /// What it says beside them.
         outline: Outline,
         /// [`Batch::encode`].
-        bytes: Vec<u8>,
+        bytes: Bytes,
     },
 }
 

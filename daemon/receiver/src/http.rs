@@ -7,7 +7,7 @@ use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
 use hyper::body::{Body, Incoming};
 use hyper::header::{ALLOW, CONTENT_TYPE, HeaderValue};
@@ -163,19 +163,26 @@ impl Desk {
 
     /// What is sealed in a request, whole.
     async fn body(&self, request: Request<Incoming>) -> Result<Bytes, Refusal> {
-        let body = Limited::new(request.into_body(), MAX_SEALED_BYTES)
-            .collect()
-            .await
-            .map_err(|error| if error.is::<LengthLimitError>() { Refusal::TooLarge } else { Refusal::Cut })?;
-        let bytes = body.to_bytes();
+        let mut body = Limited::new(request.into_body(), MAX_SEALED_BYTES);
+        let announced = usize::try_from(body.size_hint().lower()).unwrap_or(MAX_SEALED_BYTES);
+        // Piece by piece, while each is still at hand: whoever reads them has use for its room again.
+        let mut bytes = BytesMut::with_capacity(announced.min(MAX_SEALED_BYTES));
+        while let Some(frame) = body.frame().await {
+            let frame = frame.map_err(|error| {
+                if error.is::<LengthLimitError>() { Refusal::TooLarge } else { Refusal::Cut }
+            })?;
+            if let Ok(piece) = frame.into_data() {
+                bytes.extend_from_slice(&piece);
+            }
+        }
         self.accounts.count_octets(bytes.len());
-        Ok(bytes)
+        Ok(bytes.freeze())
     }
 
     /// The batch that an appliance sealed into a request.
     async fn receive(&self, appliance: &str, request: Request<Incoming>) -> Result<Arrived, Refusal> {
         let bytes = self.body(request).await?;
-        let sealed = Sealed::decode(&bytes).map_err(Refusal::Envelope)?;
+        let sealed = Sealed::decode_shared(bytes.clone()).map_err(Refusal::Envelope)?;
         // What it says it is, before it is worth opening; that it is so, it says opened.
         if sealed.id.appliance != appliance {
             return Err(Refusal::Appliance);
@@ -185,7 +192,7 @@ impl Desk {
         let opening = tokio::task::spawn_blocking(move || keys.open_content(&sealed, with_records));
         let opened = opening.await.map_err(|_| Refusal::Unstored(Unstored::Failed))?;
         let (content, digest) = opened.map_err(Refusal::Closed)?;
-        Ok(Arrived { content: Arc::new(content), digest, sealed: bytes })
+        Ok(Arrived { content: Arc::new(content), digest, sealed: bytes, run: None })
     }
 }
 

@@ -1,5 +1,6 @@
 //! `POST /v1/runs`: several batches of one appliance and epoch in one request, and their receipts in one answer.
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -62,8 +63,8 @@ impl Desk {
         let mut parts = Vec::new();
         let mut before = None;
         for part in run::split(&bytes).map_err(Refusal::Envelope)? {
-            let octets = bytes.slice(part);
-            let sealed = Sealed::decode(&octets).map_err(Refusal::Envelope)?;
+            let octets = bytes.slice(part.clone());
+            let sealed = Sealed::decode_shared(octets.clone()).map_err(Refusal::Envelope)?;
             if sealed.id.appliance != appliance {
                 return Err(Refusal::Appliance);
             }
@@ -72,7 +73,7 @@ impl Desk {
                 return Err(Refusal::Order);
             }
             before = Some(place);
-            parts.push((octets, sealed));
+            parts.push((octets, part, sealed));
         }
         let (keys, with_records) = (Arc::clone(&self.keys), self.engine.reads_records());
         // Closed they are all together as large as one may be; with its records each is as large as one alone.
@@ -81,9 +82,10 @@ impl Desk {
             parts.truncate(more.as_ref().map_or(0, SemaphorePermit::num_permits).saturating_add(1));
         }
         let opening = tokio::task::spawn_blocking(move || {
-            let open = |(octets, sealed): (Bytes, Sealed)| {
+            let open = |(octets, part, sealed): (Bytes, Range<usize>, Sealed<Bytes>)| {
                 let (content, digest) = keys.open_content(&sealed, with_records)?;
-                Ok(Arrived { content: Arc::new(content), digest, sealed: octets })
+                let run = Some((bytes.clone(), part));
+                Ok(Arrived { content: Arc::new(content), digest, sealed: octets, run })
             };
             parts.into_iter().map(open).collect::<Result<Vec<_>, _>>()
         });

@@ -1,7 +1,9 @@
 //! Storing batches that came together: those of a run that are nothing but new are one message, and one write on a quorum.
 
+use bytes::Bytes;
+
 use headgate_record::batch::BatchId;
-use headgate_record::run::{MAX_RUN_BYTES, octets};
+use headgate_record::run::{self, MAX_RUN_BYTES, octets};
 
 use super::JetStream;
 use super::series::{Series, body};
@@ -62,8 +64,7 @@ impl JetStream {
         }
         let id: &BatchId = &last.content.says().id;
         (state.of, state.last_ms) = (id.sequence, stored_ms);
-        let bodies = together.iter().map(|arrived| arrived.sealed.clone()).collect();
-        match self.publish(id, &series, state, body(bodies)).await {
+        match self.publish(id, &series, state, as_they_came(together)).await {
             Ok(Ok(series)) => {
                 *known = Some::<Series>(series);
                 Ok(vec![Stored::New { stored_ms, forgotten: 0, left_out: 0 }; count])
@@ -72,6 +73,19 @@ impl JetStream {
             Err(trouble) => Err(trouble),
         }
     }
+}
+
+/// The body of their message: the part of the run that they came in, where they lie in one, else the same octets made anew.
+fn as_they_came(together: &[Arrived]) -> Bytes {
+    let ends = together.first().zip(together.last());
+    if let Some((Some((run, first)), Some((_, last)))) = ends.map(|(a, b)| (a.run.as_ref(), b.run.as_ref())) {
+        let part = run::between(first, last);
+        let length: usize = together.iter().map(|arrived| octets(arrived.sealed.len())).sum();
+        if part.len() == length && part.end <= run.len() {
+            return run.slice(part);
+        }
+    }
+    body(together.iter().map(|arrived| arrived.sealed.clone()).collect())
 }
 
 /// How many of the first are of one series, in order, not there yet, ask for nothing, take nothing's place, hold nobody who is to

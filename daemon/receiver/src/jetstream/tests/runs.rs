@@ -185,10 +185,10 @@ async fn what_moves_behind_a_tombstone_that_waits_is_found_there() {
 #[test]
 fn as_many_go_together_as_a_page_can_take_in_records() {
     let of = |sequence, records| {
-        let bytes = of(sequence, &[]).encode().unwrap();
+        let bytes = Bytes::from(of(sequence, &[]).encode().unwrap());
         let outline = Outline { says: of(sequence, &[]), records };
         let content = Arc::new(Content::Outline { outline, bytes });
-        Arrived { content, digest: [0; 32], sealed: Bytes::from_static(b"sealed") }
+        Arrived { content, digest: [0; 32], sealed: Bytes::from_static(b"sealed"), run: None }
     };
     let together = |records: &[u32]| {
         let run: Vec<_> = (1..).zip(records).map(|(sequence, records)| of(sequence, *records)).collect();
