@@ -72,7 +72,7 @@ pub(crate) fn next_behind(
     db: &Connection,
     keys: &Keys,
     sequence: u64,
-    most: u64,
+    most: usize,
     now_ms: u64,
 ) -> Result<Option<Vec<u8>>, Error> {
     first(db, keys, now_ms, || {
@@ -82,10 +82,10 @@ pub(crate) fn next_behind(
 }
 
 /// How many octets a batch has, by the length of what is sealed; 0 where damage left nothing that has a length.
-fn octets(db: &Connection, waiting: &Waiting) -> Result<u64, Error> {
+fn octets(db: &Connection, waiting: &Waiting) -> Result<usize, Error> {
     let mut statement = db.prepare_cached("SELECT length(sealed) FROM outbox WHERE sequence = ?1")?;
     let sealed = statement.query_row([sql(waiting.sequence)], |row| Ok(column(row, 0)))?;
-    Ok(number(sealed).saturating_sub(SEAL))
+    Ok(usize::try_from(number(sealed)).unwrap_or(usize::MAX).saturating_sub(seal::OVERHEAD))
 }
 
 fn first(
@@ -394,8 +394,6 @@ fn from_row(row: &Row<'_>) -> rusqlite::Result<Waiting> {
     })
 }
 
-/// What sealing adds to a batch, in octets.
-const SEAL: u64 = seal::OVERHEAD as u64;
 /// Why records of somebody who was erased do not leave.
 pub(crate) const ERASED: &str = "erased";
 const SELECT: &str = "SELECT sequence, created_ms, epoch, digest, bulk, state, account FROM outbox";

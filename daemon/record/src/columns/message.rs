@@ -171,7 +171,7 @@ mod tests {
         /// That words are checked together changes nothing: a column is read if each of its words is a value of its field.
         #[test]
         fn each_word_is_checked(
-            field in prop::sample::select(&Field::ALL[..]),
+            field in prop::sample::select(Field::ALL),
             form in prop_oneof![4 => Just(4_u64), 1 => 1..=10_u64],
             words in prop::collection::vec(word(), 0..5),
         ) {

@@ -36,7 +36,8 @@ impl Store {
         let Some(recipient) = self.recipient.clone().filter(|_| !self.settings.has_collector) else {
             return Ok(None);
         };
-        let Some(most) = u64::from(room).checked_sub(SEAL) else { return Ok(None) };
+        let room = usize::try_from(room).unwrap_or(usize::MAX);
+        let Some(most) = room.checked_sub(MAX_OVERHEAD) else { return Ok(None) };
         let transaction = begin(&mut self.database.connection)?;
         let batch = outbox::next_behind(&transaction, &self.keys, after, most, now_ms)?;
         commit(transaction, &self.keys)?;
@@ -163,6 +164,3 @@ impl Store {
         self.recipient.as_ref()
     }
 }
-
-/// What an envelope adds to a batch at most, in octets.
-const SEAL: u64 = MAX_OVERHEAD as u64;
