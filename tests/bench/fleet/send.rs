@@ -160,30 +160,32 @@ async fn deliver(link: &mut Link, run: &[Waiting], receipts: &VerifyingKey) -> u
         [batch] => request.extend_from_slice(&batch.sealed),
         _ => run.iter().for_each(|batch| run::push(&mut request, &batch.sealed)),
     }
-    loop {
-        stream.write_all(&request).await.unwrap();
-        stream.flush().await.unwrap();
-        let (status, body) = response(stream).await;
-        match status {
-            200 => {
-                let parts = if run.len() == 1 {
-                    std::iter::once(0..body.len()).collect()
-                } else {
-                    run::split(&body).unwrap()
-                };
-                assert!(parts.len() <= run.len());
-                for (batch, part) in run.iter().zip(&parts) {
-                    let receipt = Receipt::decode(&body[part.clone()]).unwrap();
-                    let signature = Signature::from_bytes(&receipt.signature);
-                    receipts.verify_strict(&receipt.statement.signed_bytes(), &signature).unwrap();
-                    assert_eq!((&receipt.statement.id, receipt.statement.digest), (&batch.id, batch.digest));
-                }
-                return parts.len();
+    stream.write_all(&request).await.unwrap();
+    stream.flush().await.unwrap();
+    let (status, body) = response(stream).await;
+    match status {
+        200 => {
+            let parts = if run.len() == 1 {
+                std::iter::once(0..body.len()).collect()
+            } else {
+                run::split(&body).unwrap()
+            };
+            assert!(parts.len() <= run.len());
+            for (batch, part) in run.iter().zip(&parts) {
+                let receipt = Receipt::decode(&body[part.clone()]).unwrap();
+                let signature = Signature::from_bytes(&receipt.signature);
+                receipts.verify_strict(&receipt.statement.signed_bytes(), &signature).unwrap();
+                assert_eq!((&receipt.statement.id, receipt.statement.digest), (&batch.id, batch.digest));
             }
-            408 => return 0,
-            503 => tokio::time::sleep(Duration::from_millis(20)).await,
-            _ => panic!("{status}: {}", String::from_utf8_lossy(&body)),
+            parts.len()
         }
+        // One that is too busy to read what was sent lets go of who sent it.
+        408 => 0,
+        503 => {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+            0
+        }
+        _ => panic!("{status}: {}", String::from_utf8_lossy(&body)),
     }
 }
 
