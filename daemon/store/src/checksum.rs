@@ -3,7 +3,7 @@
 
 use rusqlite::Connection;
 use rusqlite::functions::FunctionFlags;
-use rusqlite::types::{Value, ValueRef};
+use rusqlite::types::ValueRef;
 use sha2::{Digest, Sha256};
 
 use crate::Error;
@@ -17,7 +17,15 @@ pub(crate) fn register(db: &Connection) -> Result<(), Error> {
     db.create_scalar_function("checksum", -1, flags, |row| {
         Ok((0..row.len()).fold(Sum::default(), |sum, at| sum.add(row.get_raw(at))).end())
     })?;
+    // Whether all of its values can be read: text is UTF-8.
+    db.create_scalar_function("readable", -1, flags, |row| {
+        Ok((0..row.len()).all(|at| is_readable(row.get_raw(at))))
+    })?;
     Ok(())
+}
+
+fn is_readable(value: ValueRef<'_>) -> bool {
+    !matches!(value, ValueRef::Text(octets) if std::str::from_utf8(octets).is_err())
 }
 
 /// Of a single value of `meta`.
@@ -46,9 +54,9 @@ pub(crate) struct Unsound {
 /// Looks for unsound rows.
 pub(crate) fn unsound(db: &Connection) -> Result<Unsound, Error> {
     let mut found = Unsound::default();
-    for (name, _) in unsound_singles(db)? {
+    for single in unsound_singles(db)? {
         found.rows = found.rows.saturating_add(1);
-        found.singles.push(name);
+        found.singles.push(single.name);
     }
     for (table, columns) in TABLES {
         let select = format!("SELECT COUNT(*) FROM {table} WHERE {}", differs(table, columns));
@@ -58,22 +66,51 @@ pub(crate) fn unsound(db: &Connection) -> Result<Unsound, Error> {
     Ok(found)
 }
 
-/// Takes unsound rows as they are now, so that each is told once. One of which a column is not of its type any more cannot be
-/// written again, and goes.
+/// Has rows in the order of their keys again, where a bit of one may have flipped: one that is not is not found by its key, and
+/// neither are others beside it. Unsound rows stay so. One of which a column is not of its type any more, or whose key another
+/// has, goes; gives how many.
+pub(crate) fn put_in_order(db: &Connection) -> Result<u64, Error> {
+    let mut gone: u64 = 0;
+    for (table, _) in [(META, "")].into_iter().chain(TABLES) {
+        // In memory, row by row as they lie there.
+        db.execute_batch(&format!(
+            "CREATE TEMP TABLE moved AS SELECT * FROM main.{table} NOT INDEXED; DELETE FROM main.{table}"
+        ))?;
+        let rows: Vec<i64> = db
+            .prepare("SELECT rowid FROM temp.moved ORDER BY rowid")?
+            .query_map([], |row| row.get(0))?
+            .collect::<Result<_, _>>()?;
+        for row in rows {
+            let insert = format!("INSERT INTO main.{table} SELECT * FROM temp.moved WHERE rowid = ?1");
+            let inserted = db.prepare_cached(&insert)?.execute([row]);
+            if is_refused(&inserted) {
+                gone = gone.saturating_add(1);
+            } else {
+                inserted?;
+            }
+        }
+        db.execute_batch("DROP TABLE temp.moved")?;
+    }
+    Ok(gone)
+}
+
+/// Takes unsound rows as they are now, so that each is told once. One that cannot be read, or of which a column is not of its
+/// type any more and cannot be written again, goes.
 pub(crate) fn accept(db: &Connection) -> Result<(), Error> {
-    for (_, written) in unsound_singles(db)? {
-        let taken = db.execute("UPDATE meta SET checksum = NULL WHERE checksum IS ?1", [&written]);
-        if is_of_another_type(&taken) {
-            db.execute("DELETE FROM meta WHERE checksum IS ?1", [&written])?;
+    for Single { written, is_readable, .. } in unsound_singles(db)? {
+        let taken = db.execute(&format!("UPDATE meta SET checksum = NULL WHERE {WRITTEN} IS ?1"), [&written]);
+        if !is_readable || is_refused(&taken) {
+            db.execute(&format!("DELETE FROM meta WHERE {WRITTEN} IS ?1"), [&written])?;
         } else {
             taken?;
         }
     }
     for (table, columns) in TABLES {
         let unsound = differs(table, columns);
+        db.execute(&format!("DELETE FROM {table} WHERE {unsound} AND NOT readable({columns})"), [])?;
         let update = format!("UPDATE {table} SET checksum = checksum('{table}', {columns}) WHERE {unsound}");
         let taken = db.execute(&update, []);
-        if is_of_another_type(&taken) {
+        if is_refused(&taken) {
             db.execute(&format!("DELETE FROM {table} WHERE {unsound}"), [])?;
         } else {
             taken?;
@@ -82,14 +119,14 @@ pub(crate) fn accept(db: &Connection) -> Result<(), Error> {
     Ok(())
 }
 
-fn is_of_another_type(done: &rusqlite::Result<usize>) -> bool {
+fn is_refused(done: &rusqlite::Result<usize>) -> bool {
     let code = done.as_ref().err().and_then(rusqlite::Error::sqlite_error_code);
     code == Some(rusqlite::ErrorCode::ConstraintViolation)
 }
 
 /// Whether a single value is there and is what was set.
 pub(crate) fn is_sound(db: &Connection, name: &str) -> Result<bool, Error> {
-    let mut statement = db.prepare_cached("SELECT value, checksum FROM meta WHERE name = ?1")?;
+    let mut statement = db.prepare_cached("SELECT value, checksum FROM meta WHERE +name = ?1")?;
     let mut rows = statement.query([name])?;
     Ok(match rows.next()? {
         Some(row) => match row.get_ref(1)? {
@@ -105,19 +142,27 @@ fn differs(table: &str, columns: &str) -> String {
     format!("checksum IS NOT NULL AND checksum <> checksum('{table}', {columns})")
 }
 
-fn unsound_singles(db: &Connection) -> Result<Vec<(String, Value)>, Error> {
-    let mut statement =
-        db.prepare_cached("SELECT name, value, checksum FROM meta WHERE checksum IS NOT NULL")?;
+/// A single value that is unsound.
+struct Single {
+    /// As it is now, where it can be read.
+    name: String,
+    /// The octets of its checksum as they are now.
+    written: Vec<u8>,
+    is_readable: bool,
+}
+
+fn unsound_singles(db: &Connection) -> Result<Vec<Single>, Error> {
+    let mut statement = db.prepare_cached(&format!(
+        "SELECT name, value, {WRITTEN}, typeof(checksum) = 'blob' FROM meta WHERE checksum IS NOT NULL"
+    ))?;
     let mut rows = statement.query([])?;
     let mut unsound = Vec::new();
     while let Some(row) = rows.next()? {
-        let is_sound = match (row.get_ref(0)?, row.get_ref(2)?) {
-            (ValueRef::Text(name), ValueRef::Blob(written)) => std::str::from_utf8(name)
-                .is_ok_and(|name| row.get_ref(1).is_ok_and(|v| of_single(name, v) == written)),
-            _ => false,
-        };
-        if !is_sound {
-            unsound.push((row.get(0).unwrap_or_default(), row.get(2)?));
+        let (name, value, written) = (row.get_ref(0)?, row.get_ref(1)?, row.get_ref(2)?);
+        let (is_readable, is_blob) = (is_readable(name) && is_readable(value), row.get::<_, bool>(3)?);
+        let (name, written): (String, _) = (row.get(0).unwrap_or_default(), octets(written));
+        if !is_readable || !is_blob || written != of_single(&name, value) {
+            unsound.push(Single { name, written, is_readable });
         }
     }
     Ok(unsound)
@@ -150,7 +195,11 @@ fn octets(value: ValueRef<'_>) -> Vec<u8> {
     }
 }
 
-/// Tables whose rows have a checksum, and the columns that it is over.
+/// Of single values.
+const META: &str = "meta";
+/// A checksum whose own type may have flipped.
+const WRITTEN: &str = "CAST(checksum AS BLOB)";
+/// Other tables whose rows have a checksum, and the columns that it is over.
 const TABLES: [(&str, &str); 3] = [
     ("account", "what, of, reason, pending, total"),
     ("session", "number, id, committed, wrapped"),
@@ -174,12 +223,15 @@ mod tests {
             "UPDATE account SET total = total + 1",
             "UPDATE account SET pending = pending + 256",
             "UPDATE account SET reason = 'buffer-fulm'",
+            "UPDATE account SET reason = CAST(x'62ff' AS TEXT)",
             "UPDATE session SET committed = committed + 4096",
             "UPDATE session SET id = x'02'",
             "UPDATE clock SET correction_ms = correction_ms + 1",
             "UPDATE clock SET synchronised = 1 - synchronised",
             "UPDATE meta SET value = 7 WHERE name = 'sequence'",
             "UPDATE meta SET name = 'sequencf' WHERE name = 'sequence'",
+            "UPDATE meta SET value = CAST(x'62ff' AS TEXT) WHERE name = 'sequence'",
+            "UPDATE meta SET name = CAST(x'62ff' AS TEXT) WHERE name = 'sequence'",
         ];
         for change in changes {
             let (db, keys) = in_memory(&MasterKey::random());

@@ -100,7 +100,8 @@ pub(crate) fn open(settings: &Settings, master: &MasterKey, now_ms: u64) -> Resu
         aside::follow(settings, now_ms)?;
         create(&path, &settings.directory, master, now_ms)?;
     }
-    let connection = connect(&path)?;
+    let mut connection = connect(&path)?;
+    put_in_order(&mut connection)?;
     let id = get(&connection, meta::DATABASE)?.ok_or(Error::Damaged("identity"))?;
     let epoch: i64 = get(&connection, meta::EPOCH)?.ok_or(Error::Damaged("epoch"))?;
     Ok(Database { connection, id, epoch: number(epoch) })
@@ -115,6 +116,25 @@ pub(crate) fn begin(connection: &mut Connection) -> Result<Transaction<'_>, Erro
 pub(crate) fn get<T: FromSql>(db: &Connection, name: &str) -> Result<Option<T>, Error> {
     let mut statement = db.prepare_cached("SELECT value FROM meta WHERE name = ?1")?;
     Ok(statement.query_row([name], |r| r.get(0)).optional()?)
+}
+
+/// As [`get`], of a database whose rows may be out of the order of keys.
+fn seek<T: FromSql>(db: &Connection, name: &str) -> Result<Option<T>, Error> {
+    let select = "SELECT value FROM meta WHERE +name = ?1";
+    Ok(db.query_row(select, [name], |r| r.get(0)).optional()?)
+}
+
+/// Puts rows in order that a flipped bit may have put out of it.
+fn put_in_order(connection: &mut Connection) -> Result<(), Error> {
+    if checksum::unsound(connection)?.rows > 0 {
+        let transaction = begin(connection)?;
+        let gone = checksum::put_in_order(&transaction)?;
+        if gone > 0 {
+            add(&transaction, meta::UNSOUND, gone)?;
+        }
+        transaction.commit()?;
+    }
+    Ok(())
 }
 
 /// A single number, 0 where it was never set.
@@ -326,8 +346,8 @@ fn examine(path: &Path, master: &MasterKey) -> Result<bool, OpenError> {
     if version == 0 {
         return Ok(false);
     }
-    let id: Option<[u8; 16]> = get(&db, meta::DATABASE)?;
-    let expected: Option<[u8; 32]> = get(&db, meta::VERIFIER)?;
+    let id: Option<[u8; 16]> = seek(&db, meta::DATABASE)?;
+    let expected: Option<[u8; 32]> = seek(&db, meta::VERIFIER)?;
     match (id, expected) {
         (Some(id), Some(expected)) if keys::verifier(master, &id)? == expected => Ok(true),
         // Not where a flipped bit made it so.

@@ -268,7 +268,7 @@ pub(crate) fn is_disk_full(error: &Error) -> bool {
         })
 }
 
-/// Whether SQLite found its own file damaged, a column of another type than declared, no row where another one says that
+/// Whether SQLite found its own file damaged, a column of another type than declared or text that is none, no row where another one says that
 /// there is one, or one with the number that the next is to have: rows are numbered upward, and one with a higher number was changed.
 pub(crate) fn is_damage(error: &rusqlite::Error) -> bool {
     use rusqlite::ffi;
@@ -279,6 +279,7 @@ pub(crate) fn is_damage(error: &rusqlite::Error) -> bool {
             rusqlite::Error::InvalidColumnType(..)
                 | rusqlite::Error::IntegralValueOutOfRange(..)
                 | rusqlite::Error::QueryReturnedNoRows
+                | rusqlite::Error::Utf8Error(..)
         )
 }
 
