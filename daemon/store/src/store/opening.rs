@@ -44,10 +44,10 @@ impl Store {
             && error::is_damage(error)
             && database::mend(&settings.database())
         {
-            assembled = assemble();
-            if let Ok(store) = &mut assembled {
+            assembled = assemble().and_then(|mut store| {
                 store.note_reindexed(now_ms)?;
-            }
+                Ok(store)
+            });
         }
         let mut store = match assembled {
             Err(OpenError::Database(error)) if error.code() == exit::DATA => {

@@ -28,8 +28,9 @@ impl Store {
         {
             self.reindexed_ms = Some(now_ms);
             self.keys.identities().forget();
-            if aside::reindex(&mut self.database.connection).is_ok() {
-                return self.note_reindexed(now_ms).map(|()| true);
+            // What is damaged may be the ledger.
+            if aside::reindex(&mut self.database.connection).is_ok() && self.note_reindexed(now_ms).is_ok() {
+                return Ok(true);
             }
         }
         self.begin_anew(failed, now_ms).map_err(|error| Error::Anew(Box::new(error)))?;
