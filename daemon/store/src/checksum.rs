@@ -9,13 +9,15 @@ use sha2::{Digest, Sha256};
 use crate::Error;
 use crate::database::number;
 
+pub(crate) mod mend;
+
 /// Makes `checksum(...)` known to SQL: what [`unsound`] expects of a row is that of its table's name and its columns in the
 /// order of [`TABLES`]. Whoever writes such a row writes it too.
 pub(crate) fn register(db: &Connection) -> Result<(), Error> {
     let flags =
         FunctionFlags::SQLITE_UTF8 | FunctionFlags::SQLITE_DETERMINISTIC | FunctionFlags::SQLITE_DIRECTONLY;
     db.create_scalar_function("checksum", -1, flags, |row| {
-        Ok((0..row.len()).fold(Sum::default(), |sum, at| sum.add(row.get_raw(at))).end())
+        Ok((0..row.len()).fold(Sum::default(), |sum, at| sum.add(row.get_raw(at))).end().to_vec())
     })?;
     // Whether all of its values can be read: text is UTF-8.
     db.create_scalar_function("readable", -1, flags, |row| {
@@ -29,7 +31,7 @@ fn is_readable(value: ValueRef<'_>) -> bool {
 }
 
 /// Of a single value of `meta`.
-pub(crate) fn of_single(name: &str, value: ValueRef<'_>) -> [u8; 8] {
+pub(crate) fn of_single(name: &[u8], value: ValueRef<'_>) -> [u8; 8] {
     let digest: [u8; 32] = Sha256::new()
         .chain_update(name)
         .chain_update([0])
@@ -58,45 +60,19 @@ pub(crate) fn unsound(db: &Connection) -> Result<Unsound, Error> {
         found.rows = found.rows.saturating_add(1);
         found.singles.push(single.name);
     }
-    for (table, columns) in TABLES {
-        let select = format!("SELECT COUNT(*) FROM {table} WHERE {}", differs(table, columns));
+    for table in TABLES {
+        let select = format!("SELECT COUNT(*) FROM {} WHERE {}", table.name, differs(table));
         let rows = db.prepare_cached(&select)?.query_row([], |r| r.get(0))?;
         found.rows = found.rows.saturating_add(number(rows));
     }
     Ok(found)
 }
 
-/// Has rows in the order of their keys again, where a bit of one may have flipped: one that is not is not found by its key, and
-/// neither are others beside it. Unsound rows stay so. One of which a column is not of its type any more, or whose key another
-/// has, goes; gives how many.
-pub(crate) fn put_in_order(db: &Connection) -> Result<u64, Error> {
-    let mut gone: u64 = 0;
-    for (table, _) in [(META, "")].into_iter().chain(TABLES) {
-        // In memory, row by row as they lie there.
-        db.execute_batch(&format!(
-            "CREATE TEMP TABLE moved AS SELECT * FROM main.{table} NOT INDEXED; DELETE FROM main.{table}"
-        ))?;
-        let rows: Vec<i64> = db
-            .prepare("SELECT rowid FROM temp.moved ORDER BY rowid")?
-            .query_map([], |row| row.get(0))?
-            .collect::<Result<_, _>>()?;
-        for row in rows {
-            let insert = format!("INSERT INTO main.{table} SELECT * FROM temp.moved WHERE rowid = ?1");
-            let inserted = db.prepare_cached(&insert)?.execute([row]);
-            if is_refused(&inserted) {
-                gone = gone.saturating_add(1);
-            } else {
-                inserted?;
-            }
-        }
-        db.execute_batch("DROP TABLE temp.moved")?;
-    }
-    Ok(gone)
-}
-
 /// Takes unsound rows as they are now, so that each is told once. One that cannot be read, or of which a column is not of its
 /// type any more and cannot be written again, goes.
 pub(crate) fn accept(db: &Connection) -> Result<(), Error> {
+    // SQLite takes it for granted that a name is none but text.
+    db.execute("DELETE FROM meta WHERE typeof(name) <> 'text'", [])?;
     for Single { written, is_readable, .. } in unsound_singles(db)? {
         let taken = db.execute(&format!("UPDATE meta SET checksum = NULL WHERE {WRITTEN} IS ?1"), [&written]);
         if !is_readable || is_refused(&taken) {
@@ -105,8 +81,8 @@ pub(crate) fn accept(db: &Connection) -> Result<(), Error> {
             taken?;
         }
     }
-    for (table, columns) in TABLES {
-        let unsound = differs(table, columns);
+    for table in TABLES {
+        let (unsound, Table { name: table, columns, .. }) = (differs(table), table);
         db.execute(&format!("DELETE FROM {table} WHERE {unsound} AND NOT readable({columns})"), [])?;
         let update = format!("UPDATE {table} SET checksum = checksum('{table}', {columns}) WHERE {unsound}");
         let taken = db.execute(&update, []);
@@ -124,22 +100,12 @@ fn is_refused(done: &rusqlite::Result<usize>) -> bool {
     code == Some(rusqlite::ErrorCode::ConstraintViolation)
 }
 
-/// Whether a single value is there and is what was set.
-pub(crate) fn is_sound(db: &Connection, name: &str) -> Result<bool, Error> {
-    let mut statement = db.prepare_cached("SELECT value, checksum FROM meta WHERE +name = ?1")?;
-    let mut rows = statement.query([name])?;
-    Ok(match rows.next()? {
-        Some(row) => match row.get_ref(1)? {
-            ValueRef::Null => true,
-            ValueRef::Blob(written) => of_single(name, row.get_ref(0)?) == written,
-            _ => false,
-        },
-        None => false,
-    })
-}
-
-fn differs(table: &str, columns: &str) -> String {
-    format!("checksum IS NOT NULL AND checksum <> checksum('{table}', {columns})")
+/// Which rows of a table are unsound.
+fn differs(Table { name, columns, types, .. }: Table) -> String {
+    let found: Vec<_> = columns.split(", ").map(|column| format!("typeof({column})")).collect();
+    let found = found.join(" || ' ' || ");
+    // One that an earlier version wrote has no checksum; nor has one whose columns a flipped bit has moved.
+    format!("(checksum <> checksum('{name}', {columns}) OR checksum IS NULL AND {found} NOT GLOB '{types}')")
 }
 
 /// A single value that is unsound.
@@ -153,7 +119,8 @@ struct Single {
 
 fn unsound_singles(db: &Connection) -> Result<Vec<Single>, Error> {
     let mut statement = db.prepare_cached(&format!(
-        "SELECT name, value, {WRITTEN}, typeof(checksum) = 'blob' FROM meta WHERE checksum IS NOT NULL"
+        "SELECT name, value, {WRITTEN}, typeof(checksum) = 'blob' FROM meta
+           WHERE checksum IS NOT NULL OR typeof(name) <> 'text'"
     ))?;
     let mut rows = statement.query([])?;
     let mut unsound = Vec::new();
@@ -161,7 +128,7 @@ fn unsound_singles(db: &Connection) -> Result<Vec<Single>, Error> {
         let (name, value, written) = (row.get_ref(0)?, row.get_ref(1)?, row.get_ref(2)?);
         let (is_readable, is_blob) = (is_readable(name) && is_readable(value), row.get::<_, bool>(3)?);
         let (name, written): (String, _) = (row.get(0).unwrap_or_default(), octets(written));
-        if !is_readable || !is_blob || written != of_single(&name, value) {
+        if !is_readable || !is_blob || written != of_single(name.as_bytes(), value) {
             unsound.push(Single { name, written, is_readable });
         }
     }
@@ -180,9 +147,9 @@ impl Sum {
         Sum(sum.chain_update(octets))
     }
 
-    fn end(self) -> Vec<u8> {
+    fn end(self) -> [u8; 8] {
         let digest: [u8; 32] = self.0.finalize().into();
-        digest.first_chunk::<8>().copied().unwrap_or_default().to_vec()
+        digest.first_chunk().copied().unwrap_or_default()
     }
 }
 
@@ -195,15 +162,42 @@ fn octets(value: ValueRef<'_>) -> Vec<u8> {
     }
 }
 
-/// Of single values.
-const META: &str = "meta";
 /// A checksum whose own type may have flipped.
 const WRITTEN: &str = "CAST(checksum AS BLOB)";
-/// Other tables whose rows have a checksum, and the columns that it is over.
-const TABLES: [(&str, &str); 3] = [
-    ("account", "what, of, reason, pending, total"),
-    ("session", "number, id, committed, wrapped"),
-    ("clock", "number, boot, monotonic_ms, wall_ms, synchronised, correction_ms"),
+
+/// A table whose rows have checksums.
+#[derive(Clone, Copy)]
+struct Table {
+    name: &'static str,
+    /// That the checksum is over.
+    columns: &'static str,
+    /// The types of these, as a pattern of GLOB.
+    types: &'static str,
+    /// So many of the columns, the first, are the key.
+    keys: usize,
+}
+
+/// Of single values: their checksum is over no more than name and value.
+const META: Table = Table { name: "meta", columns: "name, value", types: "text *", keys: 1 };
+const TABLES: [Table; 3] = [
+    Table {
+        name: "account",
+        columns: "what, of, reason, pending, total",
+        types: "integer integer text integer integer",
+        keys: 3,
+    },
+    Table {
+        name: "session",
+        columns: "number, id, committed, wrapped",
+        types: "integer blob integer *",
+        keys: 1,
+    },
+    Table {
+        name: "clock",
+        columns: "number, boot, monotonic_ms, wall_ms, synchronised, correction_ms",
+        types: "integer blob integer integer integer integer",
+        keys: 1,
+    },
 ];
 
 #[cfg(test)]

@@ -19,6 +19,7 @@ use crate::master::MasterKey;
 use crate::{Error, OpenError, checksum};
 
 pub(crate) mod aside;
+pub(crate) mod contents;
 
 /// An open database and what it is known by.
 pub(crate) struct Database {
@@ -28,6 +29,8 @@ pub(crate) struct Database {
     pub(crate) id: [u8; 16],
     /// Epoch of the batches of this database: random, not zero, below 2^63.
     pub(crate) epoch: u64,
+    /// Rows that were set right and of which nothing has been said yet.
+    pub(crate) mended: u64,
 }
 
 /// Names of single values in `meta`.
@@ -101,10 +104,10 @@ pub(crate) fn open(settings: &Settings, master: &MasterKey, now_ms: u64) -> Resu
         create(&path, &settings.directory, master, now_ms)?;
     }
     let mut connection = connect(&path)?;
-    put_in_order(&mut connection)?;
+    let mended = mend_rows(&mut connection)?;
     let id = get(&connection, meta::DATABASE)?.ok_or(Error::Damaged("identity"))?;
     let epoch: i64 = get(&connection, meta::EPOCH)?.ok_or(Error::Damaged("epoch"))?;
-    Ok(Database { connection, id, epoch: number(epoch) })
+    Ok(Database { connection, id, epoch: number(epoch), mended })
 }
 
 /// A transaction that takes the write lock at its start.
@@ -118,23 +121,14 @@ pub(crate) fn get<T: FromSql>(db: &Connection, name: &str) -> Result<Option<T>, 
     Ok(statement.query_row([name], |r| r.get(0)).optional()?)
 }
 
-/// As [`get`], of a database whose rows may be out of the order of keys.
-fn seek<T: FromSql>(db: &Connection, name: &str) -> Result<Option<T>, Error> {
-    let select = "SELECT value FROM meta WHERE +name = ?1";
-    Ok(db.query_row(select, [name], |r| r.get(0)).optional()?)
-}
-
-/// Puts rows in order that a flipped bit may have put out of it.
-fn put_in_order(connection: &mut Connection) -> Result<(), Error> {
-    if checksum::unsound(connection)?.rows > 0 {
-        let transaction = begin(connection)?;
-        let gone = checksum::put_in_order(&transaction)?;
-        if gone > 0 {
-            add(&transaction, meta::UNSOUND, gone)?;
-        }
+/// Sets right what one flipped bit did to values of the store's own. Gives how many there were, which are to be told.
+fn mend_rows(connection: &mut Connection) -> Result<u64, Error> {
+    let transaction = begin(connection)?;
+    let mended = checksum::mend::mend(&transaction)?;
+    if mended > 0 {
         transaction.commit()?;
     }
-    Ok(())
+    Ok(mended)
 }
 
 /// A single number, 0 where it was never set.
@@ -146,8 +140,8 @@ pub(crate) fn get_number(db: &Connection, name: &str) -> Result<u64, Error> {
 pub(crate) fn set(db: &Connection, name: &str, value: impl ToSql) -> Result<(), Error> {
     let value = value.to_sql()?;
     let checksum = match &value {
-        ToSqlOutput::Borrowed(value) => checksum::of_single(name, *value),
-        ToSqlOutput::Owned(value) => checksum::of_single(name, value.into()),
+        ToSqlOutput::Borrowed(value) => checksum::of_single(name.as_bytes(), *value),
+        ToSqlOutput::Owned(value) => checksum::of_single(name.as_bytes(), value.into()),
         _ => return Err(Error::Damaged("value of a known type")),
     };
     let mut statement =
@@ -346,18 +340,22 @@ fn examine(path: &Path, master: &MasterKey) -> Result<bool, OpenError> {
     if version == 0 {
         return Ok(false);
     }
-    let id: Option<[u8; 16]> = seek(&db, meta::DATABASE)?;
-    let expected: Option<[u8; 32]> = seek(&db, meta::VERIFIER)?;
+    let id: Option<([u8; 16], bool)> = seek(&db, version, meta::DATABASE)?;
+    let expected: Option<([u8; 32], bool)> = seek(&db, version, meta::VERIFIER)?;
     match (id, expected) {
-        (Some(id), Some(expected)) if keys::verifier(master, &id)? == expected => Ok(true),
-        // Not where a flipped bit made it so.
-        (Some(_), Some(_))
-            if version < CHECKSUMS
-                || (checksum::is_sound(&db, meta::DATABASE)? && checksum::is_sound(&db, meta::VERIFIER)?) =>
-        {
-            Err(OpenError::WrongKey(path.to_path_buf()))
-        }
+        (Some((id, _)), Some((expected, _))) if keys::verifier(master, &id)? == expected => Ok(true),
+        // Not where flipped bits made it so.
+        (Some((_, true)), Some((_, true))) => Err(OpenError::WrongKey(path.to_path_buf())),
         _ => Err(Error::Damaged("identity").into()),
+    }
+}
+
+/// A single value, and whether it is what was set, of a database with a schema of this version.
+fn seek<T: FromSql>(db: &Connection, version: i64, name: &str) -> Result<Option<(T, bool)>, Error> {
+    if version < CHECKSUMS {
+        Ok(get(db, name)?.map(|value| (value, true)))
+    } else {
+        checksum::mend::seek(db, name)
     }
 }
 

@@ -273,8 +273,13 @@ pub(crate) fn is_disk_full(error: &Error) -> bool {
 /// What rows must fulfil all of them did when they were written.
 pub(crate) fn is_damage(error: &rusqlite::Error) -> bool {
     use rusqlite::ffi;
-    const UNFULFILLED: [i32; 3] =
-        [ffi::SQLITE_CONSTRAINT_PRIMARYKEY, ffi::SQLITE_CONSTRAINT_NOTNULL, ffi::SQLITE_CONSTRAINT_DATATYPE];
+    const UNFULFILLED: [i32; 5] = [
+        ffi::SQLITE_CONSTRAINT_PRIMARYKEY,
+        ffi::SQLITE_CONSTRAINT_UNIQUE,
+        ffi::SQLITE_CONSTRAINT_CHECK,
+        ffi::SQLITE_CONSTRAINT_NOTNULL,
+        ffi::SQLITE_CONSTRAINT_DATATYPE,
+    ];
     matches!(error.sqlite_error_code(), Some(rusqlite::ErrorCode::DatabaseCorrupt))
         || error.sqlite_error().is_some_and(|error| UNFULFILLED.contains(&error.extended_code))
         || matches!(
@@ -283,6 +288,7 @@ pub(crate) fn is_damage(error: &rusqlite::Error) -> bool {
                 | rusqlite::Error::IntegralValueOutOfRange(..)
                 | rusqlite::Error::QueryReturnedNoRows
                 | rusqlite::Error::Utf8Error(..)
+                | rusqlite::Error::FromSqlConversionFailure(..)
         )
 }
 

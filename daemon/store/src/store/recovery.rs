@@ -26,11 +26,17 @@ impl Store {
         }
         if matches!(failed, Error::Database(failed) if error::is_damage(failed)) && !lately(self.reindexed_ms)
         {
-            self.reindexed_ms = Some(now_ms);
             self.keys.identities().forget();
-            // What is damaged may be the ledger.
-            if aside::reindex(&mut self.database.connection).is_ok() && self.note_reindexed(now_ms).is_ok() {
-                return Ok(true);
+            let reindexed = aside::reindex(&mut self.database.connection);
+            match reindexed.and_then(|()| self.note_reindexed(now_ms)) {
+                Ok(()) => {
+                    self.reindexed_ms = Some(now_ms);
+                    return Ok(true);
+                }
+                Err(error) if error::is_disk_full(&error) => return self.make_way(now_ms).map(|()| true),
+                Err(error) if error.code() != exit::DATA => return Err(error),
+                // What is damaged may be the ledger.
+                Err(_) => {}
             }
         }
         self.begin_anew(failed, now_ms).map_err(|error| Error::Anew(Box::new(error)))?;

@@ -13,6 +13,7 @@ use super::packer::Packer;
 use super::part::{Head, Part};
 use super::{Tail, most};
 use crate::clock::Moment;
+use crate::database::contents::Counts;
 use crate::database::{meta, number};
 use crate::keys::Keys;
 use crate::prepare::{Prepared, Set};
@@ -187,6 +188,24 @@ fn opened(keys: &Keys, cipher: &Cipher, slot: u64, head: &Head, rows: &Rows) -> 
     let (wall_ms, clock, lived_ms) =
         (take_varint(&mut octets)?, take_varint(&mut octets)?, take_varint(&mut octets)?);
     Some((Moment { wall_ms, clock, lived_ms }, Prepared::of(octets).ok()?.sets))
+}
+
+/// How many records wait in the tail of a database that is not opened, by class, as far as its rows say so.
+pub(crate) fn waiting(db: &Connection) -> Counts {
+    let mut counts = Counts::default();
+    let Ok(Some(Value::Integer(oldest))) = single(db, meta::TAIL) else { return counts };
+    for (slot, octets) in rows(db).unwrap_or_default() {
+        if let Part::Is(head, _) = Part::read(slot, &octets)
+            && head.at == 0
+            && head.filling >= number(oldest)
+        {
+            Class::ALL
+                .into_iter()
+                .zip(head.records)
+                .for_each(|(class, records)| add_of(&mut counts, class, records.into()));
+        }
+    }
+    counts
 }
 
 fn rows(db: &Connection) -> Result<Rows, Error> {
