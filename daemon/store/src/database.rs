@@ -81,6 +81,8 @@ pub(crate) mod meta {
     pub(crate) const PLAIN: &str = "released_in_plain";
     /// When the latest database that lies aside was set there, as far as the ledger says so.
     pub(crate) const ASIDE: &str = "set_aside_ms";
+    /// How often its reading has begun and not ended, to count what is lost with it.
+    pub(crate) const COUNTING: &str = "set_aside_tries";
     /// How many records of each kind there are in the segments up to an id (`kept.rs`).
     pub(crate) const KEPT: &str = "kept";
     /// The oldest filling of the tail that is not absorbed (`tail.rs`).
@@ -126,6 +128,7 @@ fn mend_rows(connection: &mut Connection) -> Result<u64, Error> {
     let transaction = begin(connection)?;
     let mended = checksum::mend::mend(&transaction)?;
     if mended > 0 {
+        add(&transaction, meta::UNSOUND, mended)?;
         transaction.commit()?;
     }
     Ok(mended)

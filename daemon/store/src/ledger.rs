@@ -57,8 +57,9 @@ pub(crate) enum Event {
     MediumLost { medium: MediumId, batches: u64 },
     /// A step of a request of the receiver: which step, of which, and who took it; and SHA-256 of what was asked, where it is known.
     Request { event: &'static str, id: String, kind: &'static str, by: &'static str, digest: [u8; 32] },
-    /// The database that was here before could not be used, and lies aside, with so many records that have no receipt, as far as it can be read.
-    SetAside { octets: u64, records: u64 },
+    /// The database that was here before could not be used, and lies aside, with so many records that have no receipt, as far as it can be read; `None`
+    /// where nobody knows.
+    SetAside { octets: u64, records: Option<u64> },
     /// An index of the database was damaged: all were built anew from their tables.
     Reindexed,
     /// Values of the store's own were not what was set; so many of these were set right.

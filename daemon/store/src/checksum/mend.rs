@@ -41,16 +41,24 @@ pub(crate) fn mend(db: &Connection) -> Result<u64, Error> {
 pub(crate) fn seek<T: FromSql>(db: &Connection, name: &str) -> Result<Option<(T, bool)>, Error> {
     for row in META.rows(db)?.unwrap_or_default() {
         let right = META.right(&row);
-        let [Raw::Text(found), value, checksum] = right.as_slice() else { continue };
+        let [Raw::Text(found), value, _] = right.as_slice() else { continue };
         if found == name.as_bytes() {
-            let sum = of_single(found, value.as_ref());
-            let is_sound = matches!(checksum, Raw::Null) || *checksum == Raw::Blob(sum.to_vec());
+            let is_sound = META.is_sound(&right);
             let of_another_type =
                 |_| rusqlite::Error::InvalidColumnType(1, name.to_owned(), value.as_ref().data_type());
             return Ok(Some((T::column_result(value.as_ref()).map_err(of_another_type)?, is_sound)));
         }
     }
     Ok(None)
+}
+
+/// Whether all single values are what was set, or can be set right.
+///
+/// # Errors
+/// Those of the database.
+pub(crate) fn are_sound(db: &Connection) -> Result<bool, Error> {
+    let rows = META.rows(db)?.unwrap_or_default();
+    Ok(rows.iter().all(|row| META.is_sound(&META.right(row))))
 }
 
 /// A row as it is written: the columns of its table, and its checksum behind them.
@@ -107,6 +115,15 @@ impl Table {
         right
     }
 
+    /// Whether a row is what was written, as far as it has a checksum.
+    fn is_sound(self, row: &Written) -> bool {
+        match row.split_last() {
+            Some((Raw::Null, _)) => true,
+            Some((checksum, values)) => checksum.as_sum() == Some(self.sum(values)),
+            None => false,
+        }
+    }
+
     fn sum(self, values: &[Raw]) -> u64 {
         let sum = match values {
             [Raw::Text(name) | Raw::Blob(name), value] if self.name == META.name => {
@@ -131,8 +148,11 @@ impl Table {
         db.execute_batch("SAVEPOINT mend")?;
         let written = self.write(db, rows);
         let end = if matches!(written, Ok(true)) { "RELEASE mend" } else { "ROLLBACK TO mend; RELEASE mend" };
-        db.execute_batch(end)?;
-        written
+        // Where SQLite has rolled all back itself there is nothing to end.
+        let ended = db.execute_batch(end);
+        let written = written?;
+        ended?;
+        Ok(written)
     }
 
     fn write(self, db: &Connection, rows: &[Written]) -> Result<bool, Error> {
@@ -186,13 +206,20 @@ impl Raw {
                 .into_iter()
                 .map(move |width| ((number ^ (1 << (width - 1))) << (64 - width)) >> (64 - width))
         });
+        // What takes no octet beside its type, and what takes eight.
+        let types = EMPTY.contains(self).then_some(EMPTY).into_iter().flatten();
+        let eight = match self {
+            Raw::Integer(number) => Some(Raw::Real(number.cast_unsigned())),
+            Raw::Real(bits) => Some(Raw::Integer(bits.cast_signed())),
+            _ => None,
+        };
         let octets = match self {
             Raw::Text(octets) | Raw::Blob(octets) if octets.len() <= MOST_OCTETS => octets.len(),
             _ => 0,
         };
         let octets = (0..octets).flat_map(move |at| (0..8).map(move |bit| self.flipped(at, 1 << bit)));
         let other = matches!(self, Raw::Text(_) | Raw::Blob(_)).then(|| self.of_other_type());
-        bits.chain(signs).map(Raw::Integer).chain(other).chain(octets)
+        bits.chain(signs).map(Raw::Integer).chain(types).chain(eight).chain(other).chain(octets)
     }
 
     /// The same octets as text or not.
@@ -255,6 +282,9 @@ impl ToSql for Raw {
     }
 }
 
+/// The values that have no octets (file format, 2.1).
+const EMPTY: [Raw; 5] =
+    [Raw::Null, Raw::Integer(0), Raw::Integer(1), Raw::Text(Vec::new()), Raw::Blob(Vec::new())];
 /// Bits of the integers that SQLite writes in fewer octets than eight (file format, 2.1).
 const WIDTHS: [u32; 5] = [8, 16, 24, 32, 48];
 /// Most octets of a value in which a flipped bit is sought.

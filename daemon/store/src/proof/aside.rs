@@ -13,6 +13,7 @@ use super::site::{NOW_MS, Said, Site, lost_with_another, memory, record};
 use super::trace::{self, Done, SAID};
 use super::{Random, amount, message};
 use crate::database::aside::aside;
+use crate::database::{meta, set};
 use crate::store::Store;
 use crate::{Error, account};
 
@@ -71,6 +72,27 @@ fn a_wal_without_its_database_follows_it() {
             assert!(directory.join(format!("store.db.damaged-{NOW_MS}-wal")).exists());
         }
     }
+}
+
+/// A process that a bad disk held while it read what lies aside, so that it was killed, would have been killed for ever.
+#[test]
+fn what_could_never_be_read_to_its_end_is_said_to_be_unknown() {
+    let site = Site::new();
+    let settings = Site::settings(&site.config(), &site.path("store"), 50);
+    fill(&site, &site.path("store"));
+    fs::rename(settings.database(), settings.database().with_extension("db.damaged-0000000000001")).unwrap();
+    let store = Store::open(settings.clone(), NOW_MS).unwrap();
+    assert_eq!(lost_with_another(&store).unwrap(), 99);
+    let (before, tries) = (settings.database().with_extension("db.damaged-0000000000002"), 3);
+    set(store.connection(), meta::COUNTING, tries).unwrap();
+    store.close().unwrap();
+    fs::copy(settings.database(), before).unwrap();
+    let store = Store::open(settings, NOW_MS).unwrap();
+    assert_eq!(lost_with_another(&store).unwrap(), 99);
+    let told = crate::ledger::latest(store.connection(), 100).unwrap();
+    let told: Vec<_> = told.iter().filter(|entry| entry["event"] == "set-aside").collect();
+    let records: Vec<_> = told.iter().map(|entry| &entry["detail"]["records"]).collect();
+    assert!(records.contains(&&json!(99)) && records.contains(&&Value::Null), "{records:?}");
 }
 
 /// What was said, by the database that was set aside and by the one behind it.

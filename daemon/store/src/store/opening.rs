@@ -17,6 +17,7 @@ use crate::ballast::Ballast;
 use crate::clock::{self, Clock, Reading};
 use crate::config::Settings;
 use crate::database::aside::{self, Latest};
+use crate::database::contents::Counts;
 use crate::database::{self, Database, add, begin, contents, get, get_number, last_id, meta, set, sql};
 use crate::keys::Keys;
 use crate::ledger::{self, Event};
@@ -134,15 +135,39 @@ impl Store {
         if get_number(&self.database.connection, meta::ASIDE)? >= at_ms {
             return Ok(());
         }
-        let counts = contents::without_receipt(&path);
+        let counts = self.count_aside(&path)?;
+        let Some(counts) = counts else { return Ok(()) };
         let transaction = begin(&mut self.database.connection)?;
         set(&transaction, meta::ASIDE, sql(at_ms))?;
-        for (class, records) in Class::ALL.into_iter().zip(counts) {
+        set(&transaction, meta::COUNTING, 0)?;
+        for (class, records) in Class::ALL.into_iter().zip(counts.unwrap_or_default()) {
             account::add(&transaction, End::Lost(class), SET_ASIDE, records)?;
         }
-        let records = counts.iter().fold(0, |sum: u64, records| sum.saturating_add(*records));
+        let records =
+            counts.map(|counts| counts.iter().fold(0, |sum: u64, records| sum.saturating_add(*records)));
         ledger::append(&transaction, &Event::SetAside { octets, records }, now_ms)?;
         commit(transaction, &self.keys)
+    }
+
+    /// Counts what is lost with a database that was set aside; `None` where that cannot be done now. Nobody knows where the process has ended each
+    /// time that it read it: a bad disk may hold it for so long that it is killed.
+    fn count_aside(&mut self, path: &Path) -> Result<Option<Option<Counts>>, Error> {
+        let db = &self.database.connection;
+        let tried = get_number(db, meta::COUNTING)?;
+        if tried >= MOST_TRIES {
+            log::error!(event = "set_aside_unknown"; "how many records are lost with {} is not known: it could not be read to its end", path.display());
+            return Ok(Some(None));
+        }
+        set(db, meta::COUNTING, sql(tried.saturating_add(1)))?;
+        let counts = contents::without_receipt(path);
+        if let Err(error) = &counts {
+            set(db, meta::COUNTING, sql(tried))?;
+            if !error::is_disk_full(error) {
+                log::warn!(event = "set_aside_unread"; "{} cannot be read now, and is counted later: {}", path.display(), exit::chain(error));
+                return Ok(None);
+            }
+        }
+        Ok(Some(Some(counts?)))
     }
 
     /// Writes down that the indexes of the database were damaged.
@@ -182,8 +207,9 @@ impl Store {
 /// and nothing stands still for them.
 pub(super) fn note_unsound(database: &mut Database, keys: &Keys, now_ms: u64) -> Result<(), Error> {
     let transaction = begin(&mut database.connection)?;
-    let mended = checksum::mend::mend(&transaction)?.saturating_add(database.mended);
+    let now_mended = checksum::mend::mend(&transaction)?;
     let unsound = checksum::unsound(&transaction)?;
+    let mended = now_mended.saturating_add(database.mended);
     let values = unsound.rows.saturating_add(mended);
     if values == 0 {
         return Ok(());
@@ -209,7 +235,8 @@ pub(super) fn note_unsound(database: &mut Database, keys: &Keys, now_ms: u64) ->
         set(&transaction, meta::UNSOUND, 0)?;
     }
     Cursor::load(&transaction)?.within(last_id(&transaction, "segment")?).store(&transaction)?;
-    add(&transaction, meta::UNSOUND, values)?;
+    // Others are among them already.
+    add(&transaction, meta::UNSOUND, values.saturating_sub(database.mended))?;
     ledger::append(&transaction, &Event::Unsound { values, mended }, now_ms)?;
     commit(transaction, keys)?;
     database.mended = 0;
@@ -254,5 +281,7 @@ fn lock(path: &Path) -> Result<File, OpenError> {
     }
 }
 
+/// How often a database that lies aside is read to count what is lost with it.
+const MOST_TRIES: u64 = 3;
 /// Reason under which records are counted that have no receipt and are in a database that lies aside.
 const SET_ASIDE: &str = "set-aside";

@@ -26,14 +26,16 @@ impl Store {
         }
         if matches!(failed, Error::Database(failed) if error::is_damage(failed)) && !lately(self.reindexed_ms)
         {
+            let before = self.reindexed_ms.replace(now_ms);
             self.keys.identities().forget();
             let reindexed = aside::reindex(&mut self.database.connection);
             match reindexed.and_then(|()| self.note_reindexed(now_ms)) {
-                Ok(()) => {
-                    self.reindexed_ms = Some(now_ms);
-                    return Ok(true);
-                }
+                Ok(()) => return Ok(true),
                 Err(error) if error::is_disk_full(&error) => return self.make_way(now_ms).map(|()| true),
+                Err(error) if error.code() == exit::TRY_LATER => {
+                    self.reindexed_ms = before;
+                    return Err(error);
+                }
                 Err(error) if error.code() != exit::DATA => return Err(error),
                 // What is damaged may be the ledger.
                 Err(_) => {}
