@@ -19,6 +19,7 @@ use crate::master::MasterKey;
 use crate::{Error, OpenError, checksum};
 
 pub(crate) mod aside;
+pub(crate) mod contents;
 
 /// An open database and what it is known by.
 pub(crate) struct Database {
@@ -28,6 +29,8 @@ pub(crate) struct Database {
     pub(crate) id: [u8; 16],
     /// Epoch of the batches of this database: random, not zero, below 2^63.
     pub(crate) epoch: u64,
+    /// Rows that were set right and of which nothing has been said yet.
+    pub(crate) mended: u64,
 }
 
 /// Names of single values in `meta`.
@@ -78,6 +81,8 @@ pub(crate) mod meta {
     pub(crate) const PLAIN: &str = "released_in_plain";
     /// When the latest database that lies aside was set there, as far as the ledger says so.
     pub(crate) const ASIDE: &str = "set_aside_ms";
+    /// How often its reading has begun and not ended, to count what is lost with it.
+    pub(crate) const COUNTING: &str = "set_aside_tries";
     /// How many records of each kind there are in the segments up to an id (`kept.rs`).
     pub(crate) const KEPT: &str = "kept";
     /// The oldest filling of the tail that is not absorbed (`tail.rs`).
@@ -100,10 +105,11 @@ pub(crate) fn open(settings: &Settings, master: &MasterKey, now_ms: u64) -> Resu
         aside::follow(settings, now_ms)?;
         create(&path, &settings.directory, master, now_ms)?;
     }
-    let connection = connect(&path)?;
+    let mut connection = connect(&path)?;
+    let mended = mend_rows(&mut connection)?;
     let id = get(&connection, meta::DATABASE)?.ok_or(Error::Damaged("identity"))?;
     let epoch: i64 = get(&connection, meta::EPOCH)?.ok_or(Error::Damaged("epoch"))?;
-    Ok(Database { connection, id, epoch: number(epoch) })
+    Ok(Database { connection, id, epoch: number(epoch), mended })
 }
 
 /// A transaction that takes the write lock at its start.
@@ -117,6 +123,17 @@ pub(crate) fn get<T: FromSql>(db: &Connection, name: &str) -> Result<Option<T>, 
     Ok(statement.query_row([name], |r| r.get(0)).optional()?)
 }
 
+/// Sets right what one flipped bit did to values of the store's own. Gives how many there were, which are to be told.
+fn mend_rows(connection: &mut Connection) -> Result<u64, Error> {
+    let transaction = begin(connection)?;
+    let mended = checksum::mend::mend(&transaction)?;
+    if mended > 0 {
+        add(&transaction, meta::UNSOUND, mended)?;
+        transaction.commit()?;
+    }
+    Ok(mended)
+}
+
 /// A single number, 0 where it was never set.
 pub(crate) fn get_number(db: &Connection, name: &str) -> Result<u64, Error> {
     Ok(number(get(db, name)?.unwrap_or(0)))
@@ -126,8 +143,8 @@ pub(crate) fn get_number(db: &Connection, name: &str) -> Result<u64, Error> {
 pub(crate) fn set(db: &Connection, name: &str, value: impl ToSql) -> Result<(), Error> {
     let value = value.to_sql()?;
     let checksum = match &value {
-        ToSqlOutput::Borrowed(value) => checksum::of_single(name, *value),
-        ToSqlOutput::Owned(value) => checksum::of_single(name, value.into()),
+        ToSqlOutput::Borrowed(value) => checksum::of_single(name.as_bytes(), *value),
+        ToSqlOutput::Owned(value) => checksum::of_single(name.as_bytes(), value.into()),
         _ => return Err(Error::Damaged("value of a known type")),
     };
     let mut statement =
@@ -326,18 +343,22 @@ fn examine(path: &Path, master: &MasterKey) -> Result<bool, OpenError> {
     if version == 0 {
         return Ok(false);
     }
-    let id: Option<[u8; 16]> = get(&db, meta::DATABASE)?;
-    let expected: Option<[u8; 32]> = get(&db, meta::VERIFIER)?;
+    let id: Option<([u8; 16], bool)> = seek(&db, version, meta::DATABASE)?;
+    let expected: Option<([u8; 32], bool)> = seek(&db, version, meta::VERIFIER)?;
     match (id, expected) {
-        (Some(id), Some(expected)) if keys::verifier(master, &id)? == expected => Ok(true),
-        // Not where a flipped bit made it so.
-        (Some(_), Some(_))
-            if version < CHECKSUMS
-                || (checksum::is_sound(&db, meta::DATABASE)? && checksum::is_sound(&db, meta::VERIFIER)?) =>
-        {
-            Err(OpenError::WrongKey(path.to_path_buf()))
-        }
+        (Some((id, _)), Some((expected, _))) if keys::verifier(master, &id)? == expected => Ok(true),
+        // Not where flipped bits made it so.
+        (Some((_, true)), Some((_, true))) => Err(OpenError::WrongKey(path.to_path_buf())),
         _ => Err(Error::Damaged("identity").into()),
+    }
+}
+
+/// A single value, and whether it is what was set, of a database with a schema of this version.
+fn seek<T: FromSql>(db: &Connection, version: i64, name: &str) -> Result<Option<(T, bool)>, Error> {
+    if version < CHECKSUMS {
+        Ok(get(db, name)?.map(|value| (value, true)))
+    } else {
+        checksum::mend::seek(db, name)
     }
 }
 

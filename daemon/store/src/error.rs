@@ -268,17 +268,27 @@ pub(crate) fn is_disk_full(error: &Error) -> bool {
         })
 }
 
-/// Whether SQLite found its own file damaged, a column of another type than declared, no row where another one says that
-/// there is one, or one with the number that the next is to have: rows are numbered upward, and one with a higher number was changed.
+/// Whether SQLite found its own file damaged, a column of another type than declared or text that is none, no row where another one says
+/// that there is one, or one with the number that the next is to have: rows are numbered upward, and one with a higher number was changed.
+/// What rows must fulfil all of them did when they were written.
 pub(crate) fn is_damage(error: &rusqlite::Error) -> bool {
     use rusqlite::ffi;
+    const UNFULFILLED: [i32; 5] = [
+        ffi::SQLITE_CONSTRAINT_PRIMARYKEY,
+        ffi::SQLITE_CONSTRAINT_UNIQUE,
+        ffi::SQLITE_CONSTRAINT_CHECK,
+        ffi::SQLITE_CONSTRAINT_NOTNULL,
+        ffi::SQLITE_CONSTRAINT_DATATYPE,
+    ];
     matches!(error.sqlite_error_code(), Some(rusqlite::ErrorCode::DatabaseCorrupt))
-        || error.sqlite_error().is_some_and(|error| error.extended_code == ffi::SQLITE_CONSTRAINT_PRIMARYKEY)
+        || error.sqlite_error().is_some_and(|error| UNFULFILLED.contains(&error.extended_code))
         || matches!(
             error,
             rusqlite::Error::InvalidColumnType(..)
                 | rusqlite::Error::IntegralValueOutOfRange(..)
                 | rusqlite::Error::QueryReturnedNoRows
+                | rusqlite::Error::Utf8Error(..)
+                | rusqlite::Error::FromSqlConversionFailure(..)
         )
 }
 
@@ -291,6 +301,17 @@ mod tests {
     fn a_column_of_another_type_is_damage_and_lies_aside() {
         let error = rusqlite::Error::InvalidColumnType(1, "created_ms".into(), rusqlite::types::Type::Text);
         assert_eq!(Error::Database(error).code(), exit::DATA);
+    }
+
+    /// One flipped bit of 110,000: as above.
+    #[test]
+    fn a_row_that_cannot_be_written_again_is_damage() {
+        let db = rusqlite::Connection::open_in_memory().unwrap();
+        db.execute_batch("CREATE TABLE t (n INTEGER PRIMARY KEY, v INTEGER NOT NULL) STRICT").unwrap();
+        for values in ["1, 'x'", "1, NULL"] {
+            let error = db.execute(&format!("INSERT INTO t VALUES ({values})"), []).unwrap_err();
+            assert_eq!(Error::Database(error).code(), exit::DATA, "{values}");
+        }
     }
 
     /// A flipped bit in an index: a row that another one names was not there, and hand-overs failed from then on.

@@ -57,12 +57,13 @@ pub(crate) enum Event {
     MediumLost { medium: MediumId, batches: u64 },
     /// A step of a request of the receiver: which step, of which, and who took it; and SHA-256 of what was asked, where it is known.
     Request { event: &'static str, id: String, kind: &'static str, by: &'static str, digest: [u8; 32] },
-    /// The database that was here before could not be used, and lies aside.
-    SetAside { octets: u64 },
+    /// The database that was here before could not be used, and lies aside, with so many records that have no receipt, as far as it can be read; `None`
+    /// where nobody knows.
+    SetAside { octets: u64, records: Option<u64> },
     /// An index of the database was damaged: all were built anew from their tables.
     Reindexed,
-    /// Single values of the store are not what was set.
-    Unsound { values: u64 },
+    /// Values of the store's own were not what was set; so many of these were set right.
+    Unsound { values: u64, mended: u64 },
     /// Entries younger than six months left, because the ledger had outgrown its share.
     PrunedEarly { through: u64 },
 }
@@ -290,8 +291,8 @@ impl Event {
             Event::Request { id, kind, by, digest, .. } => {
                 json!({ "request": id, "kind": kind, "by": by, "digest": hex::encode(digest) })
             }
-            Event::SetAside { octets } => json!({ "octets": octets }),
-            Event::Unsound { values } => json!({ "values": values }),
+            Event::SetAside { octets, records } => json!({ "octets": octets, "records": records }),
+            Event::Unsound { values, mended } => json!({ "values": values, "mended": mended }),
             Event::PrunedEarly { through } => json!({ "through": through }),
         }
     }

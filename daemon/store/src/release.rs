@@ -55,6 +55,11 @@ impl Cursor {
         })
     }
 
+    /// Behind a segment, and so many records of another.
+    pub(crate) fn at(through: u64, partial: u64, taken: u64) -> Cursor {
+        Cursor { through, partial, taken: u32::try_from(taken).unwrap_or(u32::MAX) }
+    }
+
     /// The same, but not behind the last segment: what comes is then released.
     pub(crate) fn within(self, last: u64) -> Cursor {
         Cursor { through: self.through.min(last), ..self }

@@ -438,7 +438,8 @@ pub(crate) fn note_missing(db: &Connection) -> Result<(), Error> {
     Ok(())
 }
 
-fn from_row(row: &Row<'_>) -> rusqlite::Result<Segment> {
+/// Of the columns `id, class, records, epoch, session, created_ms`.
+pub(crate) fn from_row(row: &Row<'_>) -> rusqlite::Result<Segment> {
     let key = KeyRef::from_columns(column(row, 3), column(row, 4));
     // A class that no one wrote does not match the seal and ends in the quarantine.
     let class = Class::from_number(column(row, 1)).unwrap_or(Class::Bulk);

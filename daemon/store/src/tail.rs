@@ -37,6 +37,7 @@ mod packer;
 mod part;
 
 use damage::{Damage, add_of};
+pub(crate) use found::waiting;
 use older::{Older, first_slot, new_key};
 use packer::Packer;
 use part::{Head, PART};

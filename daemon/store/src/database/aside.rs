@@ -76,14 +76,23 @@ pub(crate) fn aside(settings: &Settings) -> Result<BTreeSet<PathBuf>, OpenError>
     Ok(found)
 }
 
-/// When the latest database that lies aside was set there, milliseconds since 1970, and how many octets it has.
+/// A database that lies aside.
+pub(crate) struct Latest {
+    pub(crate) path: PathBuf,
+    /// When it was set there, milliseconds since 1970.
+    pub(crate) at_ms: u64,
+    /// With its WAL.
+    pub(crate) octets: u64,
+}
+
+/// The latest of them.
 ///
 /// # Errors
 /// [`OpenError::File`].
-pub(crate) fn latest(settings: &Settings) -> Result<Option<(u64, u64)>, OpenError> {
-    Ok(aside(settings)?.pop_last().and_then(|latest| {
-        let name = latest.to_str()?;
-        Some((name.rsplit('-').next()?.parse().ok()?, on_disk(&latest)))
+pub(crate) fn latest(settings: &Settings) -> Result<Option<Latest>, OpenError> {
+    Ok(aside(settings)?.pop_last().and_then(|path| {
+        let at_ms = path.to_str()?.rsplit('-').next()?.parse().ok()?;
+        Some(Latest { at_ms, octets: on_disk(&path), path })
     }))
 }
 

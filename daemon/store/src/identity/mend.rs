@@ -72,7 +72,7 @@ pub(crate) fn mend_index(db: &Connection, keys: &Keys, now: Moment) -> Result<()
 
 fn tell(db: &Connection, values: u64, now: Moment) -> Result<(), Error> {
     add(db, meta::UNSOUND, values)?;
-    ledger::append(db, &Event::Unsound { values }, now.wall_ms)
+    ledger::append(db, &Event::Unsound { values, mended: 0 }, now.wall_ms)
 }
 
 /// Segments whose row is gone or does not open, and when each may have been sealed: as the last before it that says so, or

@@ -9,12 +9,13 @@ use std::process::Command;
 use serde_json::{Value, json};
 
 use super::disk::{Cut, Disk};
-use super::site::{NOW_MS, Said, Site, memory, record};
+use super::site::{NOW_MS, Said, Site, lost_with_another, memory, record};
 use super::trace::{self, Done, SAID};
 use super::{Random, amount, message};
-use crate::Error;
 use crate::database::aside::aside;
+use crate::database::{meta, set};
 use crate::store::Store;
+use crate::{Error, account};
 
 /// The WAL once got its other name first: what was opened after a cut behind that was the database without it, and what it had
 /// acknowledged last was missing.
@@ -73,6 +74,27 @@ fn a_wal_without_its_database_follows_it() {
     }
 }
 
+/// A process that a bad disk held while it read what lies aside, so that it was killed, would have been killed for ever.
+#[test]
+fn what_could_never_be_read_to_its_end_is_said_to_be_unknown() {
+    let site = Site::new();
+    let settings = Site::settings(&site.config(), &site.path("store"), 50);
+    fill(&site, &site.path("store"));
+    fs::rename(settings.database(), settings.database().with_extension("db.damaged-0000000000001")).unwrap();
+    let store = Store::open(settings.clone(), NOW_MS).unwrap();
+    assert_eq!(lost_with_another(&store).unwrap(), 99);
+    let (before, tries) = (settings.database().with_extension("db.damaged-0000000000002"), 3);
+    set(store.connection(), meta::COUNTING, tries).unwrap();
+    store.close().unwrap();
+    fs::copy(settings.database(), before).unwrap();
+    let store = Store::open(settings, NOW_MS).unwrap();
+    assert_eq!(lost_with_another(&store).unwrap(), 99);
+    let told = crate::ledger::latest(store.connection(), 100).unwrap();
+    let told: Vec<_> = told.iter().filter(|entry| entry["event"] == "set-aside").collect();
+    let records: Vec<_> = told.iter().map(|entry| &entry["detail"]["records"]).collect();
+    assert!(records.contains(&&json!(99)) && records.contains(&&Value::Null), "{records:?}");
+}
+
 /// What was said, by the database that was set aside and by the one behind it.
 #[derive(Default)]
 struct Heard {
@@ -110,13 +132,14 @@ impl Heard {
             return Err("the ledger does not say that a database lies aside".into());
         }
         self.new.clone().holds(&mut store, committed)?;
-        is_whole(site, directory, self.old.kept, self.epoch)?;
-        Ok(true)
+        let lost = lost_with_another(&store)?;
+        let kept = is_whole(site, directory, self.old.kept, self.epoch)?;
+        if lost == kept { Ok(true) } else { Err(format!("{lost} are counted, {kept} lie aside")) }
     }
 }
 
-/// Whether the database that lies aside has all that was acknowledged.
-fn is_whole(site: &Site, directory: &Path, kept: u64, epoch: u64) -> Result<(), String> {
+/// Whether the database that lies aside has all that was acknowledged. Gives how many records of it have no receipt and were not withheld.
+fn is_whole(site: &Site, directory: &Path, kept: u64, epoch: u64) -> Result<u64, String> {
     let elsewhere = tempfile::tempdir_in(memory()).unwrap();
     let names: Vec<PathBuf> = fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().path()).collect();
     for path in names.iter().filter(|path| path.to_string_lossy().contains(".damaged-")) {
@@ -130,8 +153,11 @@ fn is_whole(site: &Site, directory: &Path, kept: u64, epoch: u64) -> Result<(), 
         return Err("what lies aside is another database".into());
     }
     let (_, committed) = store.greet(SESSION, NOW_MS).unwrap();
+    let [withheld, ..] = account::totals(store.connection()).unwrap();
+    let withheld: u64 = withheld.as_array().unwrap().iter().map(|row| row["records"].as_u64().unwrap()).sum();
     let said = Said { kept, given: committed.max(kept), ..Said::default() };
-    said.holds(&mut store, committed).map_err(|what| format!("what lies aside: {what}"))
+    said.holds(&mut store, committed).map_err(|what| format!("what lies aside: {what}"))?;
+    Ok(committed - withheld)
 }
 
 /// A store that has ended as if it was killed, with its last records in the WAL. Gives how many it acknowledged, and its epoch.

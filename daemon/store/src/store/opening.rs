@@ -4,16 +4,21 @@ use std::fs::{File, OpenOptions};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
+use headgate_record::Class;
 use headgate_rules::Rules;
 use headgate_service::credential;
 use headgate_service::exit::{self, Exit};
+use rusqlite::Connection;
 
 use super::expiry::Expiry;
 use super::{Store, commit, read_rules};
+use crate::account::{self, End};
 use crate::ballast::Ballast;
 use crate::clock::{self, Clock, Reading};
 use crate::config::Settings;
-use crate::database::{self, Database, add, aside, begin, get, get_number, last_id, meta, set, sql};
+use crate::database::aside::{self, Latest};
+use crate::database::contents::Counts;
+use crate::database::{self, Database, add, begin, contents, get, get_number, last_id, meta, set, sql};
 use crate::keys::Keys;
 use crate::ledger::{self, Event};
 use crate::master::MasterKey;
@@ -44,10 +49,10 @@ impl Store {
             && error::is_damage(error)
             && database::mend(&settings.database())
         {
-            assembled = assemble();
-            if let Ok(store) = &mut assembled {
+            assembled = assemble().and_then(|mut store| {
                 store.note_reindexed(now_ms)?;
-            }
+                Ok(store)
+            });
         }
         let mut store = match assembled {
             Err(OpenError::Database(error)) if error.code() == exit::DATA => {
@@ -80,16 +85,17 @@ impl Store {
     ) -> Result<Store, OpenError> {
         let master = MasterKey::read(&settings.credentials)?;
         let mut ballast = Ballast::of(&settings.directory);
-        let opened = match open(&settings, &master, now_ms) {
-            Err(OpenError::Database(error)) if error::is_disk_full(&error) && ballast.give_up() => {
-                open(&settings, &master, now_ms)
-            }
-            opened => opened,
+        let open = || {
+            let (mut database, keys) = open(&settings, &master, now_ms)?;
+            // Before anything is made of them.
+            note_unsound(&mut database, &keys, now_ms)?;
+            let clock = Clock::load(&database.connection, &Reading::now(now_ms))?;
+            Ok((database, keys, clock))
         };
-        let (mut database, keys) = opened?;
-        // Before anything is made of them.
-        note_unsound(&mut database, &keys, now_ms)?;
-        let clock = Clock::load(&database.connection, &Reading::now(now_ms))?;
+        let (database, keys, clock) = match open() {
+            Err(OpenError::Database(error)) if error::is_disk_full(&error) && ballast.give_up() => open()?,
+            opened => opened?,
+        };
         let tail = Tail::load(&database.connection, &keys, settings.cap)?;
         let (rules_refused, checkpoint_due) = (None, true);
         let mut store = Store {
@@ -122,16 +128,46 @@ impl Store {
         Ok(store)
     }
 
-    /// Writes down that the database before this one lies aside; not with its setting aside, which power may be cut behind.
+    /// Writes down that the database before this one lies aside, and counts what is lost with it; not with its setting aside, which power may be
+    /// cut behind.
     fn note_aside(&mut self, now_ms: u64) -> Result<(), Error> {
-        let Ok(Some((at_ms, octets))) = aside::latest(&self.settings) else { return Ok(()) };
+        let Ok(Some(Latest { path, at_ms, octets })) = aside::latest(&self.settings) else { return Ok(()) };
         if get_number(&self.database.connection, meta::ASIDE)? >= at_ms {
             return Ok(());
         }
+        let counts = self.count_aside(&path)?;
+        let Some(counts) = counts else { return Ok(()) };
         let transaction = begin(&mut self.database.connection)?;
         set(&transaction, meta::ASIDE, sql(at_ms))?;
-        ledger::append(&transaction, &Event::SetAside { octets }, now_ms)?;
+        set(&transaction, meta::COUNTING, 0)?;
+        for (class, records) in Class::ALL.into_iter().zip(counts.unwrap_or_default()) {
+            account::add(&transaction, End::Lost(class), SET_ASIDE, records)?;
+        }
+        let records =
+            counts.map(|counts| counts.iter().fold(0, |sum: u64, records| sum.saturating_add(*records)));
+        ledger::append(&transaction, &Event::SetAside { octets, records }, now_ms)?;
         commit(transaction, &self.keys)
+    }
+
+    /// Counts what is lost with a database that was set aside; `None` where that cannot be done now. Nobody knows where the process has ended each
+    /// time that it read it: a bad disk may hold it for so long that it is killed.
+    fn count_aside(&mut self, path: &Path) -> Result<Option<Option<Counts>>, Error> {
+        let db = &self.database.connection;
+        let tried = get_number(db, meta::COUNTING)?;
+        if tried >= MOST_TRIES {
+            log::error!(event = "set_aside_unknown"; "how many records are lost with {} is not known: it could not be read to its end", path.display());
+            return Ok(Some(None));
+        }
+        set(db, meta::COUNTING, sql(tried.saturating_add(1)))?;
+        let counts = contents::without_receipt(path);
+        if let Err(error) = &counts {
+            set(db, meta::COUNTING, sql(tried))?;
+            if !error::is_disk_full(error) {
+                log::warn!(event = "set_aside_unread"; "{} cannot be read now, and is counted later: {}", path.display(), exit::chain(error));
+                return Ok(None);
+            }
+        }
+        Ok(Some(Some(counts?)))
     }
 
     /// Writes down that the indexes of the database were damaged.
@@ -167,31 +203,49 @@ impl Store {
     }
 }
 
-/// Values of the store's own of which a bit has flipped cannot be set right as a rule, but are told, and nothing stands still
-/// for them.
+/// Values of the store's own that are not what was set: of one flipped bit they are set right; of others they cannot be as a rule, but are told,
+/// and nothing stands still for them.
 pub(super) fn note_unsound(database: &mut Database, keys: &Keys, now_ms: u64) -> Result<(), Error> {
-    let unsound = checksum::unsound(&database.connection)?;
-    if unsound.rows == 0 {
+    let transaction = begin(&mut database.connection)?;
+    let now_mended = checksum::mend::mend(&transaction)?;
+    let unsound = checksum::unsound(&transaction)?;
+    let mended = now_mended.saturating_add(database.mended);
+    let values = unsound.rows.saturating_add(mended);
+    if values == 0 {
         return Ok(());
     }
-    let (values, transaction) = (unsound.rows, begin(&mut database.connection)?);
-    log::error!(event = "values_unsound"; "{values} of the store's own values are not what was set: counts may be wrong");
+    log::error!(event = "values_unsound"; "values of the store's own that were not what was set: {values}, set right: {mended}; where that is fewer, counts may be wrong");
     checksum::accept(&transaction)?;
-    for name in &unsound.singles {
-        match name.as_str() {
-            meta::SEQUENCE => release::set_sequence_right(&transaction)?,
-            meta::EPOCH => release::set_epoch_right(&transaction, keys)?,
-            meta::LIVED => clock::set_right(&transaction, keys)?,
-            meta::KEPT => kept::forget(&transaction)?,
-            _ => {}
-        }
+    // One that is not there any more may be there under another name.
+    let is_wrong =
+        |name: &str| unsound.singles.iter().any(|single| single == name) || !exists(&transaction, name);
+    if unsound.rows > 0 && is_wrong(meta::SEQUENCE) {
+        release::set_sequence_right(&transaction)?;
+    }
+    if unsound.rows > 0 && is_wrong(meta::EPOCH) {
+        release::set_epoch_right(&transaction, keys)?;
+    }
+    if unsound.rows > 0 && is_wrong(meta::LIVED) {
+        clock::set_right(&transaction, keys)?;
+    }
+    if unsound.rows > 0 && is_wrong(meta::KEPT) {
+        kept::forget(&transaction)?;
+    }
+    if unsound.rows > 0 && is_wrong(meta::UNSOUND) {
+        set(&transaction, meta::UNSOUND, 0)?;
     }
     Cursor::load(&transaction)?.within(last_id(&transaction, "segment")?).store(&transaction)?;
-    add(&transaction, meta::UNSOUND, values)?;
-    ledger::append(&transaction, &Event::Unsound { values }, now_ms)?;
+    // Others are among them already.
+    add(&transaction, meta::UNSOUND, values.saturating_sub(database.mended))?;
+    ledger::append(&transaction, &Event::Unsound { values, mended }, now_ms)?;
     commit(transaction, keys)?;
+    database.mended = 0;
     database.epoch = get_number(&database.connection, meta::EPOCH)?;
     Ok(())
+}
+
+fn exists(db: &Connection, name: &str) -> bool {
+    db.query_row("SELECT EXISTS (SELECT 1 FROM meta WHERE name = ?1)", [name], |r| r.get(0)).unwrap_or(true)
 }
 
 /// Opens the database with the master key, or else with the next.
@@ -226,3 +280,8 @@ fn lock(path: &Path) -> Result<File, OpenError> {
         Err(error) => Err(failed(error.into())),
     }
 }
+
+/// How often a database that lies aside is read to count what is lost with it.
+const MOST_TRIES: u64 = 3;
+/// Reason under which records are counted that have no receipt and are in a database that lies aside.
+const SET_ASIDE: &str = "set-aside";

@@ -26,10 +26,19 @@ impl Store {
         }
         if matches!(failed, Error::Database(failed) if error::is_damage(failed)) && !lately(self.reindexed_ms)
         {
-            self.reindexed_ms = Some(now_ms);
+            let before = self.reindexed_ms.replace(now_ms);
             self.keys.identities().forget();
-            if aside::reindex(&mut self.database.connection).is_ok() {
-                return self.note_reindexed(now_ms).map(|()| true);
+            let reindexed = aside::reindex(&mut self.database.connection);
+            match reindexed.and_then(|()| self.note_reindexed(now_ms)) {
+                Ok(()) => return Ok(true),
+                Err(error) if error::is_disk_full(&error) => return self.make_way(now_ms).map(|()| true),
+                Err(error) if error.code() == exit::TRY_LATER => {
+                    self.reindexed_ms = before;
+                    return Err(error);
+                }
+                Err(error) if error.code() != exit::DATA => return Err(error),
+                // What is damaged may be the ledger.
+                Err(_) => {}
             }
         }
         self.begin_anew(failed, now_ms).map_err(|error| Error::Anew(Box::new(error)))?;

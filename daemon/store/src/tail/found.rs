@@ -13,6 +13,7 @@ use super::packer::Packer;
 use super::part::{Head, Part};
 use super::{Tail, most};
 use crate::clock::Moment;
+use crate::database::contents::Counts;
 use crate::database::{meta, number};
 use crate::keys::Keys;
 use crate::prepare::{Prepared, Set};
@@ -187,6 +188,32 @@ fn opened(keys: &Keys, cipher: &Cipher, slot: u64, head: &Head, rows: &Rows) -> 
     let (wall_ms, clock, lived_ms) =
         (take_varint(&mut octets)?, take_varint(&mut octets)?, take_varint(&mut octets)?);
     Some((Moment { wall_ms, clock, lived_ms }, Prepared::of(octets).ok()?.sets))
+}
+
+/// How many records wait in the tail of a database that is not opened, by class, as far as its rows say so. `oldest` is the filling that is the
+/// oldest, where that is known.
+///
+/// # Errors
+/// Those of the database.
+pub(crate) fn waiting(db: &Connection, oldest: Option<u64>) -> Result<Counts, Error> {
+    let (rows, mut counts) = (rows(db)?, Counts::default());
+    let heads: Vec<Head> = rows
+        .iter()
+        .filter_map(|(slot, octets)| match Part::read(*slot, octets) {
+            Part::Is(head, _) if head.at == 0 => Some(head),
+            _ => None,
+        })
+        .collect();
+    let before_latest = heads.iter().map(|head| head.filling).max().unwrap_or(0).saturating_sub(1);
+    for head in heads.iter().filter(|head| head.filling >= oldest.unwrap_or(0).max(before_latest)) {
+        // What is in a segment has been absorbed, whatever is said.
+        if admit::committed(db, head.session).is_ok_and(|committed| head.last() <= committed) {
+            continue;
+        }
+        let classes = Class::ALL.into_iter().zip(head.records);
+        classes.for_each(|(class, records)| add_of(&mut counts, class, records.into()));
+    }
+    Ok(counts)
 }
 
 fn rows(db: &Connection) -> Result<Rows, Error> {

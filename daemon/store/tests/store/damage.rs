@@ -3,6 +3,7 @@
 use headgate_record::Field;
 use headgate_record::local::{ControlRequest, FromUplink, ToUplink};
 use headgate_record::sealed::Sealed;
+use serde_json::json;
 
 use crate::site::{Site, device, numbers};
 
@@ -219,6 +220,7 @@ fn a_schema_that_sqlite_does_not_understand_lies_aside_and_another_begins() {
     let running = site.start();
     let status = running.status();
     assert_eq!((&status["databases_set_aside"], &status["records"]["device"]), (&1.into(), &0.into()));
+    assert_eq!(status["lost"], json!([{ "class": "state", "reason": "set-aside", "records": 3 }]));
     assert_eq!(running.sensor(1).hand_over(vec![device(1)]), Some(1));
 }
 
@@ -243,6 +245,7 @@ fn a_database_that_turns_out_damaged_while_the_store_runs_lies_aside_and_another
     assert_eq!((sensor.committed, sensor.hand_over(vec![device(1)])), (0, Some(1)));
     let status = running.status();
     assert_eq!((&status["databases_set_aside"], &status["records"]["device"]), (&1.into(), &1.into()));
+    assert_eq!(status["lost"], json!([{ "class": "state", "reason": "set-aside", "records": 3 }]));
     let ledger = running.ask(&ControlRequest::Ledger { limit: 100 });
     assert!(ledger["entries"].as_array().unwrap().iter().any(|e| e["event"] == "set-aside"), "{ledger}");
     running.stop();
