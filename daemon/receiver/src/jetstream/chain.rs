@@ -115,7 +115,7 @@ const FIRST_WAIT: Duration = Duration::from_secs(1);
 const LAST_WAIT: Duration = Duration::from_secs(600);
 /// So long after its last message a chain is over. A server that was started since knows the identity of that from its window for doubles
 /// only, which is longer: behind an older one it would take another message for the last than its peers do.
-pub(super) const LONGEST_PAUSE: Duration = Duration::from_secs(10);
+const LONGEST_PAUSE: Duration = Duration::from_secs(10);
 /// As many messages have shown that nobody else writes.
 const LONG: u32 = 1_024;
 
