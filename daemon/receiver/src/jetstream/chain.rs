@@ -37,8 +37,6 @@ pub struct Links {
     /// How many messages have been given an identity.
     sent: u64,
     last: Option<String>,
-    /// When that was sent.
-    sent_at: Instant,
     /// When one may begin.
     begins: Instant,
     /// How long none begins when this one ends.
@@ -54,9 +52,8 @@ impl Chain {
     /// [`Error::Key`] when the system gives no randomness.
     pub fn new() -> Result<Chain, Error> {
         let own = getrandom::u64().map_err(|_| Error::Key)?;
-        let (now, wait) = (Instant::now(), FIRST_WAIT);
-        let (number, sent, there) = (1, 0, 0);
-        Ok(Chain(Mutex::new(Links { own, number, sent, last: None, sent_at: now, begins: now, wait, there })))
+        let (begins, wait) = (Instant::now(), FIRST_WAIT);
+        Ok(Chain(Mutex::new(Links { own, number: 1, sent: 0, last: None, begins, wait, there: 0 })))
     }
 
     /// To send the next message, which goes before anybody else's.
@@ -84,16 +81,13 @@ impl Chain {
 impl Links {
     /// The link of a message that is sent now, and its identity: in a chain `number` and what makes it the only one of that name.
     pub fn next(&mut self, number: String, is_run: bool) -> (Link, String) {
-        let now = Instant::now();
-        // What goes behind it is of another chain.
-        let is_over = !is_run || now.saturating_duration_since(self.sent_at) >= LONGEST_PAUSE;
-        if is_over && self.last.take().is_some() {
-            self.number = self.number.saturating_add(1);
-        }
-        if !is_run || (self.last.is_none() && now < self.begins) {
+        if !is_run || (self.last.is_none() && Instant::now() < self.begins) {
+            // It is none of the chain, which ends here; the next run begins another.
+            if self.last.take().is_some() {
+                self.number = self.number.saturating_add(1);
+            }
             return (Link { chain: 0, behind: None }, number);
         }
-        self.sent_at = now;
         self.sent = self.sent.wrapping_add(1);
         let identity = format!("{number}.{:016x}-{:x}", self.own, self.sent);
         (Link { chain: self.number, behind: self.last.replace(identity.clone()) }, identity)
@@ -113,9 +107,6 @@ impl Links {
 /// How long no chain begins when one has ended, at first and at most.
 const FIRST_WAIT: Duration = Duration::from_secs(1);
 const LAST_WAIT: Duration = Duration::from_secs(600);
-/// So long after its last message a chain is over. A server that was started since knows the identity of that from its window for doubles
-/// only, which is longer: behind an older one it would take another message for the last than its peers do.
-const LONGEST_PAUSE: Duration = Duration::from_secs(10);
 /// As many messages have shown that nobody else writes.
 const LONG: u32 = 1_024;
 
@@ -152,18 +143,6 @@ mod tests {
         let second = chain.turn().await.next("z".into(), true).0;
         assert!(second.behind.is_none() && second.chain > first.chain);
         assert!(chain.turn().await.next("x".into(), true).0.behind.is_some());
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn a_chain_is_over_before_a_server_can_have_forgotten_its_last_message() {
-        let chain = Chain::new().unwrap();
-        let next = async || chain.turn().await.next("x".into(), true).0;
-        let (first, second) = (next().await, next().await);
-        assert!(second.behind.is_some());
-        tokio::time::advance(LONGEST_PAUSE).await;
-        let third = next().await;
-        assert!(third.behind.is_none() && third.chain > first.chain);
-        assert!(next().await.behind.is_some());
     }
 
     #[tokio::test(start_paused = true)]
