@@ -1,13 +1,12 @@
-//! A chain: runs of batches that one receiver published one behind the other, with nobody's message in between (ADR 0033).
+//! A chain: messages that one receiver published one behind the other, with nobody's in between.
 //!
 //! That the last message of a subject is a certain one makes each server read that one, and keep in memory and copy what lies beside
 //! it. That the last message of the whole stream is a certain one costs them nothing (`Nats-Expected-Last-Msg-Id`), and says more:
 //! each message of a chain is there only if the one that its receiver sent before is there and is the last. So nobody else wrote in any
 //! series since the chain began, and a series whose last message is of this chain is as its writer knows it.
 //!
-//! A batch alone is of no chain: the cluster knows it again by its number, which a message of a chain cannot have, as there may be another
-//! of that number. Where somebody else writes, a chain breaks, and what was behind is sent again as before there were chains. Then none
-//! begins for a while, which is twice as long each time.
+//! Where somebody else writes, a chain ends, and what was behind is sent again as before there were chains. Then none begins for a
+//! while, which is twice as long each time.
 
 use std::time::Duration;
 
@@ -80,12 +79,8 @@ impl Chain {
 
 impl Links {
     /// The link of a message that is sent now, and its identity: in a chain `number` and what makes it the only one of that name.
-    pub fn next(&mut self, number: String, is_run: bool) -> (Link, String) {
-        if !is_run || (self.last.is_none() && Instant::now() < self.begins) {
-            // It is none of the chain, which ends here; the next run begins another.
-            if self.last.take().is_some() {
-                self.number = self.number.saturating_add(1);
-            }
+    pub fn next(&mut self, number: String) -> (Link, String) {
+        if self.last.is_none() && Instant::now() < self.begins {
             return (Link { chain: 0, behind: None }, number);
         }
         self.sent = self.sent.wrapping_add(1);
@@ -117,7 +112,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn each_is_behind_the_one_before_and_none_behind_one_that_broke() {
         let chain = Chain::new().unwrap();
-        let next = async || chain.turn().await.next("x".into(), true);
+        let next = async || chain.turn().await.next("x".into());
         let (first, one) = next().await;
         let (second, two) = next().await;
         assert_eq!((first.behind.clone(), second.behind.clone()), (None, Some(one.clone())));
@@ -134,17 +129,6 @@ mod tests {
         assert_eq!(next().await.0, Link { chain: third.chain, behind: Some(three) });
     }
 
-    #[tokio::test]
-    async fn a_batch_alone_ends_a_chain_and_another_begins_at_once() {
-        let chain = Chain::new().unwrap();
-        let first = chain.turn().await.next("x".into(), true).0;
-        let alone = chain.turn().await.next("y".into(), false);
-        assert_eq!(alone, (Link { chain: 0, behind: None }, "y".to_owned()));
-        let second = chain.turn().await.next("z".into(), true).0;
-        assert!(second.behind.is_none() && second.chain > first.chain);
-        assert!(chain.turn().await.next("x".into(), true).0.behind.is_some());
-    }
-
     #[tokio::test(start_paused = true)]
     async fn where_others_write_one_is_tried_ever_less_often() {
         let chain = Chain::new().unwrap();
@@ -152,7 +136,7 @@ mod tests {
         for _ in 0..12 {
             let mut wait = Duration::ZERO;
             let link = loop {
-                let (link, _) = chain.turn().await.next("x".into(), true);
+                let (link, _) = chain.turn().await.next("x".into());
                 if link.chain > 0 {
                     break link;
                 }
@@ -164,12 +148,12 @@ mod tests {
         }
         assert_eq!(waits, [0, 1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 600]);
         tokio::time::advance(LAST_WAIT).await;
-        let (link, _) = chain.turn().await.next("x".into(), true);
+        let (link, _) = chain.turn().await.next("x".into());
         for _ in 0..LONG {
             chain.arrived(&link).await;
         }
         chain.broke(&link).await;
         tokio::time::advance(FIRST_WAIT).await;
-        assert!(chain.turn().await.next("x".into(), true).0.chain > 0);
+        assert!(chain.turn().await.next("x".into()).0.chain > 0);
     }
 }

@@ -92,13 +92,11 @@ impl JetStream {
         // The cluster's own help against doubles: of a first content its number, of what comes later what it comes behind. A number
         // that it has seen is no proof that it has this content: see `Published::Unclear`.
         let mut number = format!("{}.{:016x}.{}", id.appliance, id.epoch, id.sequence);
-        let is_first = state.of == id.sequence && !series.state.has(id.sequence);
-        if !is_first {
+        if state.of != id.sequence || series.state.has(id.sequence) {
             number.push_str(&format!(".behind-{}", series.at));
         }
-        let is_run = is_first && run::is_run(&body);
         let message = PublishMessage::build().payload(body).header(HEADER, STANDARD.encode(sealed).as_str());
-        match self.send_behind(series, subject, (&number, is_run), message).await? {
+        match self.send_behind(series, subject, &number, message).await? {
             None => Ok(Err(())),
             Some((at, chain)) => {
                 self.delete(&state.stale).await?;
@@ -118,13 +116,13 @@ impl JetStream {
         &self,
         series: &Series,
         subject: String,
-        (number, is_run): (&str, bool),
+        number: &str,
         message: PublishMessage,
     ) -> Result<Option<(u64, u64)>, Trouble> {
         // Again only where a chain broke; then there is none for a while.
         for _ in 0..MAX_CHAINS {
             let mut turn = self.chain.turn().await;
-            let (link, identity) = turn.next(number.to_owned(), is_run);
+            let (link, identity) = turn.next(number.to_owned());
             let mut message = message.clone().message_id(identity);
             if let Some(behind) = &link.behind {
                 message = message.expected_last_message_id(behind);

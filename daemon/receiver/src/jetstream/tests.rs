@@ -28,12 +28,7 @@ struct Fleet {
 impl Fleet {
     /// One server, whose window for doubles is as good as none.
     async fn start() -> Option<Fleet> {
-        Fleet::of(1).await
-    }
-
-    /// So many of them.
-    async fn of(servers: usize) -> Option<Fleet> {
-        let nats = Nats::start(servers)?;
+        let nats = Nats::start(1)?;
         let directory = tempfile::tempdir().unwrap();
         let file = directory.path().join("seal.key");
         std::fs::write(&file, generate().unwrap().private.as_bytes()).unwrap();
@@ -45,30 +40,21 @@ impl Fleet {
                 name: name.into(),
                 subjects: vec![subjects.into()],
                 storage: StorageType::File,
-                num_replicas: servers,
+                num_replicas: 1,
                 max_messages_per_subject: most,
                 duplicate_window: Duration::from_millis(100),
                 ..Config::default()
             };
-            // A cluster that is choosing whom to follow makes none yet.
-            let mut made = context.create_stream(config.clone()).await;
-            for _ in 0..300 {
-                if made.is_ok() {
-                    break;
-                }
-                tokio::time::sleep(Duration::from_millis(100)).await;
-                made = context.get_or_create_stream(config.clone()).await;
-            }
-            made.unwrap();
+            context.create_stream(config).await.unwrap();
         }
         Some(Fleet { nats, keys })
     }
 
     /// A receiver that knows nothing yet.
     async fn receiver(&self) -> JetStream {
-        let (servers, stream, replicas) = (self.nats.servers(), "T".to_owned(), self.nats.servers().len());
+        let (servers, stream) = (self.nats.servers(), "T".to_owned());
         let cluster =
-            Cluster { servers, credentials: None, authority: None, certificate: None, stream, replicas };
+            Cluster { servers, credentials: None, authority: None, certificate: None, stream, replicas: 1 };
         JetStream::reach(&cluster, Arc::clone(&self.keys), 60).await.unwrap()
     }
 

@@ -16,75 +16,32 @@ async fn behind(receiver: &JetStream, appliance: &str) -> (Option<String>, Optio
     (said("Nats-Expected-Last-Msg-Id"), said("Nats-Expected-Last-Subject-Sequence"))
 }
 
-/// Stores two batches in one message, of which the first has this number.
-async fn pair(fleet: &Fleet, receiver: &JetStream, appliance: &str, sequence: u64) -> Vec<Stored> {
-    let run = [sequence, sequence + 1].map(|sequence| fleet.arrived(&by(appliance, sequence)));
-    let (stored, trouble) = receiver.store_run(&run).await;
-    assert!(trouble.is_none(), "{trouble:?}");
-    stored
-}
-
-async fn new_pair(fleet: &Fleet, receiver: &JetStream, appliance: &str, sequence: u64) {
-    let stored = pair(fleet, receiver, appliance, sequence).await;
-    assert!(matches!(stored[..], [Stored::New { .. }, Stored::New { .. }]), "{stored:?}");
-}
-
-async fn known_pair(fleet: &Fleet, receiver: &JetStream, appliance: &str, sequence: u64) {
-    let stored = pair(fleet, receiver, appliance, sequence).await;
-    assert!(matches!(stored[..], [Stored::Again { .. }, Stored::Again { .. }]), "{stored:?}");
+fn is_new(stored: &Stored) -> bool {
+    matches!(stored, Stored::New { .. })
 }
 
 #[tokio::test]
 async fn who_writes_alone_has_no_message_looked_up_and_who_comes_between_ends_that() {
-    // In a cluster other parts of a server look at what a message is to be behind.
-    for servers in [1, 3] {
-        let Some(fleet) = Fleet::of(servers).await else { return };
-        alone_and_not(fleet).await;
-    }
-}
-
-async fn alone_and_not(fleet: Fleet) {
+    let Some(fleet) = Fleet::start().await else { return };
     let (first, other) = (fleet.receiver().await, fleet.receiver().await);
-    for sequence in [1, 3] {
+    for sequence in 1..=2 {
         for appliance in ["site-1", "site-2"] {
-            new_pair(&fleet, &first, appliance, sequence).await;
+            let stored = first.store_once(&fleet.arrived(&by(appliance, sequence))).await.unwrap();
+            assert!(is_new(&stored), "{stored:?}");
         }
     }
     for appliance in ["site-1", "site-2"] {
         let (identity, of_subject) = behind(&first, appliance).await;
         assert!(identity.is_some() && of_subject.is_none(), "{identity:?} {of_subject:?}");
     }
-    // Another receiver writes one series; the first one knows nothing of it, and writes that.
-    new_pair(&fleet, &other, "site-2", 5).await;
-    known_pair(&fleet, &first, "site-2", 5).await;
-    new_pair(&fleet, &first, "site-1", 5).await;
+    // Another receiver writes one series; the first one knows nothing of it, and writes the other and then this.
+    assert!(is_new(&other.store_once(&fleet.arrived(&by("site-2", 3))).await.unwrap()));
+    assert!(is_new(&first.store_once(&fleet.arrived(&by("site-1", 3))).await.unwrap()));
     let (identity, of_subject) = behind(&first, "site-1").await;
     assert!(identity.is_none() && of_subject.is_some(), "its chain has ended");
+    let again = first.store_once(&fleet.arrived(&by("site-2", 3))).await.unwrap();
+    assert!(matches!(again, Stored::Again { .. }), "{again:?}");
     assert_eq!(messages(&first).await, 6);
-}
-
-/// A batch alone is no part of a chain, and the cluster knows it by its number.
-#[tokio::test]
-async fn what_goes_alone_is_of_no_chain_and_the_next_run_begins_another() {
-    let Some(fleet) = Fleet::start().await else { return };
-    let receiver = fleet.receiver().await;
-    for sequence in [1, 3] {
-        new_pair(&fleet, &receiver, "site-1", sequence).await;
-    }
-    let alone = receiver.store_once(&fleet.arrived(&by("site-2", 1))).await.unwrap();
-    assert!(matches!(alone, Stored::New { .. }), "{alone:?}");
-    let subject = receiver.names.series("site-2", 1);
-    let message = last(&receiver.batches, &subject).await.unwrap().unwrap();
-    let said = message.headers.get("Nats-Msg-Id").map(ToString::to_string);
-    assert_eq!(said.as_deref(), Some("site-2.0000000000000001.1"));
-    assert!(message.headers.get("Nats-Expected-Last-Msg-Id").is_none());
-    // The next run is looked up, and what comes then is behind it.
-    new_pair(&fleet, &receiver, "site-1", 5).await;
-    let (identity, of_subject) = behind(&receiver, "site-1").await;
-    assert!(identity.is_none() && of_subject.is_some());
-    new_pair(&fleet, &receiver, "site-1", 7).await;
-    let (identity, of_subject) = behind(&receiver, "site-1").await;
-    assert!(identity.is_some() && of_subject.is_none());
 }
 
 /// Of a series that another receiver wrote meanwhile, what was known is not behind a chain that began later.
@@ -92,19 +49,20 @@ async fn what_goes_alone_is_of_no_chain_and_the_next_run_begins_another() {
 async fn what_was_known_before_a_chain_began_is_looked_up() {
     let Some(fleet) = Fleet::start().await else { return };
     let (first, other) = (fleet.receiver().await, fleet.receiver().await);
-    new_pair(&fleet, &first, "site-1", 1).await;
-    new_pair(&fleet, &other, "site-1", 3).await;
+    assert!(is_new(&first.store_once(&fleet.arrived(&by("site-1", 1))).await.unwrap()));
+    assert!(is_new(&other.store_once(&fleet.arrived(&by("site-1", 2))).await.unwrap()));
     // The chain of the first is broken by it, and the next begins when it may.
-    new_pair(&fleet, &first, "site-2", 1).await;
+    assert!(is_new(&first.store_once(&fleet.arrived(&by("site-2", 1))).await.unwrap()));
     let mut sequence = 1;
     while behind(&first, "site-2").await.0.is_none() {
-        assert!(sequence < 400, "no chain begins again");
-        sequence += 2;
-        new_pair(&fleet, &first, "site-2", sequence).await;
+        assert!(sequence < 200, "no chain begins again");
+        sequence += 1;
+        assert!(is_new(&first.store_once(&fleet.arrived(&by("site-2", sequence))).await.unwrap()));
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
     let before = messages(&first).await;
-    known_pair(&fleet, &first, "site-1", 3).await;
+    let again = first.store_once(&fleet.arrived(&by("site-1", 2))).await.unwrap();
+    assert!(matches!(again, Stored::Again { .. }), "{again:?}");
     assert_eq!(messages(&first).await, before, "it is in no message twice");
 }
 
