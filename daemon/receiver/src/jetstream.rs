@@ -3,7 +3,6 @@
 //! A receiver keeps nothing. What must be known to answer for an appliance lies in the cluster, sealed to the receivers' own key, and
 //! any receiver reads it there. A receipt is signed when a majority of the servers that hold a message has it.
 
-mod chain;
 mod connect;
 mod erase;
 mod expire;
@@ -37,7 +36,6 @@ use crate::export::{Ask, Page, Readers, Scope};
 use crate::sealing::Keys;
 use crate::sweep::before_ms;
 
-use chain::Chain;
 use connect::{Names, Reached};
 pub use state::Entry;
 use store::Slot;
@@ -58,7 +56,6 @@ pub struct JetStream {
     cluster: Cluster,
     /// What messages are published with; it may be another connection than what reads.
     publisher: RwLock<Context>,
-    chain: Chain,
 }
 
 impl JetStream {
@@ -71,21 +68,8 @@ impl JetStream {
         let Reached { context, batches, index, trust } = connect::reach(cluster, &names).await?;
         let (slots, looked) = (Mutex::default(), AsyncMutex::default());
         let publisher = RwLock::new(context.clone());
-        let (cluster, chain) = (cluster.clone(), Chain::new()?);
-        Ok(JetStream {
-            context,
-            batches,
-            index,
-            trust,
-            names,
-            keys,
-            days,
-            slots,
-            looked,
-            cluster,
-            publisher,
-            chain,
-        })
+        let cluster = cluster.clone();
+        Ok(JetStream { context, batches, index, trust, names, keys, days, slots, looked, cluster, publisher })
     }
 
     /// As an error of a command.

@@ -34,10 +34,7 @@ impl JetStream {
             let Some(series) = self.names.parse(&subject) else { continue };
             if let Some(message) = last(&self.batches, &subject).await? {
                 let state = self.state_of(&subject, &message.headers)?;
-                found.insert(
-                    series,
-                    Series { state: state.behind(message.sequence), at: message.sequence, chain: 0 },
-                );
+                found.insert(series, Series { state: state.behind(message.sequence), at: message.sequence });
             }
         }
         Ok(found)

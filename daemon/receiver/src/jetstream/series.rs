@@ -1,13 +1,11 @@
 //! A series in the cluster: its messages, and its pages of the index.
 //!
 //! All messages of an appliance and epoch have one subject. Each is published only if the last one of that subject is the one that
-//! its writer knew (`Nats-Expected-Last-Subject-Sequence`), or nobody else wrote at all since its writer did ([`super::chain`]), so writers of a series come one after the other, whichever receiver they
+//! its writer knew (`Nats-Expected-Last-Subject-Sequence`), so writers of a series come one after the other, whichever receiver they
 //! are, and for as long as the series is remembered: nothing here depends on the cluster's window for doubles.
 
 use async_nats::HeaderMap;
-use async_nats::jetstream::context::{PublishError, PublishErrorKind};
 use async_nats::jetstream::message::{PublishMessage, StreamMessage};
-use async_nats::jetstream::publish::PublishAck;
 use async_nats::jetstream::stream::{LastRawMessageErrorKind, Stream};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -29,8 +27,6 @@ pub struct Series {
     pub state: State,
     /// Which message of the stream; 0: there is none.
     pub at: u64,
-    /// Of which chain that message is; 0: of none, or of another receiver's.
-    pub chain: u64,
 }
 
 /// A batch in a message.
@@ -54,11 +50,11 @@ impl JetStream {
     pub async fn read(&self, id: &BatchId) -> Result<Series, Trouble> {
         let subject = self.names.series(&id.appliance, id.epoch);
         let Some(message) = last(&self.batches, &subject).await? else {
-            return Ok(Series { state: State::empty(), at: 0, chain: 0 });
+            return Ok(Series { state: State::empty(), at: 0 });
         };
         let state = self.state_of(&message.subject, &message.headers)?;
         self.delete(&state.stale).await?;
-        Ok(Series { state: state.behind(message.sequence), at: message.sequence, chain: 0 })
+        Ok(Series { state: state.behind(message.sequence), at: message.sequence })
     }
 
     /// What a message says of its series.
@@ -95,73 +91,42 @@ impl JetStream {
         if state.of != id.sequence || series.state.has(id.sequence) {
             number.push_str(&format!(".behind-{}", series.at));
         }
-        let message = PublishMessage::build().payload(body).header(HEADER, STANDARD.encode(sealed).as_str());
-        match self.send_behind(series, subject, &number, message).await? {
-            None => Ok(Err(())),
-            Some((at, chain)) => {
+        let message = PublishMessage::build()
+            .payload(body)
+            .header(HEADER, STANDARD.encode(sealed).as_str())
+            .message_id(number)
+            .expected_last_subject_sequence(series.at);
+        match self.send(subject, message).await? {
+            Published::Unclear => Ok(Err(())),
+            Published::At(at) => {
                 self.delete(&state.stale).await?;
                 for sequence in dropped {
                     // What is left of it is nobody's name, and in nobody's way.
                     let place = self.names.tombstone(&id.appliance, id.epoch, sequence);
                     let _ = self.index.purge().filter(place).await;
                 }
-                Ok(Ok(Series { state: state.behind(at), at, chain }))
+                Ok(Ok(Series { state: state.behind(at), at }))
             }
         }
-    }
-
-    /// Publishes the message of a series that comes behind the one that is known, and nowhere else. Gives which it is, and of which
-    /// chain; nothing where it may not be there.
-    async fn send_behind(
-        &self,
-        series: &Series,
-        subject: String,
-        number: &str,
-        message: PublishMessage,
-    ) -> Result<Option<(u64, u64)>, Trouble> {
-        // Again only where a chain broke; then there is none for a while.
-        for _ in 0..MAX_CHAINS {
-            let mut turn = self.chain.turn().await;
-            let (link, identity) = turn.next(number.to_owned());
-            let mut message = message.clone().message_id(identity);
-            if let Some(behind) = &link.behind {
-                message = message.expected_last_message_id(behind);
-            }
-            if link.behind.is_none() || series.chain != link.chain {
-                message = message.expected_last_subject_sequence(series.at);
-            }
-            // The next one is behind it: so much of the order is that of the connection.
-            let sent = self.publisher().send_publish(subject.clone(), message).await;
-            drop(turn);
-            let acknowledged = match sent {
-                Ok(sent) => sent.await,
-                Err(error) => Err(error),
-            };
-            let is_broken = link.behind.is_some()
-                && acknowledged
-                    .as_ref()
-                    .is_err_and(|error| error.kind() == PublishErrorKind::WrongLastMessageId);
-            let published = published(acknowledged);
-            if let Ok(Published::At(at)) = published {
-                self.chain.arrived(&link).await;
-                return Ok(Some((at, link.chain)));
-            }
-            self.chain.broke(&link).await;
-            if !is_broken {
-                return published.map(|_| None);
-            }
-        }
-        Ok(None)
     }
 
     /// Publishes a message, and waits until it is on a quorum.
     pub async fn send(&self, subject: String, message: PublishMessage) -> Result<Published, Trouble> {
         let publisher = self.publisher();
         let sent = publisher.send_publish(subject, message).await;
-        published(match sent {
+        let acknowledged = match sent {
             Ok(sent) => sent.await,
             Err(error) => Err(error),
-        })
+        };
+        match acknowledged {
+            Ok(ack) if !ack.duplicate => Ok(Published::At(ack.sequence)),
+            Ok(_) => Ok(Published::Unclear),
+            Err(error) if is_open(&error) => {
+                log::debug!("publishing: {error}");
+                Ok(Published::Unclear)
+            }
+            Err(error) => Err(Trouble::cluster("take a message")(error.into())),
+        }
     }
 
     /// What is known of a number that is there.
@@ -284,19 +249,6 @@ impl JetStream {
     }
 }
 
-/// What became of a message, by what the cluster says.
-fn published(acknowledged: Result<PublishAck, PublishError>) -> Result<Published, Trouble> {
-    match acknowledged {
-        Ok(ack) if !ack.duplicate => Ok(Published::At(ack.sequence)),
-        Ok(_) => Ok(Published::Unclear),
-        Err(error) if is_open(&error) => {
-            log::debug!("publishing: {error}");
-            Ok(Published::Unclear)
-        }
-        Err(error) => Err(Trouble::cluster("take a message")(error.into())),
-    }
-}
-
 /// With which message the contents of message `at` came first.
 pub fn came_at(state: &State, at: u64) -> u64 {
     if state.came_at == 0 { at } else { state.came_at }
@@ -352,5 +304,3 @@ pub fn found(
 /// What is known of the series, beside every message.
 pub const HEADER: &str = "Headgate-Series";
 const MAX_FILING: u32 = 8;
-/// Most chains that a message is tried in.
-const MAX_CHAINS: u32 = 4;

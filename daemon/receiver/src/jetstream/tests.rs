@@ -63,7 +63,7 @@ impl Fleet {
         let digest = digest(&batch.encode().unwrap());
         let opened = self.keys.open_content(&Sealed::decode(&sealed).unwrap(), false).unwrap();
         assert_eq!(opened.1, digest);
-        Arrived { content: Arc::new(opened.0), digest, sealed: Bytes::from(sealed), run: None }
+        Arrived { content: Arc::new(opened.0), digest, sealed: Bytes::from(sealed) }
     }
 }
 
@@ -184,6 +184,5 @@ async fn what_was_written_anew_expires_with_what_it_was() {
     assert_eq!(left, [None, Some(1)]);
 }
 
-mod chains;
 mod leader;
 mod runs;
