@@ -72,7 +72,7 @@ impl Link {
         if self.credentials.refresh() {
             self.kept = None;
         }
-        let began = Instant::now();
+        let (began, mut together) = (Instant::now(), batches.len());
         let sent = match batches {
             [] => return Err(Problem::Batch),
             [one] => self.send_one(one.clone()).await,
@@ -80,6 +80,7 @@ impl Link {
                 Err(Problem::Status(404 | 405 | 413)) => {
                     log::info!(event = "no_runs"; "the receiver takes batches one by one only; asked again in an hour");
                     self.runs_refused = Some(Instant::now());
+                    together = 1;
                     self.send_one(first.clone()).await
                 }
                 sent => sent,
@@ -88,7 +89,7 @@ impl Link {
         match &sent {
             Err(_) => self.together.failed(),
             Ok(receipts) => {
-                self.together.arrived(batches.len(), receipts.len(), began.elapsed(), self.timeout);
+                self.together.arrived(together, receipts.len(), began.elapsed(), self.timeout);
             }
         }
         sent

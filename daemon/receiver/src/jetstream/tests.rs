@@ -63,7 +63,7 @@ impl Fleet {
         let digest = digest(&batch.encode().unwrap());
         let opened = self.keys.open_content(&Sealed::decode(&sealed).unwrap(), false).unwrap();
         assert_eq!(opened.1, digest);
-        Arrived { content: Arc::new(opened.0), digest, sealed: Bytes::from(sealed) }
+        Arrived { content: Arc::new(opened.0), digest, sealed: Bytes::from(sealed), run: None }
     }
 }
 

@@ -116,15 +116,27 @@ impl Nats {
 
     /// Which server leads a stream.
     pub fn leader(&self, stream: &str) -> Option<usize> {
-        let node = self.nodes.iter().find(|node| node.child.is_some())?;
+        let alive = self.nodes.iter().position(|node| node.child.is_some())?;
+        self.detail(alive, stream)?["cluster"]["leader"].as_str()?.strip_prefix('n')?.parse().ok()
+    }
+
+    /// How many messages of a stream a server has itself, and the number of the last.
+    pub fn held(&self, n: usize, stream: &str) -> Option<(u64, u64)> {
+        let detail = self.detail(n, stream)?;
+        let number = |name: &str| detail["state"][name].as_u64();
+        Some((number("messages")?, number("last_seq")?))
+    }
+
+    /// What a server says of a stream.
+    fn detail(&self, n: usize, stream: &str) -> Option<serde_json::Value> {
+        let node = &self.nodes[n];
         let mut connection = TcpStream::connect(node.monitor).ok()?;
         write!(connection, "GET /jsz?streams=1&accounts=1 HTTP/1.0\r\n\r\n").ok()?;
         let mut answer = String::new();
         connection.read_to_string(&mut answer).ok()?;
         let body: serde_json::Value = answer.split_once("\r\n\r\n")?.1.parse().ok()?;
         let streams = body["account_details"][0]["stream_detail"].as_array()?.clone();
-        let found = streams.into_iter().find(|of| of["name"] == stream)?;
-        found["cluster"]["leader"].as_str()?.strip_prefix('n')?.parse().ok()
+        streams.into_iter().find(|of| of["name"] == stream)
     }
 }
 
