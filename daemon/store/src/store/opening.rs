@@ -217,21 +217,23 @@ pub(super) fn note_unsound(database: &mut Database, keys: &Keys, now_ms: u64) ->
     log::error!(event = "values_unsound"; "values of the store's own that were not what was set: {values}, set right: {mended}; where that is fewer, counts may be wrong");
     checksum::accept(&transaction)?;
     // One that is not there any more may be there under another name.
-    let is_wrong =
-        |name: &str| unsound.singles.iter().any(|single| single == name) || !exists(&transaction, name);
-    if unsound.rows > 0 && is_wrong(meta::SEQUENCE) {
+    let is_wrong = |name: &str| {
+        let is_named = unsound.singles.iter().any(|single| single == name);
+        unsound.rows > 0 && (is_named || !exists(&transaction, name))
+    };
+    if is_wrong(meta::SEQUENCE) {
         release::set_sequence_right(&transaction)?;
     }
-    if unsound.rows > 0 && is_wrong(meta::EPOCH) {
+    if is_wrong(meta::EPOCH) {
         release::set_epoch_right(&transaction, keys)?;
     }
-    if unsound.rows > 0 && is_wrong(meta::LIVED) {
+    if is_wrong(meta::LIVED) {
         clock::set_right(&transaction, keys)?;
     }
-    if unsound.rows > 0 && is_wrong(meta::KEPT) {
+    if is_wrong(meta::KEPT) {
         kept::forget(&transaction)?;
     }
-    if unsound.rows > 0 && is_wrong(meta::UNSOUND) {
+    if is_wrong(meta::UNSOUND) {
         set(&transaction, meta::UNSOUND, 0)?;
     }
     Cursor::load(&transaction)?.within(last_id(&transaction, "segment")?).store(&transaction)?;
