@@ -93,6 +93,30 @@ fn what_ordered_rules_leave_out_comes_nowhere() {
     prove("proof::what_ordered_rules_leave_out_comes_nowhere", &proof);
 }
 
+/// Five octets of an address with the lowest octet of a pointer behind them were once taken for the frame of that number.
+#[test]
+fn the_beginning_of_an_address_before_a_pointer_is_no_sender() {
+    let frame = [&[0; 6][..], &[0, 0x1b, 0x21, 0xb7, 0, 0x48]].concat();
+    let shape = Shape {
+        name: "one that ends".to_owned(),
+        reach: Reach::Nowhere,
+        word: vec![0; 6],
+        payload: 0,
+        protocol: String::new(),
+        frame: frame.clone(),
+    };
+    let planted =
+        Planted { shapes: vec![shape], controls: Vec::new(), proof: &Proof::default(), ended: vec![(0, 5)] };
+    let before_a_pointer = [0, 0x1b, 0x21, 0, 0, 0x48, 0x56, 0x0a, 0xf4, 0xfd, 0x7f, 0, 0];
+    let of_another = [0, 0x1b, 0x21, 0xb6, 0, 0x48];
+    for octets in [&before_a_pointer[..], &of_another, b"00:1b:21:00:00:48", b"00:1b:21:b6:00:49"] {
+        assert_eq!(planted.ended_in(octets), Vec::<&str>::new(), "{octets:02x?}");
+    }
+    for octets in [&frame[..], b"00:1b:21:b7:00:48"] {
+        assert_eq!(planted.ended_in(octets), ["one that ends"], "{octets:02x?}");
+    }
+}
+
 /// Rules, and what they mean.
 #[derive(Default)]
 struct Proof {
@@ -350,14 +374,21 @@ impl Planted<'_> {
         may && !self.proof.headers_only.contains(&shape.name.as_str())
     }
 
-    /// The shapes that end of which the sender's address, 00:1b:21:00:00:NN, stands in `octets`, as it is or as text.
+    /// The shapes that end of which the sender's address, 00:1b:21:CC:00:NN with CC the complement of NN, stands in `octets`, as it is
+    /// or as text.
     fn ended_in(&self, octets: &[u8]) -> Vec<&str> {
         let at = |octet: u8| octets.iter().enumerate().filter(move |(_, o)| **o == octet).map(|(at, _)| at);
         let behind = |at: usize, address: &[u8]| octets[at..].strip_prefix(address);
         let as_it_is = at(0x1b).filter(|at| *at > 0 && octets[at - 1] == 0);
-        let as_it_is = as_it_is.filter_map(|at| behind(at, &[0x1b, 0x21, 0, 0])?.first().copied());
-        let as_text = at(b':').filter_map(|at| behind(at, b":1b:21:00:00:")?.first_chunk::<2>());
-        let as_text = as_text.filter_map(|digits| u8::from_str_radix(str::from_utf8(digits).ok()?, 16).ok());
+        let as_it_is = as_it_is.filter_map(|at| behind(at, &[0x1b, 0x21])?.first_chunk::<3>());
+        let as_it_is = as_it_is.filter(|[complement, zero, number]| *complement == !*number && *zero == 0);
+        let as_it_is = as_it_is.map(|[_, _, number]| *number);
+        let as_text = at(b':').filter_map(|at| behind(at, b":1b:21:")?.first_chunk::<8>());
+        let octet = |digits: &[u8]| u8::from_str_radix(str::from_utf8(digits).ok()?, 16).ok();
+        let as_text = as_text.filter(|text| text[2..6] == *b":00:");
+        let as_text = as_text.filter_map(|text| Some((octet(&text[..2])?, octet(&text[6..])?)));
+        let as_text =
+            as_text.filter(|(complement, number)| *complement == !*number).map(|(_, number)| number);
         let found: BTreeSet<u8> = as_it_is.chain(as_text).collect();
         let ended = self.ended.iter().map(|(number, _)| &self.shapes[*number]);
         ended.filter(|shape| found.contains(&shape.frame[11])).map(|shape| shape.name.as_str()).collect()

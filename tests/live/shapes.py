@@ -43,7 +43,8 @@ def control(name, made):
 
 
 def ethernet(last, made):
-    link = Ether(src=f"00:1b:21:00:00:{last:02x}", dst="00:1b:21:ff:ff:01")
+    # The number twice: what lies behind the beginning of an address in memory is no sender by chance.
+    link = Ether(src=f"00:1b:21:{0xff - last:02x}:00:{last:02x}", dst="00:1b:21:ff:ff:01")
     if isinstance(made, tuple):
         return bytes(link)[:12] + struct.pack(">H", made[0]) + made[1]
     return bytes(link / made)
