@@ -3,8 +3,6 @@
 //! The engine has no clock of its own. Time is the latest frame's, or what [`Engine::tick`] says when
 //! no frame comes, so that a file gives the same records whenever it is read.
 
-use std::ops::ControlFlow;
-
 use headgate_capture::{Frame, Tag};
 use headgate_record::{Class, Field, Mac, Record};
 use headgate_rules::filter::End;
@@ -26,6 +24,7 @@ pub use self::shares::Tally;
 mod arrival;
 mod contribution;
 mod ends;
+mod reports;
 mod shares;
 mod tables;
 
@@ -49,6 +48,8 @@ pub struct Engine {
     next_tick: u64,
     next_account: u64,
     account_from: u64,
+    /// Records that there is room for ([`Engine::make_room`]).
+    room: usize,
 }
 
 #[derive(Clone)]
@@ -90,6 +91,7 @@ impl Engine {
             next_tick: 0,
             next_account: 0,
             account_from: 0,
+            room: usize::MAX,
         }
     }
 
@@ -272,22 +274,6 @@ impl Engine {
         self.report();
     }
 
-    /// The end of all frames: everything that is under way becomes a record.
-    pub fn finish(&mut self) {
-        while self.finish_some(usize::MAX) {}
-    }
-
-    /// Like [`Engine::finish`], and hands on the records a thousand at a time, so that there need not be memory for
-    /// all at once. It ends where `take` breaks.
-    pub fn finish_into(&mut self, take: &mut dyn FnMut(Vec<Record>) -> ControlFlow<()>) {
-        while self.finish_some(FLOWS_AT_ONCE) {
-            if take(self.take()).is_break() {
-                return;
-            }
-        }
-        let _ = take(self.take());
-    }
-
     /// The records made since the last call, narrowed by the collect gate.
     pub fn take(&mut self) -> Vec<Record> {
         let collect = self.rules.collect();
@@ -297,12 +283,6 @@ impl Engine {
     /// What became of all frames since the start, by interface.
     pub fn totals(&self) -> impl Iterator<Item = (&str, &Counters)> {
         self.interfaces.iter().map(|i| (i.name.as_str(), &i.total))
-    }
-
-    /// Whether flows are under way. Those that are over between two ticks become records all at once: where there are some, it is not to
-    /// be long until the next.
-    pub(crate) fn has_flows(&self) -> bool {
-        !(self.tables.flows.is_empty() && self.tables.within.is_empty())
     }
 
     /// Whether records were made since the last [`Engine::take`]; cheap.
@@ -350,36 +330,6 @@ impl Engine {
     #[must_use]
     pub fn account_is_due(&self) -> bool {
         self.now >= self.next_account && self.account_from != 0
-    }
-
-    /// Whether flows are left.
-    fn finish_some(&mut self, flows: usize) -> bool {
-        for interface in &mut self.interfaces {
-            interface.neighbors.report(self.now, true, &mut self.out);
-        }
-        self.tables.dhcp.report(self.now, true, &mut self.out);
-        self.tables.access.report(self.now, true, &mut self.out);
-        let left = self.tables.flows.finish(self.now, flows, &mut self.out)
-            || self.tables.within.finish(self.now, flows, &mut self.out);
-        if !left && self.part.keeps_devices {
-            self.tables.ndp.report(self.now, true, &mut self.tables.devices);
-            self.tables.devices.report(self.now, true, &mut self.out);
-        }
-        left
-    }
-
-    fn report(&mut self) {
-        for interface in &mut self.interfaces {
-            interface.neighbors.report(self.now, false, &mut self.out);
-        }
-        self.tables.dhcp.report(self.now, false, &mut self.out);
-        self.tables.access.report(self.now, false, &mut self.out);
-        self.tables.flows.report(self.now, &mut self.out);
-        self.tables.within.report(self.now, &mut self.out);
-        if self.part.keeps_devices {
-            self.tables.ndp.report(self.now, false, &mut self.tables.devices);
-            self.tables.devices.report(self.now, false, &mut self.out);
-        }
     }
 
     fn judge(&mut self, interface: usize, seen: Seen, frame: &Frame<'_>) -> Outcome {
@@ -478,5 +428,3 @@ pub const MAX_STEP_BACK: u64 = 10 * SECOND;
 /// The names of interfaces that find no room of their own.
 const OTHER: &str = "other";
 const OTHER_EXCLUDED: &str = "other-excluded";
-/// Flows that [`Engine::finish_into`] records at once.
-const FLOWS_AT_ONCE: usize = 1_024;

@@ -26,6 +26,8 @@ pub const MAX_QUEUE_OCTETS: usize = 64 << 20;
 const MAX_SENT_OCTETS: usize = 4 << 20;
 /// Most hand-overs that wait for their answers.
 const IN_FLIGHT: usize = 8;
+/// Records that are added at a time of what can wait; of eight threads together no more than the other half of the queue.
+const ADDED_AT_ONCE: usize = 4_096;
 /// Octets of most records.
 const USUAL_OCTETS: usize = 512;
 /// Largest answer of the store.
@@ -107,6 +109,14 @@ impl Handover {
         queue.push(class, record);
         drop(queue);
         self.shared.changed.notify_all();
+    }
+
+    /// How many records are to be added at a time of what can wait elsewhere: none while the queue is half full, so that what cannot wait has
+    /// room.
+    pub(crate) fn room(&self) -> usize {
+        let queue = self.shared.lock();
+        let is_half_full = queue.len() >= MAX_QUEUE / 2 || queue.octets >= MAX_QUEUE_OCTETS / 2;
+        if is_half_full { 0 } else { ADDED_AT_ONCE }
     }
 
     /// Records dropped by class since the last call, in the order of [`Class::ALL`].

@@ -6,7 +6,7 @@ use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread::{Builder, Scope, ScopedJoinHandle};
 use std::time::{Duration, Instant};
 
-use super::{LAST_RECORDS, Reader, STATISTICS_INTERVAL, end, wall_clock};
+use super::{LAST_RECORDS, Reader, STATISTICS_INTERVAL, UNTIL_THERE_IS_ROOM, end, push, wall_clock};
 use crate::engine::{Engine, Tally};
 use crate::error::SensorError;
 use crate::handover::Handover;
@@ -158,9 +158,10 @@ fn read_on(mut reader: Reader, tell: &dyn Fn(Tally) -> bool, common: &Common<'_>
         if frames == 0 {
             reader.engine.tick(wall_clock());
         }
-        common.handover.push(reader.engine.take());
+        push(&mut reader.engine, common.handover);
         if frames == 0 {
-            is_news = reader.wait(None, TICK_OF_SEVERAL);
+            let held_back = reader.engine.holds_back();
+            is_news = reader.wait(None, if held_back { UNTIL_THERE_IS_ROOM } else { TICK_OF_SEVERAL });
         }
     };
     reader.drain();

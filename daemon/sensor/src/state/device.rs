@@ -81,6 +81,8 @@ pub(crate) struct Devices {
     pub(crate) evicted: u64,
     /// Where devices are told to another table and not recorded: what is to be told.
     told: Option<Vec<Activity>>,
+    /// Whether there was more to report than was asked for.
+    pub(crate) holds_back: bool,
 }
 
 /// What a device did, as one table tells another.
@@ -123,6 +125,7 @@ impl Devices {
             fingerprints,
             evicted: 0,
             told: None,
+            holds_back: false,
         }
     }
 
@@ -249,14 +252,21 @@ impl Devices {
         }
     }
 
-    /// Reports what is new about devices: changes at once, activity once in an interval, all at the end.
-    pub(crate) fn report(&mut self, now: u64, all: bool, out: &mut Sink) {
+    /// Reports what is new about devices: changes at once, activity once in an interval, all at the end. Up to `limit` records at a time.
+    pub(crate) fn report(&mut self, now: u64, all: bool, limit: usize, out: &mut Sink) {
+        let mut reported = 0;
+        self.holds_back = false;
         for device in self.entries.iter_mut() {
             if device.router == Some(true) && device.router_until <= now {
                 device.is_router(false);
             }
             let active = device.frames > 0 && (all || now.saturating_sub(device.reported) >= REPORT_INTERVAL);
             if device.changed || active {
+                if reported >= limit {
+                    self.holds_back = true;
+                    break;
+                }
+                reported += 1;
                 device.emit(now, out);
             }
         }

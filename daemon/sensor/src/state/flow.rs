@@ -165,12 +165,24 @@ impl Flows {
         v4 + v6 == 0
     }
 
-    /// Records the flows that are over by `now`, the least recently used first.
-    pub(crate) fn report(&mut self, now: u64, out: &mut Sink) {
+    /// Records up to `limit` flows that are over by `now`, the least recently used first, and more where as many are held back as there may be
+    /// flows under way.
+    pub(crate) fn report(&mut self, now: u64, limit: usize, out: &mut Sink) {
         self.v4.sweep(now, self.reference, self.timeouts.idle);
         self.v6.sweep(now, self.reference, self.timeouts.idle);
-        self.record_over(now, usize::MAX, out);
+        let over = self.v4.over.len() + self.v6.over.len();
+        self.record_over(now, limit.max(over.saturating_sub(self.capacity)), out);
         self.reference = now;
+    }
+
+    /// Whether flows are over that are not recorded yet.
+    pub(crate) fn holds_back(&self) -> bool {
+        !(self.v4.over.is_empty() && self.v6.over.is_empty())
+    }
+
+    /// Records up to `limit` of these.
+    pub(crate) fn report_held_back(&mut self, limit: usize, out: &mut Sink) {
+        self.record_over(self.reference, limit, out);
     }
 
     /// Records all flows, the least recently used first: so many at a call. Whether more are left.
@@ -195,7 +207,7 @@ impl Flows {
                 self.v6.record_next(now, reference, idle, out);
             }
         }
-        !(self.v4.over.is_empty() && self.v6.over.is_empty())
+        self.holds_back()
     }
 
     fn make_room(&mut self, out: &mut Sink) {
@@ -307,9 +319,13 @@ impl<A: Address> Family<A> {
         let is_over = |flow: &Flow<A>| now.saturating_sub(flow.ended(reference)) >= idle;
         let over: Vec<usize> =
             self.entries.iter().enumerate().filter(|(_, flow)| is_over(flow)).map(|(at, _)| at).collect();
+        let held_back = self.over.len();
         // From behind, so that the last entry, which takes the place of the removed one, stays.
         self.over.extend(over.into_iter().rev().filter_map(|at| self.entries.remove(at)));
-        self.sort_over(reference);
+        // Those that are held back were over before these.
+        self.over.rotate_left(held_back);
+        let new = self.over.len() - held_back;
+        self.over.get_mut(..new).unwrap_or_default().sort_unstable_by_key(latest_first(reference));
     }
 
     /// Sets all flows aside.
@@ -321,12 +337,8 @@ impl<A: Address> Family<A> {
             } else {
                 self.over.extend(all)
             }
-            self.sort_over(reference);
+            self.over.sort_unstable_by_key(latest_first(reference));
         }
-    }
-
-    fn sort_over(&mut self, reference: u64) {
-        self.over.sort_unstable_by_key(|flow| Reverse((flow.ended(reference), flow.started(reference))));
     }
 
     /// When the flow ended that is to be recorded next.
@@ -345,6 +357,11 @@ impl<A: Address> Family<A> {
     fn oldest(&mut self, reference: u64) -> Option<(u64, usize)> {
         self.entries.oldest(|flow| flow.ended(reference))
     }
+}
+
+/// The order of those that are over.
+fn latest_first<A: Address>(reference: u64) -> impl Fn(&Flow<A>) -> Reverse<(u64, u64)> {
+    move |flow| Reverse((flow.ended(reference), flow.started(reference)))
 }
 
 /// Takes what was carried for a flow.

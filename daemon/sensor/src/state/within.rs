@@ -62,14 +62,27 @@ impl Within {
     }
 
     /// As [`Flows::report`].
-    pub(crate) fn report(&mut self, now: u64, out: &mut Sink) {
+    pub(crate) fn report(&mut self, now: u64, limit: usize, out: &mut Sink) {
         if let Some(flows) = &mut self.flows {
-            flows.report(now, &mut self.out);
+            flows.report(now, limit, &mut self.out);
             let is_empty = flows.is_empty();
             self.hand_on(out);
             if is_empty {
                 self.networks = Networks::default();
             }
+        }
+    }
+
+    /// As [`Flows::holds_back`].
+    pub(crate) fn holds_back(&self) -> bool {
+        self.flows.as_ref().is_some_and(Flows::holds_back)
+    }
+
+    /// As [`Flows::report_held_back`].
+    pub(crate) fn report_held_back(&mut self, limit: usize, out: &mut Sink) {
+        if let Some(flows) = &mut self.flows {
+            flows.report_held_back(limit, &mut self.out);
+            self.hand_on(out);
         }
     }
 

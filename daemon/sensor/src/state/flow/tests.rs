@@ -46,7 +46,7 @@ fn a_connection_is_one_record_with_both_directions_and_its_round_trip() {
     {
         add(&mut flows, ends(forward, flags), step as u64 * 1_000, &mut out);
     }
-    flows.report(20 * SECOND, &mut out);
+    flows.report(20 * SECOND, usize::MAX, &mut out);
     let [record] = out.take().try_into().unwrap();
     assert_eq!(number(&record, Field::FlowPackets), Some(4));
     assert_eq!(number(&record, Field::FlowReversePackets), Some(2));
@@ -116,4 +116,30 @@ fn a_full_table_records_and_counts_the_flow_that_leaves() {
     let records = out.take();
     assert_eq!(records.len(), 3);
     assert!(records.iter().all(|r| text(r, Field::FlowEndReason) == "lack-of-resources"));
+}
+
+/// All flows that ended within one second became records at once, more than the queue to the store holds.
+#[test]
+fn flows_that_are_over_wait_for_room_in_order_and_no_more_of_them_than_may_be_under_way() {
+    let (mut flows, mut out) = (Flows::new(8, 15 * SECOND, 300 * SECOND), Sink::default());
+    let begin = |flows: &mut Flows, ports: std::ops::Range<u16>, time: u64, out: &mut Sink| {
+        for port in ports {
+            let ends = Ends { ports: (port, 80), ..ends(true, ACK) };
+            add(flows, ends, time + u64::from(port), out);
+        }
+    };
+    let ports = |out: &mut Sink| -> Vec<u64> {
+        out.take().iter().map(|record| number(record, Field::FlowSourcePort).unwrap()).collect()
+    };
+    begin(&mut flows, 1..7, SECOND, &mut out);
+    flows.report(20 * SECOND, 2, &mut out);
+    assert_eq!((ports(&mut out), flows.holds_back(), flows.is_empty()), (vec![1, 2], true, false));
+    flows.report_held_back(1, &mut out);
+    assert_eq!(ports(&mut out), [3]);
+    // Of those that come and end meanwhile all but eight are recorded, the first before them; the same ends are a flow of their own.
+    begin(&mut flows, 5..13, 21 * SECOND, &mut out);
+    flows.report(40 * SECOND, 0, &mut out);
+    assert_eq!(ports(&mut out), [4, 5, 6]);
+    flows.report_held_back(usize::MAX, &mut out);
+    assert_eq!((ports(&mut out), flows.holds_back()), ((5..13).collect(), false));
 }
