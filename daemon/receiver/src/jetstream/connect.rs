@@ -8,6 +8,7 @@ use async_nats::jetstream::context::ContextBuilder;
 use async_nats::jetstream::stream::{Config, StorageType, Stream};
 use async_nats::jetstream::{self, Context};
 use async_nats::{Client, ConnectError, ConnectErrorKind, ConnectOptions};
+use futures_util::future::join_all;
 use rustls::pki_types::PrivateKeyDer;
 use rustls::pki_types::pem::PemObject;
 use rustls::{ClientConfig, RootCertStore};
@@ -121,6 +122,11 @@ pub async fn reach(cluster: &Cluster, names: &Names) -> Result<Reached, Error> {
             false,
         ));
     }
+    if cluster.replicas > 1
+        && let Some(what) = outdated(cluster).await?
+    {
+        return Err(wrong(what, false));
+    }
     let mut context = context(client);
     // To make a stream takes longer than to use it.
     let mut making = context.clone();
@@ -186,6 +192,32 @@ async fn connect(cluster: &Cluster, first: usize) -> Result<Result<Client, Conne
         cluster.servers.iter().map(|server| format!("{scheme}://{server}")).collect();
     servers.rotate_left(first.min(cluster.servers.len()));
     Ok(options.connect(servers).await)
+}
+
+/// Says which server that can be reached is of a version that loses messages after it acknowledged them (ADR 0034), and what to do.
+async fn outdated(cluster: &Cluster) -> Result<Option<String>, Error> {
+    let each = (0..cluster.servers.len()).map(|first| connect(cluster, first));
+    for connected in join_all(each).await {
+        // One that cannot be reached now takes no part now, and is asked at the next start.
+        let Ok(client) = connected? else { continue };
+        let info = client.server_info();
+        if version(&info.version).is_none_or(|version| version < LEAST_VERSION) {
+            let (major, minor, patch) = LEAST_VERSION;
+            return Ok(Some(format!(
+                "{} is nats-server {}: before {major}.{minor}.{patch} a server that was killed can come back with other messages than \
+                 the rest, and lead them; update each server, one after the other (Debian 13's will do)",
+                info.server_name, info.version
+            )));
+        }
+    }
+    Ok(None)
+}
+
+/// `MAJOR.MINOR.PATCH`, of which what follows a `-` is left out; nothing where it is none.
+fn version(text: &str) -> Option<(u32, u32, u32)> {
+    let release = text.split('-').next()?;
+    let mut numbers = release.splitn(3, '.').map(|number| number.parse().ok());
+    Some((numbers.next()??, numbers.next()??, numbers.next()??))
 }
 
 /// A connection to the server of this name, if it is not what there is and one of those that are configured. What is sent to
@@ -310,6 +342,9 @@ fn client(cluster: &Cluster) -> Result<ClientConfig, Error> {
 /// How the part of a .creds file begins that says who somebody is, and the seed of a user's key.
 const JWT: &str = "BEGIN NATS USER JWT";
 const USER_SEED: &str = "SU";
+/// The first version of which no loss after the death of a process is known: 2.10.22 keeps what had no quorum out of a log, 2.10.23
+/// keeps the stream.
+const LEAST_VERSION: (u32, u32, u32) = (2, 10, 23);
 /// Longest wait for a connection, and for an answer: to a cluster that is choosing whom to follow it is better to ask again.
 const CONNECTING: Duration = Duration::from_secs(5);
 const ANSWER: Duration = Duration::from_secs(2);
@@ -332,5 +367,26 @@ mod tests {
         assert_eq!(subject, "HEADGATE.batch.site-1_example.0000000000000007");
         assert_eq!(names.parse(&subject), Some(("site-1.example".to_owned(), 7)));
         assert_eq!(names.parse("HEADGATE.index.site-1.0000000000000007"), None);
+    }
+
+    #[test]
+    fn a_version_that_is_none_is_no_new_one() {
+        let is_fit = |text| version(text).is_some_and(|version| version >= LEAST_VERSION);
+        for text in ["2.10.23", "2.10.27", "2.11.0-RC.1", "2.15.1", "3.0.0"] {
+            assert!(is_fit(text), "{text}");
+        }
+        for text in [
+            "2.9.10",
+            "2.10.22",
+            "2.10.22-beta",
+            "1.99.99",
+            "",
+            "2.10",
+            "99999999999.1.1",
+            "v2.15.1",
+            "2.15.x",
+        ] {
+            assert!(!is_fit(text), "{text}");
+        }
     }
 }

@@ -30,6 +30,7 @@ use headgate_record::enrolment::{EXPORTER, PROOF_HEADER, Root, Secret, seal_to_u
 use headgate_record::receipt::Receipt;
 use headgate_record::sealed::{INFO, KeyId, Sealed, associated_data, public_key};
 use headgate_record::{Class, Field, Kind, Record};
+use headgate_service::exit::{Exit, UNAVAILABLE};
 use headgate_service::stop::Stop;
 use hpke::aead::AesGcm256;
 use hpke::kdf::HkdfSha256;
@@ -207,20 +208,32 @@ pub struct Server {
 }
 
 impl Server {
+    /// As a service manager does: again and again, as long as the cluster has nobody to lead it.
     pub fn start(config: Config) -> Server {
-        Server::try_start(config).unwrap()
+        let began = std::time::Instant::now();
+        loop {
+            match Server::try_start(config.clone()) {
+                Ok(server) => return server,
+                Err(error) if error.code() == UNAVAILABLE && began.elapsed() < Duration::from_secs(60) => {
+                    std::thread::sleep(Duration::from_millis(100));
+                }
+                Err(error) => panic!("no receiver: {error}"),
+            }
+        }
     }
 
-    /// Nothing where it ends before it listens.
-    pub fn try_start(config: Config) -> Option<Server> {
+    /// Why it ended, where it ends before it listens.
+    fn try_start(config: Config) -> Result<Server, Error> {
         let stop = Stop::default();
         let watched = stop.clone();
         let (ready, listening) = channel();
         let thread = std::thread::spawn(move || {
             headgate_receiver::serve(&config, &watched, |listening| ready.send(listening).unwrap())
         });
-        let Listening { batches, status, enrolment, export } = listening.recv().ok()?;
-        Some(Server { address: batches, status, enrolment, export, stop, thread: Some(thread) })
+        let Ok(Listening { batches, status, enrolment, export }) = listening.recv() else {
+            return Err(thread.join().unwrap().unwrap_err());
+        };
+        Ok(Server { address: batches, status, enrolment, export, stop, thread: Some(thread) })
     }
 
     pub fn request_stop(&self) {

@@ -1,13 +1,16 @@
-//! Servers of NATS, as Debian has them, on loopback and in a temporary directory.
+//! Servers of NATS, as Debian 13 has them, on loopback and in a temporary directory.
 
 use std::fmt::Write as _;
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicU16, Ordering};
 use std::time::{Duration, Instant};
 
 /// A cluster of its own for one test.
 pub struct Nats {
+    program: PathBuf,
     nodes: Vec<Node>,
     directory: tempfile::TempDir,
 }
@@ -27,16 +30,26 @@ impl Nats {
 
     /// The same with more in the configuration of each.
     pub fn with(count: usize, more: &str) -> Option<Nats> {
-        if Command::new(PROGRAM).arg("--version").stdout(Stdio::null()).status().is_err() {
-            eprintln!("skipped: nats-server is not installed (Debian: apt-get install nats-server)");
+        let found = programs().find(|program| version(program).is_some_and(|version| version >= LEAST));
+        let Some(program) = found else {
+            eprintln!("skipped: no nats-server that loses nothing (tests/nats-server fetches Debian 13's)");
             return None;
+        };
+        Some(Nats::of(program, count, more))
+    }
+
+    /// One server that a receiver must not trust with a part of what it has, where that is what is installed.
+    pub fn outdated() -> Option<Nats> {
+        let found = programs().find(|program| version(program).is_some_and(|version| version < LEAST));
+        if found.is_none() {
+            eprintln!("skipped: no nats-server before 2.10.23 is installed (Debian 12 has one)");
         }
+        Some(Nats::of(found?, 1, ""))
+    }
+
+    fn of(program: PathBuf, count: usize, more: &str) -> Nats {
         let directory = tempfile::tempdir().unwrap();
-        // All are held until all are known, so that none is given twice.
-        let held: Vec<TcpListener> =
-            (0..3 * count).map(|_| TcpListener::bind("127.0.0.1:0").unwrap()).collect();
-        let places: Vec<SocketAddr> = held.iter().map(|l| l.local_addr().unwrap()).collect();
-        drop(held);
+        let places: Vec<SocketAddr> = (0..3 * count).map(|_| place()).collect();
         let routes: Vec<String> =
             places.iter().skip(2).step_by(3).map(|at| format!("\"nats-route://{at}\"")).collect();
         let mut nodes = Vec::new();
@@ -62,7 +75,7 @@ impl Nats {
             std::fs::write(&config, text).unwrap();
             nodes.push(Node { child: None, client: of[0], monitor: of[1], config });
         }
-        let mut nats = Nats { nodes, directory };
+        let mut nats = Nats { program, nodes, directory };
         for n in 0..count {
             nats.revive(n);
         }
@@ -72,7 +85,7 @@ impl Nats {
             assert!(began.elapsed() < Duration::from_secs(60), "no cluster: {}", log());
             std::thread::sleep(Duration::from_millis(50));
         }
-        Some(nats)
+        nats
     }
 
     /// `host:port` of all.
@@ -90,7 +103,7 @@ impl Nats {
     /// Starts a server with what it has on disk.
     pub fn revive(&mut self, n: usize) {
         let log = std::fs::File::create(self.directory.path().join(format!("n{n}.log"))).unwrap();
-        let child = Command::new(PROGRAM)
+        let child = Command::new(&self.program)
             .arg("--config")
             .arg(&self.nodes[n].config)
             .stdin(Stdio::null())
@@ -151,4 +164,34 @@ impl Drop for Nats {
     }
 }
 
-const PROGRAM: &str = "/usr/sbin/nats-server";
+/// A place on loopback where nobody listens, and where no connection begins meanwhile: below the ports that Linux gives out by itself.
+pub fn place() -> SocketAddr {
+    static NEXT: AtomicU16 = AtomicU16::new(0);
+    let first = std::process::id() * 61;
+    for _ in 0..PORTS.len() {
+        let turn = first + u32::from(NEXT.fetch_add(1, Ordering::Relaxed));
+        let port = PORTS.start + u16::try_from(turn % u32::try_from(PORTS.len()).unwrap()).unwrap();
+        if let Ok(held) = TcpListener::bind(("127.0.0.1", port)) {
+            return held.local_addr().unwrap();
+        }
+    }
+    panic!("all ports are taken");
+}
+
+/// Where there may be a server's program: what `tests/nats-server` fetched, and what is installed.
+fn programs() -> impl Iterator<Item = PathBuf> {
+    let tests = std::env::current_exe().unwrap();
+    let target = tests.ancestors().nth(3).unwrap().to_owned();
+    [target.join("tmp/nats-server"), "/usr/sbin/nats-server".into()].into_iter()
+}
+
+/// The version of a program; nothing where there is none.
+fn version(program: &Path) -> Option<[u32; 3]> {
+    let output = Command::new(program).arg("--version").output().ok()?;
+    let text = String::from_utf8(output.stdout).ok()?;
+    let numbers: Vec<u32> = text.trim().rsplit_once('v')?.1.split('.').map(|n| n.parse().unwrap()).collect();
+    numbers.try_into().ok()
+}
+
+const LEAST: [u32; 3] = [2, 10, 23];
+const PORTS: std::ops::Range<u16> = 20_000..32_000;
